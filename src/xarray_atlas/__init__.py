@@ -1,0 +1,46 @@
+"""A brain atlas as an ordinary xarray Dataset.
+
+Open an atlas from its OME-Zarr, with coordinates in millimetres that carry
+pint units, and a region hierarchy behind the ``.atlas`` accessor.
+
+>>> import xarray_atlas
+>>> ds = xarray_atlas.open_sample("50 um")
+>>> f"{ds.atlas.volume('RSP').item():.2f}"
+'10.39 millimeter ** 3'
+"""
+
+from xarray_atlas import errors
+from xarray_atlas.accessor import AtlasAccessor, register
+from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.forms import decode, encode
+from xarray_atlas.length_index import LengthIndex
+from xarray_atlas.masks import mask
+from xarray_atlas.measure import area, volume
+from xarray_atlas.opening import open_atlas, open_sample
+from xarray_atlas.resample import interp, interp_like, reindex_like
+from xarray_atlas.space import Space
+from xarray_atlas.terminology import Region, Terminology
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AtlasAccessor",
+    "AtlasIndex",
+    "LengthIndex",
+    "Region",
+    "Space",
+    "Terminology",
+    "area",
+    "decode",
+    "encode",
+    "errors",
+    "interp",
+    "interp_like",
+    "mask",
+    "open_atlas",
+    "open_sample",
+    "reindex_like",
+    "volume",
+]
+
+register()

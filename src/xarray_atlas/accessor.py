@@ -1,0 +1,177 @@
+"""The ``.atlas`` accessor: a thin front door to the package's functions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas import forms, grid, masks, measure, resample
+from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.masks import Regions
+from xarray_atlas.space import Space
+from xarray_atlas.terminology import Region, RegionKey, Terminology
+
+__all__ = ["AtlasAccessor", "register"]
+
+T = TypeVar("T", xr.Dataset, xr.DataArray)
+
+
+class AtlasAccessor(Generic[T]):
+    """What an atlas knows and can do, on a Dataset or on any DataArray taken from it."""
+
+    def __init__(self, obj: T) -> None:
+        self._obj = obj
+
+    # -- the hierarchy
+
+    @property
+    def terminology(self) -> Terminology:
+        """The table of regions.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> xarray_atlas.open_sample("100 um").atlas.terminology
+        <Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>
+        """
+        return find_atlas(self._obj)[0]
+
+    @property
+    def space(self) -> Space:
+        """Where the voxels of the whole atlas lie: orientation, voxel size, corner, midline."""
+        return find_atlas(self._obj)[1]
+
+    @property
+    def tree(self) -> Region:
+        """The root of the hierarchy, an anytree node.
+
+        Examples
+        --------
+        >>> import anytree, xarray_atlas
+        >>> root = xarray_atlas.open_sample("100 um").atlas.tree
+        >>> anytree.find(root, lambda node: node.acronym == "VISm").parent.acronym
+        'RSPagl'
+        """
+        return self.terminology.tree
+
+    @property
+    def regions(self) -> pd.DataFrame:
+        """All regions as a table: acronym, name, id, parent, depth, color, labels."""
+        return self.terminology.regions
+
+    def region(self, key: RegionKey) -> Region:
+        """Return a region by acronym, full name or id (int): an anytree node.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> rsp = xarray_atlas.open_sample("100 um").atlas.region("RSP")
+        >>> rsp.name, rsp.parent.acronym, [child.acronym for child in rsp.children]
+        ('Retrosplenial area', 'Isocortex', ['RSPagl', 'RSPd', 'RSPv'])
+        """
+        return self.terminology.region(key)
+
+    def search(self, text: str, regex: bool = False) -> pd.DataFrame:
+        """Return the regions whose acronym or name contains a text.
+
+        Parameters
+        ----------
+        text : str
+            Upper and lower case are the same.
+        regex : bool, default: False
+            Whether `text` is a regular expression.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> found = xarray_atlas.open_sample("100 um").atlas.search("primary visual area")
+        >>> found.acronym.iloc[0]
+        'VISp'
+        """
+        return self.terminology.search(text, regex=regex)
+
+    # -- selecting
+
+    def mask(
+        self,
+        regions: Regions,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Mark the voxels of a region and its descendants; see :func:`xarray_atlas.mask`."""
+        return masks.mask(self._obj, regions, hemisphere=hemisphere, direct=direct)
+
+    @property
+    def spacing(self) -> dict[Any, Any]:
+        """The voxel size along each spatial dimension, measured, as quantities in mm."""
+        return grid.spacing_quantities(self._obj)
+
+    # -- measuring
+
+    def volume(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Measure the volume of regions in mm**3; see :func:`xarray_atlas.volume`."""
+        return measure.volume(self._obj, regions, hemisphere=hemisphere, direct=direct)
+
+    def area(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Measure the area of regions in a section in mm**2; see :func:`xarray_atlas.area`."""
+        return measure.area(self._obj, regions, hemisphere=hemisphere, direct=direct)
+
+    # -- two forms, and other coordinates
+
+    def encode(self) -> T:
+        """Put units and hierarchy into attributes; see :func:`xarray_atlas.encode`."""
+        return forms.encode(self._obj)
+
+    def interp(
+        self, coords: Mapping[Any, Any] | None = None, method: Any = "linear", **kw: Any
+    ) -> T:
+        """Interpolate onto other coordinates; see :func:`xarray_atlas.interp`."""
+        return resample.interp(self._obj, coords, method=method, **kw)
+
+    def interp_like(self, other: xr.Dataset | xr.DataArray, method: Any = "linear") -> T:
+        """Interpolate onto another's grid; see :func:`xarray_atlas.interp_like`."""
+        return resample.interp_like(self._obj, other, method=method)
+
+    def reindex_like(self, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
+        """Take another's labels; see :func:`xarray_atlas.reindex_like`."""
+        return resample.reindex_like(self._obj, other, method=method)
+
+
+def register() -> None:
+    """Register the accessor on Dataset and DataArray.
+
+    Importing twice changes nothing. Where another package's ``.atlas`` stands
+    it is replaced, with a warning that says so.
+    """
+    for kind, add in (
+        (xr.Dataset, xr.register_dataset_accessor),
+        (xr.DataArray, xr.register_dataarray_accessor),
+    ):
+        there = getattr(kind, "atlas", None)
+        if there is AtlasAccessor:
+            continue
+        if there is not None:
+            if not str(getattr(there, "__module__", "")).startswith("xarray_atlas"):
+                warnings.warn(
+                    f"{kind.__name__}.atlas was registered by {there.__module__}; importing "
+                    "xarray_atlas replaces it. Import the one that you want to keep last; every "
+                    "method of ours is also a function, such as xarray_atlas.volume(ds, 'RSP')",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            delattr(kind, "atlas")
+        add("atlas")(AtlasAccessor)

@@ -1,0 +1,80 @@
+"""The exceptions of xarray-atlas: one small tree.
+
+Each is also the built-in exception that a caller would think of first, so
+that ``except KeyError`` and ``except AtlasError`` both do what they say.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AmbiguousRegionError",
+    "AtlasError",
+    "AtlasMismatchError",
+    "GridError",
+    "HemisphereError",
+    "MissingTerminologyError",
+    "RegionNotFoundError",
+    "ResolutionNotFoundError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreNotFoundError",
+    "TerminologyError",
+    "UnitsError",
+]
+
+
+class AtlasError(Exception):
+    """Base of every error that xarray-atlas raises on purpose."""
+
+
+class RegionNotFoundError(AtlasError, KeyError):
+    """No region has that acronym, name or id."""
+
+    # KeyError shows the repr of its argument, quotes and all
+    __str__ = Exception.__str__
+
+
+class AmbiguousRegionError(AtlasError, ValueError):
+    """Several regions share that acronym or name."""
+
+
+class TerminologyError(AtlasError, ValueError):
+    """A table of regions that cannot be read as a hierarchy."""
+
+
+class MissingTerminologyError(AtlasError, ValueError):
+    """An object or a store without a region hierarchy."""
+
+
+class AtlasMismatchError(AtlasError, ValueError):
+    """Two different atlases, or one that contradicts itself."""
+
+
+class UnitsError(AtlasError, ValueError):
+    """A length without a unit, or a unit that is not a length."""
+
+
+class GridError(AtlasError, ValueError):
+    """Coordinates that do not say what the operation must know."""
+
+
+class HemisphereError(AtlasError, ValueError):
+    """Left and right cannot be told apart, or another side was asked for."""
+
+
+class StoreError(AtlasError, OSError):
+    """A store, or a part of it, that cannot be read."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """Nothing is stored at that place."""
+
+
+class StoreFormatError(AtlasError, ValueError):
+    """A store that is not the OME-Zarr of an annotation."""
+
+
+class ResolutionNotFoundError(AtlasError, KeyError):
+    """The pyramid has no level of that resolution."""
+
+    __str__ = Exception.__str__

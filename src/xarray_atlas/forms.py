@@ -1,0 +1,155 @@
+"""The two forms of an atlas: decoded, as it is opened, and encoded, as a file holds it.
+
+*Decoded*: coordinates are quantities with a unit-aware index, and the region
+hierarchy has an index of its own. *Encoded*: plain float coordinates with
+``units: mm``, and the hierarchy in the attributes of its coordinate. Both mean
+the same, and every function of the package takes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+from pint_xarray import PintIndex
+from xarray import Index, Variable
+from xarray.indexes import PandasIndex
+
+from xarray_atlas.atlas_index import AtlasIndex, find_coordinate
+from xarray_atlas.length_index import LengthIndex
+from xarray_atlas.length_variable import LengthVariable
+from xarray_atlas.units import is_length_unit
+
+__all__ = ["decode", "encode"]
+
+T = TypeVar("T", xr.Dataset, xr.DataArray)
+
+
+def _replace(obj: T, variables: dict[Hashable, Variable], indexes: dict[Hashable, Index]) -> T:
+    if not variables:
+        return obj
+    stale = [name for name in variables if name in obj.xindexes]
+    # the order of the coordinates is kept: those that are there are replaced, not appended
+    return obj.drop_indexes(stale).assign_coords(xr.Coordinates(variables, indexes=indexes))
+
+
+def encode(obj: T) -> T:
+    """Return the object with plain coordinates, its units and hierarchy in attributes.
+
+    What every operation of xarray takes, and what ``to_zarr`` and
+    ``to_netcdf`` write. No data is read. :func:`decode` is the inverse.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+
+    Returns
+    -------
+    Dataset or DataArray
+        Its lengths are float64 coordinates in mm with ``attrs["units"] = "mm"``
+        and xarray's default index.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> encoded = xarray_atlas.encode(ds)
+    >>> encoded.z.dtype, encoded.z.attrs["units"], type(encoded.xindexes["z"]).__name__
+    (dtype('float64'), 'mm', 'PandasIndex')
+    >>> xarray_atlas.decode(encoded).identical(ds)
+    True
+    """
+    variables: dict[Hashable, Variable] = {}
+    indexes: dict[Hashable, Index] = {}
+    for name, coord in obj.coords.items():
+        variable = coord.variable
+        index = obj.xindexes.get(name)
+        if isinstance(index, AtlasIndex):
+            variables[name] = variable.to_base_variable()
+        elif isinstance(variable, LengthVariable):
+            plain = variable.to_base_variable()
+            if isinstance(index, LengthIndex):
+                plain = plain.to_index_variable()
+                indexes[name] = index.index
+            variables[name] = plain
+    return _replace(obj, variables, indexes)
+
+
+def decode(obj: T) -> T:
+    """Give an object's lengths their units, and its hierarchy its index.
+
+    Every dimension coordinate, and every scalar one, whose unit is a length
+    (``attrs["units"]``, or the unit of its data) becomes a quantity in mm with
+    a unit-aware index; the coordinate that holds a region hierarchy gets its
+    index back. Other coordinates stay as they are. No data is read.
+
+    So it also turns any image with ``units`` on its coordinates (mm, um, ...)
+    into one that aligns with an atlas.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+
+    Returns
+    -------
+    Dataset or DataArray
+
+    Raises
+    ------
+    MissingTerminologyError, AtlasMismatchError
+        If the hierarchy in the attributes cannot be read, or was changed.
+
+    Examples
+    --------
+    An image in micrometres:
+
+    >>> import numpy as np, xarray as xr, xarray_atlas
+    >>> image = xr.DataArray(
+    ...     np.zeros(3), dims="z", coords={"z": ("z", [0.0, 25.0, 50.0], {"units": "um"})}
+    ... )
+    >>> xarray_atlas.decode(image).z.values
+    array([0.   , 0.025, 0.05 ])
+    """
+    variables: dict[Hashable, Variable] = {}
+    indexes: dict[Hashable, Index] = {}
+    carrier = find_coordinate(obj)
+    space = None
+    if carrier is not None:
+        variable = obj.coords[carrier].variable
+        if not isinstance(obj.xindexes.get(carrier), AtlasIndex):
+            atlas = AtlasIndex.from_variables({carrier: variable}, options={})
+            indexes[carrier] = atlas
+            variables.update(atlas.create_variables({carrier: variable}))
+        space = obj.xindexes.get(carrier, indexes.get(carrier)).space  # type: ignore[union-attr]
+    for name, coord in obj.coords.items():
+        variable = coord.variable
+        index = obj.xindexes.get(name)
+        if name == carrier or isinstance(index, LengthIndex) or not _is_length(variable):
+            continue
+        if variable.dims == (name,) and (index is None or type(index) in (PandasIndex, PintIndex)):
+            options: dict[str, Any] = {}
+            if variable.size == 1 and space is not None and name in space.dims:
+                options["spacing"] = space.voxel_size[space.dims.index(str(name))]
+            length = LengthIndex.from_variables({name: variable}, options=options)
+            indexes[name] = length
+            variables.update(length.create_variables({name: variable}))
+        elif variable.ndim == 0 and not isinstance(variable, LengthVariable):
+            attrs = {k: v for k, v in variable.attrs.items() if k != "units"}
+            variables[name] = LengthVariable((), _with_unit(variable), attrs, variable.encoding)
+    return _replace(obj, variables, indexes)
+
+
+def _is_length(variable: Variable) -> bool:
+    unit = getattr(variable.data, "units", None) if _in_memory(variable) else None
+    unit = variable.attrs.get("units") if unit is None else unit
+    return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
+
+
+def _in_memory(variable: Variable) -> bool:
+    return variable.chunks is None
+
+
+def _with_unit(variable: Variable) -> Any:
+    return variable if "units" in variable.attrs else np.asarray(variable.data)

@@ -1,0 +1,1 @@
+"""Reading stores: OME-Zarr, BrainGlobe's layout, and xarray's engine."""

@@ -1,0 +1,123 @@
+"""The front door: open an atlas from anywhere, or the packaged sample."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas.io.backend import AtlasBackendEntrypoint
+from xarray_atlas.io.stores import Source
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["open_atlas", "open_sample"]
+
+SAMPLE = "annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
+
+
+def open_atlas(
+    source: Source,
+    *,
+    resolution: Any = None,
+    terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | None = None,
+    chunks: Any = {},  # noqa: B006  # as xarray has it: the store's own chunks
+    storage_options: Mapping[str, Any] | None = None,
+    align_levels: bool = False,
+    midline: Any = None,
+) -> xr.Dataset:
+    """Open an atlas's annotation as a Dataset, lazily.
+
+    Reads the metadata and the terminology, never a chunk. The same as
+    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``.
+
+    Parameters
+    ----------
+    source : str, path or zarr store
+        The OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
+        URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
+        path, or a zarr store or group. Also what xarray has written of an atlas.
+    resolution : str, quantity or int, optional
+        The level of the pyramid: ``"25 um"``, a length, the level's index, or
+        its path. The finest by default.
+    terminology : path, URL, DataFrame or Terminology, optional
+        The table of regions. By default it is looked for where BrainGlobe's
+        layout puts it.
+    chunks : int, dict, "auto" or None, default: {}
+        As :func:`xarray.open_dataset` has it. ``{}`` are the store's own
+        chunks; None opens without dask.
+    storage_options : mapping, optional
+        For fsspec. Without them ``s3://`` is anonymous.
+    align_levels : bool, default: False
+        Give each level the translation ``(scale - finest scale) / 2`` where
+        the store has none: without it the first voxel of every level has its
+        centre at 0, so that levels are up to half a voxel apart.
+    midline : length, optional
+        Where left and right meet along the right-left axis. By default half of
+        the volume's extent, which is assumed, and warned about when a
+        hemisphere is first asked for.
+
+    Returns
+    -------
+    Dataset
+        ``annotation``, one label a voxel, on coordinates in mm with units.
+        Its ``.atlas`` knows the regions.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreError, StoreFormatError
+        If there is nothing, it cannot be read, or it is not an annotation.
+    ResolutionNotFoundError
+        If the pyramid has no such level; it lists those there are.
+    MissingTerminologyError, TerminologyError
+        If no terminology is found, or it cannot be read.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("50 um")
+    >>> ds.annotation.shape, ds.attrs["resolution"]
+    ((264, 160, 228), '50 um')
+    >>> ds.atlas.volume("RSP").pint.to("mm**3").item()
+    """
+    return xr.open_dataset(
+        source if not isinstance(source, os.PathLike) else os.fspath(source),
+        engine=AtlasBackendEntrypoint,
+        chunks=chunks,
+        resolution=resolution,
+        terminology=terminology,
+        storage_options=storage_options,
+        align_levels=align_levels,
+        midline=midline,
+    )
+
+
+def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  # noqa: B006
+    """Open the atlas that comes with the package.
+
+    The labels of the Allen Mouse Brain Common Coordinate Framework (CCFv3,
+    2017) at 50 and 100 um with its 1327 regions, (c) Allen Institute for Brain
+    Science; see ``xarray_atlas/data/ATTRIBUTION.md``.
+
+    Parameters
+    ----------
+    resolution : str, quantity or int, default: "50 um"
+        ``"50 um"`` or ``"100 um"``.
+    chunks : int, dict, "auto" or None, default: {}
+        As :func:`open_atlas` has it.
+
+    Returns
+    -------
+    Dataset
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> xarray_atlas.open_sample("100 um").sizes["z"]
+    132
+    """
+    path = files("xarray_atlas").joinpath("data", *SAMPLE.split("/"))
+    return open_atlas(os.fspath(path), resolution=resolution, chunks=chunks)  # type: ignore[arg-type]

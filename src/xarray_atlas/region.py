@@ -1,0 +1,143 @@
+"""A region as a node of an anytree that cannot be changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from anytree import NodeMixin  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from .terminology import Terminology
+
+__all__ = ["Region"]
+
+
+class Region(NodeMixin):  # type: ignore[misc]
+    """A region of a terminology, and a node of its tree.
+
+    It is an anytree node: `parent`, `children`, `ancestors`, `descendants`,
+    `leaves`, `siblings`, `path`, `depth` and `height` are there, and anytree's
+    `RenderTree`, searches and exporters take it. All who use an atlas share
+    its nodes, so they are read-only. Get one from `Terminology.region`.
+
+    Two nodes are equal where they are the same region of equal terminologies.
+
+    Attributes
+    ----------
+    acronym, name : str
+        The short and the full name.
+    id : int or str
+        The identifier, which is not necessarily the label in the volume.
+    color : str
+        "#RRGGBB", or "" where the table gives none.
+    labels : tuple of int
+        The labels of the region's own voxels, without those of its descendants.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from anytree import RenderTree
+    >>> from xarray_atlas.terminology import Terminology
+    >>> terminology = Terminology.from_dataframe(pd.DataFrame({
+    ...     "identifier": [997, 8],
+    ...     "parent_identifier": [None, 997],
+    ...     "annotation_value": [997, 8],
+    ...     "name": ["root", "Basic cell groups"],
+    ...     "abbreviation": ["root", "grey"],
+    ... }))
+    >>> region = terminology.region("grey")
+    >>> region
+    <Region grey 'Basic cell groups' (id 8)>
+    >>> region.parent.acronym
+    'root'
+    >>> print(RenderTree(terminology.tree).by_attr("acronym"))
+    root
+    └── grey
+    """
+
+    __slots__ = ("_position", "_terminology")
+
+    _terminology: Terminology
+    _position: int
+    # what exporters see of a node is its __dict__, hence no properties here
+    acronym: str
+    name: str
+    id: int | str
+    color: str
+    labels: tuple[int, ...]
+
+    def __init__(self, terminology: Terminology, position: int, labels: tuple[int, ...]) -> None:
+        object.__setattr__(self, "_terminology", terminology)
+        object.__setattr__(self, "_position", position)
+        self.__dict__.update(
+            acronym=terminology.acronyms[position],
+            name=terminology.names[position],
+            id=terminology.ids.item(position),
+            color=terminology.colors[position],
+            labels=labels,
+        )
+
+    @property
+    def terminology(self) -> Terminology:
+        """The terminology that the region belongs to."""
+        return self._terminology
+
+    @property
+    def position(self) -> int:
+        """The position of the region in the terminology's table."""
+        return self._position
+
+    @property
+    def parent(self) -> Region | None:
+        """The region that this one is a part of; None for a root."""
+        return self.terminology._parent_node(self.position)
+
+    @property
+    def children(self) -> tuple[Region, ...]:
+        """The parts of this region, in the order of the table."""
+        return self.terminology._child_nodes(self.position)
+
+    # anytree answers these two from the list of children that it keeps itself
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the region has no parts."""
+        return not self.children
+
+    @property
+    def height(self) -> int:
+        """The number of steps down to the deepest of its descendants."""
+        depths = self.terminology.depths
+        return int(depths[self.terminology.leaves(self.position)].max() - depths[self.position])
+
+    def __repr__(self) -> str:
+        return f"<Region {self.acronym} {self.name!r} (id {self.id})>"
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Region):
+            return NotImplemented
+        return self.position == other.position and self.terminology == other.terminology
+
+    def __hash__(self) -> int:
+        return hash((self.position, self.terminology))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _node, (self.terminology, self.position)
+
+    def __copy__(self) -> Region:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Region:
+        return self
+
+    def __setattr__(self, attribute: str, value: object) -> NoReturn:
+        raise AttributeError(f"{self!r} cannot be changed: all who use the atlas share its tree")
+
+    def __delattr__(self, attribute: str) -> NoReturn:
+        raise AttributeError(f"{self!r} cannot be changed: all who use the atlas share its tree")
+
+
+def _node(terminology: Terminology, position: int) -> Region:
+    return terminology._nodes[position]

@@ -1,0 +1,137 @@
+"""Who is above and below whom in a table of regions, and with which labels, by position."""
+
+from __future__ import annotations
+
+import operator
+from functools import cached_property
+
+import numpy as np
+
+from .region_cells import counted
+from .region_table import Int64Array, depths_of
+
+__all__ = ["RegionHierarchy"]
+
+
+class RegionHierarchy:
+    """The hierarchy in the columns of a table of regions.
+
+    Descendants are found as a slice: the regions are put in preorder, where
+    each is followed by all of its descendants, and so are their labels.
+    """
+
+    parents: Int64Array
+    labels: Int64Array
+    label_regions: Int64Array
+
+    def __len__(self) -> int:
+        return len(self.parents)
+
+    @cached_property
+    def depths(self) -> Int64Array:
+        """The number of steps from each region to its root, int64."""
+        return _frozen(depths_of(self.parents))
+
+    @cached_property
+    def preorder(self) -> Int64Array:
+        """The positions of all regions, each followed by its descendants, int64."""
+        order = []
+        waiting = np.flatnonzero(self.parents < 0).tolist()[::-1]
+        while waiting:
+            order.append(position := waiting.pop())
+            waiting += self._child_positions[position][::-1]
+        return _frozen(np.array(order, dtype=np.int64))
+
+    def descendants(self, position: int) -> Int64Array:
+        """Return the positions of a region's descendants in preorder, without itself."""
+        return self.preorder[self._subtree(position)][1:]
+
+    def ancestors(self, position: int) -> Int64Array:
+        """Return the positions of a region's ancestors, from its root to its parent."""
+        up = self.parents.item
+        above = up(self._checked(position))
+        line = []
+        while above >= 0:
+            line.append(above)
+            above = up(above)
+        return _frozen(np.array(line[::-1], dtype=np.int64))
+
+    def leaves(self, position: int) -> Int64Array:
+        """Return the positions in preorder of the leaves below a region; a leaf's own is itself."""
+        subtree = self._subtree(position)
+        return _frozen(self.preorder[subtree][self._sizes_in_preorder[subtree] == 1])
+
+    def is_leaf(self, position: int) -> bool:
+        """Whether a region has no parts."""
+        return not self._child_positions[self._checked(position)]
+
+    def labels_of(self, position: int, direct: bool = False) -> Int64Array:
+        """Return the labels of a region's voxels.
+
+        Parameters
+        ----------
+        position : int
+            The position of the region in the table.
+        direct : bool
+            Whether to leave out the labels of its descendants.
+
+        Returns
+        -------
+        ndarray of int64
+            Sorted, without duplicates, read-only; empty where it has none.
+        """
+        if direct:
+            i = self._checked(position)
+            return self.labels[self._label_starts[i] : self._label_starts[i + 1]]
+        subtree = self._subtree(position)
+        labels, starts = self._labels_in_preorder
+        return _frozen(np.unique(labels[starts[subtree.start] : starts[subtree.stop]]))
+
+    def _checked(self, position: int) -> int:
+        position = operator.index(position)
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {position} is not in a table of {counted(len(self), 'region')}")
+        return position
+
+    def _subtree(self, position: int) -> slice:
+        rank = int(self._ranks[self._checked(position)])
+        return slice(rank, rank + int(self._sizes_in_preorder[rank]))
+
+    @cached_property
+    def _child_positions(self) -> list[list[int]]:
+        children: list[list[int]] = [[] for _ in range(len(self))]
+        for position, parent in enumerate(self.parents.tolist()):
+            if parent >= 0:
+                children[parent].append(position)
+        return children
+
+    @cached_property
+    def _ranks(self) -> Int64Array:
+        ranks = np.empty_like(self.preorder)
+        ranks[self.preorder] = np.arange(len(self))
+        return ranks
+
+    @cached_property
+    def _sizes_in_preorder(self) -> Int64Array:
+        sizes = [1] * len(self)
+        up = self.parents.tolist()
+        order = self.preorder.tolist()
+        for position in reversed(order):
+            if up[position] >= 0:
+                sizes[up[position]] += sizes[position]
+        return np.array([sizes[position] for position in order], dtype=np.int64)
+
+    @cached_property
+    def _label_starts(self) -> Int64Array:
+        return np.searchsorted(self.label_regions, np.arange(len(self) + 1))
+
+    @cached_property
+    def _labels_in_preorder(self) -> tuple[Int64Array, Int64Array]:
+        ranks = self._ranks[self.label_regions]
+        order = np.argsort(ranks, kind="stable")
+        return self.labels[order], np.searchsorted(ranks[order], np.arange(len(self) + 1))
+
+
+def _frozen(array: Int64Array) -> Int64Array:
+    array.setflags(write=False)
+    return array

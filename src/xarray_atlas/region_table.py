@@ -1,0 +1,374 @@
+"""The columns of a terminology: read from cells of text, checked, and written back.
+
+A table of regions reaches this module as cells of text, whatever it came from,
+and leaves it as numpy columns in which the hierarchy is a column of positions.
+What is wrong with a table but can be read all the same is told in sentences.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import TerminologyError
+from .region_cells import COLUMNS, REQUIRED, csv_from_cells, listing, require_columns
+
+__all__ = ["RegionTable", "depths_of", "describe", "table_from_cells"]
+
+_MOST_SENTENCES = 20  # of one kind: they travel with every file
+_INT64 = np.iinfo(np.int64)
+_NUMBER = re.compile(r"\s*([+-]?[0-9]+)(?:\.([0-9]*))?\s*")
+_COLOR = re.compile(r"\s*#?([0-9A-Fa-f]{6})\s*")
+
+Identifier: TypeAlias = int | str
+Int64Array: TypeAlias = npt.NDArray[np.int64]
+TextArray: TypeAlias = npt.NDArray[np.object_]
+
+
+class RegionTable(NamedTuple):
+    """The columns of a terminology, one element per region but for the labels.
+
+    `labels` and `label_regions` are parallel: a label value and the position of
+    its region, ordered by position and then by value.
+    """
+
+    ids: npt.NDArray[Any]
+    parents: Int64Array
+    acronyms: TextArray
+    names: TextArray
+    colors: TextArray
+    labels: Int64Array
+    label_regions: Int64Array
+
+    def to_lists(self) -> dict[str, list[Any]]:
+        """Return BrainGlobe's columns without the path, as lists that JSON can hold."""
+        ids = self.ids.tolist()
+        return {
+            "identifier": ids,
+            "parent_identifier": [None if p < 0 else ids[p] for p in self.parents.tolist()],
+            "annotation_value": self._label_cells(),
+            "name": self.names.tolist(),
+            "abbreviation": self.acronyms.tolist(),
+            "color_hex_triplet": self.colors.tolist(),
+        }
+
+    @classmethod
+    def from_lists(cls, lists: Mapping[str, Any]) -> tuple[RegionTable, list[str]]:
+        """Read what `to_lists` wrote; return the table and what had to be mended."""
+        require_columns(lists)
+        count = len(lists["identifier"]) if isinstance(lists["identifier"], list) else 0
+        columns = {column: lists[column] for column in REQUIRED}
+        columns["color_hex_triplet"] = lists.get("color_hex_triplet", [""] * count)
+        for column, values in columns.items():
+            if not isinstance(values, list) or len(values) != count:
+                raise TerminologyError(f"column {column!r} is not a list of {count} elements, one per region")
+        for column in ("name", "abbreviation", "color_hex_triplet"):
+            if set(map(type, columns[column])) - {str}:
+                raise TerminologyError(f"column {column!r} holds something that is not text")
+        ids = _identifiers(columns["identifier"])
+        parent_ids = columns["parent_identifier"]
+        kinds = set(map(type, parent_ids)) - {type(None)}
+        if kinds - {int, str}:
+            raise TerminologyError("column 'parent_identifier' holds something that is not an identifier")
+        if kinds - {type(ids[0])}:
+            parent_ids = [None if p is None else _parent(str(p), type(ids[0]) is int) for p in parent_ids]
+        parents, problems = _hierarchy(ids, parent_ids, columns["abbreviation"])
+        labels, label_regions = _flat_labels(columns["annotation_value"])
+        acronyms, names, colors = (_text_array(columns[c]) for c in ("abbreviation", "name", "color_hex_triplet"))
+        return cls(_id_array(ids), parents, acronyms, names, colors, labels, label_regions), problems
+
+    def to_csv(self) -> str:
+        """Return the table as BrainGlobe's CSV."""
+        lists = self.to_lists()
+        columns = [["" if value is None else str(value) for value in lists[column]] for column in COLUMNS[:6]] + [
+            _paths(lists["identifier"], self.parents)
+        ]
+        return csv_from_cells(columns)
+
+    def _label_cells(self) -> list[Any]:
+        labels: list[Any] = self.labels.tolist()
+        if len(labels) == len(self.ids) and np.array_equal(self.label_regions, np.arange(len(labels))):
+            return labels
+        starts = np.searchsorted(self.label_regions, np.arange(len(self.ids) + 1)).tolist()
+        cells = (labels[start:stop] for start, stop in pairwise(starts))
+        return [None if not cell else cell[0] if len(cell) == 1 else cell for cell in cells]
+
+
+def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, list[str]]:
+    """Build the columns from cells of text; return them and what is wrong with the table."""
+    row_ids = _identifiers(cells["identifier"])
+    numeric = type(row_ids[0]) is int
+    blank = [""] * len(row_ids)
+    colors = [_color(cell) for cell in cells.get("color_hex_triplet", blank)]
+    fields: dict[str, list[Any]] = {
+        "parent_identifier": [_parent(cell, numeric) for cell in cells["parent_identifier"]],
+        "name": list(cells["name"]),
+        "abbreviation": list(cells["abbreviation"]),
+        "color_hex_triplet": ["" if color is None else color for color in colors],
+    }
+    position: dict[Identifier, int] = {}
+    rows: list[int] = []  # the first row of each region
+    labels: list[list[int]] = []
+    repeated = []
+    for row, (identifier, cell) in enumerate(zip(row_ids, cells["annotation_value"], strict=True)):
+        values = _labels(cell, identifier)
+        if position.setdefault(identifier, len(rows)) == len(rows):
+            rows.append(row)
+            labels.append(values)
+            continue
+        first = position[identifier]
+        _require_same(fields, identifier, rows[first], row)
+        if not values or set(values) & set(labels[first]):
+            repeated.append(first)
+        labels[first].extend(values)
+    ids = [row_ids[row] for row in rows]
+    acronyms, names = ([fields[column][row] for row in rows] for column in ("abbreviation", "name"))
+    parents, problems = _hierarchy(ids, [fields["parent_identifier"][row] for row in rows], acronyms)
+    flat, label_regions = _flat_labels(labels)
+    table = RegionTable(
+        _id_array(ids),
+        parents,
+        _text_array(acronyms),
+        _text_array(names),
+        _text_array([fields["color_hex_triplet"][row] for row in rows]),
+        flat,
+        label_regions,
+    )
+    regions = [describe(table, i) for i in range(len(ids))]
+    problems += _at_most(f"{regions[i]} has more than one row with the same label" for i in repeated)
+    problems += _at_most(
+        f"the color of {regions[i]} is not of the form '#RRGGBB': {cells['color_hex_triplet'][row]!r}"
+        for i, row in enumerate(rows)
+        if colors[row] is None
+    )
+    problems += _at_most(f"{region} has an empty acronym" for region, a in zip(regions, acronyms, strict=True) if not a)
+    problems += _at_most(
+        f"the acronym {acronyms[group[0]]!r} is shared by {listing([f'id {ids[i]}' for i in group], quote=False)}"
+        for group in _groups(acronyms, range(len(acronyms)))
+        if acronyms[group[0]]
+    )
+    problems += _at_most(
+        f"the label {flat[group[0]]} is shared by {listing([regions[label_regions[i]] for i in group], quote=False)}"
+        for group in _groups(flat.tolist(), range(len(flat)))
+    )
+    given = cells.get("root_identifier_path", blank)
+    problems += _at_most(
+        f"the path of {regions[i]} is {given[row]} but its parents give {path}"
+        for i, (row, path) in enumerate(zip(rows, _paths(ids, parents), strict=True))
+        if given[row].strip() and given[row] != path and _tokens(given[row]) != _tokens(path)
+    )
+    return table, problems
+
+
+def describe(table: RegionTable, position: int) -> str:
+    """Name a region in a message: its acronym and its id."""
+    return f"{table.acronyms[position]!r} (id {table.ids[position]})"
+
+
+def _integer(cell: str) -> int | None:
+    """Read a cell such as "997" or "997.0"; None if it is not a number."""
+    match = _NUMBER.fullmatch(cell)
+    if match is None:
+        return None
+    if (match[2] or "").strip("0"):
+        raise TerminologyError(f"{cell!r} is not an integer")
+    return int(match[1])
+
+
+def _identifiers(cells: Sequence[object]) -> list[Any]:
+    if not cells:
+        raise TerminologyError("the table of regions has no rows")
+    kinds = set(map(type, cells))
+    ids: list[Any] = list(cells)
+    if kinds - {int, str}:
+        raise TerminologyError("the identifiers are neither integers nor text")
+    if kinds != {int}:
+        ids = [str(cell) for cell in cells]
+        if any(not cell.strip() for cell in ids):
+            row = next(row for row, cell in enumerate(ids) if not cell.strip())
+            raise TerminologyError(f"the identifier of row {row} is empty")
+        if all(map(_NUMBER.fullmatch, ids)):
+            try:
+                ids = [_integer(cell) for cell in ids]
+            except TerminologyError as error:
+                raise TerminologyError(f"identifier {error}") from error
+    if type(ids[0]) is int and not _INT64.min <= min(ids) <= max(ids) <= _INT64.max:
+        raise TerminologyError("an identifier is too large for a 64-bit integer")
+    return ids
+
+
+def _parent(cell: str, numeric: bool) -> Identifier | None:
+    if not cell.strip():
+        return None
+    if not numeric:
+        return cell
+    try:
+        number = _integer(cell)
+    except TerminologyError as error:
+        raise TerminologyError(f"parent_identifier {error}") from error
+    return cell if number is None else number
+
+
+def _labels(cell: str, identifier: Identifier) -> list[int]:
+    text = cell.strip()
+    values: object = [text] if text else []
+    try:
+        if text.startswith("["):
+            values = json.loads(text)
+        elif text:
+            values = [_integer(text)]
+    except ValueError:  # not JSON, or a fraction
+        values = [text]
+    assert isinstance(values, list)
+    for value in values:
+        if type(value) is not int:
+            raise TerminologyError(f"annotation_value of the region with id {identifier} is not an integer: {cell!r}")
+        if not _INT64.min <= value <= _INT64.max:
+            raise TerminologyError(
+                f"annotation_value of the region with id {identifier} is too large for a 64-bit integer: {value}"
+            )
+    return values
+
+
+def _color(cell: str) -> str | None:
+    match = _COLOR.fullmatch(cell)
+    return f"#{match[1]}" if match else None if cell.strip() else ""
+
+
+def _require_same(fields: Mapping[str, Sequence[object]], identifier: Identifier, first: int, row: int) -> None:
+    for column, values in fields.items():
+        if values[first] != values[row]:
+            raise TerminologyError(
+                f"identifier {identifier} stands in rows {first} and {row} with a different {column}: "
+                f"{values[first]!r} and {values[row]!r}; only annotation_value may differ"
+            )
+
+
+def _hierarchy(
+    ids: Sequence[Identifier], parent_ids: Sequence[Identifier | None], acronyms: Sequence[str]
+) -> tuple[Int64Array, list[str]]:
+    """Turn parents into positions; an orphan and the first of a cycle become roots."""
+    position = {identifier: i for i, identifier in enumerate(ids)}
+    if len(position) < len(ids):
+        raise TerminologyError("an identifier stands in the table more than once")
+    listed = [-1 if parent is None else position.get(parent, -2) for parent in parent_ids]
+    parents = np.array(listed, dtype=np.int64)
+    problems = []
+    if -2 in listed:
+        orphans = np.flatnonzero(parents == -2).tolist()
+        problems += _at_most(
+            f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the table: "
+            f"{acronyms[i]!r} is taken as a root"
+            for i in orphans
+        )
+        parents[orphans] = -1
+    cycles = _cycles(parents)
+    for cycle in cycles:
+        parents[cycle[0]] = -1
+    problems += _at_most(
+        f"{listing([f'{acronyms[i]!r} (id {ids[i]})' for i in cycle], quote=False)} "
+        f"{'are their own ancestors' if len(cycle) > 1 else 'is its own parent'}: "
+        f"{acronyms[cycle[0]]!r} is taken as a root"
+        for cycle in cycles
+    )
+    roots = np.flatnonzero(parents < 0).tolist()
+    if len(roots) > 1:
+        roots_listed = listing([f"{acronyms[i]!r} (id {ids[i]})" for i in roots], quote=False)
+        problems.append(f"there are {len(roots)} roots: {roots_listed}")
+    return parents, problems
+
+
+def _cycles(parents: Int64Array) -> list[list[int]]:
+    """Return the positions of each cycle, from its first row on upwards."""
+    ancestor = parents
+    for _ in range(len(parents).bit_length()):  # each turn doubles the distance
+        if (ancestor < 0).all():
+            return []
+        ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
+    # as many steps up as there are regions: whoever is still on the way has reached a cycle,
+    # and the regions of a cycle have only changed places
+    within = np.unique(ancestor[ancestor >= 0]).tolist()
+    up = parents.tolist()
+    seen: set[int] = set()
+    cycles = []
+    for first in within:
+        cycle = []
+        while first not in seen:
+            seen.add(first)
+            cycle.append(first)
+            first = up[first]
+        if cycle:
+            cycles.append(cycle)
+    return cycles
+
+
+def depths_of(parents: Int64Array) -> Int64Array:
+    """Count the steps from each region to its root."""
+    depths = (parents >= 0).astype(np.int64)
+    ancestor = parents
+    while (ancestor >= 0).any():
+        depths += np.where(ancestor < 0, 0, depths[ancestor])
+        ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
+    return depths
+
+
+def _paths(ids: Sequence[Identifier], parents: Int64Array) -> list[str]:
+    """Write the ids from the root to each region, as in "[997, 8, 567]"."""
+    up = parents.tolist()
+    inner = [str(i) if isinstance(i, int) else json.dumps(i, ensure_ascii=False) for i in ids]
+    for i in np.argsort(depths_of(parents), kind="stable").tolist():
+        if up[i] >= 0:
+            inner[i] = f"{inner[up[i]]}, {inner[i]}"
+    return [f"[{path}]" for path in inner]
+
+
+def _flat_labels(cells: Sequence[object]) -> tuple[Int64Array, Int64Array]:
+    """Return the label values and the position of the region of each."""
+    labels: list[Any] = list(cells)
+    label_regions = np.arange(len(labels), dtype=np.int64)
+    if set(map(type, cells)) != {int}:
+        lists = [cell if isinstance(cell, list) else [] if cell is None else [cell] for cell in cells]
+        if {type(value) for values in lists for value in values} - {int}:
+            raise TerminologyError("column 'annotation_value' holds something that is not an integer")
+        lists = [sorted(set(values)) for values in lists]
+        labels = [value for values in lists for value in values]
+        label_regions = np.repeat(label_regions, [len(values) for values in lists])
+    try:
+        return np.array(labels, dtype=np.int64), label_regions
+    except OverflowError as error:
+        raise TerminologyError("an annotation_value is too large for a 64-bit integer") from error
+
+
+def _id_array(ids: list[Any]) -> npt.NDArray[Any]:
+    return np.array(ids, dtype=np.int64 if type(ids[0]) is int else np.object_)
+
+
+def _text_array(texts: list[str]) -> TextArray:
+    return np.array(texts, dtype=np.object_)
+
+
+def _groups(values: Sequence[object], positions: Iterable[int]) -> list[list[int]]:
+    """Return the positions of each value that stands there more than once."""
+    if len(set(values)) == len(values):
+        return []
+    groups: dict[object, list[int]] = {}
+    for value, position in zip(values, positions, strict=True):
+        groups.setdefault(value, []).append(position)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _tokens(path: str) -> list[str]:
+    return re.findall(r"[^\s,/\[\]\"']+", path)
+
+
+def _at_most(sentences: Iterable[str]) -> list[str]:
+    found = list(sentences)
+    if len(found) > _MOST_SENTENCES:
+        return [*found[:_MOST_SENTENCES], f"... and {len(found) - _MOST_SENTENCES} more such problems"]
+    return found

@@ -1,0 +1,155 @@
+"""The anatomical space of an atlas: where its axes point, and its midline."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import xarray as xr
+
+from xarray_atlas.errors import AtlasMismatchError, GridError
+from xarray_atlas.spacing import TOLERANCE
+
+__all__ = ["AXES", "DIRECTIONS", "Space"]
+
+DIRECTIONS = {
+    "a": "anterior-to-posterior",
+    "p": "posterior-to-anterior",
+    "s": "superior-to-inferior",
+    "i": "inferior-to-superior",
+    "r": "right-to-left",
+    "l": "left-to-right",
+}
+"""What each letter of an orientation says: the side on which the first voxel lies, first."""
+
+AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
+"""The anatomical axes, and the letters of an orientation that mean them."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where the voxels of an atlas lie; it rides beside the terminology.
+
+    Parameters
+    ----------
+    dims : tuple of str
+        The spatial dimensions, in the order of the other fields.
+    orientation : str
+        A letter a dimension: the side on which its first voxel lies.
+        BrainGlobe's ``"asr"`` starts at the anterior, superior, right corner.
+    voxel_size : tuple of float
+        In mm, of the whole volume as it was opened.
+    corner : tuple of float
+        In mm, the outer corner of the whole volume's first voxel, in the
+        coordinates of the Dataset.
+    midline : float, optional
+        In mm along the right-left axis; None where the atlas has none.
+    midline_assumed : bool
+        Whether no manifest said that the atlas is symmetric.
+    """
+
+    # names and the assumption are about one object, not about the space
+    dims: tuple[str, ...] = field(compare=False)
+    orientation: str
+    voxel_size: tuple[float, ...]
+    corner: tuple[float, ...]
+    midline: float | None = None
+    midline_assumed: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        groups = ["".join(sorted(g)) for g in AXES.values()]
+        axes = sorted(next((g for g in groups if letter in g), "") for letter in self.orientation)
+        if axes != sorted(groups) or not (
+            len(self.dims) == len(self.voxel_size) == len(self.corner) == len(self.orientation)
+        ):
+            raise GridError(
+                f"orientation {self.orientation!r} of dimensions {self.dims} is not one letter "
+                "of a|p, s|i and r|l for each of three dimensions, such as 'asr'"
+            )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def to_json(self) -> str:
+        """Write it as a JSON object."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote."""
+        values = json.loads(text)
+        for name in ("dims", "voxel_size", "corner"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+    def rename(self, names: Mapping[Any, Hashable]) -> Self:
+        """Return the same space with other names for its dimensions."""
+        return dataclasses.replace(self, dims=tuple(str(names.get(d, d)) for d in self.dims))
+
+    def position(self, axis: str) -> int:
+        """Return the place of ``"ap"``, ``"dv"`` or ``"ml"`` among the dimensions."""
+        return next(i for i, letter in enumerate(self.orientation) if letter in AXES[axis])
+
+    def direction(self, axis: str) -> str:
+        """Return for example ``"right-to-left"`` for ``"ml"``."""
+        return DIRECTIONS[self.orientation[self.position(axis)]]
+
+    def coordinate(self, obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
+        """Find the coordinate of `obj` along an anatomical axis.
+
+        By the ``direction`` in the attributes of the coordinates, which
+        survives renaming; else by the names that the space knows.
+
+        Returns
+        -------
+        hashable or None
+            None where the object has no such coordinate any more.
+
+        Raises
+        ------
+        AtlasMismatchError
+            If two coordinates claim the axis, or one claims that it runs the other way.
+        """
+        both = {DIRECTIONS[letter] for letter in AXES[axis]}
+        claiming = [
+            name for name, c in obj.coords.items() if c.attrs.get("direction") in both and c.ndim < 2
+        ]
+        indexed = [name for name in claiming if name in obj.dims] or claiming
+        if len(indexed) > 1:
+            raise AtlasMismatchError(
+                f"coordinates {indexed} all say that they run along {axis!r}; "
+                "correct their 'direction' attribute"
+            )
+        if not indexed:
+            name = self.dims[self.position(axis)]
+            claimed = obj.coords[name].attrs.get("direction") if name in obj.coords else None
+            return name if name in obj.coords and claimed is None else None
+        found = obj.coords[indexed[0]].attrs["direction"]
+        if found != self.direction(axis):
+            raise AtlasMismatchError(
+                f"coordinate {indexed[0]!r} says that it runs {found}, the atlas says "
+                f"{self.direction(axis)}"
+            )
+        return indexed[0]
+
+    def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
+        """Find the coordinate of each of ``"ap"``, ``"dv"`` and ``"ml"``."""
+        return {axis: self.coordinate(obj, axis) for axis in AXES}
+
+    def is_left(self, positions: Any) -> Any:
+        """Tell which positions along the right-left axis are left; the midline is.
+
+        Parameters
+        ----------
+        positions : float64 array
+            In mm.
+        """
+        if self.midline is None:
+            raise GridError("the space has no midline")
+        tolerance = TOLERANCE * self.voxel_size[self.position("ml")]
+        if self.direction("ml") == "right-to-left":
+            return positions >= self.midline - tolerance
+        return positions <= self.midline + tolerance

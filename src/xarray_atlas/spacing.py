@@ -1,0 +1,59 @@
+"""Evenly spaced lengths: their step, and when two are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["TOLERANCE", "regular_step", "same_lengths", "snap", "tolerance_of"]
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+TOLERANCE = 1e-6
+"""Lengths that differ by less than this share of a voxel are the same."""
+
+
+def regular_step(values: np.ndarray[Any, Any]) -> float | None:
+    """Return the signed spacing of evenly spaced values, None where there is none.
+
+    Even means: no value is further than a hundredth of a step from its place.
+    """
+    if values.size < 2:
+        return None
+    step = float(values[-1] - values[0]) / (values.size - 1)
+    even = values[0] + step * np.arange(values.size)
+    if step == 0 or not np.all(np.abs(values - even) <= 0.01 * abs(step)):
+        return None
+    return step
+
+
+def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:
+    """A millionth of a voxel, in mm; of the given step where there is but one value."""
+    flat = np.ravel(values)
+    if flat.size > 1:
+        gaps = np.abs(np.diff(flat))
+        gaps = gaps[gaps > 0]
+        if gaps.size:
+            return TOLERANCE * float(gaps.min())
+    return TOLERANCE * abs(step) if step else 0.0
+
+
+def same_lengths(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: float) -> bool:
+    """Tell whether two arrays of lengths agree within a tolerance; NaN never does."""
+    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= tolerance))
+
+
+def snap(lengths: FloatArray, to: FloatArray, tolerance: float) -> FloatArray:
+    """Replace each length by the nearest of `to` where that is within the tolerance.
+
+    So ``5.000000000001`` finds the plane at ``5.0``, and a slice that ends on
+    a plane holds it. NaN and lengths far from all of `to` stay as they are.
+    """
+    if to.size == 0:
+        return lengths
+    ordered = np.sort(to)
+    after = np.clip(np.searchsorted(ordered, lengths), 1, max(ordered.size - 1, 1))
+    left, right = ordered[after - 1], ordered[np.minimum(after, ordered.size - 1)]
+    nearest = np.where(np.abs(lengths - left) <= np.abs(right - lengths), left, right)
+    return np.where(np.abs(lengths - nearest) <= tolerance, nearest, lengths)

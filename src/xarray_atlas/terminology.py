@@ -1,0 +1,407 @@
+"""The regions of an atlas and their hierarchy, as a value that cannot be changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, NoReturn, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .errors import AmbiguousRegionError, AtlasMismatchError, RegionNotFoundError, TerminologyError
+from .region import Region
+from .region_cells import COLUMNS, cells_from_csv, cells_from_dataframe, counted, listing
+from .region_hierarchy import RegionHierarchy
+from .region_lookup import SHARED, explain_shared, explain_unknown, positions_by_text
+from .region_table import Int64Array, RegionTable, TextArray, describe, table_from_cells
+
+__all__ = ["Region", "RegionKey", "Terminology"]
+
+RegionKey: TypeAlias = str | int | np.integer[Any] | Region
+"""What names a region: its acronym or full name, its id, or its node."""
+
+
+class Terminology(RegionHierarchy):
+    """The table of an atlas's regions.
+
+    Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`.
+    It never changes, so copies are the object itself. Two are equal, and have
+    the same `fingerprint`, where their tables are: same regions in the same
+    order with the same parents, labels, names and colors; their own names are
+    not compared.
+
+    The hierarchy comes from the parents alone. What is odd about a table is
+    told in `problems` and stops nothing: a region whose parent is not in the
+    table becomes a root, and so does the first row of a cycle.
+
+    Attributes
+    ----------
+    name : str
+        What the terminology is called, such as "allen-adult-mouse-terminology".
+    problems : tuple of str
+        What is wrong with the table, in sentences; at most 20 of each kind.
+    ids : ndarray
+        The identifier of each region, int64, or an object array of str where not
+        all identifiers are integers.
+    parents : ndarray of int64
+        The position in the table of each region's parent, -1 for a root.
+    acronyms, names, colors : ndarray of object
+        One str for each region; a color is "#RRGGBB", or "" for none.
+    labels, label_regions : ndarray of int64
+        Label values of the volume and, for each, the position of its region;
+        ordered by position, then value. A region has any number of labels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from xarray_atlas.terminology import Terminology
+    >>> table = pd.DataFrame({
+    ...     "identifier": [997, 8, 1009],
+    ...     "parent_identifier": [None, 997, 997],
+    ...     "annotation_value": [997, 8, 1009],
+    ...     "name": ["root", "Basic cell groups", "fiber tracts"],
+    ...     "abbreviation": ["root", "grey", "fiber tracts"],
+    ... })
+    >>> terminology = Terminology.from_dataframe(table, name="example")
+    >>> terminology
+    <Terminology 'example': 3 regions, 1 root, depth 1>
+    >>> terminology.position("grey"), terminology.position(1009)
+    (1, 2)
+    >>> terminology.labels_of(0)
+    array([   8,  997, 1009])
+    """
+
+    name: str
+    problems: tuple[str, ...]
+    ids: npt.NDArray[Any]
+    parents: Int64Array
+    acronyms: TextArray
+    names: TextArray
+    colors: TextArray
+    labels: Int64Array
+    label_regions: Int64Array
+    _table: RegionTable
+
+    def __init__(self, table: RegionTable, name: str = "", problems: Iterable[str] = ()) -> None:
+        for column in table:
+            column.setflags(write=False)
+        self.__dict__.update(table._asdict(), _table=table, name=str(name), problems=tuple(problems))
+
+    # ---- reading and writing
+
+    @classmethod
+    def from_dataframe(cls, df: pd.DataFrame, name: str = "") -> Terminology:
+        """Read the columns that BrainGlobe uses from a DataFrame.
+
+        Parameters
+        ----------
+        df : pandas.DataFrame
+            With the columns identifier, parent_identifier, annotation_value, name and
+            abbreviation, and if there are any color_hex_triplet and
+            root_identifier_path. Best read with ``dtype=str, keep_default_na=False``.
+        name : str
+            What the terminology is called.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            If columns or rows are missing, if ids or labels are not exact integers,
+            if a name or acronym is missing or not text, or if rows of one
+            identifier differ in more than their label.
+        """
+        table, problems = table_from_cells(cells_from_dataframe(df))
+        return cls(table, name, problems)
+
+    @classmethod
+    def from_csv(cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = "") -> Terminology:
+        """Read a CSV with the columns that BrainGlobe uses, which `from_dataframe` lists.
+
+        Parameters
+        ----------
+        source : str, path, or file object
+            A local path, or an open file of text or bytes (UTF-8).
+        name : str
+            What the terminology is called.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            As `from_dataframe` does.
+        """
+        content = Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
+        try:
+            text = content.decode() if isinstance(content, bytes) else content
+        except UnicodeDecodeError as error:
+            raise TerminologyError(f"the table of regions is not UTF-8 text: {error}") from error
+        table, problems = table_from_cells(cells_from_csv(text))
+        return cls(table, name, problems)
+
+    @classmethod
+    def from_json(cls, text: str) -> Terminology:
+        """Read what `to_json` wrote."""
+        return cls._from_lists(_parsed(text, "the terminology"))
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, str]) -> Terminology:
+        """Read what `to_columns` wrote; other keys are passed over."""
+        known = (*COLUMNS[:-1], "meta")  # all but the path
+        return cls._from_lists({key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns})
+
+    @classmethod
+    def _from_lists(cls, lists: Mapping[str, Any]) -> Terminology:
+        if not isinstance(lists, dict):
+            raise TerminologyError("the terminology is not a JSON object of columns")
+        table, problems = RegionTable.from_lists(lists)
+        meta = lists.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        stored = [str(problem) for problem in meta.get("problems", ())]
+        return cls(table, meta.get("name", ""), [*stored, *(p for p in problems if p not in stored)])
+
+    def _to_lists(self) -> dict[str, Any]:
+        return {**self._table.to_lists(), "meta": {"name": self.name, "problems": self.problems}}
+
+    def to_json(self) -> str:
+        """Return everything in one JSON object, with a list for each column."""
+        return json.dumps(self._to_lists())
+
+    def to_columns(self) -> dict[str, str]:
+        """Return one JSON string for each column, and "meta" for the name and the problems.
+
+        Attributes of every format hold them. What can be derived is left out.
+        """
+        return {key: json.dumps(value) for key, value in self._to_lists().items()}
+
+    @overload
+    def to_csv(self, path: None = None) -> str: ...
+    @overload
+    def to_csv(self, path: str | os.PathLike[str]) -> None: ...
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
+        """Write BrainGlobe's columns, the paths derived from the parents.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            The local file to write, in UTF-8. Without it the text is returned.
+        """
+        text = self._table.to_csv()
+        if path is None:
+            return text
+        Path(path).write_bytes(text.encode())
+        return None
+
+    # ---- a value
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """A signed 64-bit digest of the table, the same in every process and on every platform."""
+        content = json.dumps(list(self._table.to_lists().values()))
+        digest = hashlib.blake2b(content.encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little", signed=True)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Terminology):
+            return NotImplemented
+        return all(map(np.array_equal, self._table, other._table))
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __dask_tokenize__(self) -> tuple[str, int]:
+        return "xarray_atlas.Terminology", self.fingerprint
+
+    def __copy__(self) -> Terminology:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Terminology:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Terminology, (self._table, self.name, self.problems)
+
+    def __setattr__(self, attribute: str, value: object) -> NoReturn:
+        raise AttributeError("a Terminology cannot be changed; build another one")
+
+    def __delattr__(self, attribute: str) -> NoReturn:
+        raise AttributeError("a Terminology cannot be changed; build another one")
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self._nodes)
+
+    def __repr__(self) -> str:
+        title = f"Terminology {self.name!r}" if self.name else "Terminology"
+        roots = int((self.parents < 0).sum())
+        return f"<{title}: {counted(len(self), 'region')}, {counted(roots, 'root')}, depth {self.depths.max()}>"
+
+    # ---- naming regions
+
+    def position(self, key: RegionKey) -> int:
+        """Find a region's position in the table.
+
+        Parameters
+        ----------
+        key : str, int or Region
+            An acronym or else a full name, an id, or a node. A str is never read
+            as an id, not even "1".
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        RegionNotFoundError
+            If there is no such region; the message has the closest names.
+        AmbiguousRegionError
+            If several regions share the acronym or name; the message has their ids.
+        AtlasMismatchError
+            If the node is one of another terminology.
+        """
+        position = self._find(key)
+        if position is None:
+            raise RegionNotFoundError(explain_unknown(self._table, self._title, key))
+        if position == SHARED:
+            raise AmbiguousRegionError(explain_shared(self._table, str(key)))
+        return position
+
+    def positions(self, keys: Iterable[RegionKey]) -> Int64Array:
+        """Find the positions of several regions, in the order given, with duplicates kept."""
+        if isinstance(keys, (str, Region)) or not isinstance(keys, Iterable):
+            raise TypeError(f"expected a list of regions, not {keys!r}")
+        return np.array([self.position(key) for key in keys], dtype=np.int64)
+
+    def position_of_id(self, identifier: int | str) -> int:
+        """Find the position of the region with this identifier, which may be a str such as "MBA:997"."""
+        if isinstance(identifier, (bool, np.bool_)) or not isinstance(identifier, (int, np.integer, str)):
+            raise TypeError(f"an identifier is an int or a str, not {identifier!r}")
+        position = self._by_id.get(identifier)
+        if position is None:
+            raise RegionNotFoundError(f"no region has the id {identifier!r} in {self._title}")
+        return position
+
+    def region(self, key: RegionKey) -> Region:
+        """Return the node of a region; `position` says what names one."""
+        return self._nodes[self.position(key)]
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return self._find(key) is not None
+        except (TypeError, AtlasMismatchError):
+            return False
+
+    def _find(self, key: object) -> int | None:
+        if isinstance(key, Region):
+            if key.terminology != self:
+                raise AtlasMismatchError(f"{key!r} is a region of {key.terminology!r}, not of {self!r}")
+            return key.position
+        if isinstance(key, str):
+            return self._by_text.get(key)
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            return self._by_id.get(int(key))
+        raise TypeError(f"a region is named by its acronym or name (str), its id (int) or its node, not by {key!r}")
+
+    @property
+    def _title(self) -> str:
+        return f"{self.name or 'the terminology'} ({counted(len(self), 'region')})"
+
+    @cached_property
+    def _by_id(self) -> dict[int | str, int]:
+        return dict(zip(self.ids.tolist(), range(len(self)), strict=True))
+
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        return positions_by_text(self._table)
+
+    # ---- as a tree and as a DataFrame
+
+    @property
+    def tree(self) -> Region:
+        """The root of the tree, an anytree node."""
+        if len(self.roots) > 1:
+            roots = listing([describe(self._table, root.position) for root in self.roots], quote=False)
+            raise TerminologyError(f"{self._title} has {len(self.roots)} roots: {roots}; take them from `.roots`")
+        return self.roots[0]
+
+    @cached_property
+    def roots(self) -> tuple[Region, ...]:
+        """The nodes that have no parent, in table order."""
+        return tuple(self._nodes[i] for i in np.flatnonzero(self.parents < 0))
+
+    @cached_property
+    def _nodes(self) -> tuple[Region, ...]:
+        labels = self.labels.tolist()
+        starts = self._label_starts.tolist()
+        return tuple(Region(self, i, tuple(labels[starts[i] : starts[i + 1]])) for i in range(len(self)))
+
+    def _parent_node(self, position: int) -> Region | None:
+        parent = self.parents.item(position)
+        return None if parent < 0 else self._nodes[parent]
+
+    def _child_nodes(self, position: int) -> tuple[Region, ...]:
+        return tuple(self._nodes[child] for child in self._child_positions[position])
+
+    @property
+    def regions(self) -> pd.DataFrame:
+        """A new DataFrame with a row for each region.
+
+        Its columns are acronym, name, id, parent (the parent's acronym, "" for a
+        root), depth, color and labels (a tuple of the region's own labels).
+        """
+        return pd.DataFrame(
+            {
+                "acronym": self.acronyms,
+                "name": self.names,
+                "id": self.ids,
+                "parent": np.where(self.parents < 0, "", self.acronyms[self.parents]),
+                "depth": self.depths,
+                "color": self.colors,
+                "labels": [node.labels for node in self._nodes],
+            },
+            copy=True,
+        )
+
+    def search(self, text: str, regex: bool = False) -> pd.DataFrame:
+        """Find the regions whose acronym or name contains a text, upper or lower case.
+
+        Parameters
+        ----------
+        text : str
+            The text, or with `regex` a regular expression.
+        regex : bool
+            Whether `text` is a regular expression.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows of `regions` found.
+        """
+        try:
+            pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+        pairs = zip(self.acronyms, self.names, strict=True)
+        found = [bool(pattern.search(acronym) or pattern.search(name)) for acronym, name in pairs]
+        return self.regions[found]
+
+
+def _parsed(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise TerminologyError(f"{what} is not JSON: {error}") from error
