@@ -1,0 +1,50 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import settings
+
+import xarray_atlas
+
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data, which is not packaged."""
+    folder = os.environ.get("XARRAY_ATLAS_TEST_DATA")
+    if not folder:
+        pytest.skip("XARRAY_ATLAS_TEST_DATA is not set: no real data beside the sample")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def published(data: Path) -> Path:
+    """The Allen labels at 25, 50 and 100 um, in the layout of December 2025."""
+    return data / "brainglobe/annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
+
+
+@pytest.fixture(scope="session")
+def packaged(data: Path) -> Path:
+    """The same labels at 50 and 100 um as BrainGlobe's own packager wrote them."""
+    folder = data / "brainglobe/annotation-sets/allen-adult-mouse-annotation/2017_0"
+    return folder / "annotations_compressed.ome.zarr"
+
+
+@pytest.fixture(scope="session")
+def expected(data: Path) -> pd.DataFrame:
+    """Every region's voxels, counted by brute force without this package."""
+    return pd.read_csv(data / "expected/region_voxel_counts.csv", keep_default_na=False)
+
+
+@pytest.fixture
+def sample() -> xr.Dataset:
+    """The packaged sample at 100 um: 132 x 80 x 114 voxels."""
+    return xarray_atlas.open_sample("100 um")
