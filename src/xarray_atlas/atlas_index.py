@@ -81,7 +81,9 @@ class AtlasIndex(Index):  # type: ignore[misc]
         self, variables: Mapping[Any, Variable] | None = None
     ) -> dict[Any, Variable]:
         old = (variables or {}).get(self.name)
-        attrs = {} if old is None else {k: v for k, v in old.attrs.items() if k not in self.attrs}
+        # what others wrote is kept, and so is what contradicts the index: find_atlas refuses it
+        mine = old.index.attrs if isinstance(old, AtlasVariable) else self.attrs
+        attrs = {} if old is None else {k: v for k, v in old.attrs.items() if mine.get(k) != v}
         return {self.name: AtlasVariable((), np.int64(self.fingerprint), attrs, index=self)}
 
     def equals(self, other: Index, *, exclude: Any = None) -> bool:

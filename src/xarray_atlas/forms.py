@@ -69,7 +69,7 @@ def encode(obj: T) -> T:
         if isinstance(index, AtlasIndex):
             variables[name] = variable.to_base_variable()
         elif isinstance(variable, LengthVariable):
-            plain = variable.to_base_variable()
+            plain = variable.plain()
             if isinstance(index, LengthIndex):
                 plain = plain.to_index_variable()
                 indexes[name] = index.index
@@ -121,7 +121,8 @@ def decode(obj: T) -> T:
         if not isinstance(obj.xindexes.get(carrier), AtlasIndex):
             atlas = AtlasIndex.from_variables({carrier: variable}, options={})
             indexes[carrier] = atlas
-            variables.update(atlas.create_variables({carrier: variable}))
+            other = {k: v for k, v in variable.attrs.items() if k not in atlas.attrs}
+            variables.update(atlas.create_variables({carrier: Variable((), 0, other)}))
         space = obj.xindexes.get(carrier, indexes.get(carrier)).space  # type: ignore[union-attr]
     for name, coord in obj.coords.items():
         variable = coord.variable

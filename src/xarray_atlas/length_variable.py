@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
@@ -109,10 +110,15 @@ class LengthVariable(Variable):  # type: ignore[misc]
             return Variable(self._dims, data, attrs, copy.copy(self._encoding))
         return super().copy(deep=deep)
 
-    def to_base_variable(self) -> Variable:
-        return Variable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
+    def to_base_variable(self) -> Self:
+        # a coordinate that has lost its index, such as one plane's, keeps its unit
+        return self.copy(deep=False)  # type: ignore[no-any-return]
 
     to_variable = to_base_variable
+
+    def plain(self) -> Variable:
+        """The same as an ordinary variable of numbers, its unit in the attrs."""
+        return Variable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
 
     def to_index_variable(self) -> IndexVariable:
         return IndexVariable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
@@ -137,17 +143,42 @@ class LengthVariable(Variable):  # type: ignore[misc]
                 return False
         return same_lengths(self.values, theirs, tolerance_of(self.values))
 
-    # -- operations: on quantities, and the unit of the result in its attrs
+    # -- operations: ordinary variables of quantities, their unit in the data alone, so
+    # that no attribute goes stale in what is made of the results
 
     def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
         other = other.quantified() if isinstance(other, LengthVariable) else other
-        return _unit_in_attrs(self.quantified()._binary_op(other, f, reflexive))
+        return _without_unit(self.quantified()._binary_op(other, f, reflexive))
 
     def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        return _unit_in_attrs(self.quantified()._unary_op(f, *args, **kwargs))
+        return _without_unit(self.quantified()._unary_op(f, *args, **kwargs))
 
     def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        return _unit_in_attrs(self.quantified().reduce(func, *args, **kwargs))
+        return _without_unit(self.quantified().reduce(func, *args, **kwargs))
+
+    # Python asks a subclass first only where it has its own reflected operator; without
+    # these, `quantities * coordinate` would take the coordinate's unit for its own
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.add, reflexive=True)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.sub, reflexive=True)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.mul, reflexive=True)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.truediv, reflexive=True)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.floordiv, reflexive=True)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.mod, reflexive=True)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.pow, reflexive=True)
 
     def coarsen(self, windows: Mapping[Any, int], *args: Any, **kwargs: Any) -> Any:
         coarse = super().coarsen(windows, *args, **kwargs)
@@ -157,7 +188,7 @@ class LengthVariable(Variable):  # type: ignore[misc]
         return coarse
 
 
-def _unit_in_attrs(variable: Any) -> Any:
-    if isinstance(variable, Variable) and hasattr(variable.data, "units"):
-        variable.attrs["units"] = f"{variable.data.units:~}"
+def _without_unit(variable: Any) -> Any:
+    if isinstance(variable, Variable):
+        variable.attrs.pop("units", None)
     return variable
