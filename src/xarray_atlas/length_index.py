@@ -106,7 +106,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         self, variables: Mapping[Any, Variable] | None = None
     ) -> dict[Any, Variable]:
         old = (variables or {}).get(self.name)
-        attrs = {} if old is None else {k: v for k, v in old.attrs.items() if k != SPACING}
+        attrs = {} if old is None else dict(old.attrs)
         if self.values.size == 1 and self.spacing:
             attrs[SPACING] = self.spacing
         encoding = None if old is None else old.encoding

@@ -52,6 +52,7 @@ class LengthVariable(Variable):  # type: ignore[misc]
     ) -> None:
         values = np.array(to_mm(data), dtype=np.float64)  # a copy: nobody else can write to it
         values.flags.writeable = False
+        attrs = {**(attrs or {}), "units": "mm"}  # also for who looks past the property
         super().__init__(dims, values.view(_Millimetres), attrs, encoding, fastpath=True)
 
     # -- what it shows
@@ -84,9 +85,11 @@ class LengthVariable(Variable):  # type: ignore[misc]
 
     @property
     def attrs(self) -> dict[Any, Any]:
-        """The attributes, of which ``units`` is always there."""
+        """The attributes: ``units`` always, ``spacing`` only where it cannot be measured."""
         attrs: dict[Any, Any] = super().attrs
         attrs["units"] = "mm"
+        if self.size > 1:
+            attrs.pop(SPACING, None)
         return attrs
 
     @attrs.setter

@@ -148,7 +148,7 @@ def to_mm(value: Any, what: str = "length") -> Any:
     array = np.asarray(value)
     if array.dtype.kind in "iuf":
         return float(array) if array.ndim == 0 else array.astype(np.float64)
-    if array.dtype.kind in "UOT":
+    if array.dtype.kind in "UT" or (array.dtype.kind == "O" and array.ndim):
         flat = [to_mm(item, what) for item in array.ravel()]
         return np.asarray(flat, dtype=np.float64).reshape(array.shape)
     raise UnitsError(f"cannot read a {what} from {value!r} (dtype {array.dtype})")
