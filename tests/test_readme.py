@@ -1,0 +1,65 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import xarray_atlas
+
+README = Path(__file__).parents[1] / "README.md"
+
+if not README.exists():
+    pytest.skip("the README is not beside the tests", allow_module_level=True)
+
+TUTORIAL, ONE_LINE = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)[1:3]
+
+
+def here(code: str, root: str) -> str:
+    """Make code that reads the public bucket read a folder of the same layout."""
+    code = code.replace("s3://brainglobe/atlas", root).replace(", anon=True", "")
+    return code.replace('storage_options={"anon": True},', "")
+
+
+def printed(code: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(code, str(README), "exec"), {})
+    return out.getvalue()
+
+
+def test_the_tutorials_way_gives_the_same_number() -> None:
+    root = os.fspath(files("xarray_atlas") / "data")  # type: ignore[call-overload]
+    theirs = float(printed(here(TUTORIAL, root)).split()[0])
+    ours = float(re.search(r"array\(([\d.]+)\)", printed(here(ONE_LINE, root))).group(1))  # type: ignore[union-attr]
+    assert theirs == pytest.approx(ours, rel=1e-9)
+    assert ours == 10.386625
+
+
+def test_the_tutorials_way_at_25_um(data: Path) -> None:
+    root = str(data / "brainglobe")
+    theirs = float(printed(here(TUTORIAL, root)).split()[0])
+    assert theirs == pytest.approx(672063 * 0.025**3, rel=1e-9)
+    assert re.search(r"10\.50098", printed(here(ONE_LINE, root)))
+
+
+def test_about_thirty_lines_against_one() -> None:
+    lines = [line for line in TUTORIAL.splitlines() if line.strip()]
+    assert 25 <= len(lines) <= 40
+    assert len([line for line in ONE_LINE.splitlines() if line.strip()]) == 3
+
+
+def test_the_commands_are_where_the_checks_look_for_them() -> None:
+    commands = re.findall(r"<!-- command: (\w+) -->\n```sh\n(.+)\n```", README.read_text())
+    assert [name for name, _ in commands] == ["install", "test"]
+    assert all(command.startswith("python3 -m venv .venv && ") for _, command in commands)
+
+
+def test_the_version_is_the_packages() -> None:
+    pyproject = (README.parent / "pyproject.toml").read_text()
+    assert f'version = "{xarray_atlas.__version__}"' in pyproject
