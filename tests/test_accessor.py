@@ -79,8 +79,9 @@ def run(code: str) -> str:
 
 
 def test_importing_twice_changes_nothing() -> None:
-    assert run(
-        """
+    assert (
+        run(
+            """
         import importlib, warnings
         warnings.simplefilter("error")
         import xarray as xr, xarray_atlas
@@ -93,12 +94,15 @@ def test_importing_twice_changes_nothing() -> None:
         accessor.register()
         print(xr.Dataset.atlas.__module__, xr.DataArray.atlas.__module__)
         """
-    ).split() == ["xarray_atlas.accessor"] * 2
+        ).split()
+        == ["xarray_atlas.accessor"] * 2
+    )
 
 
 def test_another_packages_accessor_is_replaced_with_one_warning() -> None:
-    assert run(
-        """
+    assert (
+        run(
+            """
         import warnings
         import xarray as xr
 
@@ -117,12 +121,15 @@ def test_another_packages_accessor_is_replaced_with_one_warning() -> None:
         ds = xarray_atlas.open_sample("100 um")
         print(ds.atlas.region("RSP").id)
         """
-    ).strip() == "254"
+        ).strip()
+        == "254"
+    )
 
 
 def test_functions_work_where_another_accessor_was_registered_later() -> None:
-    assert run(
-        """
+    assert (
+        run(
+            """
         import warnings
         import xarray as xr, xarray_atlas
         warnings.simplefilter("ignore")
@@ -134,4 +141,6 @@ def test_functions_work_where_another_accessor_was_registered_later() -> None:
         ds = xarray_atlas.open_sample("100 um")
         print(int(xarray_atlas.mask(ds, "RSP").sum()))
         """
-    ).strip() == "10174"
+        ).strip()
+        == "10174"
+    )

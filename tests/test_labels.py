@@ -205,9 +205,7 @@ class TestRegionMasks:
 
     def test_table_of_another_type(self):
         with pytest.raises(TypeError, match="table must be bool, got int64"):
-            labels.region_masks(
-                np.array([1]), np.array([1]), np.zeros((1, 1), np.int64)
-            )
+            labels.region_masks(np.array([1]), np.array([1]), np.zeros((1, 1), np.int64))
 
 
 class TestCountLabels:
@@ -231,8 +229,7 @@ class TestMergeCounts:
         cut = data.draw(st.integers(0, block.size))
         again = data.draw(st.integers(cut, block.size))
         first, second, third = (
-            labels.count_labels(part)
-            for part in (block[:cut], block[cut:again], block[again:])
+            labels.count_labels(part) for part in (block[:cut], block[cut:again], block[again:])
         )
         whole = labels.count_labels(block)
         for grouping in (
@@ -241,9 +238,7 @@ class TestMergeCounts:
             [labels.merge_counts([first, second]), third],
             [first, labels.merge_counts(iter([second, third]))],
         ):
-            for actual, expected in zip(
-                labels.merge_counts(grouping), whole, strict=True
-            ):
+            for actual, expected in zip(labels.merge_counts(grouping), whole, strict=True):
                 assert_same(actual, expected)
 
     def test_nothing(self):
@@ -294,16 +289,12 @@ class TestCountPairs:
 class TestMergePairs:
     @given(st.data(), blocks(shapes=hnp.array_shapes(max_dims=1, max_side=40)))
     def test_is_the_count_of_the_whole(self, data, block):
-        classes = data.draw(
-            hnp.arrays(np.uint8, block.shape, elements=st.integers(0, 2))
-        )
+        classes = data.draw(hnp.arrays(np.uint8, block.shape, elements=st.integers(0, 2)))
         cut = data.draw(st.integers(0, block.size))
         first = labels.count_pairs(block[:cut], classes[:cut])
         second = labels.count_pairs(block[cut:], classes[cut:])
         whole = labels.count_pairs(block, classes)
-        for actual, expected in zip(
-            labels.merge_pairs(iter([second, first])), whole, strict=True
-        ):
+        for actual, expected in zip(labels.merge_pairs(iter([second, first])), whole, strict=True):
             assert_same(actual, expected)
 
     def test_nothing(self):
@@ -330,9 +321,7 @@ class TestOtherTypes:
             labels.count_labels,
             lambda block: labels.lookup(block, np.array([1])),
             lambda block: labels.label_mask(block, np.array([1])),
-            lambda block: labels.region_masks(
-                block, np.array([1]), np.ones((1, 1), bool)
-            ),
+            lambda block: labels.region_masks(block, np.array([1]), np.ones((1, 1), bool)),
             lambda block: labels.count_pairs(block, np.zeros(block.shape, int)),
         ],
     )

@@ -71,7 +71,9 @@ def test_slices_hold_both_ends(values: Any, data: st.DataObject) -> None:
     unit, factor = data.draw(st.sampled_from(list(UNITS.items())))
     ends = [ureg.Quantity((values[i] + noise) * factor, unit) for i in (low, high)]
     np.testing.assert_array_equal(array.sel(z=slice(*ends)).values, np.arange(low, high + 1))
-    np.testing.assert_array_equal(array.sel(z=slice(ends[0], None)).values, np.arange(low, values.size))
+    np.testing.assert_array_equal(
+        array.sel(z=slice(ends[0], None)).values, np.arange(low, values.size)
+    )
     np.testing.assert_array_equal(array.sel(z=slice(None, ends[1])).values, np.arange(high + 1))
 
 
@@ -79,9 +81,7 @@ def test_slices_hold_both_ends(values: Any, data: st.DataObject) -> None:
 def test_joins_are_those_of_xarray(values: Any, data: st.DataObject, join: Any) -> None:
     array = make(values)
     bounds = st.integers(0, values.size)
-    parts = [
-        slice(*sorted((data.draw(bounds), data.draw(bounds)))) for _ in range(2)
-    ]
+    parts = [slice(*sorted((data.draw(bounds), data.draw(bounds)))) for _ in range(2)]
     a, b = array.isel(z=parts[0]), array.isel(z=parts[1])
     got = xr.align(a, b, join=join, fill_value=-1)
     wanted = xr.align(plain(a), plain(b), join=join, fill_value=-1)

@@ -9,10 +9,10 @@ import numpy as np
 import pint
 import pytest
 import xarray as xr
-from operations import OPERATIONS, PART, Operation, Z
 from pint_xarray import PintIndex
 
 import xarray_atlas
+from operations import OPERATIONS, PART, Operation, Z
 from xarray_atlas import AtlasIndex, LengthIndex
 from xarray_atlas.errors import AtlasMismatchError, MissingTerminologyError, UnitsError
 
@@ -173,7 +173,9 @@ def test_a_label_that_is_no_length_is_an_error(opener: str, kind: str, label: An
 
 
 def test_a_label_that_is_not_there_says_what_is(sample: xr.Dataset) -> None:
-    with pytest.raises(KeyError, match=r"132 values from 0.025 to 13.125 mm; pass method='nearest'"):
+    with pytest.raises(
+        KeyError, match=r"132 values from 0.025 to 13.125 mm; pass method='nearest'"
+    ):
         sample.sel(z="5 mm")
     with pytest.raises(KeyError):
         sample.sel(z=[5.025, np.nan])
@@ -271,6 +273,62 @@ def test_another_grid_is_an_error_and_never_joined(
     pair = [ds.annotation, image] if first == "atlas" else [image, ds.annotation]
     with pytest.raises(ValueError, match="conflicting|cannot align"):
         COMBINE[how](*pair)
+
+
+# ways to combine that xarray implements apart from each other: none may join silently
+OTHER_WAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "xr.align(join='exact')": lambda a, b: xr.align(a, b, join="exact")[1],
+    "xr.align(join='outer')": lambda a, b: xr.align(a, b, join="outer")[1],
+    "xr.concat(dim='sample')": lambda a, b: xr.concat(
+        [a.rename("v"), b.rename("v")], dim="sample", join="outer"
+    ),
+    "xr.broadcast": lambda a, b: xr.broadcast(a, b)[0],
+    "xr.where": lambda a, b: xr.where(a > 2, a, b),
+    "xr.dot": lambda a, b: xr.dot(a, b, dim="x"),
+    "xr.corr": lambda a, b: xr.corr(a, b, dim="x"),
+    "xr.Dataset": lambda a, b: xr.Dataset({"a": a, "b": b}),
+    "np.add": np.add,
+    "a == b": lambda a, b: a == b,
+    "a.fillna(b)": lambda a, b: a.fillna(b),
+    "a.combine_first(b)": lambda a, b: a.combine_first(b),
+    "a.broadcast_like(b)": lambda a, b: a.broadcast_like(b),
+    "a.reindex_like(b)": lambda a, b: a.reindex_like(b),
+    "ds.merge": lambda a, b: a.to_dataset(name="a").merge(b.to_dataset(name="b")),
+    "ds.assign": lambda a, b: a.to_dataset(name="a").assign(b=b),
+    "ds['b'] = b": lambda a, b: _with_item(a.to_dataset(name="a"), b),
+    "xr.combine_by_coords": lambda a, b: xr.combine_by_coords(
+        [a.to_dataset(name="a"), b.to_dataset(name="b")]
+    ),
+}
+
+
+def _with_item(ds: xr.Dataset, b: xr.DataArray) -> xr.Dataset:
+    ds["b"] = b
+    return ds
+
+
+@pytest.mark.parametrize("how", OTHER_WAYS)
+@pytest.mark.parametrize("first", ["atlas", "image"])
+def test_no_way_to_combine_takes_another_unit_for_mm(how: str, first: str) -> None:
+    ds = make("open_dataset", "dataset").load()
+    for unit in ("mm", "um", None):
+        image = plain_image(ds, unit)
+        a = ds.annotation.astype(float)
+        pair = (a, image) if first == "atlas" else (image, a)
+        if unit in ("um", None):
+            with pytest.raises(ValueError, match="conflicting|cannot align"):
+                OTHER_WAYS[how](*pair)
+        else:
+            result = OTHER_WAYS[how](*pair)
+            assert ureg.Unit(result.z.attrs["units"]) == ureg.mm
+            np.testing.assert_array_equal(result.z.values, ds.z.values)
+
+
+def test_mixed_coordinates_are_not_concatenated() -> None:
+    ds = make("open_dataset", "dataset").load()
+    image = plain_image(ds).rename("annotation")
+    with pytest.raises(UnitsError, match="decode"):
+        xr.concat([ds.annotation, image], dim="z")
 
 
 def test_decode_mends_an_image_in_um(sample: xr.Dataset) -> None:
@@ -463,7 +521,9 @@ def test_an_index_that_contradicts_its_attrs_is_an_error(sample: xr.Dataset) -> 
     with pytest.raises(AtlasMismatchError, match="say otherwise"):
         mixed.atlas.volume("RSP")
     encoded = sample.atlas.encode()
-    encoded["terminology"].attrs["space"] = encoded["terminology"].attrs["space"].replace("asr", "asl")
+    encoded["terminology"].attrs["space"] = (
+        encoded["terminology"].attrs["space"].replace("asr", "asl")
+    )
     with pytest.raises(AtlasMismatchError, match="fingerprint"):
         encoded.atlas.volume("RSP")
 

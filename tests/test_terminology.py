@@ -48,7 +48,9 @@ def read(text: str, name: str = "") -> Terminology:
 
 def build(*rows: str, name: str = "") -> Terminology:
     """Read rows of identifier, parent, label, name and acronym."""
-    return read("\n".join(["identifier,parent_identifier,annotation_value,name,abbreviation", *rows]), name)
+    return read(
+        "\n".join(["identifier,parent_identifier,annotation_value,name,abbreviation", *rows]), name
+    )
 
 
 @pytest.fixture
@@ -66,7 +68,15 @@ def test_columns(small: Terminology) -> None:
     assert small.parents.dtype == np.int64
     assert small.parents.tolist() == [-1, 0, 1, 2, 3, 1, 0]
     assert small.depths.tolist() == [0, 1, 2, 3, 4, 2, 1]
-    assert small.acronyms.tolist() == ["root", "grey", "RSP", "RSPagl", "VISa", "Su3", "fiber tracts"]
+    assert small.acronyms.tolist() == [
+        "root",
+        "grey",
+        "RSP",
+        "RSPagl",
+        "VISa",
+        "Su3",
+        "fiber tracts",
+    ]
     assert small.names[3] == "Retrosplenial area, lateral"
     assert small.colors.tolist()[4:] == ["#1AA698", "", "#CCCCCC"]
     assert small.labels.dtype == np.int64
@@ -84,9 +94,18 @@ def test_repr(small: Terminology) -> None:
 
 def test_every_array_is_read_only(small: Terminology) -> None:
     arrays = [small.ids, small.parents, small.acronyms, small.names, small.colors, small.labels]
-    arrays += [small.label_regions, small.depths, small.preorder, small.labels_of(0), small.labels_of(0, direct=True)]
+    arrays += [
+        small.label_regions,
+        small.depths,
+        small.preorder,
+        small.labels_of(0),
+        small.labels_of(0, direct=True),
+    ]
     arrays += [small.descendants(0), small.ancestors(4), small.leaves(0)]
-    arrays += [pickle.loads(pickle.dumps(small)).ids, Terminology.from_columns(small.to_columns()).parents]
+    arrays += [
+        pickle.loads(pickle.dumps(small)).ids,
+        Terminology.from_columns(small.to_columns()).parents,
+    ]
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[0]
@@ -113,13 +132,17 @@ def test_a_region_called_na_stays() -> None:
 
 def test_na_lost_by_pandas_is_an_error_that_says_how_to_keep_it() -> None:
     text = "identifier,parent_identifier,annotation_value,name,abbreviation\n1,,1,root,root\n2,1,2,Name,NA\n"
-    with pytest.raises(TerminologyError, match=r"abbreviation of row 1 is missing.*keep_default_na=False"):
+    with pytest.raises(
+        TerminologyError, match=r"abbreviation of row 1 is missing.*keep_default_na=False"
+    ):
         Terminology.from_dataframe(pd.read_csv(io.StringIO(text)))
     kept = Terminology.from_dataframe(pd.read_csv(io.StringIO(text), keep_default_na=False))
     assert kept == read(text)
 
 
-@pytest.mark.parametrize("big", [2**16 + 5, 312782546, 614454277, 2**40, 2**40 + 1, 2**53 + 1, 2**63 - 1])
+@pytest.mark.parametrize(
+    "big", [2**16 + 5, 312782546, 614454277, 2**40, 2**40 + 1, 2**53 + 1, 2**63 - 1]
+)
 def test_big_ids_and_labels_are_exact(big: int) -> None:
     t = build("1,,1,root,root", f"{big},1,{big},big,big", f"2,{big},2,child,child")
     assert t.ids.tolist() == [1, big, 2]
@@ -144,11 +167,15 @@ def test_numeric_acronyms_stay_text() -> None:
 
 def test_acronyms_that_pandas_read_as_floats_are_an_error() -> None:
     frame = pd.read_csv(io.StringIO(SMALL)).assign(abbreviation=np.arange(7) + 0.5)
-    with pytest.raises(TerminologyError, match=r"abbreviation of row 0 is 0\.5, not text; pass dtype=str"):
+    with pytest.raises(
+        TerminologyError, match=r"abbreviation of row 0 is 0\.5, not text; pass dtype=str"
+    ):
         Terminology.from_dataframe(frame)
 
 
-@pytest.mark.parametrize("dtype", ["int64", "uint32", "float64", "Int64", "Float64", "object", "str", "string"])
+@pytest.mark.parametrize(
+    "dtype", ["int64", "uint32", "float64", "Int64", "Float64", "object", "str", "string"]
+)
 def test_ids_in_any_exact_dtype(dtype: str) -> None:
     frame = pd.DataFrame(
         {
@@ -177,9 +204,17 @@ def test_ids_in_any_exact_dtype(dtype: str) -> None:
         ("identifier", [1, None], "the identifier of row 1 is empty"),
         ("identifier", [True, False], "identifier of row 0 is True"),
         ("identifier", np.array([1, 2**63], dtype=np.uint64), "too large for a 64-bit integer"),
-        ("annotation_value", np.array([1, 2**63], dtype=np.uint64), "too large for a 64-bit integer"),
+        (
+            "annotation_value",
+            np.array([1, 2**63], dtype=np.uint64),
+            "too large for a 64-bit integer",
+        ),
         ("annotation_value", [[1], [2**63]], "too large for a 64-bit integer"),
-        ("annotation_value", ["1", "x"], "annotation_value of the region with id 2 is not an integer: 'x'"),
+        (
+            "annotation_value",
+            ["1", "x"],
+            "annotation_value of the region with id 2 is not an integer: 'x'",
+        ),
         ("annotation_value", ["1", "[2, true]"], "id 2 is not an integer"),
         ("annotation_value", ["1", "[2, 2.5]"], "id 2 is not an integer"),
         ("annotation_value", ["1", "[2"], "id 2 is not an integer"),
@@ -286,12 +321,16 @@ def test_curies() -> None:
     assert read(t.to_csv()).problems == ()
     with pytest.raises(RegionNotFoundError, match="it is the id of 'grey'"):
         t.position("MBA:8")
-    with pytest.raises(RegionNotFoundError, match=r"no region has the id 8 in.*; 8 is a label of 'grey'"):
+    with pytest.raises(
+        RegionNotFoundError, match=r"no region has the id 8 in.*; 8 is a label of 'grey'"
+    ):
         t.position(8)
 
 
 def test_labels_are_not_identifiers() -> None:
-    t = build("1,,100,root,root", "2,1,,none,none", '3,1,"[7, -5, 7]",several,several', "4,1,1,one,one")
+    t = build(
+        "1,,100,root,root", "2,1,,none,none", '3,1,"[7, -5, 7]",several,several', "4,1,1,one,one"
+    )
     assert t.labels.tolist() == [100, -5, 7, 1]
     assert t.label_regions.tolist() == [0, 2, 2, 3]
     assert t.labels_of(0).tolist() == [-5, 1, 7, 100]
@@ -320,7 +359,9 @@ def test_rows_that_differ_in_their_label_are_one_region() -> None:
     [("2,,5,a,a", "parent_identifier"), ("2,1,5,x,a", "name"), ("2,1,5,a,x", "abbreviation")],
 )
 def test_rows_that_differ_otherwise_are_an_error(row: str, column: str) -> None:
-    with pytest.raises(TerminologyError, match=f"identifier 2 stands in rows 1 and 2 with a different {column}"):
+    with pytest.raises(
+        TerminologyError, match=f"identifier 2 stands in rows 1 and 2 with a different {column}"
+    ):
         build("1,,1,root,root", "2,1,2,a,a", row)
 
 
@@ -364,7 +405,9 @@ def test_problems_of_one_kind_are_not_told_without_end() -> None:
 def test_the_hierarchy_comes_from_the_parents_not_the_paths() -> None:
     t = read(SMALL.replace("[997, 8, 254, 894]", "[997, 1009]"))
     assert t == read(SMALL)
-    assert t.problems == ("the path of 'RSPagl' (id 894) is [997, 1009] but its parents give [997, 8, 254, 894]",)
+    assert t.problems == (
+        "the path of 'RSPagl' (id 894) is [997, 1009] but its parents give [997, 8, 254, 894]",
+    )
     assert t.to_csv() == SMALL
 
 
@@ -428,7 +471,12 @@ def test_the_fingerprint_is_stable(small: Terminology) -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         printed = subprocess.run(
-            [sys.executable, "-c", code], input=SMALL, env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            input=SMALL,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert int(printed.stdout) == FINGERPRINT
 
@@ -462,7 +510,9 @@ def test_columns_are_plain_text_without_what_is_derived(small: Terminology) -> N
         "meta",
     ]
     assert {type(value) for value in columns.values()} == {str}
-    assert all(value.isascii() for value in read(SMALL.replace("fiber", "fibér")).to_columns().values())
+    assert all(
+        value.isascii() for value in read(SMALL.replace("fiber", "fibér")).to_columns().values()
+    )
     back = Terminology.from_columns({**columns, "space": "not ours", "units": 1})
     assert back == small
     assert back.name == "small"
@@ -487,8 +537,12 @@ def test_columns_are_plain_text_without_what_is_derived(small: Terminology) -> N
         ({"annotation_value": f"[1, 2, 3, 4, 5, null, {2**63}]"}, "too large"),
     ],
 )
-def test_damaged_columns_are_an_error(small: Terminology, change: dict[str, str | None], message: str) -> None:
-    columns = {key: value for key, value in {**small.to_columns(), **change}.items() if value is not None}
+def test_damaged_columns_are_an_error(
+    small: Terminology, change: dict[str, str | None], message: str
+) -> None:
+    columns = {
+        key: value for key, value in {**small.to_columns(), **change}.items() if value is not None
+    }
     with pytest.raises(TerminologyError) as caught:
         Terminology.from_columns(columns)
     assert message in str(caught.value)
@@ -554,7 +608,9 @@ def test_an_acronym_wins_over_a_name() -> None:
 def test_position_of_id(small: Terminology) -> None:
     assert small.position_of_id(254) == 2
     assert small.position_of_id(np.int64(254)) == 2
-    with pytest.raises(RegionNotFoundError, match=r"no region has the id '254' in small \(7 regions\)"):
+    with pytest.raises(
+        RegionNotFoundError, match=r"no region has the id '254' in small \(7 regions\)"
+    ):
         small.position_of_id("254")
     with pytest.raises(TypeError, match="an int or a str, not True"):
         small.position_of_id(True)
@@ -565,7 +621,10 @@ def test_position_of_id(small: Terminology) -> None:
     [
         ("RSPx", "no region 'RSPx' in small (7 regions); did you mean 'RSP', 'RSPagl'?"),
         ("rsp", "no region 'rsp' in small (7 regions); did you mean 'RSP', 'RSPagl'?"),
-        ("BASIC cell group", "no region 'BASIC cell group' in small (7 regions); did you mean 'Basic cell groups'?"),
+        (
+            "BASIC cell group",
+            "no region 'BASIC cell group' in small (7 regions); did you mean 'Basic cell groups'?",
+        ),
         ("254", "no region '254' in small (7 regions); to name a region by id pass the int 254"),
         ("qqqq", "no region 'qqqq' in small (7 regions)"),
         ("", "no region '' in small (7 regions)"),
@@ -606,7 +665,9 @@ def test_shared_names_are_ambiguous() -> None:
     assert str(caught.value) == (
         "the acronym 'A' is shared by id 2 ('left'), id 3 ('right'); name the one you mean by its id"
     )
-    with pytest.raises(AmbiguousRegionError, match=r"the name 'same' is shared by id 4 \('same'\), id 5 \('same'\)"):
+    with pytest.raises(
+        AmbiguousRegionError, match=r"the name 'same' is shared by id 4 \('same'\), id 5 \('same'\)"
+    ):
         t.position("same")
     assert t.position(3) == 2
     assert t.position("right") == 2
@@ -622,7 +683,10 @@ def test_keys_of_a_wrong_type(small: Terminology, key: object) -> None:
 
 def test_a_region_of_another_terminology(small: Terminology) -> None:
     other = build("1,,1,root,root", name="other").tree
-    with pytest.raises(AtlasMismatchError, match=r"<Region root 'root' \(id 1\)> is a region of <Terminology 'other'"):
+    with pytest.raises(
+        AtlasMismatchError,
+        match=r"<Region root 'root' \(id 1\)> is a region of <Terminology 'other'",
+    ):
         small.position(other)
     assert other not in small
 
@@ -654,7 +718,13 @@ def test_hierarchy_by_position() -> None:
 
 @pytest.mark.parametrize("position", [-1, 7])
 def test_positions_outside_the_table(small: Terminology, position: int) -> None:
-    for method in (small.labels_of, small.descendants, small.ancestors, small.leaves, small.is_leaf):
+    for method in (
+        small.labels_of,
+        small.descendants,
+        small.ancestors,
+        small.leaves,
+        small.is_leaf,
+    ):
         with pytest.raises(IndexError, match=f"position {position} is not in a table of 7 regions"):
             method(position)
 
@@ -669,7 +739,12 @@ def test_the_tree(small: Terminology) -> None:
     )
     region = small.region("RSPagl")
     assert repr(region) == "<Region RSPagl 'Retrosplenial area, lateral' (id 894)>"
-    assert (region.acronym, region.id, region.color, region.labels) == ("RSPagl", 894, "#1AA698", (894,))
+    assert (region.acronym, region.id, region.color, region.labels) == (
+        "RSPagl",
+        894,
+        "#1AA698",
+        (894,),
+    )
     assert (region.depth, region.height, region.size) == (3, 1, 2)
     assert root.height == 4
     assert [node.acronym for node in region.ancestors] == ["root", "grey", "RSP"]
@@ -695,7 +770,13 @@ def test_the_tree_can_be_exported(small: Terminology) -> None:
         "color": "#1AA698",
         "labels": [894],
         "children": [
-            {"acronym": "VISa", "name": "Anterior area", "id": 312782546, "color": "#1AA698", "labels": [312782546]}
+            {
+                "acronym": "VISa",
+                "name": "Anterior area",
+                "id": 312782546,
+                "color": "#1AA698",
+                "labels": [312782546],
+            }
         ],
     }
 
@@ -726,7 +807,10 @@ def test_several_roots() -> None:
     assert [root.acronym for root in t.roots] == ["A", "B"]
     with pytest.raises(TerminologyError) as caught:
         _ = t.tree
-    assert str(caught.value) == "forest (3 regions) has 2 roots: 'A' (id 1), 'B' (id 2); take them from `.roots`"
+    assert (
+        str(caught.value)
+        == "forest (3 regions) has 2 roots: 'A' (id 1), 'B' (id 2); take them from `.roots`"
+    )
     assert t.region("C").root is t.roots[1]
 
 
@@ -737,7 +821,9 @@ def test_regions_are_values(small: Terminology) -> None:
     assert again == region
     assert hash(again) == hash(region)
     assert region != small.region("grey")
-    assert region != build("1,,1,a,a", "2,1,2,b,b", "254,2,254,Retrosplenial area,RSP").region("RSP")
+    assert region != build("1,,1,a,a", "2,1,2,b,b", "254,2,254,Retrosplenial area,RSP").region(
+        "RSP"
+    )
     assert region != "RSP"
     assert copy.copy(region) is region
     assert copy.deepcopy(region) is region
@@ -799,11 +885,15 @@ def tables(draw: st.DrawFn) -> list[dict[str, object]]:
     count = draw(st.integers(1, 12))
     ids: list[object] = draw(st.lists(numbers, min_size=count, max_size=count, unique=True))
     if draw(st.booleans()):
-        ids = draw(st.lists(texts.map("MBA:{}".format), min_size=count, max_size=count, unique=True))
+        ids = draw(
+            st.lists(texts.map("MBA:{}".format), min_size=count, max_size=count, unique=True)
+        )
     rows = [
         {
             "identifier": ids[i],
-            "parent_identifier": ids[parent] if (parent := draw(st.integers(-1, i - 1))) >= 0 else None,
+            "parent_identifier": ids[parent]
+            if (parent := draw(st.integers(-1, i - 1))) >= 0
+            else None,
             "annotation_value": draw(st.lists(numbers, max_size=3, unique=True)),
             "name": draw(texts),
             "abbreviation": draw(texts),
@@ -856,14 +946,18 @@ def test_round_trips(rows: list[dict[str, object]], name: str) -> None:
 
 @given(tables(), st.randoms())
 def test_several_rows_for_one_region(rows: list[dict[str, object]], random: Random) -> None:
-    several = [{**row, "annotation_value": label} for row in rows for label in (row["annotation_value"] or [None])]
+    several = [
+        {**row, "annotation_value": label}
+        for row in rows
+        for label in (row["annotation_value"] or [None])
+    ]
     t = Terminology.from_dataframe(pd.DataFrame(several, dtype=object))
     assert t == from_rows(rows)
     random.shuffle(several)
     shuffled = Terminology.from_dataframe(pd.DataFrame(several, dtype=object))
-    assert {i: set(shuffled.labels_of(shuffled.position_of_id(i)).tolist()) for i in t.ids.tolist()} == {
-        i: set(t.labels_of(t.position_of_id(i)).tolist()) for i in t.ids.tolist()
-    }
+    assert {
+        i: set(shuffled.labels_of(shuffled.position_of_id(i)).tolist()) for i in t.ids.tolist()
+    } == {i: set(t.labels_of(t.position_of_id(i)).tolist()) for i in t.ids.tolist()}
 
 
 @given(tables())
@@ -924,7 +1018,9 @@ def allen_path() -> Path:
     folder = os.environ.get("XARRAY_ATLAS_TEST_DATA")
     if not folder:
         pytest.skip("XARRAY_ATLAS_TEST_DATA is not set")
-    return Path(folder, "brainglobe/terminologies/allen-adult-mouse-terminology/2017/terminology.csv")
+    return Path(
+        folder, "brainglobe/terminologies/allen-adult-mouse-terminology/2017/terminology.csv"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -933,7 +1029,10 @@ def allen(allen_path: Path) -> Terminology:
 
 
 def test_allen(allen: Terminology) -> None:
-    assert repr(allen) == "<Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>"
+    assert (
+        repr(allen)
+        == "<Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>"
+    )
     assert allen.problems == ()
     assert allen.region("VISm").parent == allen.region("RSPagl")
     assert allen.region("RSP").id == 254

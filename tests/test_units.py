@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xarray_atlas.errors import UnitsError
-from xarray_atlas.units import is_length_unit, millimetre, parse_length, quantity, to_mm, unit_factor
+from xarray_atlas.units import (
+    is_length_unit,
+    millimetre,
+    parse_length,
+    quantity,
+    to_mm,
+    unit_factor,
+)
 
 ureg = pint.get_application_registry()
 

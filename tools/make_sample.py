@@ -15,6 +15,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -29,16 +30,19 @@ KEPT = ("50 um", 0.05), ("100 um", 0.1)
 def main(source: Path) -> None:
     """Write the sample, and check that what it holds is what was read."""
     original = zarr.open_group(source / ANNOTATION, mode="r")
-    metadata = dict(original.attrs["ome"]["multiscales"][0])
+    ome: Any = original.attrs["ome"]
+    metadata = dict(ome["multiscales"][0])
     target = ROOT / ANNOTATION
     shutil.rmtree(target, ignore_errors=True)
     group = zarr.create_group(target, zarr_format=3)
-    datasets = []
+    datasets: list[dict[str, Any]] = []
     for dataset in metadata["datasets"]:
-        (scale,) = (t["scale"] for t in dataset["coordinateTransformations"] if t["type"] == "scale")
+        (scale,) = (
+            t["scale"] for t in dataset["coordinateTransformations"] if t["type"] == "scale"
+        )
         if not any(np.allclose(scale, size) for _, size in KEPT):
             continue
-        labels = np.asarray(original[dataset["path"]][...])
+        labels = np.asarray(zarr.open_array(source / ANNOTATION / dataset["path"], mode="r")[...])
         path = str(len(datasets))
         array = group.create_array(
             path,

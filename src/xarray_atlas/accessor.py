@@ -24,7 +24,7 @@ class AtlasAccessor(Generic[T]):
     """What an atlas knows and can do, on a Dataset or on any DataArray taken from it."""
 
     def __init__(self, obj: T) -> None:
-        self._obj = obj
+        self._obj: T = obj
 
     # -- the hierarchy
 

@@ -32,7 +32,7 @@ FORMAT_KEY = "xarray_atlas"
 FORMAT = "1"
 
 
-class AtlasIndex(Index):  # type: ignore[misc]
+class AtlasIndex(Index):
     """Carries a region hierarchy and a space on a scalar coordinate.
 
     Parameters
@@ -43,9 +43,7 @@ class AtlasIndex(Index):  # type: ignore[misc]
         The coordinate's name.
     """
 
-    def __init__(
-        self, terminology: Terminology, space: Space, name: Hashable = COORDINATE
-    ) -> None:
+    def __init__(self, terminology: Terminology, space: Space, name: Hashable = COORDINATE) -> None:
         self.terminology = terminology
         self.space = space
         self.name = name
@@ -127,7 +125,7 @@ class AtlasIndex(Index):  # type: ignore[misc]
         return f"<AtlasIndex {self.terminology!r} {self.space!r}>"
 
 
-class AtlasVariable(Variable):  # type: ignore[misc]
+class AtlasVariable(Variable):
     """The scalar coordinate's variable, whose attributes always hold the table.
 
     xarray shares a coordinate's variable between objects, and some operations
@@ -212,6 +210,7 @@ def _from_attrs(name: Hashable, variable: Variable) -> tuple[Terminology, Space]
 
 def find_coordinate(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
     """Return the name of the coordinate that carries the hierarchy, if any."""
+    name: Hashable
     for name, index in obj.xindexes.items():
         if isinstance(index, AtlasIndex):
             return name
@@ -241,9 +240,8 @@ def find_atlas(obj: xr.Dataset | xr.DataArray) -> tuple[Terminology, Space]:
     if not isinstance(index, AtlasIndex):
         return _from_attrs(name, coord)
     changed = [k for k, v in index.attrs.items() if k != "space" and coord.attrs.get(k, v) != v]
-    if FORMAT_KEY in coord.attrs and "space" in coord.attrs:
-        if Space.from_json(coord.attrs["space"]) != index.space:
-            changed.append("space")
+    if "space" in coord.attrs and Space.from_json(coord.attrs["space"]) != index.space:
+        changed.append("space")
     if changed or int(coord.values) != index.fingerprint:
         raise AtlasMismatchError(
             f"the index of coordinate {name!r} holds {index.terminology!r}, but its "

@@ -117,13 +117,14 @@ def decode(obj: T) -> T:
     carrier = find_coordinate(obj)
     space = None
     if carrier is not None:
-        variable = obj.coords[carrier].variable
-        if not isinstance(obj.xindexes.get(carrier), AtlasIndex):
+        atlas = obj.xindexes.get(carrier)
+        if not isinstance(atlas, AtlasIndex):
+            variable = obj.coords[carrier].variable
             atlas = AtlasIndex.from_variables({carrier: variable}, options={})
             indexes[carrier] = atlas
             other = {k: v for k, v in variable.attrs.items() if k not in atlas.attrs}
             variables.update(atlas.create_variables({carrier: Variable((), 0, other)}))
-        space = obj.xindexes.get(carrier, indexes.get(carrier)).space  # type: ignore[union-attr]
+        space = atlas.space
     for name, coord in obj.coords.items():
         variable = coord.variable
         index = obj.xindexes.get(name)

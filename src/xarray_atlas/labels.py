@@ -349,8 +349,7 @@ def count_pairs(block: Ints, classes: Ints) -> PairCounts:
     _check_integers(classes, "classes")
     if block.shape != classes.shape:
         raise ValueError(
-            "labels and classes must have the same shape, "
-            f"got {block.shape} and {classes.shape}"
+            f"labels and classes must have the same shape, got {block.shape} and {classes.shape}"
         )
     nothing = (
         np.empty(0, _wide(block)),
@@ -423,9 +422,7 @@ def _check_keys(keys: npt.NDArray[Any]) -> None:
     if keys.dtype != np.int64:
         raise TypeError(f"keys must be int64, got {keys.dtype}")
     if keys.ndim != 1 or not (keys[1:] > keys[:-1]).all():
-        raise ValueError(
-            "keys must be one-dimensional, sorted and unique: use np.unique(keys)"
-        )
+        raise ValueError("keys must be one-dimensional, sorted and unique: use np.unique(keys)")
 
 
 def _starts(changes: Bools) -> Positions:

@@ -70,9 +70,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
             )
         plain = Variable(variable.dims, to_mm(variable).values)
         index = PandasIndex.from_variables({name: plain}, options={})
-        return cls(
-            index=index, spacing=variable.attrs.get(SPACING, options.get("spacing"))
-        )
+        return cls(index=index, spacing=variable.attrs.get(SPACING, options.get("spacing")))
 
     @property
     def values(self) -> FloatArray:
@@ -113,7 +111,8 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return {self.name: LengthVariable((self.dim,), self.values, attrs, encoding)}
 
     def to_pandas_index(self) -> pd.Index:
-        return self.index.index
+        index: pd.Index = self.index.index
+        return index
 
     # -- selecting
 
@@ -205,6 +204,11 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         dim: Hashable,
         positions: Iterable[Iterable[int]] | None = None,
     ) -> Self:
+        if not all(isinstance(index, LengthIndex) for index in indexes):
+            raise UnitsError(
+                f"cannot concatenate along {dim!r} coordinates of which some are plain numbers; "
+                "give them their units with xarray_atlas.decode"
+            )
         joined = PandasIndex.concat([index.index for index in indexes], dim, positions)
         return cls(index=joined, spacing=indexes[0].spacing if indexes else None)
 

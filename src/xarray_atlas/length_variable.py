@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
 import numpy as np
+import pandas as pd
 from xarray import IndexVariable, Variable
 from xarray.core.formatting import format_array_flat
 
@@ -28,10 +29,10 @@ class _Millimetres(np.ndarray[Any, np.dtype[np.float64]]):
     """Plain numbers that say in xarray's overviews that they are mm."""
 
     def _repr_inline_(self, max_width: int) -> str:
-        return "[mm] " + format_array_flat(self.view(np.ndarray), max_width - 5)
+        return f"[mm] {format_array_flat(self.view(np.ndarray), max_width - 5)}"
 
 
-class LengthVariable(Variable):  # type: ignore[misc]
+class LengthVariable(Variable):
     """A coordinate in millimetres: plain numbers within, quantities outside.
 
     ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain millimetres,
@@ -77,11 +78,11 @@ class LengthVariable(Variable):  # type: ignore[misc]
     @property
     def values(self) -> Any:
         """The coordinate in mm, as plain numbers."""
-        return self._data.view(np.ndarray)
+        return np.asarray(self._data)
 
     @values.setter
     def values(self, values: Any) -> NoReturn:
-        self.data = values
+        raise ValueError("a coordinate with an index cannot be written to; use assign_coords")
 
     @property
     def attrs(self) -> dict[Any, Any]:
@@ -97,7 +98,7 @@ class LengthVariable(Variable):  # type: ignore[misc]
         self._attrs = {**value, "units": "mm"}
 
     def quantified(self) -> Variable:
-        """The same as an ordinary variable of quantities, its unit not in the attrs."""
+        """Return an ordinary variable of quantities, its unit not in the attrs."""
         attrs = {key: value for key, value in self.attrs.items() if key != "units"}
         return Variable(self._dims, self.data, attrs, fastpath=True)
 
@@ -120,13 +121,26 @@ class LengthVariable(Variable):  # type: ignore[misc]
     to_variable = to_base_variable
 
     def plain(self) -> Variable:
-        """The same as an ordinary variable of numbers, its unit in the attrs."""
+        """Return an ordinary variable of numbers, its unit in the attrs."""
         return Variable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
 
     def to_index_variable(self) -> IndexVariable:
         return IndexVariable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
 
     to_coord = to_index_variable
+
+    def _to_index(self) -> pd.Index:
+        # `plain.equals(self)` of xarray compares pandas indexes, which know no units: a
+        # coordinate in um, or without a unit, would pass for this one and replace it. This
+        # call is all that is heard of the comparison, so `plain` is looked up in its frame;
+        # TypeError is what IndexVariable.equals reads as "not equal".
+        caller = sys._getframe(1)
+        plain = caller.f_locals.get("self")
+        if caller.f_code.co_name == "_data_equals" and isinstance(plain, IndexVariable):
+            if not self.equals(plain):
+                raise TypeError(f"{plain.name!r} does not hold the same lengths")
+            return plain._to_index()
+        return self.to_index_variable()._to_index()
 
     def equals(self, other: Any, equiv: Any = None) -> bool:
         """Equal dimensions, and equal lengths within a millionth of a voxel."""
@@ -156,7 +170,7 @@ class LengthVariable(Variable):  # type: ignore[misc]
     def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         return _without_unit(self.quantified()._unary_op(f, *args, **kwargs))
 
-    def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         return _without_unit(self.quantified().reduce(func, *args, **kwargs))
 
     # Python asks a subclass first only where it has its own reflected operator; without

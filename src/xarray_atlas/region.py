@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from anytree import NodeMixin  # type: ignore[import-untyped]
+from anytree import NodeMixin
 
 if TYPE_CHECKING:
     from .terminology import Terminology

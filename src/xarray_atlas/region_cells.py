@@ -67,7 +67,9 @@ def cells_from_csv(text: str) -> dict[str, list[str]]:
         raise TerminologyError(f"line {reader.line_num} is not CSV: {error}") from error
     if set(map(len, rows)) - {len(header)}:
         number, row = next((i, row) for i, row in enumerate(rows) if len(row) != len(header))
-        raise TerminologyError(f"row {number} has {len(row)} cells and the header has {len(header)}: {row[:4]}...")
+        raise TerminologyError(
+            f"row {number} has {len(row)} cells and the header has {len(header)}: {row[:4]}..."
+        )
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     return {column: list(cells) for column, cells in zip(header, columns, strict=True)}
 
@@ -80,7 +82,9 @@ def cells_from_dataframe(frame: pd.DataFrame) -> dict[str, list[str]]:
         if column in frame.columns:
             # a float holds every integer only up to its precision
             exact = {2: 2**11, 4: 2**24}.get(getattr(frame[column].dtype, "itemsize", 8), 2**53)
-            cells[column] = [_cell(value, column, row, exact) for row, value in enumerate(frame[column].tolist())]
+            cells[column] = [
+                _cell(value, column, row, exact) for row, value in enumerate(frame[column].tolist())
+            ]
     return cells
 
 
@@ -95,27 +99,37 @@ def _cell(value: Any, column: str, row: int, exact: int) -> str:
                 "pass keep_default_na=False to read_csv, or read the file with Terminology.from_csv"
             )
         return ""
-    if isinstance(value, (list, tuple, np.ndarray)) and column not in (*_NOT_MISSING, *_IDENTIFIERS):
+    if isinstance(value, (list, tuple, np.ndarray)) and column not in (
+        *_NOT_MISSING,
+        *_IDENTIFIERS,
+    ):
         # a path or several labels
         return f"[{', '.join(_cell(element, column, row, exact) for element in value)}]"
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return str(int(value))
     if column in _NOT_MISSING or not isinstance(value, (float, np.floating)):
         raise TerminologyError(
-            f"{where} is {value!r}, not text; pass dtype=str and keep_default_na=False to read_csv, "
+            f"{where} is {value!r}, not text; pass dtype=str and keep_default_na=False to "
+            "read_csv, "
             "or read the file with Terminology.from_csv"
         )
     number = float(value)
     if not number.is_integer():
         raise TerminologyError(f"{where} is {value!r}, not an integer")
     if abs(number) >= exact:
-        raise TerminologyError(f"{where} has gone through a float that cannot hold it exactly: {value!r}")
+        raise TerminologyError(
+            f"{where} has gone through a float that cannot hold it exactly: {value!r}"
+        )
     return str(int(number))
 
 
 def csv_from_cells(columns: Sequence[Sequence[str]]) -> str:
     """Write BrainGlobe's columns as CSV, quoting only where it must be."""
-    lines = [",".join(COLUMNS), *(",".join(map(_quoted, row)) for row in zip(*columns, strict=True)), ""]
+    lines = [
+        ",".join(COLUMNS),
+        *(",".join(map(_quoted, row)) for row in zip(*columns, strict=True)),
+        "",
+    ]
     return "\n".join(lines)
 
 

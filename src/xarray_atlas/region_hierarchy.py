@@ -90,7 +90,9 @@ class RegionHierarchy:
     def _checked(self, position: int) -> int:
         position = operator.index(position)
         if not 0 <= position < len(self):
-            raise IndexError(f"position {position} is not in a table of {counted(len(self), 'region')}")
+            raise IndexError(
+                f"position {position} is not in a table of {counted(len(self), 'region')}"
+            )
         return position
 
     def _subtree(self, position: int) -> slice:

@@ -25,9 +25,14 @@ def positions_by_text(table: RegionTable) -> dict[str, int]:
 
 def explain_shared(table: RegionTable, text: str) -> str:
     """Say which regions share an acronym or a name."""
-    kind, texts = ("acronym", table.acronyms) if (table.acronyms == text).any() else ("name", table.names)
+    kind, texts = (
+        ("acronym", table.acronyms) if (table.acronyms == text).any() else ("name", table.names)
+    )
     regions = [f"id {table.ids[i]} ({table.names[i]!r})" for i in np.flatnonzero(texts == text)]
-    return f"the {kind} {text!r} is shared by {listing(regions, quote=False)}; name the one you mean by its id"
+    return (
+        f"the {kind} {text!r} is shared by {listing(regions, quote=False)}; "
+        "name the one you mean by its id"
+    )
 
 
 def explain_unknown(table: RegionTable, title: str, key: object) -> str:
@@ -35,7 +40,9 @@ def explain_unknown(table: RegionTable, title: str, key: object) -> str:
     if not isinstance(key, str):
         message = f"no region has the id {key} in {title}"
         owners = [describe(table, i) for i in table.label_regions[table.labels == key]]
-        return f"{message}; {key} is a label of {listing(owners, quote=False)}" if owners else message
+        return (
+            f"{message}; {key} is a label of {listing(owners, quote=False)}" if owners else message
+        )
     message = f"no region {key!r} in {title}"
     ids = table.ids.tolist()
     if key in ids:

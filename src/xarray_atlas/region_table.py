@@ -67,7 +67,9 @@ class RegionTable(NamedTuple):
         columns["color_hex_triplet"] = lists.get("color_hex_triplet", [""] * count)
         for column, values in columns.items():
             if not isinstance(values, list) or len(values) != count:
-                raise TerminologyError(f"column {column!r} is not a list of {count} elements, one per region")
+                raise TerminologyError(
+                    f"column {column!r} is not a list of {count} elements, one per region"
+                )
         for column in ("name", "abbreviation", "color_hex_triplet"):
             if set(map(type, columns[column])) - {str}:
                 raise TerminologyError(f"column {column!r} holds something that is not text")
@@ -75,25 +77,36 @@ class RegionTable(NamedTuple):
         parent_ids = columns["parent_identifier"]
         kinds = set(map(type, parent_ids)) - {type(None)}
         if kinds - {int, str}:
-            raise TerminologyError("column 'parent_identifier' holds something that is not an identifier")
+            raise TerminologyError(
+                "column 'parent_identifier' holds something that is not an identifier"
+            )
         if kinds - {type(ids[0])}:
-            parent_ids = [None if p is None else _parent(str(p), type(ids[0]) is int) for p in parent_ids]
+            parent_ids = [
+                None if p is None else _parent(str(p), type(ids[0]) is int) for p in parent_ids
+            ]
         parents, problems = _hierarchy(ids, parent_ids, columns["abbreviation"])
         labels, label_regions = _flat_labels(columns["annotation_value"])
-        acronyms, names, colors = (_text_array(columns[c]) for c in ("abbreviation", "name", "color_hex_triplet"))
-        return cls(_id_array(ids), parents, acronyms, names, colors, labels, label_regions), problems
+        acronyms, names, colors = (
+            _text_array(columns[c]) for c in ("abbreviation", "name", "color_hex_triplet")
+        )
+        return cls(
+            _id_array(ids), parents, acronyms, names, colors, labels, label_regions
+        ), problems
 
     def to_csv(self) -> str:
         """Return the table as BrainGlobe's CSV."""
         lists = self.to_lists()
-        columns = [["" if value is None else str(value) for value in lists[column]] for column in COLUMNS[:6]] + [
-            _paths(lists["identifier"], self.parents)
-        ]
+        columns = [
+            ["" if value is None else str(value) for value in lists[column]]
+            for column in COLUMNS[:6]
+        ] + [_paths(lists["identifier"], self.parents)]
         return csv_from_cells(columns)
 
     def _label_cells(self) -> list[Any]:
         labels: list[Any] = self.labels.tolist()
-        if len(labels) == len(self.ids) and np.array_equal(self.label_regions, np.arange(len(labels))):
+        if len(labels) == len(self.ids) and np.array_equal(
+            self.label_regions, np.arange(len(labels))
+        ):
             return labels
         starts = np.searchsorted(self.label_regions, np.arange(len(self.ids) + 1)).tolist()
         cells = (labels[start:stop] for start, stop in pairwise(starts))
@@ -129,7 +142,9 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
         labels[first].extend(values)
     ids = [row_ids[row] for row in rows]
     acronyms, names = ([fields[column][row] for row in rows] for column in ("abbreviation", "name"))
-    parents, problems = _hierarchy(ids, [fields["parent_identifier"][row] for row in rows], acronyms)
+    parents, problems = _hierarchy(
+        ids, [fields["parent_identifier"][row] for row in rows], acronyms
+    )
     flat, label_regions = _flat_labels(labels)
     table = RegionTable(
         _id_array(ids),
@@ -141,20 +156,29 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
         label_regions,
     )
     regions = [describe(table, i) for i in range(len(ids))]
-    problems += _at_most(f"{regions[i]} has more than one row with the same label" for i in repeated)
     problems += _at_most(
-        f"the color of {regions[i]} is not of the form '#RRGGBB': {cells['color_hex_triplet'][row]!r}"
+        f"{regions[i]} has more than one row with the same label" for i in repeated
+    )
+    problems += _at_most(
+        f"the color of {regions[i]} is not of the form '#RRGGBB': "
+        f"{cells['color_hex_triplet'][row]!r}"
         for i, row in enumerate(rows)
         if colors[row] is None
     )
-    problems += _at_most(f"{region} has an empty acronym" for region, a in zip(regions, acronyms, strict=True) if not a)
     problems += _at_most(
-        f"the acronym {acronyms[group[0]]!r} is shared by {listing([f'id {ids[i]}' for i in group], quote=False)}"
+        f"{region} has an empty acronym"
+        for region, a in zip(regions, acronyms, strict=True)
+        if not a
+    )
+    problems += _at_most(
+        f"the acronym {acronyms[group[0]]!r} is shared by "
+        f"{listing([f'id {ids[i]}' for i in group], quote=False)}"
         for group in _groups(acronyms, range(len(acronyms)))
         if acronyms[group[0]]
     )
     problems += _at_most(
-        f"the label {flat[group[0]]} is shared by {listing([regions[label_regions[i]] for i in group], quote=False)}"
+        f"the label {flat[group[0]]} is shared by "
+        f"{listing([regions[label_regions[i]] for i in group], quote=False)}"
         for group in _groups(flat.tolist(), range(len(flat)))
     )
     given = cells.get("root_identifier_path", blank)
@@ -228,10 +252,13 @@ def _labels(cell: str, identifier: Identifier) -> list[int]:
     assert isinstance(values, list)
     for value in values:
         if type(value) is not int:
-            raise TerminologyError(f"annotation_value of the region with id {identifier} is not an integer: {cell!r}")
+            raise TerminologyError(
+                f"annotation_value of the region with id {identifier} is not an integer: {cell!r}"
+            )
         if not _INT64.min <= value <= _INT64.max:
             raise TerminologyError(
-                f"annotation_value of the region with id {identifier} is too large for a 64-bit integer: {value}"
+                f"annotation_value of the region with id {identifier} is too large for a "
+                f"64-bit integer: {value}"
             )
     return values
 
@@ -241,11 +268,14 @@ def _color(cell: str) -> str | None:
     return f"#{match[1]}" if match else None if cell.strip() else ""
 
 
-def _require_same(fields: Mapping[str, Sequence[object]], identifier: Identifier, first: int, row: int) -> None:
+def _require_same(
+    fields: Mapping[str, Sequence[object]], identifier: Identifier, first: int, row: int
+) -> None:
     for column, values in fields.items():
         if values[first] != values[row]:
             raise TerminologyError(
-                f"identifier {identifier} stands in rows {first} and {row} with a different {column}: "
+                f"identifier {identifier} stands in rows {first} and {row} with a different "
+                f"{column}: "
                 f"{values[first]!r} and {values[row]!r}; only annotation_value may differ"
             )
 
@@ -333,9 +363,13 @@ def _flat_labels(cells: Sequence[object]) -> tuple[Int64Array, Int64Array]:
     labels: list[Any] = list(cells)
     label_regions = np.arange(len(labels), dtype=np.int64)
     if set(map(type, cells)) != {int}:
-        lists = [cell if isinstance(cell, list) else [] if cell is None else [cell] for cell in cells]
+        lists = [
+            cell if isinstance(cell, list) else [] if cell is None else [cell] for cell in cells
+        ]
         if {type(value) for values in lists for value in values} - {int}:
-            raise TerminologyError("column 'annotation_value' holds something that is not an integer")
+            raise TerminologyError(
+                "column 'annotation_value' holds something that is not an integer"
+            )
         lists = [sorted(set(values)) for values in lists]
         labels = [value for values in lists for value in values]
         label_regions = np.repeat(label_regions, [len(values) for values in lists])
@@ -370,5 +404,8 @@ def _tokens(path: str) -> list[str]:
 def _at_most(sentences: Iterable[str]) -> list[str]:
     found = list(sentences)
     if len(found) > _MOST_SENTENCES:
-        return [*found[:_MOST_SENTENCES], f"... and {len(found) - _MOST_SENTENCES} more such problems"]
+        return [
+            *found[:_MOST_SENTENCES],
+            f"... and {len(found) - _MOST_SENTENCES} more such problems",
+        ]
     return found

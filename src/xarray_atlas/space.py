@@ -115,7 +115,9 @@ class Space:
         """
         both = {DIRECTIONS[letter] for letter in AXES[axis]}
         claiming = [
-            name for name, c in obj.coords.items() if c.attrs.get("direction") in both and c.ndim < 2
+            name
+            for name, c in obj.coords.items()
+            if c.attrs.get("direction") in both and c.ndim < 2
         ]
         indexed = [name for name in claiming if name in obj.dims] or claiming
         if len(indexed) > 1:

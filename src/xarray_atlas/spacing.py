@@ -29,7 +29,7 @@ def regular_step(values: np.ndarray[Any, Any]) -> float | None:
 
 
 def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:
-    """A millionth of a voxel, in mm; of the given step where there is but one value."""
+    """Return a millionth of a voxel, in mm; of the given step where there is one value."""
     flat = np.ravel(values)
     if flat.size > 1:
         gaps = np.abs(np.diff(flat))

@@ -92,7 +92,9 @@ class Terminology(RegionHierarchy):
     def __init__(self, table: RegionTable, name: str = "", problems: Iterable[str] = ()) -> None:
         for column in table:
             column.setflags(write=False)
-        self.__dict__.update(table._asdict(), _table=table, name=str(name), problems=tuple(problems))
+        self.__dict__.update(
+            table._asdict(), _table=table, name=str(name), problems=tuple(problems)
+        )
 
     # ---- reading and writing
 
@@ -124,7 +126,9 @@ class Terminology(RegionHierarchy):
         return cls(table, name, problems)
 
     @classmethod
-    def from_csv(cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = "") -> Terminology:
+    def from_csv(
+        cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = ""
+    ) -> Terminology:
         """Read a CSV with the columns that BrainGlobe uses, which `from_dataframe` lists.
 
         Parameters
@@ -143,7 +147,9 @@ class Terminology(RegionHierarchy):
         TerminologyError
             As `from_dataframe` does.
         """
-        content = Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
+        content = (
+            Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
+        )
         try:
             text = content.decode() if isinstance(content, bytes) else content
         except UnicodeDecodeError as error:
@@ -160,7 +166,9 @@ class Terminology(RegionHierarchy):
     def from_columns(cls, columns: Mapping[str, str]) -> Terminology:
         """Read what `to_columns` wrote; other keys are passed over."""
         known = (*COLUMNS[:-1], "meta")  # all but the path
-        return cls._from_lists({key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns})
+        return cls._from_lists(
+            {key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns}
+        )
 
     @classmethod
     def _from_lists(cls, lists: Mapping[str, Any]) -> Terminology:
@@ -170,7 +178,9 @@ class Terminology(RegionHierarchy):
         meta = lists.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         stored = [str(problem) for problem in meta.get("problems", ())]
-        return cls(table, meta.get("name", ""), [*stored, *(p for p in problems if p not in stored)])
+        return cls(
+            table, meta.get("name", ""), [*stored, *(p for p in problems if p not in stored)]
+        )
 
     def _to_lists(self) -> dict[str, Any]:
         return {**self._table.to_lists(), "meta": {"name": self.name, "problems": self.problems}}
@@ -247,7 +257,8 @@ class Terminology(RegionHierarchy):
     def __repr__(self) -> str:
         title = f"Terminology {self.name!r}" if self.name else "Terminology"
         roots = int((self.parents < 0).sum())
-        return f"<{title}: {counted(len(self), 'region')}, {counted(roots, 'root')}, depth {self.depths.max()}>"
+        size = f"{counted(len(self), 'region')}, {counted(roots, 'root')}"
+        return f"<{title}: {size}, depth {self.depths.max()}>"
 
     # ---- naming regions
 
@@ -287,8 +298,10 @@ class Terminology(RegionHierarchy):
         return np.array([self.position(key) for key in keys], dtype=np.int64)
 
     def position_of_id(self, identifier: int | str) -> int:
-        """Find the position of the region with this identifier, which may be a str such as "MBA:997"."""
-        if isinstance(identifier, (bool, np.bool_)) or not isinstance(identifier, (int, np.integer, str)):
+        """Find the position of the region with this identifier, which may be a str ("MBA:997")."""
+        if isinstance(identifier, (bool, np.bool_)) or not isinstance(
+            identifier, (int, np.integer, str)
+        ):
             raise TypeError(f"an identifier is an int or a str, not {identifier!r}")
         position = self._by_id.get(identifier)
         if position is None:
@@ -308,13 +321,18 @@ class Terminology(RegionHierarchy):
     def _find(self, key: object) -> int | None:
         if isinstance(key, Region):
             if key.terminology != self:
-                raise AtlasMismatchError(f"{key!r} is a region of {key.terminology!r}, not of {self!r}")
+                raise AtlasMismatchError(
+                    f"{key!r} is a region of {key.terminology!r}, not of {self!r}"
+                )
             return key.position
         if isinstance(key, str):
             return self._by_text.get(key)
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             return self._by_id.get(int(key))
-        raise TypeError(f"a region is named by its acronym or name (str), its id (int) or its node, not by {key!r}")
+        raise TypeError(
+            "a region is named by its acronym or name (str), its id (int) or its node, "
+            f"not by {key!r}"
+        )
 
     @property
     def _title(self) -> str:
@@ -334,8 +352,12 @@ class Terminology(RegionHierarchy):
     def tree(self) -> Region:
         """The root of the tree, an anytree node."""
         if len(self.roots) > 1:
-            roots = listing([describe(self._table, root.position) for root in self.roots], quote=False)
-            raise TerminologyError(f"{self._title} has {len(self.roots)} roots: {roots}; take them from `.roots`")
+            roots = listing(
+                [describe(self._table, root.position) for root in self.roots], quote=False
+            )
+            raise TerminologyError(
+                f"{self._title} has {len(self.roots)} roots: {roots}; take them from `.roots`"
+            )
         return self.roots[0]
 
     @cached_property
@@ -347,7 +369,9 @@ class Terminology(RegionHierarchy):
     def _nodes(self) -> tuple[Region, ...]:
         labels = self.labels.tolist()
         starts = self._label_starts.tolist()
-        return tuple(Region(self, i, tuple(labels[starts[i] : starts[i + 1]])) for i in range(len(self)))
+        return tuple(
+            Region(self, i, tuple(labels[starts[i] : starts[i + 1]])) for i in range(len(self))
+        )
 
     def _parent_node(self, position: int) -> Region | None:
         parent = self.parents.item(position)

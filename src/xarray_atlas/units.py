@@ -52,9 +52,7 @@ def unit_factor(unit: Any) -> float:
     try:
         parsed = registry.Unit(str(unit))
         if not str(unit).strip() or parsed.dimensionless:
-            raise UnitsError(
-                f"{str(unit)!r} is not a unit of length; use one such as 'mm' or 'um'"
-            )
+            raise UnitsError(f"{str(unit)!r} is not a unit of length; use one such as 'mm' or 'um'")
         factor = registry.Quantity(1.0, parsed).to("millimeter").magnitude
     except UnitsError:
         raise
