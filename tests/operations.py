@@ -151,7 +151,7 @@ def _positions() -> list[Operation]:
         Operation(".isel(z=<boolean array>)", lambda o: o.isel(z=boolean)),
         Operation(".isel(z=<points>, y=<points>)", lambda o: o.isel(z=points, y=points)),
         Operation(".isel(z=slice(0, 0))", lambda o: o.isel(z=slice(0, 0))),
-        Operation(".head(z=3), .tail, .thin", lambda o: o.head(z=3)),
+        Operation(".head(z=3)", lambda o: o.head(z=3)),
         Operation(".sortby('z', ascending=False)", lambda o: o.sortby("z", ascending=False)),
         Operation(".drop_isel(z=[0])", lambda o: o.drop_isel(z=[0])),
         Operation(".squeeze()", lambda o: o.isel(z=[5]).squeeze()),
@@ -230,7 +230,7 @@ def _shapes() -> list[Operation]:
         Operation(".roll(z=1, roll_coords=True)", lambda o: o.roll(z=1, roll_coords=True)),
         Operation(".diff('z')", lambda o: o.astype(float).diff("z")),
         Operation(".cumsum('z')", lambda o: o.cumsum("z")),
-        Operation(".sum('x'), .mean, .max, ...", lambda o: o.sum("x")),
+        Operation(".sum('x')", lambda o: o.sum("x")),
         Operation(".astype(float)", lambda o: o.astype(float)),
         Operation(".fillna(0)", lambda o: o.fillna(0)),
         Operation(".clip(0, 1)", lambda o: o.clip(0, 1)),
@@ -243,7 +243,7 @@ def _shapes() -> list[Operation]:
         Operation(".copy(deep=True)", lambda o: o.copy(deep=True)),
         Operation("copy.deepcopy", copy.deepcopy),
         Operation("pickle", lambda o: pickle.loads(pickle.dumps(o))),
-        Operation(".compute(), .load()", lambda o: o.compute()),
+        Operation(".compute()", lambda o: o.compute()),
         Operation(".persist()", lambda o: o.persist()),
         Operation(".drop_vars('y')", lambda o: o.drop_vars("y")),
     ]  # fmt: skip
@@ -387,7 +387,7 @@ def _impossible() -> list[Operation]:
     return [
         Operation(
             ".reindex(z=<list>)", lambda o: o.reindex(z=[6.025, 6.125]), units="impossible",
-            instead="ds.atlas.interp(z=[...])",
+            instead=".sel(z=[...]) or ds.atlas.reindex_like(b)",
         ),
         Operation(
             ".interp(z=<quantity>)", lambda o: o.interp(z=[6.05, 6.15] * ureg.mm),

@@ -25,7 +25,7 @@ def regular_step(values: np.ndarray[Any, Any]) -> float | None:
     even = values[0] + step * np.arange(values.size)
     if step == 0 or not np.all(np.abs(values - even) <= 0.01 * abs(step)):
         return None
-    return step
+    return float(f"{step:.12g}")  # 0.05, not the 0.05000000000000001 of a difference of floats
 
 
 def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:

@@ -107,6 +107,8 @@ def parse_length(text: str, what: str = "length") -> float:
         parsed = pint.get_application_registry().Quantity(text)
     except Exception as error:  # pint raises many kinds for text it cannot parse
         raise UnitsError(f"cannot read {text!r} as a {what}; write it as '5 mm'") from error
+    if getattr(parsed, "dimensionless", True):
+        raise UnitsError(f"{text!r} has no unit; write a {what} as '5 mm'")
     return float(to_mm(parsed, what))
 
 

@@ -1,0 +1,63 @@
+"""How Sphinx builds this documentation: every example is executed, no network is needed.
+
+    python -m sphinx -W --keep-going -b html docs docs/_build/html
+"""
+
+import sys
+from pathlib import Path
+
+import sphinx_autosummary_accessors
+
+import xarray_atlas
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+
+project = "xarray-atlas"
+author = "The xarray-atlas developers"
+copyright = author
+version = release = xarray_atlas.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_autosummary_accessors",
+]
+templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "generated/operations.md", "jupyter_execute"]
+
+# examples: executed at each build, and an error in one is an error of the build
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say it
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "xarray-atlas"
+html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_theme_options = {
+    "github_url": "https://github.com/xarray-atlas/xarray-atlas",
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+
+def setup(app):
+    """Make the table of operations from the rows that the tests run."""
+    import operations_table
+
+    target = HERE / "generated" / "operations.md"
+    app.connect("builder-inited", lambda app: operations_table.write(target))

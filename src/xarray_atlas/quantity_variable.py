@@ -1,0 +1,126 @@
+"""A variable of quantities that says its unit in its attributes, and can be written."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from xarray import Variable
+
+__all__ = ["QuantityVariable"]
+
+_ENCODERS = "xarray.coding."
+
+
+class QuantityVariable(Variable):
+    """Quantities in memory, whose ``attrs["units"]`` is the unit of the data.
+
+    ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain numbers, and
+    the unit is in the attributes when it is written or tabulated. What is
+    computed from it is an ordinary variable of quantities, its unit in the
+    data alone, so that no attribute goes stale.
+    """
+
+    __slots__ = ()
+
+    @property
+    def quantity(self) -> Any:
+        """The data, to whoever asks."""
+        return self._data
+
+    @property
+    def data(self) -> Any:
+        """The quantities; plain numbers to xarray's encoders.
+
+        No storage backend writes quantities (netCDF4 raises, zarr of a single
+        value raises, the others warn that the unit is lost, which attrs
+        hold), and xarray asks neither index nor variable before it encodes.
+        So its encoders are handed the numbers, everybody else the quantities.
+        """
+        if sys._getframe(1).f_globals.get("__name__", "").startswith(_ENCODERS):
+            return self.values
+        return self.quantity
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data
+
+    @property
+    def values(self) -> Any:
+        """The data as plain numbers."""
+        return np.asarray(self.quantity.magnitude)
+
+    @values.setter
+    def values(self, values: Any) -> None:
+        self.data = values
+
+    @property
+    def attrs(self) -> dict[Any, Any]:
+        """The attributes, ``units`` always among them."""
+        attrs: dict[Any, Any] = super().attrs
+        attrs["units"] = f"{self.quantity.units:~}"
+        return attrs
+
+    @attrs.setter
+    def attrs(self, value: Mapping[Any, Any]) -> None:
+        self._attrs = dict(value)
+
+    def copy(self, deep: bool = True, data: Any = None) -> Any:
+        if data is None:
+            return super().copy(deep=deep)
+        # other data is an ordinary variable: pint-xarray's `dequantify` and `to` do so
+        return Variable(self._dims, data, _without_unit(self.attrs), copy.copy(self._encoding))
+
+    def quantified(self) -> Variable:
+        """Return an ordinary variable of quantities, its unit not in the attrs."""
+        return Variable(self._dims, self.quantity, _without_unit(self.attrs), fastpath=True)
+
+    # -- operations
+
+    def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
+        other = other.quantified() if isinstance(other, QuantityVariable) else other
+        return _drop_unit(self.quantified()._binary_op(other, f, reflexive))
+
+    def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        return _drop_unit(self.quantified()._unary_op(f, *args, **kwargs))
+
+    def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        return _drop_unit(self.quantified().reduce(func, *args, **kwargs))
+
+    # Python asks a subclass first only where it has its own reflected operator; without
+    # these, `quantities * coordinate` would take the coordinate's unit for its own
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.add, reflexive=True)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.sub, reflexive=True)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.mul, reflexive=True)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.truediv, reflexive=True)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.floordiv, reflexive=True)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.mod, reflexive=True)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._binary_op(other, operator.pow, reflexive=True)
+
+
+def _without_unit(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in attrs.items() if key != "units"}
+
+
+def _drop_unit(variable: Any) -> Any:
+    if isinstance(variable, Variable):
+        variable.attrs.pop("units", None)
+    return variable
