@@ -31,26 +31,32 @@ def open_atlas(
 ) -> xr.Dataset:
     """Open an atlas's annotation as a Dataset, lazily.
 
-    Reads the metadata and the terminology, never a chunk. The same as
-    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``.
+    Reads the metadata and the terminology, never a chunk: three requests for
+    an OME-Zarr of zarr format 3. The same as
+    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
+    once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
 
     Parameters
     ----------
     source : str, path or zarr store
         The OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
         URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
-        path, or a zarr store or group. Also what xarray has written of an atlas.
+        path, also of a zip file, or a zarr store or group. Also what xarray
+        has written of an atlas, with ``to_zarr`` or, at a path, ``to_netcdf``.
     resolution : str, quantity or int, optional
-        The level of the pyramid: ``"25 um"``, a length, the level's index, or
-        its path. The finest by default.
+        The level of the pyramid: ``"25 um"``, a length (one, or one an axis),
+        the level's index, or its path. The finest by default.
     terminology : path, URL, DataFrame or Terminology, optional
         The table of regions. By default it is looked for where BrainGlobe's
-        layout puts it.
+        layout puts it:
+        ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
+        ``<root>/annotation-sets/<x>-annotation/<version>/...``.
     chunks : int, dict, "auto" or None, default: {}
         As :func:`xarray.open_dataset` has it. ``{}`` are the store's own
         chunks; None opens without dask.
     storage_options : mapping, optional
-        For fsspec. Without them ``s3://`` is anonymous.
+        For fsspec. ``s3://`` is anonymous unless they say who is asking
+        (``anon``, ``key``, ``profile``, ...).
     align_levels : bool, default: False
         Give each level the translation ``(scale - finest scale) / 2`` where
         the store has none: without it the first voxel of every level has its
@@ -63,17 +69,30 @@ def open_atlas(
     Returns
     -------
     Dataset
-        ``annotation``, one label a voxel, on coordinates in mm with units.
-        Its ``.atlas`` knows the regions.
+        ``annotation``, one label a voxel, on coordinates in mm with units: the
+        centres of the voxels. Its ``.atlas`` knows the regions.
 
     Raises
     ------
     StoreNotFoundError, StoreError, StoreFormatError
-        If there is nothing, it cannot be read, or it is not an annotation.
+        If there is nothing, it cannot be read or reached (within half a
+        minute), or it is not an annotation.
     ResolutionNotFoundError
         If the pyramid has no such level; it lists those there are.
     MissingTerminologyError, TerminologyError
         If no terminology is found, or it cannot be read.
+
+    Notes
+    -----
+    A chunk that is not stored holds the array's fill value: for labels 0,
+    outside the brain. One that is there but cannot be read (damaged, refused,
+    out of reach) raises a StoreError when it is computed, never 0. How long
+    such a read may take is up to the file system and can be set with
+    `storage_options`: by default S3 gives up on a request after 15 s and tries
+    it five times, HTTP gives up after five minutes; a local disk has no limit.
+
+    Where the axes do not say how they are oriented, BrainGlobe's is taken: z
+    from anterior, y from superior, x from right.
 
     Examples
     --------
@@ -81,10 +100,11 @@ def open_atlas(
     >>> ds = xarray_atlas.open_sample("50 um")
     >>> ds.annotation.shape, ds.attrs["resolution"]
     ((264, 160, 228), '50 um')
-    >>> ds.atlas.volume("RSP").pint.to("mm**3").item()
+    >>> f"{ds.atlas.volume('RSP').item():.3f}"
+    '10.387 millimeter ** 3'
     """
     return xr.open_dataset(
-        source if not isinstance(source, os.PathLike) else os.fspath(source),
+        source,  # type: ignore[arg-type]  # xarray hands zarr stores and groups to the engine
         engine=AtlasBackendEntrypoint,
         chunks=chunks,
         resolution=resolution,
@@ -119,5 +139,5 @@ def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  
     >>> xarray_atlas.open_sample("100 um").sizes["z"]
     132
     """
-    path = files("xarray_atlas").joinpath("data", *SAMPLE.split("/"))
-    return open_atlas(os.fspath(path), resolution=resolution, chunks=chunks)  # type: ignore[arg-type]
+    path = str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))
+    return open_atlas(path, resolution=resolution, chunks=chunks)

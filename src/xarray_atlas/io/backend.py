@@ -1,9 +1,10 @@
-"""xarray's ``engine="atlas"``: open_dataset and open_datatree."""
+"""xarray's ``engine="atlas"``: open_dataset, open_groups and open_datatree."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,22 @@ from xarray import Variable
 from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
-from xarray_atlas.atlas_index import FORMAT_KEY, AtlasIndex
+from xarray_atlas.atlas_index import AtlasIndex
 from xarray_atlas.errors import GridError, StoreFormatError
-from xarray_atlas.forms import decode
 from xarray_atlas.io.brainglobe import find_terminology, load_terminology, parse_place
-from xarray_atlas.io.ome_zarr import LabelArray, Level, Multiscale, read_multiscale
-from xarray_atlas.io.stores import is_url, locate, open_group
+from xarray_atlas.io.label_array import LabelArray
+from xarray_atlas.io.ome_zarr import Level, Multiscale, is_multiscale, read_multiscale
+from xarray_atlas.io.stores import is_url, locate, open_group, options_of, protocol
+from xarray_atlas.io.written import open_file, open_written_group
 from xarray_atlas.length_index import LengthIndex
-from xarray_atlas.space import AXES, DIRECTIONS, Space
+from xarray_atlas.space import DIRECTIONS, Space
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import to_mm
 
 __all__ = ["AtlasBackendEntrypoint"]
 
 
-class AtlasBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
+class AtlasBackendEntrypoint(BackendEntrypoint):
     """Open a brain atlas's OME-Zarr, or an atlas that xarray has written.
 
     See :func:`xarray_atlas.open_atlas` for the parameters.
@@ -50,7 +52,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
         """Never: an atlas is opened by name, so that other zarr stores keep their engine."""
         return False
 
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,
@@ -62,13 +64,24 @@ class AtlasBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
         midline: Any = None,
     ) -> xr.Dataset:
         """Open one level."""
-        written = _reopen(filename_or_obj, storage_options, drop_variables)
-        if written is not None:
-            return written
-        atlas = _Atlas(filename_or_obj, terminology, storage_options, align_levels, midline)
+        group = _open_zarr(filename_or_obj, storage_options)
+        if group is None or not is_multiscale(group):
+            return _open_written(
+                filename_or_obj,
+                group,
+                groups=False,
+                drop_variables=drop_variables,
+                resolution=resolution,
+                terminology=terminology,
+                align_levels=align_levels,
+                midline=midline,
+            )["/"]
+        atlas = _open_atlas(
+            group, filename_or_obj, terminology, storage_options, align_levels, midline
+        )
         return _drop(atlas.dataset(atlas.multiscale.select(resolution)), drop_variables)
 
-    def open_groups_as_dict(  # type: ignore[override]
+    def open_groups_as_dict(
         self,
         filename_or_obj: Any,
         *,
@@ -79,7 +92,20 @@ class AtlasBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
         midline: Any = None,
     ) -> dict[str, xr.Dataset]:
         """Open all levels, one Dataset each, by the path of the level."""
-        atlas = _Atlas(filename_or_obj, terminology, storage_options, align_levels, midline)
+        group = _open_zarr(filename_or_obj, storage_options)
+        if group is None or not is_multiscale(group):
+            return _open_written(
+                filename_or_obj,
+                group,
+                groups=True,
+                drop_variables=drop_variables,
+                terminology=terminology,
+                align_levels=align_levels,
+                midline=midline,
+            )
+        atlas = _open_atlas(
+            group, filename_or_obj, terminology, storage_options, align_levels, midline
+        )
         groups = {"/": xr.Dataset(attrs=atlas.attrs)}
         for level in atlas.multiscale.levels:
             groups[f"/{level.path}"] = _drop(atlas.dataset(level), drop_variables)
@@ -90,27 +116,72 @@ class AtlasBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
         return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
 
 
-class _Atlas:
-    """What all levels of one store share."""
+def _open_zarr(source: Any, storage_options: Mapping[str, Any] | None) -> zarr.Group | None:
+    """Open a zarr group; None where the source is a file that may be netCDF."""
+    if isinstance(source, str | os.PathLike):
+        place = locate(source)
+        if not is_url(place) and os.path.isfile(place) and not place.endswith(".zip"):
+            return None
+    return open_group(source, storage_options)
 
-    def __init__(
-        self,
-        source: Any,
-        terminology: Any,
-        storage_options: Mapping[str, Any] | None,
-        align_levels: bool,
-        midline: Any,
-    ) -> None:
-        self.place = locate(source)
-        self.group: zarr.Group = open_group(source, storage_options)
-        multiscale: Multiscale = read_multiscale(self.group, self.place)
-        self.multiscale = multiscale.align() if align_levels else multiscale
-        self.midline = None if midline is None else float(to_mm(midline, "midline"))
-        self.terminology: Terminology = (
-            find_terminology(self.place, storage_options)
-            if terminology is None
-            else load_terminology(terminology, storage_options)
+
+def _open_written(
+    source: Any, group: zarr.Group | None, groups: bool, drop_variables: Any, **choices: Any
+) -> dict[str, xr.Dataset]:
+    """Open what xarray has written, which leaves nothing to choose."""
+    place = locate(source)
+    if group is None:
+        opened = open_file(place, groups, drop_variables)
+    else:
+        opened = open_written_group(group, place, groups, drop_variables)
+    chosen = [name for name, value in choices.items() if value is not None and value is not False]
+    if chosen:
+        for ds in opened.values():
+            ds.close()
+        raise StoreFormatError(
+            f"{place} is an atlas that xarray has written, with its own levels, terminology and "
+            f"space; {', '.join(chosen)} can only be chosen where an OME-Zarr is opened"
         )
+    return opened
+
+
+def _open_atlas(
+    group: zarr.Group,
+    source: Any,
+    terminology: Any,
+    storage_options: Mapping[str, Any] | None,
+    align_levels: bool,
+    midline: Any,
+) -> _Atlas:
+    place = locate(source)
+    multiscale = read_multiscale(group, place)
+    options = options_of(source, storage_options)
+    if terminology is None:
+        table = find_terminology(place, options)
+    elif isinstance(terminology, str | os.PathLike):
+        # options are the store's: another file system would not know them
+        same = protocol(locate(terminology)) == protocol(place)
+        table = load_terminology(terminology, options if same else None)
+    else:
+        table = load_terminology(terminology)
+    return _Atlas(
+        place,
+        group,
+        multiscale.align() if align_levels else multiscale,
+        table,
+        None if midline is None else float(to_mm(midline, "midline")),
+    )
+
+
+@dataclass(frozen=True)
+class _Atlas:
+    """What all levels of one OME-Zarr share."""
+
+    place: str
+    group: zarr.Group
+    multiscale: Multiscale
+    terminology: Terminology
+    midline: float | None
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -125,26 +196,25 @@ class _Atlas:
 
     def dataset(self, level: Level) -> xr.Dataset:
         """Open one level; reads the metadata of its array."""
-        array = LabelArray(self.group, level, self.place)
-        multiscale = self.multiscale
+        array = LabelArray(self.group, level.path, self.place)
+        dims = self.multiscale.dims
         indexes: dict[Any, Any] = {}
         coords: dict[Any, Variable] = {}
-        for i, dim in enumerate(multiscale.dims):
+        for i, dim in enumerate(dims):
             # the centre of each voxel, as OME-Zarr defines it
             centres = level.scale[i] * np.arange(array.shape[i]) + level.translation[i]
-            attrs = {"units": "mm", "direction": DIRECTIONS[multiscale.orientation[i]]}
+            attrs = {"units": "mm", "direction": DIRECTIONS[self.multiscale.orientation[i]]}
             plain = {dim: Variable((dim,), centres, attrs)}
             indexes[dim] = LengthIndex.from_variables(plain, options={"spacing": level.scale[i]})
             coords.update(indexes[dim].create_variables(plain))
         carrier = AtlasIndex(self.terminology, self._space(level, array.shape))
         indexes[carrier.name] = carrier
         coords.update(carrier.create_variables())
-        preferred = dict(zip(multiscale.dims, array.chunks, strict=True))
         annotation = Variable(
-            multiscale.dims,
+            dims,
             indexing.LazilyIndexedArray(array),
             {"long_name": "region label"},
-            {"preferred_chunks": preferred},
+            {"preferred_chunks": dict(zip(dims, array.chunks, strict=True))},
         )
         return xr.Dataset(
             {"annotation": annotation},
@@ -153,24 +223,19 @@ class _Atlas:
         )
 
     def _space(self, level: Level, shape: tuple[int, ...]) -> Space:
-        orientation = self.multiscale.orientation
         corner = tuple(t - s / 2 for s, t in zip(level.scale, level.translation, strict=True))
-        ml = next(i for i, letter in enumerate(orientation) if letter in AXES["ml"])
-        half = corner[ml] + shape[ml] * level.scale[ml] / 2
-        if self.midline is not None and not (
-            corner[ml] <= self.midline <= corner[ml] + shape[ml] * level.scale[ml]
-        ):
+        space = Space(self.multiscale.dims, self.multiscale.orientation, level.scale, corner)
+        ml = space.position("ml")
+        low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
+        if self.midline is not None and not low <= self.midline <= high:
             raise GridError(
                 f"midline {self.midline:g} mm lies outside the volume, which spans "
-                f"{corner[ml]:g} to {corner[ml] + shape[ml] * level.scale[ml]:g} mm along "
-                f"{self.multiscale.dims[ml]!r}"
+                f"{low:g} to {high:g} mm along {space.dims[ml]!r}"
             )
-        return Space(
-            dims=self.multiscale.dims,
-            orientation=orientation,
-            voxel_size=level.scale,
-            corner=corner,
-            midline=half if self.midline is None else self.midline,
+
+        return replace(
+            space,
+            midline=(low + high) / 2 if self.midline is None else self.midline,
             midline_assumed=self.midline is None,
         )
 
@@ -180,31 +245,3 @@ def _drop(ds: xr.Dataset, drop_variables: str | Iterable[str] | None) -> xr.Data
         return ds
     names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables)
     return ds.drop_vars(names, errors="ignore")
-
-
-def _reopen(
-    source: Any, storage_options: Mapping[str, Any] | None, drop_variables: Any
-) -> xr.Dataset | None:
-    """Open, decoded, what ``to_netcdf`` or ``to_zarr`` wrote of an atlas; else None."""
-    is_path = isinstance(source, str | os.PathLike)
-    if is_path and not is_url(str(source)) and os.path.isfile(source):
-        if str(source).endswith(".zip"):
-            return None
-        try:
-            return decode(xr.open_dataset(source, drop_variables=drop_variables))
-        except ValueError as error:
-            raise StoreFormatError(
-                f"{source} is a file that is neither a zarr nor an atlas written by xarray"
-            ) from error
-    group = open_group(source, storage_options)
-    attrs = group.attrs.asdict()
-    if "multiscales" in attrs.get("ome", attrs):
-        return None
-    if not any(FORMAT_KEY in array.attrs for _, array in group.arrays()):
-        return None
-    options = {} if is_path is False else {"storage_options": storage_options}
-    store = group.store if not is_path else source
-    ds = xr.open_dataset(
-        store, engine="zarr", consolidated=False, drop_variables=drop_variables, **options
-    )
-    return decode(ds)

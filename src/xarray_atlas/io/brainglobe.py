@@ -11,8 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from xarray_atlas.errors import MissingTerminologyError, StoreNotFoundError, TerminologyError
-from xarray_atlas.io.stores import read_bytes
+from xarray_atlas.errors import (
+    MissingTerminologyError,
+    StoreError,
+    StoreNotFoundError,
+    TerminologyError,
+)
+from xarray_atlas.io.stores import locate, read_bytes
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["Component", "find_terminology", "load_terminology", "parse_place"]
@@ -60,20 +65,29 @@ def parse_place(place: str) -> Component | None:
     return Component("/".join(parts[:at]), parts[at + 1], parts[at + 2])
 
 
-def load_terminology(
-    source: Any, storage_options: Mapping[str, Any] | None = None, name: str = ""
-) -> Terminology:
+def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = None) -> Terminology:
     """Load a terminology from whatever a user has of it.
 
     Parameters
     ----------
     source : Terminology, DataFrame, str or path
         A table in BrainGlobe's columns, or the path or URL of a CSV.
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    MissingTerminologyError
+        If nothing is there.
+    StoreError
+        If it cannot be read.
+    TerminologyError
+        If it is no table of regions; it says what is wrong.
     """
     if isinstance(source, Terminology):
         return source
     if isinstance(source, pd.DataFrame):
-        return Terminology.from_dataframe(source, name=name)
+        return Terminology.from_dataframe(source)
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             "terminology is a path, a URL, a DataFrame or a Terminology, "
@@ -83,23 +97,39 @@ def load_terminology(
         content = read_bytes(source, storage_options)
     except StoreNotFoundError as error:
         raise MissingTerminologyError(f"no terminology: {error}") from error
-    path = PurePosixPath(str(os.fspath(source)).replace(os.sep, "/"))
-    known = path.parents[1].name if path.name == "terminology.csv" and len(path.parents) > 2 else ""
+    place = locate(source)
     try:
-        return Terminology.from_csv(io.BytesIO(content), name=name or known or path.stem)
+        return Terminology.from_csv(io.BytesIO(content), name=_name(place))
     except TerminologyError as error:
-        raise TerminologyError(f"{os.fspath(source)}: {error}") from error
+        raise TerminologyError(f"{place}: {error}") from error
 
 
-def find_terminology(
-    place: str, storage_options: Mapping[str, Any] | None = None
-) -> Terminology:
+def _name(place: str) -> str:
+    """Name a terminology: ``.../terminologies/<name>/<version>/terminology.csv``, else its file."""
+    path = PurePosixPath(place.replace(os.sep, "/"))
+    return (
+        path.parents[1].name
+        if path.parents[2:] and path.parents[2].name == "terminologies"
+        else path.stem
+    )
+
+
+def find_terminology(place: str, storage_options: Mapping[str, Any] | None = None) -> Terminology:
     """Load the terminology that the layout puts beside an annotation.
+
+    Parameters
+    ----------
+    place : str
+        The URL or path of the annotation.
+    storage_options : mapping, optional
+        For fsspec.
 
     Raises
     ------
     MissingTerminologyError
         If there is none; it says what was looked for.
+    StoreError
+        If it cannot be read.
     """
     mend = "pass terminology= the path or URL of its CSV, a DataFrame or a Terminology"
     component = parse_place(place)
@@ -110,13 +140,12 @@ def find_terminology(
             f"<root>/terminologies/<x>-terminology/<version>/terminology.csv); {mend}"
         )
     try:
-        content = read_bytes(component.terminology, storage_options)
-    except StoreNotFoundError as error:
+        return load_terminology(component.terminology, storage_options)
+    except MissingTerminologyError as error:
         raise MissingTerminologyError(
             f"no terminology for {place}: looked for {component.terminology}, "
             f"which is not there; {mend}"
         ) from error
-    try:
-        return Terminology.from_csv(io.BytesIO(content), name=component.terminology_name)
-    except TerminologyError as error:
-        raise TerminologyError(f"{component.terminology}: {error}") from error
+    except StoreError as error:
+        # a bucket that may not be listed also refuses what it does not have
+        raise StoreError(f"no terminology for {place}: {error}; or {mend}") from error

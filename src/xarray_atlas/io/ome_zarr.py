@@ -1,4 +1,4 @@
-"""OME-Zarr metadata (0.4 and 0.5) as levels of a pyramid, and their lazy arrays."""
+"""OME-Zarr metadata (0.4 and 0.5) as the levels of a pyramid, in millimetres."""
 
 from __future__ import annotations
 
@@ -8,21 +8,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pint
 import zarr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
-from xarray_atlas.errors import ResolutionNotFoundError, StoreError, StoreFormatError, UnitsError
-from xarray_atlas.io.stores import TIMEOUT, locate, unreadable, within
+from xarray_atlas.errors import (
+    GridError,
+    ResolutionNotFoundError,
+    StoreFormatError,
+    UnitsError,
+)
+from xarray_atlas.space import Space
 from xarray_atlas.units import parse_length, to_mm
 
-__all__ = ["LabelArray", "Level", "Multiscale", "read_multiscale"]
+__all__ = ["Level", "Multiscale", "is_multiscale", "read_multiscale"]
 
-DEFAULT_ORIENTATION = "asr"
-"""What BrainGlobe's volumes are where the axes do not say it."""
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
-LETTERS = {"anterior": "a", "posterior": "p", "superior": "s", "inferior": "i",
-           "right": "r", "left": "l", "dorsal": "s", "ventral": "i"}  # fmt: skip
+BRAINGLOBE = {"z": "a", "y": "s", "x": "r"}
+"""The sides on which BrainGlobe's volumes begin; taken where the axes do not say."""
+
+LETTERS = {
+    "anterior": "a",
+    "rostral": "a",
+    "posterior": "p",
+    "caudal": "p",
+    "superior": "s",
+    "dorsal": "s",
+    "inferior": "i",
+    "ventral": "i",
+    "right": "r",
+    "left": "l",
+}
+
+TOLERANCE = 1e-3
+"""A level whose voxels differ by a smaller share from those asked for is the one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,12 @@ class Level:
         """The voxel size as text: ``"25 um"``, or ``"50 x 25 x 25 um"``."""
         sizes = [f"{size * 1000:g}" for size in self.scale]
         return f"{sizes[0] if len(set(sizes)) == 1 else ' x '.join(sizes)} um"
+
+    def has_voxels_of(self, size: Any) -> bool:
+        """Tell whether its voxels have that size in mm: one number, or one an axis."""
+        return np.shape(size) in ((), (len(self.scale),)) and np.allclose(
+            self.scale, size, rtol=TOLERANCE, atol=0
+        )
 
 
 @dataclass(frozen=True)
@@ -81,15 +106,19 @@ class Multiscale:
 
         A level of larger voxels begins at the same corner, so the centre of
         its first voxel lies ``(scale - scale of the finest) / 2`` further in.
-        A store that has translations is left as it is.
+        A store whose levels begin at different places is left as it is.
         """
-        if any(any(level.translation) for level in self.levels):
+        if any(level.translation != self.finest.translation for level in self.levels):
             return self
-        fine = self.finest.scale
         levels = tuple(
             dataclasses.replace(
                 level,
-                translation=tuple((s - f) / 2 for s, f in zip(level.scale, fine, strict=True)),
+                translation=tuple(
+                    t + (s - fine) / 2
+                    for t, s, fine in zip(
+                        level.translation, level.scale, self.finest.scale, strict=True
+                    )
+                ),
             )
             for level in self.levels
         )
@@ -107,6 +136,8 @@ class Multiscale:
         ------
         ResolutionNotFoundError
             If there is none; it lists those there are.
+        UnitsError
+            If it is a number without a unit, or a quantity that is not a length.
         """
         if resolution is None:
             return self.finest
@@ -114,21 +145,23 @@ class Multiscale:
             if 0 <= resolution < len(self.levels):
                 return self.levels[resolution]
             raise self._absent(f"index {resolution}")
-        for level in self.levels:
-            if resolution == level.path:
-                return level
-        if not isinstance(resolution, str) and not hasattr(resolution, "units"):
+        if isinstance(resolution, str):
+            for level in self.levels:
+                if resolution in (level.path, level.resolution):
+                    return level
+            try:
+                size = parse_length(resolution)
+            except UnitsError as error:
+                raise self._absent(repr(resolution)) from error
+        elif hasattr(resolution, "units"):
+            size = to_mm(resolution, "resolution")
+        else:
             raise UnitsError(
-                f"resolution {resolution!r} has no unit; write '25 um', or an int for a level's index"
+                f"resolution {resolution!r} has no unit; write '25 um', or an int for a "
+                "level's index"
             )
-        try:
-            size = to_mm(resolution) if hasattr(resolution, "units") else parse_length(resolution)
-        except UnitsError as error:
-            raise self._absent(repr(resolution)) from error
         for level in self.levels:
-            if np.shape(size) in ((), (len(level.scale),)) and np.allclose(
-                level.scale, size, rtol=1e-3, atol=0
-            ):
+            if level.has_voxels_of(size):
                 return level
         raise self._absent(str(resolution))
 
@@ -142,98 +175,114 @@ class Multiscale:
         )
 
 
-def read_multiscale(group: zarr.Group, place: str | None = None) -> Multiscale:
-    """Read the metadata of an OME-Zarr image with three spatial axes.
+def _metadata(group: zarr.Group) -> Mapping[str, Any]:
+    attrs: Mapping[str, Any] = group.attrs.asdict()
+    ome = attrs.get("ome", attrs)  # OME-Zarr 0.5 has them under a key, 0.4 has not
+    return ome if isinstance(ome, Mapping) else {}
+
+
+def is_multiscale(group: zarr.Group) -> bool:
+    """Tell whether a group says that it is an OME-Zarr image."""
+    return "multiscales" in _metadata(group)
+
+
+def read_multiscale(group: zarr.Group, place: str) -> Multiscale:
+    """Read the metadata of an OME-Zarr image with three axes of space.
 
     Raises
     ------
     StoreFormatError
         If the group is not one; it says what is there instead.
     """
-    place = place or locate(group)
-    attrs = group.attrs.asdict()
-    ome = attrs.get("ome", attrs)
-    found = ome.get("multiscales") if isinstance(ome, Mapping) else None
-    if not found:
-        raise StoreFormatError(
-            f"{place} is a zarr group, but not an OME-Zarr image: its attributes hold no "
-            f"'multiscales' (they hold {sorted(attrs) or 'nothing'})"
-        )
-    multiscale = found[0]
-    version = str(ome.get("version") or multiscale.get("version") or "0.4")
+    metadata = _metadata(group)
     try:
+        multiscale = metadata["multiscales"][0]
+        version = str(metadata.get("version") or multiscale.get("version") or "0.4")
         axes = multiscale["axes"]
         names = tuple(str(axis["name"]) for axis in axes)
-        extra = [n for n, axis in zip(names, axes, strict=True) if not _spatial(axis)]
-        if extra or len(names) != 3:
-            hint = (
-                "; a store of masks, one a region (the labels of the same atlas "
-                "are in annotations_compressed.ome.zarr)"
-                if extra
-                else ""
-            )
-            raise StoreFormatError(
-                f"{place} has the axes {names}, not three axes of space{hint}"
-            )
-        units = [_unit(axis, place) for axis in axes]
-        whole = _transform(multiscale.get("coordinateTransformations"), 3, place)
-        levels = tuple(
-            _level(dataset, units, whole, place) for dataset in multiscale["datasets"]
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, StoreFormatError):
-            raise
+        _require_space(names, axes)
+        units = [_unit(axis) for axis in axes]
+        whole = _transform(multiscale.get("coordinateTransformations", ()))
+        levels = tuple(_level(dataset, units, whole) for dataset in multiscale["datasets"])
+        orientation = _orientation(names, axes)
+        if not levels:
+            raise StoreFormatError("they list no level")
+    except (StoreFormatError, UnitsError, GridError) as error:
+        raise StoreFormatError(f"the OME-Zarr metadata of {place}: {error}") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise StoreFormatError(
-            f"the OME-Zarr metadata of {place} are malformed: {type(error).__name__}: {error}"
+            f"the OME-Zarr metadata of {place} are malformed, or not of version 0.4 or 0.5: {what}"
         ) from error
-    if not levels:
-        raise StoreFormatError(f"the OME-Zarr metadata of {place} list no level")
-    return Multiscale(place, version, names, _orientation(axes), levels)
+    return Multiscale(place, version, names, orientation, levels)
 
 
-def _spatial(axis: Mapping[str, Any]) -> bool:
-    return bool(axis.get("type", "space" if axis["name"] in ("z", "y", "x") else "") == "space")
+def _require_space(names: tuple[str, ...], axes: Sequence[Mapping[str, Any]]) -> None:
+    kinds = [axis.get("type", "space") for axis in axes]
+    if kinds == ["space"] * 3 and len(set(names)) == 3:
+        return
+    hint = ""
+    if kinds == ["channel", "space", "space", "space"]:
+        hint = (
+            ". Masks, one a region, look like this; the labels of a BrainGlobe atlas are beside "
+            "them, in annotations_compressed.ome.zarr"
+        )
+    raise StoreFormatError(f"the axes are {names}, not three of space{hint}")
 
 
-def _unit(axis: Mapping[str, Any], place: str) -> str:
+def _unit(axis: Mapping[str, Any]) -> str:
     unit = axis.get("unit")
     if unit is None:
-        raise StoreFormatError(f"axis {axis['name']!r} of {place} has no unit of length")
-    try:
-        parse_length(f"1 {unit}")
-    except UnitsError as error:
         raise StoreFormatError(
-            f"axis {axis['name']!r} of {place} is in {unit!r}, which is not a unit of length"
+            f"axis {axis['name']!r} has no unit; write it into the metadata, for example "
+            '"unit": "millimeter"'
+        )
+    try:
+        to_mm(pint.Quantity(1.0, str(unit)))
+    except Exception as error:  # pint raises many kinds for text it cannot parse
+        raise StoreFormatError(
+            f"axis {axis['name']!r} is in {unit!r}, which is not a unit of length"
         ) from error
     return str(unit)
 
 
-def _orientation(axes: Sequence[Mapping[str, Any]]) -> str:
-    letters = []
-    for axis in axes:
-        orientation = axis.get("orientation") or {}
+def _orientation(names: Sequence[str], axes: Sequence[Mapping[str, Any]]) -> str:
+    """Return a letter an axis: BrainGlobe's where the axes say nothing."""
+    default = [BRAINGLOBE.get(name, "") for name in names]
+    letters = default if set(names) == set(BRAINGLOBE) else list(BRAINGLOBE.values())
+    said = [axis.get("orientation") for axis in axes]
+    for i, orientation in enumerate(said):
+        if orientation is None:
+            continue
         # "value" in BrainGlobe's files, "direction" where ngff-zarr writes it
-        text = orientation.get("value") or orientation.get("direction") or ""
-        letters.append(LETTERS.get(str(text).split("-")[0], ""))
-    return "".join(letters) if all(letters) else DEFAULT_ORIENTATION
+        text = str(orientation.get("value") or orientation.get("direction"))
+        first, _, last = text.partition("-to-")
+        if first not in LETTERS or last not in LETTERS:
+            raise StoreFormatError(
+                f"axis {names[i]!r} has the anatomical orientation {text!r}; known are "
+                "for example 'anterior-to-posterior', 'superior-to-inferior', 'right-to-left'"
+            )
+        letters[i] = LETTERS[first]
+    result = "".join(letters)
+    Space(tuple(names), result, (1.0,) * 3, (0.0,) * 3)  # which refuses two axes of one kind
+    return result
 
 
-def _transform(
-    transformations: Sequence[Mapping[str, Any]] | None, ndim: int, place: str
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    scale, translation = np.ones(ndim), np.zeros(ndim)
-    for transformation in transformations or ():
+def _transform(transformations: Sequence[Mapping[str, Any]]) -> tuple[FloatArray, FloatArray]:
+    """Combine scales and translations, in the axes' units."""
+    scale, translation = np.ones(3), np.zeros(3)
+    for transformation in transformations:
         kind = transformation["type"]
         if kind == "identity":
             continue
         if kind not in ("scale", "translation") or kind not in transformation:
             raise StoreFormatError(
-                f"{place} has a coordinate transformation {dict(transformation)!r}; "
-                "only scale and translation, given as numbers, are OME-Zarr 0.4 and 0.5"
+                f"the coordinate transformation {dict(transformation)!r} is none of OME-Zarr 0.4 "
+                "and 0.5: a scale or a translation, given as numbers"
             )
         values = np.asarray(transformation[kind], dtype=np.float64)
-        if values.shape != (ndim,) or not np.all(np.isfinite(values)):
-            raise StoreFormatError(f"{place} has a {kind} of {values.tolist()} for {ndim} axes")
+        if values.shape != (3,) or not np.all(np.isfinite(values)):
+            raise StoreFormatError(f"a {kind} of {values.tolist()} for 3 axes")
         if kind == "scale":
             scale, translation = scale * values, translation * values
         else:
@@ -244,87 +293,15 @@ def _transform(
 def _level(
     dataset: Mapping[str, Any],
     units: Sequence[str],
-    whole: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]],
-    place: str,
+    whole: tuple[FloatArray, FloatArray],
 ) -> Level:
-    scale, translation = _transform(dataset["coordinateTransformations"], 3, place)
+    scale, translation = _transform(dataset["coordinateTransformations"])
     scale, translation = scale * whole[0], translation * whole[0] + whole[1]
     if np.any(scale <= 0):
-        raise StoreFormatError(f"level {dataset['path']!r} of {place} has a scale of {scale.tolist()}")
-    return Level(
-        str(dataset["path"]),
-        tuple(_in_mm(value, unit) for value, unit in zip(scale, units, strict=True)),
-        tuple(_in_mm(value, unit) for value, unit in zip(translation, units, strict=True)),
-    )
+        raise StoreFormatError(f"level {dataset['path']!r} has a scale of {scale.tolist()}")
+    return Level(str(dataset["path"]), _in_mm(scale, units), _in_mm(translation, units))
 
 
-def _in_mm(value: float, unit: str) -> float:
-    return float(value) if unit == "millimeter" else parse_length(f"{float(value)!r} {unit}")
-
-
-class LabelArray(BackendArray):  # type: ignore[misc]
-    """A level's labels, read when they are indexed.
-
-    A chunk that is not stored holds the fill value (BrainGlobe does not store
-    chunks of zeros); one that cannot be read is an error that names it.
-    """
-
-    def __init__(self, group: zarr.Group, level: Level, place: str) -> None:
-        self.place = f"{place}/{level.path}"
-        try:
-            array = within(TIMEOUT, lambda: group[level.path])
-        except KeyError as error:
-            raise StoreFormatError(
-                f"the metadata of {place} list a level {level.path!r}, but there is no such array"
-            ) from error
-        except Exception as error:  # file systems raise whatever their client library raises
-            raise unreadable(self.place, error) from error
-        if not isinstance(array, zarr.Array):
-            raise StoreFormatError(f"{self.place} is a group, not an array")
-        if array.ndim != 3 or array.dtype.kind not in "iu":
-            raise StoreFormatError(
-                f"{self.place} holds {array.ndim}-D {array.dtype}, not 3-D labels of an integer type"
-            )
-        self.array = array
-        self.shape: tuple[int, ...] = array.shape
-        self.dtype = array.dtype
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """The shape of one stored object: a shard where there are shards."""
-        return tuple(getattr(self.array, "shards", None) or self.array.chunks)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        vectorized = isinstance(key, indexing.VectorizedIndexer)
-        support = indexing.IndexingSupport.VECTORIZED if vectorized else indexing.IndexingSupport.OUTER
-        read = self._read_points if vectorized else self._read
-        return indexing.explicit_indexing_adapter(key, self.shape, support, read)
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        plain = all(isinstance(k, int | np.integer | slice) for k in key)
-        return self._guarded(self.array if plain else self.array.oindex, key)
-
-    def _read_points(self, key: tuple[Any, ...]) -> Any:
-        return self._guarded(self.array.vindex, key)
-
-    def _guarded(self, indexer: Any, key: tuple[Any, ...]) -> Any:
-        try:
-            return np.asarray(indexer[key])
-        except IndexError:
-            raise
-        except Exception as error:  # codecs and file systems raise whatever they like
-            raise StoreError(
-                f"cannot read the labels [{_shown(key)}] of {self.place}: "
-                f"{type(error).__name__}: {error}. A chunk there is damaged or out of reach; "
-                "nothing was taken for zero"
-            ) from error
-
-
-def _shown(key: tuple[Any, ...]) -> str:
-    parts = []
-    for k in key:
-        if isinstance(k, slice):
-            parts.append(f"{k.start if k.start is not None else ''}:{k.stop if k.stop is not None else ''}")
-        else:
-            parts.append(str(k) if np.ndim(k) == 0 else f"<{np.size(k)} positions>")
-    return ", ".join(parts)
+def _in_mm(values: FloatArray, units: Sequence[str]) -> tuple[float, ...]:
+    pairs = zip(values.tolist(), units, strict=True)
+    return tuple(to_mm(pint.Quantity(value, unit)) for value, unit in pairs)
