@@ -1,6 +1,6 @@
 """How Sphinx builds this documentation: every example is executed, no network is needed.
 
-    python -m sphinx -W --keep-going -b html docs docs/_build/html
+python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
 
 import sys
@@ -48,7 +48,6 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_theme_options = {
-    "github_url": "https://github.com/xarray-atlas/xarray-atlas",
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],

@@ -34,7 +34,10 @@ SHORT = {
 SECTIONS = [
     ("Selecting by label", re.compile(r"^\.sel\(")),
     ("Selecting by position", re.compile(r"^\.(isel|head|sortby|drop_isel|squeeze)\(")),
-    ("Combining", re.compile(r"^(a [+]|a\.|xr\.(align|concat|merge|combine)|ds\.assign|\.reindex)")),
+    (
+        "Combining",
+        re.compile(r"^(a [+]|a\.|xr\.(align|concat|merge|combine)|ds\.assign|\.reindex)"),
+    ),
     ("pint", re.compile(r"^\.pint\.")),
     ("Computing, reshaping, copying", re.compile(r"")),
 ]
@@ -64,7 +67,7 @@ def write(target: Path) -> None:
         "## The unit goes to the attributes",
         "xarray builds the coordinate anew, as plain numbers. The values are millimetres, "
         "`attrs['units']` says so, and `xarray_atlas.decode` restores the index. The last column "
-        "says whether the hierarchy keeps its index, or is in the attributes of its coordinate too; "
+        "says whether the hierarchy keeps its index, or is in the attributes of its coordinate; "
         "`.atlas` finds it in both.",
         _table(
             ["Operation", "With", "Hierarchy"],

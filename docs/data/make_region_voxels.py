@@ -30,7 +30,9 @@ def main(source: str) -> None:
     """Count at three resolutions, and write the table."""
     fine = xarray_atlas.open_atlas(source, resolution="25 um")
     regions = fine.atlas.regions
-    table = pd.DataFrame({"acronym": regions.acronym, "id": regions.id, "voxels_25um": voxels(fine)})
+    table = pd.DataFrame(
+        {"acronym": regions.acronym, "id": regions.id, "voxels_25um": voxels(fine)}
+    )
     for resolution in ("50 um", "100 um"):
         ds = xarray_atlas.open_sample(resolution)
         if ds.atlas.terminology != fine.atlas.terminology:

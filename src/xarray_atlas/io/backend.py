@@ -36,7 +36,6 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
     """
 
     description = "Brain atlases: OME-Zarr annotations in millimetres with their region hierarchy"
-    url = "https://xarray-atlas.readthedocs.io"
     open_dataset_parameters = (
         "filename_or_obj",
         "drop_variables",
