@@ -27,7 +27,9 @@ def main() -> None:
     for _ in range(9):
         base.append(seconds(BASE))
         added.append(seconds(f"{BASE}, xarray_atlas") - base[-1])
-    print(f"base {statistics.median(base):.3f} s, xarray_atlas adds {statistics.median(added):.3f} s")
+    print(
+        f"base {statistics.median(base):.3f} s, xarray_atlas adds {statistics.median(added):.3f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -370,7 +370,7 @@ def test_names_fit_the_terminal_and_only_there(monkeypatch, capsys):
         (["volume", "--id", "-1"], "no region has the id -1"),
         (["volume", "RSP", "--resolution", "25 um"], "there are 50 um"),
         (["volume", "RSP", "--midline", "99 mm"], "outside the volume"),
-        (["volume", "RSP", "--midline", "5.7"], "not a unit of length"),
+        (["volume", "RSP", "--midline", "5.7"], "'5.7' has no unit"),
         (["volume", "RSP", "--terminology", "/nowhere.csv"], "/nowhere.csv"),
         (["info", "--atlas", "/nowhere"], "there is nothing at /nowhere"),
         (["info", "--atlas", "nosuch://bucket/x"], "nosuch"),

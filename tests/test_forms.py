@@ -21,7 +21,11 @@ def test_round_trip_reads_nothing(sample: xr.Dataset) -> None:
     encoded = sample.atlas.encode()
     assert all(type(encoded.xindexes[d]) is PandasIndex for d in "zyx")
     assert set(encoded.xindexes) == {"z", "y", "x"}
-    assert encoded.z.attrs == {"units": "mm", "direction": "anterior-to-posterior"}
+    assert encoded.z.attrs == {
+        "units": "mm",
+        "direction": "anterior-to-posterior",
+        "spacing": 0.1,
+    }
     assert isinstance(encoded.z.data, np.ndarray)
     assert list(encoded.coords) == list(sample.coords)
     json.dumps(encoded.terminology.attrs)  # plain text, whatever writes it
@@ -72,6 +76,11 @@ def test_a_decoded_section_knows_its_thickness(sample: xr.Dataset) -> None:
     section = sample.isel(z=[5])
     again = xarray_atlas.decode(section.atlas.encode())
     assert again.xindexes["z"].spacing == pytest.approx(0.1)
+    # whenever it becomes the only one, and however it came to be that thick
+    for thick in (sample.isel(z=slice(None, None, 3)), sample.coarsen(z=3).max()):
+        for part in (thick.isel(z=[5]), xarray_atlas.encode(thick).isel(z=[5])):
+            assert part.atlas.spacing["z"].magnitude == pytest.approx(0.3)
+        assert thick.isel(z=5).expand_dims("z").atlas.spacing["z"].magnitude == pytest.approx(0.3)
     strided = sample.isel(z=slice(None, None, 3)).isel(z=[5])
     assert xarray_atlas.decode(strided.atlas.encode()).xindexes["z"].spacing == pytest.approx(0.3)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.errors import AtlasMismatchError, GridError, HemisphereError, UnitsError
+from xarray_atlas.errors import GridError, HemisphereError, UnitsError
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.length_variable import SPACING
 from xarray_atlas.space import Space
@@ -21,30 +22,37 @@ from xarray_atlas.units import quantity, to_mm
 __all__ = [
     "HEMISPHERES",
     "annotation_of",
-    "hemisphere_volume",
-    "left_positions",
+    "hemispheres_of",
     "lengths",
-    "sides",
+    "resolve_hemispheres",
     "spacing",
     "spacing_quantities",
 ]
 
-HEMISPHERES = ("left", "right")
+HEMISPHERES = {"left": 1, "right": 2}
+"""The hemispheres, and what BrainGlobe's ``hemispheres`` volume holds for each."""
 
 
 def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
-    """Return the labels of an object: its ``annotation``, or the DataArray itself."""
+    """Return the labels of an object: its ``annotation``, or the DataArray itself.
+
+    Raises
+    ------
+    GridError
+        If there is no annotation, or its labels are not integers.
+    """
     if isinstance(obj, xr.Dataset):
         if "annotation" not in obj.data_vars:
-            raise GridError(
-                f"this Dataset has no variable 'annotation' (it has {sorted(map(str, obj.data_vars))})"
-            )
+            there = sorted(map(str, obj.data_vars))
+            raise GridError(f"this Dataset has no variable 'annotation' (it has {there})")
         obj = obj["annotation"]
+    elif obj.name in ("template", "hemispheres"):
+        # integers too: taken for labels they would give numbers that look right
+        raise GridError(f"{obj.name!r} holds no region labels; pass the Dataset or its annotation")
     if obj.dtype.kind not in "iu":
         raise GridError(
-            f"{obj.name!r} is {obj.dtype}, not labels of an integer type; region labels are "
-            "lost in floats (where() without a fill value makes them so: use where(mask, 0)), "
-            "so measure the annotation of the atlas"
+            f"{obj.name!r} is {obj.dtype}, but region labels are integers: floats and booleans "
+            "do not hold them. where(condition) makes floats, where(condition, 0) does not"
         )
     return obj
 
@@ -57,43 +65,27 @@ def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable) -> FloatArray:
     UnitsError
         If it has no unit.
     """
-    coord = obj.coords[name]
-    if coord.variable.attrs.get("units") is None and not hasattr(coord.variable.data, "units"):
+    coord = obj.coords[name].variable
+    if coord.attrs.get("units") is None and not hasattr(coord.data, "units"):
         raise UnitsError(
-            f"coordinate {name!r} has no unit; give it one: "
-            f"obj[{name!r}].attrs['units'] = 'mm'"
+            f"coordinate {name!r} has no unit; give it one: obj[{name!r}].attrs['units'] = 'mm'"
         )
-    return np.asarray(to_mm(coord.variable, f"coordinate {name!r}").values, dtype=np.float64)
+    return np.asarray(to_mm(coord, f"coordinate {name!r}").values, dtype=np.float64)
 
 
-def _names(obj: xr.Dataset | xr.DataArray, space: Space, need: int) -> dict[str, Hashable]:
-    coords = space.coordinates(obj)
-    there = {a: n for a, n in coords.items() if n is not None and obj.coords[n].ndim == 1}
-    if len(there) >= need:
-        return there
-    missing = [a for a in coords if a not in there]
-    what = []
-    for axis in missing:
-        name = coords[axis] or space.dims[space.position(axis)]
-        what.append(f"{name!r} ({space.direction(axis)})")
-    first = coords[missing[0]] or space.dims[space.position(missing[0])]
-    hint = ", or area, which takes a section," if need == 3 and len(there) == 2 else ""
-    raise GridError(
-        f"no dimension {' nor '.join(what)}: a {'volume' if need == 3 else 'section'} needs "
-        f"{need} spatial dimensions, this object has {len(there)}. Keep it when you select a "
-        f"plane{hint} with a list: isel({first}=[5]) instead of isel({first}=5)"
-    )
+# -- the size of a voxel
 
 
 def spacing(obj: xr.Dataset | xr.DataArray, need: int = 3) -> dict[Hashable, float]:
-    """Measure the voxel size from the coordinates, in mm, a dimension each.
+    """Measure the voxel size from the coordinates, in mm, for each spatial dimension.
 
-    An axis of one voxel has the size that its index remembers (also after a
+    An axis of one voxel has the size that its index remembers (also of a
     stride), else that of the atlas.
 
     Parameters
     ----------
     obj : Dataset or DataArray
+        An atlas, on any part of its grid.
     need : int
         How many spatial dimensions there must be.
 
@@ -103,21 +95,49 @@ def spacing(obj: xr.Dataset | xr.DataArray, need: int = 3) -> dict[Hashable, flo
         If a coordinate is unevenly spaced, or a dimension is missing.
     """
     _, space = find_atlas(obj)
-    result: dict[Hashable, float] = {}
-    for axis, name in _names(obj, space, need).items():
-        result[obj.coords[name].dims[0]] = _step(obj, space, axis, name)
-    return result
+    names = space.coordinates(obj)
+    there = {a: n for a, n in names.items() if n is not None and obj.coords[n].ndim == 1}
+    if len(there) < need:
+        raise GridError(_missing(obj, space, [a for a in names if a not in there], need))
+    return {obj.coords[n].dims[0]: _step(obj, space, a, n) for a, n in there.items()}
+
+
+def spacing_quantities(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, Any]:
+    """Return :func:`spacing` of the dimensions that are left, as quantities."""
+    return {dim: quantity(size) for dim, size in spacing(obj, need=0).items()}
+
+
+def _missing(obj: xr.Dataset | xr.DataArray, space: Space, axes: list[str], need: int) -> str:
+    """Say which spatial dimensions are missing, why, and what to do."""
+    measure = {2: "an area", 3: "a volume"}[need]
+    names = {axis: space.coordinate(obj, axis) or space.dims[space.position(axis)] for axis in axes}
+    bare = [name for name in names.values() if name in obj.dims and name not in obj.coords]
+    if bare:
+        return (
+            f"dimension {bare[0]!r} has no coordinate, so that the size of its voxels is not "
+            f"known; {measure} needs it. Assign the coordinate of the atlas"
+        )
+    listed = " and ".join(f"{name!r} ({space.direction(a)})" for a, name in names.items())
+    name = names[axes[0]]
+    section = need == 3 and len(axes) == 1
+    area = ", or measure the area of the section with area()" if section else ""
+    return (
+        f"{measure} needs {need} spatial dimensions; this object has no dimension {listed}. "
+        f"Select planes with a list, isel({name}=[5]) instead of isel({name}=5), so that they "
+        f"keep their thickness{area}"
+    )
 
 
 def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashable) -> float:
     values = lengths(obj, name)
-    if values.size != 1:
+    if values.size > 1:
         step = regular_step(values)
         if step is None:
+            gaps = np.abs(np.diff(values))
             raise GridError(
                 f"coordinate {name!r} is irregularly spaced (its {values.size} values lie "
-                f"{_range(values)} mm apart), so that its voxels have no one size; "
-                "select a regular range or stride of it"
+                f"{gaps.min():g} to {gaps.max():g} mm apart), so that its voxels have no one "
+                "size; select a regular range or stride of it"
             )
         return abs(step)
     index = obj.xindexes.get(name)
@@ -125,90 +145,98 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
     if remembered:
         return float(remembered)
     at = space.position(axis)
-    size, offset = space.voxel_size[at], values[0] - space.corner[at]
-    if abs((offset / size) % 1 - 0.5) > 1e-3:
+    size = space.voxel_size[at]
+    # in voxels, from the centre of the nearest
+    if np.any(np.abs(((values - space.corner[at]) / size) % 1 - 0.5) > 1e-3):
         raise GridError(
             f"coordinate {name!r} has one value, {values[0]:g} mm, which is not the centre of a "
             f"voxel of {size:g} mm: its size is not known. Select the plane with a list from "
-            f"the whole, isel({name}=[...]), so that its size is kept"
+            f"the decoded whole, isel({name}=[...]), so that its size is kept"
         )
     return size
 
 
-def _range(values: FloatArray) -> str:
-    if values.size == 0:
-        return "no"
-    gaps = np.abs(np.diff(values))
-    return f"{gaps.min():g} to {gaps.max():g}"
+# -- left and right
 
 
-def sides(
-    obj: xr.Dataset | xr.DataArray, hemisphere: Any
-) -> tuple[list[str], bool]:
-    """Check a ``hemisphere`` argument; return its sides, and whether it was a list."""
-    names = [hemisphere] if isinstance(hemisphere, str) else list(hemisphere)
-    for name in names:
-        if name not in HEMISPHERES:
-            raise HemisphereError(f"no hemisphere {name!r}; there are 'left' and 'right'")
-    if not names:
-        raise HemisphereError("no hemisphere was named; there are 'left' and 'right'")
-    return names, not isinstance(hemisphere, str)
-
-
-def left_positions(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
-    """Tell for each position along the right-left axis whether it is left.
-
-    Returns
-    -------
-    DataArray of bool
-        On the dimension of that axis; a scalar where it has none left.
+def resolve_hemispheres(hemisphere: str | Iterable[str]) -> tuple[list[str], bool]:
+    """Check a ``hemisphere`` argument; return its sides, and whether it was a list.
 
     Raises
     ------
     HemisphereError
-        If the atlas has no midline, or the object no such axis.
+        If a side is not "left" or "right", or none is named.
     """
+    many = not isinstance(hemisphere, str)
+    names = [str(name) for name in hemisphere] if many else [str(hemisphere)]
+    for name in names:
+        if name not in HEMISPHERES:
+            raise HemisphereError(
+                f"no hemisphere {name!r}; there are 'left', 'right', and the list of both"
+            )
+    if not names:
+        raise HemisphereError("no hemisphere was named; there are 'left' and 'right'")
+    return names, many
+
+
+def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
+    """Return the hemisphere of each voxel: 1 left, 2 right.
+
+    The Dataset's own ``hemispheres``, where it has them; else what the midline
+    says, along the right-left axis alone.
+
+    Returns
+    -------
+    Variable of int
+        On as few of the annotation's dimensions as tell it.
+
+    Raises
+    ------
+    HemisphereError
+        If neither tells left and right apart.
+
+    Warns
+    -----
+    UserWarning
+        If the midline was assumed.
+    """
+    if isinstance(obj, xr.Dataset) and "hemispheres" in obj.data_vars:
+        given = obj["hemispheres"].variable
+        if given.dtype.kind not in "iu":
+            raise HemisphereError(
+                f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
+            )
+        return given
     _, space = find_atlas(obj)
     if space.midline is None:
         raise HemisphereError(
-            "this atlas has no midline; open it with midline= where left and right meet, in mm"
+            f"left and right cannot be told apart: the atlas has no midline, and this "
+            f"{type(obj).__name__} no variable 'hemispheres'. Open the atlas with midline= "
+            "(where left and right meet, in mm), or pass the Dataset that has 'hemispheres'"
         )
-    try:
-        name = space.coordinate(obj, "ml")
-    except AtlasMismatchError as error:
-        raise HemisphereError(str(error)) from error
+    name = space.coordinate(obj, "ml")
     if name is None:
         raise HemisphereError(
-            f"the coordinate along {space.direction('ml')} is gone, so left and right cannot be "
-            "told apart; take the hemisphere before you drop it"
+            f"left and right cannot be told apart: the coordinate that runs "
+            f"{space.direction('ml')} is gone; take the hemisphere before you drop it"
         )
     if space.midline_assumed:
         warnings.warn(
-            f"no manifest says where left and right meet: half of the volume is assumed, at "
-            f"{space.midline:g} mm along {name!r}. Open the atlas with midline='{space.midline:g} mm' "
-            "to say so yourself",
+            f"no manifest says where left and right meet: the middle of the volume is assumed, "
+            f"at {space.midline:g} mm along {name!r}. Open the atlas with "
+            f"midline='{space.midline:g} mm' to say so yourself",
             UserWarning,
-            stacklevel=_outside(),
+            stacklevel=_users_level(),
         )
     left = space.is_left(lengths(obj, name))
-    return xr.DataArray(left, dims=obj.coords[name].dims)
+    sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
+    return Variable(obj.coords[name].dims, sides)
 
 
-def _outside() -> int:
-    """Return the stack level of the first caller outside the package."""
+def _users_level() -> int:
+    """Return the stack level of the first caller outside the package, seen from the caller."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith("xarray_atlas"):
+    package = __name__.partition(".")[0]
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
         frame, level = frame.f_back, level + 1
     return level
-
-
-def hemisphere_volume(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
-    """Return the ``hemispheres`` variable of a Dataset (1 left, 2 right), where it has one."""
-    if isinstance(obj, xr.Dataset) and "hemispheres" in obj.data_vars:
-        return obj["hemispheres"]
-    return None
-
-
-def spacing_quantities(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, Any]:
-    """Return :func:`spacing` of the dimensions that are left, as quantities."""
-    return {dim: quantity(size) for dim, size in spacing(obj, need=0).items()}

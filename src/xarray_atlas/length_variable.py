@@ -19,7 +19,7 @@ from xarray_atlas.units import quantity, to_mm
 __all__ = ["SPACING", "LengthVariable"]
 
 SPACING = "spacing"
-"""Attribute of a coordinate of one value: the voxel size along its axis, in mm."""
+"""Attribute of a coordinate: the voxel size along its axis in mm, for when one value is left."""
 
 
 class _Millimetres(np.ndarray[Any, np.dtype[np.float64]]):
@@ -51,8 +51,8 @@ class LengthVariable(QuantityVariable):
     ) -> None:
         values = np.array(to_mm(data), dtype=np.float64)  # a copy: nobody else can write to it
         values.flags.writeable = False
-        attrs = {**(attrs or {}), "units": "mm"}  # also for who looks past the property
         super().__init__(dims, values.view(_Millimetres), attrs, encoding, fastpath=True)
+        self.attrs = attrs or {}
 
     # -- what it shows
 
@@ -68,16 +68,24 @@ class LengthVariable(QuantityVariable):
 
     @property
     def attrs(self) -> dict[Any, Any]:
-        """The attributes: ``units`` always, ``spacing`` only where it cannot be measured."""
+        """The attributes: ``units`` always, and ``spacing``, which one value remembers."""
         attrs: dict[Any, Any] = Variable.attrs.fget(self)  # type: ignore[attr-defined]
-        attrs["units"] = "mm"
-        if self.size > 1:
-            attrs.pop(SPACING, None)
-        return attrs
+        return self._complete(attrs)
 
     @attrs.setter
     def attrs(self, value: Mapping[Any, Any]) -> None:
-        self._attrs = {**value, "units": "mm"}
+        # in what is stored too, for who looks past the property
+        self._attrs = self._complete(dict(value))
+
+    def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
+        attrs["units"] = "mm"
+        if self.size > 1:
+            step = regular_step(self.values)
+            if step is None:
+                attrs.pop(SPACING, None)
+            else:
+                attrs[SPACING] = abs(step)
+        return attrs
 
     # -- as IndexVariable has it
 

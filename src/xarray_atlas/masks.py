@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import dask
@@ -14,53 +14,59 @@ from dask.utils import parse_bytes
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.grid import annotation_of, hemisphere_volume, left_positions, sides
+from xarray_atlas.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
 from xarray_atlas.labels import label_mask, region_masks
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
-__all__ = ["mask", "region_coords", "resolve_regions"]
+__all__ = ["Regions", "hemisphere_coord", "mask", "region_coords", "resolve_regions"]
 
 Regions = RegionKey | Iterable[RegionKey]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
 
-SIDE = {"left": 1, "right": 2}
-"""What a ``hemispheres`` variable holds."""
+# Fixed-width text is what numpy, pandas and xarray take everywhere, but zarr's format 3 has
+# no specification for it: it is written as text of any length.
+_TEXT = {"dtype": np.dtype(object)}
 
 
-def resolve_regions(terminology: Terminology, regions: Any) -> tuple[np.ndarray[Any, Any], bool]:
+def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, bool]:
     """Return the positions of regions in the table, and whether they were a list."""
-    if isinstance(regions, str | int | np.integer | Region):
-        return np.array([terminology.position(regions)], dtype=np.int64), False
     if isinstance(regions, xr.DataArray):
         regions = regions.values
-    if np.ndim(regions) == 0 and not isinstance(regions, Iterable):
-        return np.array([terminology.position(regions)], dtype=np.int64), False
-    keys = [key.item() if isinstance(key, np.generic) else key for key in np.atleast_1d(regions)] \
-        if isinstance(regions, np.ndarray) else list(regions)
-    return terminology.positions(keys), True
+    if isinstance(regions, np.ndarray):
+        regions = regions.tolist()
+    if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
+        return terminology.positions([regions]), False
+    return terminology.positions(regions), True
 
 
 def region_coords(
-    terminology: Terminology, positions: np.ndarray[Any, Any], many: bool
+    terminology: Terminology, positions: Positions, many: bool = True
 ) -> dict[Hashable, Variable]:
     """Return the coordinates of a result by region: acronym, name, id, parent and depth.
 
     On a ``region`` dimension; scalars for a single region, as ``.sel(region=...)`` has it.
     """
     parents = terminology.parents[positions]
-    acronyms = terminology.acronyms
     columns = {
-        "region": [acronyms[p] for p in positions],
-        "region_name": [terminology.names[p] for p in positions],
-        "region_id": terminology.ids[positions].tolist(),
-        "region_parent": [acronyms[p] if p >= 0 else "" for p in parents],
-        "region_depth": terminology.depths[positions].tolist(),
+        "region": terminology.acronyms[positions],
+        "region_name": terminology.names[positions],
+        "region_id": terminology.ids[positions],
+        "region_parent": np.where(parents < 0, "", terminology.acronyms[parents]),
+        "region_depth": terminology.depths[positions],
     }
     coords: dict[Hashable, Variable] = {}
-    for name, values in columns.items():
-        text = bool(values) and isinstance(values[0], str) or name in ("region", "region_name")
-        array = np.array(values, dtype=str if text or name == "region_parent" else np.int64)
-        coords[name] = Variable(("region",), array) if many else Variable((), array[0])
+    for name, column in columns.items():
+        text = column.dtype == object  # ids too, where they are not integers
+        values = column.astype(str) if text else column
+        variable = Variable(("region",), values, encoding=_TEXT if text else None)
+        coords[name] = variable if many else variable[0]
     return coords
+
+
+def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
+    """Return the ``hemisphere`` coordinate of a result, a scalar for a single side."""
+    variable = Variable(("hemisphere",), np.array(names, dtype=str), encoding=_TEXT)
+    return variable if many else variable[0]
 
 
 def mask(
@@ -71,8 +77,9 @@ def mask(
 ) -> xr.DataArray:
     """Mark the voxels of a region and its descendants.
 
-    Lazy where the annotation is lazy; each block is read once, whatever the
-    number of regions.
+    Lazy where the annotation is a dask array; otherwise it is read and the
+    mask is a numpy array. One pass over each block gives the masks of all
+    regions that share a chunk of the result.
 
     Parameters
     ----------
@@ -90,12 +97,16 @@ def mask(
     DataArray of bool
         Named ``mask``, on the annotation's grid. A list of regions adds a
         ``region`` dimension in front, a list of hemispheres a ``hemisphere``
-        dimension. A region without a voxel gives a mask that is all false.
+        dimension after it. A region without a voxel gives a mask that is all
+        false. The ``region`` axis of a lazy mask is chunked so that a chunk
+        stays near dask's ``array.chunk-size``.
 
     Raises
     ------
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
+    GridError
+        If the labels are not integers.
     HemisphereError
         If left and right cannot be told apart.
 
@@ -105,67 +116,52 @@ def mask(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> rsp = xarray_atlas.mask(ds, "RSP")
     >>> rsp.dtype, rsp.dims, int(rsp.sum())
-    (dtype('bool'), ('z', 'y', 'x'), 10202)
+    (dtype('bool'), ('z', 'y', 'x'), 10174)
     >>> xarray_atlas.mask(ds, ["RSP", "VISp"]).dims
     ('region', 'z', 'y', 'x')
     """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
-    sets = [terminology.labels_of(int(p), direct=direct) for p in positions]
+    labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     if many:
-        data = _many(annotation.data, sets)
+        result = Variable(("region", *annotation.dims), _masks(annotation.data, labels))
     else:
-        data = _single(annotation.data, sets[0])
-    dims = (("region",) if many else ()) + annotation.dims
-    result = xr.DataArray(Variable(dims, data), coords=annotation.coords, name="mask")
-    result = result.assign_coords(region_coords(terminology, positions, many))
-    if hemisphere is None:
-        return result
-    names, several = sides(obj, hemisphere)
-    parts = [result & _on_side(obj, name) for name in names]
-    if not several:
-        return parts[0].assign_coords(hemisphere=names[0])
-    joined = xr.concat(parts, dim=Variable(("hemisphere",), np.array(names)), join="override")
-    order = dims[: len(dims) - annotation.ndim] + ("hemisphere", *annotation.dims)
-    return joined.transpose(*order).rename("mask")
+        result = Variable(annotation.dims, _mask(annotation.data, labels[0]))
+    coords = region_coords(terminology, positions, many)
+    if hemisphere is not None:
+        names, both = resolve_hemispheres(hemisphere)
+        wanted = Variable(("hemisphere",), [HEMISPHERES[name] for name in names])
+        on_side = hemispheres_of(obj) == (wanted if both else wanted[0])
+        order = (*(("region",) if many else ()), *(("hemisphere",) if both else ()))
+        result = (result & on_side).transpose(*order, *annotation.dims)
+        coords["hemisphere"] = hemisphere_coord(names, both)
+    return xr.DataArray(result, coords=annotation.coords, name="mask").assign_coords(coords)
 
 
-def _single(data: Any, labels: np.ndarray[Any, Any]) -> Any:
-    if isinstance(data, da.Array):
-        meta = np.empty((0,) * data.ndim, bool)
-        return data.map_blocks(label_mask, labels, dtype=bool, meta=meta)
-    return label_mask(data, labels)
+def _mask(data: Any, labels: Positions) -> Any:
+    if not isinstance(data, da.Array):
+        return label_mask(data, labels)
+    meta = np.empty((0,) * data.ndim, bool)
+    return da.map_blocks(label_mask, data, labels, dtype=bool, meta=meta)
 
 
-def _many(data: Any, sets: list[np.ndarray[Any, Any]]) -> Any:
-    keys = np.unique(np.concatenate([np.empty(0, np.int64), *sets]))
-    table = np.stack([np.isin(keys, labels) for labels in sets]) if sets else np.empty((0, keys.size), bool)
+def _masks(data: Any, labels: Sequence[Positions]) -> Any:
+    keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
+    # which of the labels belong to each region
+    table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
     if not isinstance(data, da.Array):
         return region_masks(data, keys, table)
-    # a chunk of the result is a few regions of one block: bounded, whatever their number
-    block = max(math.prod(max(c, default=0) for c in data.chunks), 1)
-    limit = parse_bytes(dask.config.get("array.chunk-size"))
-    each = int(min(max(limit // block, 1), max(len(sets), 1)))
-    index = tuple(range(2, data.ndim + 2))
-    meta = np.empty((0,) * (data.ndim + 1), bool)
-    if not sets:
-        return da.empty((0, *data.shape), dtype=bool, chunks=((0,), *data.chunks))
+    block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
+    regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
+    table = da.from_array(table, chunks=(regions, -1))
+    voxels = tuple(range(2, data.ndim + 2))
     return da.blockwise(
-        _block_masks, (0, *index),
-        da.from_array(table, chunks=(each, -1)), (0, 1),
-        data, index,
-        keys=keys, concatenate=True, dtype=bool, meta=meta,
+        _masks_of_block, (0, *voxels), table, (0, 1), data, voxels,
+        keys=keys, concatenate=True, align_arrays=False,  # no two share an index
+        dtype=bool, meta=np.empty((0,) * (data.ndim + 1), bool),
     )  # fmt: skip
 
 
-def _block_masks(table: Any, block: Any, keys: Any) -> Any:
+def _masks_of_block(table: Any, block: Any, keys: Any) -> Any:
     return region_masks(block, keys, table)
-
-
-def _on_side(obj: xr.Dataset | xr.DataArray, side: str) -> xr.DataArray:
-    volume = hemisphere_volume(obj)
-    if volume is not None:
-        return volume.drop_vars(list(volume.coords)) == SIDE[side]
-    left = left_positions(obj)
-    return left if side == "left" else ~left

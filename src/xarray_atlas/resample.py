@@ -17,7 +17,7 @@ from xarray import Variable
 from xarray_atlas.errors import GridError
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
-from xarray_atlas.spacing import TOLERANCE
+from xarray_atlas.length_variable import SPACING
 from xarray_atlas.units import to_mm
 
 __all__ = ["interp", "interp_like", "reindex_like"]
@@ -28,16 +28,22 @@ T = TypeVar("T", xr.Dataset, xr.DataArray)
 def interp(obj: T, coords: Mapping[Any, Any] | None = None, method: Any = "linear", **kw: Any) -> T:
     """Interpolate onto other coordinates; labels take the voxel that holds the point.
 
+    Floats are interpolated as :meth:`xarray.Dataset.interp` does it. Labels,
+    masks and all else that is not a float take the value of the voxel in which
+    the point lies, and 0 outside of the volume. A voxel reaches half way to its
+    neighbours; of its two faces it owns the one of the smaller coordinate,
+    whichever way the axis is stored. Dask arrays stay lazy.
+
     Parameters
     ----------
     obj : Dataset or DataArray
+        An atlas, or any object whose coordinates are lengths.
     coords : mapping of hashable to lengths, optional
-        New coordinates, a dimension each: one length or a 1-D sequence, as
-        quantities, strings or numbers (mm).
+        New coordinates, a dimension each: quantities, strings or numbers (mm).
+        One length drops the dimension, a sequence replaces it, and DataArrays
+        that share a dimension are points, as xarray has it.
     method : str, default: "linear"
-        For variables of floats, as :meth:`xarray.Dataset.interp` has it.
-        Integers and booleans (labels, masks) take the value of the voxel in
-        which the point lies, and 0 outside the volume.
+        For floats, as :meth:`xarray.Dataset.interp` has it.
     **kw
         The same as `coords`.
 
@@ -45,6 +51,11 @@ def interp(obj: T, coords: Mapping[Any, Any] | None = None, method: Any = "linea
     -------
     Dataset or DataArray
         Decoded, on the new coordinates.
+
+    Raises
+    ------
+    GridError
+        If a dimension has no coordinate that is a length.
 
     Examples
     --------
@@ -55,16 +66,7 @@ def interp(obj: T, coords: Mapping[Any, Any] | None = None, method: Any = "linea
     (array([5.01, 5.03]), dtype('uint32'))
     """
     wanted = {**(coords or {}), **kw}
-    for name in wanted:
-        if name not in obj.dims or name not in obj.coords:
-            raise GridError(f"no dimension coordinate {name!r}; there are {_named(obj)}")
-    target = {name: np.asarray(to_mm(_bare(v), f"label of {name!r}")) for name, v in wanted.items()}
-    for name, values in target.items():
-        if values.ndim > 1:
-            raise GridError(f"labels of {name!r} have {values.ndim} dimensions; pass one at most")
-    grid = {name: np.atleast_1d(values) for name, values in target.items()}
-    result = _on_grid(obj, grid, method)
-    return result.isel({name: 0 for name, values in target.items() if values.ndim == 0})
+    return _on_grid(obj, {dim: _target(dim, value) for dim, value in wanted.items()}, method)
 
 
 def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear") -> T:
@@ -80,6 +82,7 @@ def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear"
     Returns
     -------
     Dataset or DataArray
+        Decoded, on the coordinates of `other`.
 
     Raises
     ------
@@ -93,8 +96,11 @@ def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear"
     >>> xarray_atlas.interp_like(coarse, fine).sizes == fine.sizes
     True
     """
-    grid = {name: index.values for name, index in _lengths(other, obj).items()}
-    return _on_grid(obj, grid, method)
+    targets = {}
+    for dim, index in _common(obj, other).items():
+        alone = index.values.size == 1 and index.spacing
+        targets[dim] = Variable((dim,), index.values, {SPACING: index.spacing} if alone else None)
+    return _on_grid(obj, targets, method)
 
 
 def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
@@ -110,7 +116,7 @@ def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -
     Returns
     -------
     Dataset or DataArray
-        Floats are filled with NaN, labels and masks with 0.
+        Decoded. Floats are filled with NaN, labels and masks with 0.
 
     Raises
     ------
@@ -121,103 +127,105 @@ def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -
     --------
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> xarray_atlas.reindex_like(ds.isel(z=slice(10, 20)), ds).annotation.dtype
-    dtype('uint32')
+    >>> part = ds.isel(z=slice(10, 20))
+    >>> whole = xarray_atlas.reindex_like(part, ds)
+    >>> whole.sizes["z"], whole.annotation.dtype
+    (132, dtype('uint32'))
     """
-    found = _lengths(other, obj)
-    coords = {k: v for name, index in found.items() for k, v in index.create_variables().items()}
-    frame = xr.Coordinates(coords, indexes=dict(found)).to_dataset()
+    common = _common(obj, other)
+    coords = {k: v for index in common.values() for k, v in index.create_variables().items()}
+    frame = xr.Coordinates(coords, indexes=dict(common)).to_dataset()
     source = decode(obj)
-    fill = _fill_values(source)
+    if isinstance(source, xr.DataArray):
+        return source.reindex_like(frame, method=method, fill_value=_fill(source.dtype))
+    fill = {name: _fill(v.dtype) for name, v in source.variables.items()}
     return source.reindex_like(frame, method=method, fill_value=fill)
 
 
-def _named(obj: xr.Dataset | xr.DataArray) -> list[str]:
-    return sorted(str(d) for d in obj.dims if d in obj.coords)
+def _target(dim: Hashable, value: Any) -> Variable:
+    """Read new coordinates as a variable in mm, on the dimensions that it will have."""
+    if isinstance(value, xr.DataArray | Variable):
+        variable = value.variable if isinstance(value, xr.DataArray) else value
+        return Variable(variable.dims, to_mm(variable, f"label of {dim!r}").values)
+    values = np.asarray(to_mm(value, f"label of {dim!r}"))
+    if values.ndim > 1:
+        raise GridError(
+            f"labels of {dim!r} have {values.ndim} dimensions; name them in a DataArray"
+        )
+    return Variable((dim,) if values.ndim else (), values)
 
 
-def _bare(value: Any) -> Any:
-    return value.variable if isinstance(value, xr.DataArray) else value
-
-
-def _lengths(
-    other: xr.Dataset | xr.DataArray, obj: xr.Dataset | xr.DataArray
+def _common(
+    obj: xr.Dataset | xr.DataArray, other: xr.Dataset | xr.DataArray
 ) -> dict[Hashable, LengthIndex]:
-    decoded = decode(other)
-    found = {
-        name: index
-        for name, index in decoded.xindexes.items()
-        if isinstance(index, LengthIndex) and name in obj.dims
-    }
+    """Return the coordinates of `other` that are lengths, along dimensions of `obj`."""
+    decoded: Any = decode(other)  # type: ignore[type-var]
+    indexes = decoded.xindexes.items()
+    found = {dim: i for dim, i in indexes if isinstance(i, LengthIndex) and dim in obj.dims}
     if not found:
         raise GridError(
-            f"no common coordinate is a length: this has {_named(obj)}, the other {_named(other)}; "
+            f"no common coordinate is a length: this has {_dims(obj)}, the other {_dims(other)}; "
             "give the other's coordinates a unit, for example other.z.attrs['units'] = 'um'"
         )
     return found
 
 
-def _fill_values(obj: xr.Dataset | xr.DataArray) -> Any:
+def _dims(obj: xr.Dataset | xr.DataArray) -> list[str]:
+    return sorted(str(d) for d in obj.dims if d in obj.coords)
+
+
+def _fill(dtype: np.dtype[Any]) -> Any:
+    """NaN for floats, else 0, False, an empty text, or not a time."""
+    return np.nan if dtype.kind in "fc" else dtype.type()
+
+
+def _on_grid(obj: T, targets: Mapping[Hashable, Variable], method: Any) -> T:
     if isinstance(obj, xr.DataArray):
-        return np.nan if obj.dtype.kind in "fcmM" else obj.dtype.type(0)
-    return {
-        name: np.nan if var.dtype.kind in "fcmM" else var.dtype.type(0)
-        for name, var in obj.variables.items()
-        if name not in obj.xindexes
+        return _on_grid(obj.to_dataset(name="_this_"), targets, method)["_this_"].rename(obj.name)
+    decoded = decode(obj)
+    owners = {dim: _owners(decoded, dim, points) for dim, points in targets.items()}
+    plain = encode(decoded)
+    exact = {
+        name: _take(variable, owners)
+        for name, variable in plain.variables.items()
+        if variable.dtype.kind not in "fc" and owners.keys() & set(variable.dims)
     }
+    frames = {}
+    for dim, points in targets.items():
+        attrs = {k: v for k, v in plain[dim].attrs.items() if k != SPACING}
+        frames[dim] = Variable(points.dims, points.values, {**attrs, **points.attrs})
+    rest = plain.drop_vars(list(exact)).interp(frames, method=method).assign_coords(frames)
+    coords = {name: v for name, v in exact.items() if name in plain.coords}
+    data = {name: v for name, v in exact.items() if name not in plain.coords}
+    return decode(rest.assign(data).assign_coords(coords)[list(obj.data_vars)])
 
 
-def _on_grid(obj: T, grid: Mapping[Any, Any], method: Any) -> T:
-    if isinstance(obj, xr.DataArray):
-        name = obj.name
-        whole = _on_grid(obj.to_dataset(name="_this_"), grid, method)
-        return whole["_this_"].rename(name)
-    plain = encode(obj)
-    exact = [n for n, v in plain.data_vars.items() if v.dtype.kind in "iub"]
-    floats = [n for n in plain.data_vars if n not in exact]
-    labels = plain[exact]
-    for dim, values in grid.items():
-        labels = labels.isel({dim: Variable((dim,), _owners(plain, dim, values))})
-        inside = Variable((dim,), _inside(plain, dim, values))
-        labels = labels.assign(
-            {n: v.where(inside, v.dtype.type(0)) for n, v in labels.data_vars.items() if dim in v.dims}
+def _owners(obj: xr.Dataset, dim: Hashable, points: Variable) -> tuple[Variable, Variable]:
+    """Return the position of the voxel that holds each point, and whether there is one."""
+    index = obj.xindexes.get(dim)
+    if not isinstance(index, LengthIndex):
+        raise GridError(
+            f"no dimension {dim!r} with a coordinate that is a length; there are {_dims(obj)}"
         )
-    frames = {d: Variable((d,), v, plain[d].attrs) for d, v in grid.items()}
-    labels = labels.assign_coords(frames)
-    if not floats:
-        return decode(labels)
-    smooth = plain[floats].interp({d: v for d, v in grid.items()}, method=method)
-    merged = labels.assign(smooth.assign_coords(frames).data_vars)
-    return decode(merged[list(obj.data_vars)])
+    order = np.argsort(index.values)  # whichever way the axis is stored
+    centres = index.values[order]
+    gaps = np.diff(centres) if centres.size > 1 else np.array([index.spacing or np.nan])
+    if centres.size == 0 or np.isnan(gaps).any():
+        raise GridError(
+            f"{dim!r} has {centres.size} values and no voxel size; interpolate a longer part"
+        )
+    first, last = centres[0] - gaps[0] / 2, centres[-1] + gaps[-1] / 2
+    faces = np.concatenate([[first], (centres[:-1] + centres[1:]) / 2, [last]])
+    at = np.searchsorted(faces, points.values + index.tolerance, side="right") - 1
+    inside = (at >= 0) & (at < centres.size)
+    position = order[np.clip(at, 0, centres.size - 1)]
+    return Variable(points.dims, position), Variable(points.dims, inside)
 
 
-def _faces(obj: xr.Dataset, dim: Hashable) -> tuple[Any, float]:
-    values = np.asarray(to_mm(obj[dim].variable).values)
-    if values.size == 1:
-        index = LengthIndex.from_variables({dim: obj[dim].variable}, options={})
-        if index.spacing is None:
-            raise GridError(f"{dim!r} has one value and no voxel size; interpolate a longer part")
-        half = np.array([index.spacing / 2])
-        return np.concatenate([values - half, values + half]), index.spacing
-    steps = np.diff(values)
-    if not (np.all(steps > 0) or np.all(steps < 0)):
-        raise GridError(f"coordinate {dim!r} is not sorted, so that no voxel holds a point")
-    middle = (values[:-1] + values[1:]) / 2
-    faces = np.concatenate([[values[0] - steps[0] / 2], middle, [values[-1] + steps[-1] / 2]])
-    return faces, float(np.abs(steps).min())
-
-
-def _owners(obj: xr.Dataset, dim: Hashable, points: Any) -> Any:
-    """Return the voxel that holds each point: voxel i owns its lower face, not its upper."""
-    faces, step = _faces(obj, dim)
-    sign = 1 if faces[-1] > faces[0] else -1
-    nudge = TOLERANCE * step
-    at = np.searchsorted(sign * faces, sign * np.asarray(points) + nudge, side="right") - 1
-    return np.clip(at, 0, faces.size - 2)
-
-
-def _inside(obj: xr.Dataset, dim: Hashable, points: Any) -> Any:
-    faces, step = _faces(obj, dim)
-    nudge = TOLERANCE * step
-    low, high = min(faces[0], faces[-1]), max(faces[0], faces[-1])
-    return (points >= low - nudge) & (points < high - nudge)
+def _take(variable: Variable, owners: Mapping[Hashable, tuple[Variable, Variable]]) -> Variable:
+    mine = {dim: owner for dim, owner in owners.items() if dim in variable.dims}
+    taken = variable.isel({dim: position for dim, (position, _) in mine.items()})
+    for _, inside in mine.values():
+        if not inside.values.all():
+            taken = taken.where(inside, _fill(variable.dtype))
+    return taken

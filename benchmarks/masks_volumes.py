@@ -1,0 +1,230 @@
+"""Time and memory of opening an atlas, of a mask and of all volumes, beside a bare decode.
+
+    python benchmarks/masks_volumes.py --source ANNOTATION.ome.zarr --size 1320 800 1140
+
+makes a store of that size in a temporary folder by repeating the voxels of the
+source, then does each task in a process of its own: three times for the tasks
+of the package, of which the median is shown, once for the bystanders named
+"once".
+
+*Decode* maps every block to its number of voxels, through dask as the others:
+what must be done to see each voxel, and nothing more. (A corner of each block
+instead would be a view, which keeps the whole block in memory.)
+
+*Peak* is how far the resident memory rose above where it stood before the
+task, sampled every 5 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SAMPLE = "the packaged sample"
+FINE = (1320, 800, 1140)
+CHUNKS = (83, 100, 143)
+NAME = "repeated-annotation"
+
+
+def make_store(folder: Path, source: str, size: tuple[int, ...]) -> Path:
+    """Write an OME-Zarr of `size` voxels by repeating those of a source's finest level."""
+    import zarr
+
+    import xarray_atlas
+
+    ds = (
+        xarray_atlas.open_sample("50 um", chunks=None)
+        if source == SAMPLE
+        else xarray_atlas.open_atlas(source, chunks=None)
+    )
+    labels = ds.annotation.values
+    # floor, so that 25 um voxels go to 10 um ones as 2.5 repeats: 3, 2, 3, 2, ...
+    where = [
+        np.floor(np.arange(n) * (old / n)).astype(int)
+        for n, old in zip(size, labels.shape, strict=True)
+    ]
+    scale = [
+        ds.atlas.spacing[dim].magnitude * old / n
+        for dim, n, old in zip(ds.annotation.dims, size, labels.shape, strict=True)
+    ]
+    path = folder / "annotation-sets" / NAME / "2017" / "annotation.ome.zarr"
+    table = folder / "terminologies" / NAME.replace("annotation", "terminology") / "2017"
+    table.mkdir(parents=True)
+    ds.atlas.terminology.to_csv(table / "terminology.csv")
+    group = zarr.create_group(path, zarr_format=3)
+    chunks = tuple(map(min, CHUNKS, size))
+    array = group.create_array(
+        "0", shape=size, chunks=chunks, dtype="uint32", compressors=zarr.codecs.ZstdCodec(),
+        dimension_names=("z", "y", "x"), fill_value=0,
+    )  # fmt: skip
+    for start in range(0, size[0], chunks[0]):
+        planes = slice(start, start + chunks[0])
+        array[planes] = labels[np.ix_(where[0][planes], where[1], where[2])]
+    directions = ("anterior-to-posterior", "superior-to-inferior", "right-to-left")
+    axes = [
+        {
+            "name": name,
+            "type": "space",
+            "unit": "millimeter",
+            "orientation": {"type": "anatomical", "value": direction},
+        }
+        for name, direction in zip("zyx", directions, strict=True)
+    ]
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    multiscale = {"axes": axes, "datasets": [level], "name": "repeated"}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+    return path
+
+
+def _open(store: str) -> Any:
+    import xarray_atlas
+
+    return xarray_atlas.open_atlas(store)
+
+
+def task_open(store: str) -> Callable[[], Any]:
+    import xarray_atlas
+
+    return lambda: xarray_atlas.open_atlas(store).sizes["z"]
+
+
+def task_decode(store: str) -> Callable[[], Any]:
+    data = _open(store).annotation.data
+    # not the array's own size: that would be known without reading it
+    sizes = data.map_blocks(
+        lambda block: np.full((1,) * block.ndim, np.asarray(block).size),
+        dtype=np.int64,
+        chunks=tuple((1,) * n for n in data.numblocks),
+        meta=np.empty((0, 0, 0), np.int64),
+    )
+    return lambda: int(sizes.compute().sum())
+
+
+def task_mask(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    return lambda: int(ds.atlas.mask("RSP").sum())
+
+
+def task_volume(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    return lambda: float(ds.atlas.volume().sel(region="RSP").pint.magnitude)
+
+
+def task_volume_sides(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    import warnings
+
+    warnings.simplefilter("ignore")  # that the midline is assumed
+    return lambda: (
+        ds.atlas.volume(hemisphere=["left", "right"]).sel(region="RSP").pint.magnitude.tolist()
+    )
+
+
+def task_volume_left(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    import warnings
+
+    warnings.simplefilter("ignore")
+    return lambda: float(ds.atlas.volume(hemisphere="left").sel(region="RSP").pint.magnitude)
+
+
+def task_isin(store: str) -> Callable[[], Any]:
+    import dask.array as da
+
+    ds = _open(store)
+    terminology = ds.atlas.terminology
+    labels = terminology.labels_of(terminology.position("RSP"))
+    return lambda: int(da.isin(ds.annotation.data, labels).sum().compute())
+
+
+TASKS = {
+    "open": (task_open, "open_atlas(store)", 3),
+    "decode": (task_decode, "decode every block", 3),
+    "mask": (task_mask, 'mask("RSP").sum()', 3),
+    "volume": (task_volume, "volume()", 3),
+    "left": (task_volume_left, 'volume(hemisphere="left")', 3),
+    "sides": (task_volume_sides, 'volume(hemisphere=["left", "right"])', 3),
+    "isin": (task_isin, "da.isin(labels of RSP).sum() (once)", 1),
+}
+
+
+def measure(task: str, store: str) -> dict[str, Any]:
+    """Do one task in this process; seconds, MB and what came out."""
+    import psutil
+
+    run = TASKS[task][0](store)
+    process = psutil.Process()
+    start = peak = process.memory_info().rss
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.005):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begin = time.perf_counter()
+    result = run()
+    seconds = time.perf_counter() - begin
+    done.set()
+    watcher.join()
+    return {"seconds": seconds, "megabytes": (peak - start) / 1e6, "result": result}
+
+
+def in_process(task: str, store: Path) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--task", task, "--store", os.fspath(store)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def report(store: Path, tasks: list[str]) -> None:
+    print(f"{'':38}{'seconds':>9}{'x decode':>10}{'peak MB':>9}  result")
+    decode = None
+    for task in tasks:
+        _, title, times = TASKS[task]
+        found = [in_process(task, store) for _ in range(times)]
+        seconds = statistics.median(f["seconds"] for f in found)
+        megabytes = max(f["megabytes"] for f in found)
+        decode = seconds if task == "decode" else decode
+        ratio = "" if decode is None else f"{seconds / decode:.2f}"
+        print(
+            f"{title:38}{seconds:9.3f}{ratio:>10}{megabytes:9.0f}  {found[0]['result']}", flush=True
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--source", default=SAMPLE, help="annotation OME-Zarr (path or URL)")
+    parser.add_argument("--size", type=int, nargs=3, default=FINE, metavar=("Z", "Y", "X"))
+    parser.add_argument("--only", nargs="+", choices=list(TASKS), help="these tasks only")
+    parser.add_argument("--store", type=Path, help="a store to measure instead of making one")
+    parser.add_argument("--task", choices=list(TASKS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.task:
+        print(json.dumps(measure(options.task, os.fspath(options.store))))
+        return
+    tasks = options.only or list(TASKS)
+    if options.store:
+        report(options.store, tasks)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        store = make_store(Path(folder), options.source, tuple(options.size))
+        print(f"{options.source} repeated to {' x '.join(map(str, options.size))} voxels")
+        report(store, tasks)
+
+
+if __name__ == "__main__":
+    main()
