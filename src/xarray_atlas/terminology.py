@@ -387,14 +387,16 @@ class Terminology(RegionHierarchy):
         Its columns are acronym, name, id, parent (the parent's acronym, "" for a
         root), depth, color and labels (a tuple of the region's own labels).
         """
+        parents = np.where(self.parents < 0, "", self.acronyms[self.parents])
+        # text as lists: pandas without pyarrow keeps a read-only array of text as it is
         return pd.DataFrame(
             {
-                "acronym": self.acronyms,
-                "name": self.names,
+                "acronym": self.acronyms.tolist(),
+                "name": self.names.tolist(),
                 "id": self.ids,
-                "parent": np.where(self.parents < 0, "", self.acronyms[self.parents]),
+                "parent": parents.tolist(),
                 "depth": self.depths,
-                "color": self.colors,
+                "color": self.colors.tolist(),
                 "labels": [node.labels for node in self._nodes],
             },
             copy=True,
