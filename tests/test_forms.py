@@ -21,11 +21,7 @@ def test_round_trip_reads_nothing(sample: xr.Dataset) -> None:
     encoded = sample.atlas.encode()
     assert all(type(encoded.xindexes[d]) is PandasIndex for d in "zyx")
     assert set(encoded.xindexes) == {"z", "y", "x"}
-    assert encoded.z.attrs == {
-        "units": "mm",
-        "direction": "anterior-to-posterior",
-        "spacing": 0.1,
-    }
+    assert encoded.z.attrs == {"units": "mm", "direction": "anterior-to-posterior"}
     assert isinstance(encoded.z.data, np.ndarray)
     assert list(encoded.coords) == list(sample.coords)
     json.dumps(encoded.terminology.attrs)  # plain text, whatever writes it
@@ -78,9 +74,19 @@ def test_a_decoded_section_knows_its_thickness(sample: xr.Dataset) -> None:
     assert again.xindexes["z"].spacing == pytest.approx(0.1)
     # whenever it becomes the only one, and however it came to be that thick
     for thick in (sample.isel(z=slice(None, None, 3)), sample.coarsen(z=3).max()):
-        for part in (thick.isel(z=[5]), xarray_atlas.encode(thick).isel(z=[5])):
-            assert part.atlas.spacing["z"].magnitude == pytest.approx(0.3)
-        assert thick.isel(z=5).expand_dims("z").atlas.spacing["z"].magnitude == pytest.approx(0.3)
+        assert thick.isel(z=[5]).atlas.spacing["z"].magnitude == pytest.approx(0.3)
+    for coarse in (sample.coarsen(z=3).max(), sample.coarsen(z=2).max()):
+        assert xarray_atlas.decode(coarse.isel(z=[5])).atlas.spacing["z"].magnitude == (
+            pytest.approx(coarse.z.values[1] - coarse.z.values[0])
+        )
+    assert sample.isel(z=5).expand_dims("z").atlas.spacing["z"].magnitude == pytest.approx(0.1)
+    # where it cannot be known it is not guessed
+    twice = sample.coarsen(z=2).max().coarsen(z=2).max()
+    written = sample.atlas.encode().coarsen(z=2).max()
+    for unknown in (twice, written):
+        with pytest.raises(GridError, match="does not tell the size"):
+            unknown.isel(z=[5]).atlas.volume("RSP")
+        assert unknown.atlas.volume("root").item().magnitude > 400
     strided = sample.isel(z=slice(None, None, 3)).isel(z=[5])
     assert xarray_atlas.decode(strided.atlas.encode()).xindexes["z"].spacing == pytest.approx(0.3)
 
@@ -147,3 +153,35 @@ def test_axes_that_contradict_the_space_are_an_error(sample: xr.Dataset) -> None
     twice["x"].attrs["direction"] = twice["z"].attrs["direction"]
     with pytest.raises(AtlasMismatchError, match="'ap'"):
         twice.atlas.volume("RSP")
+
+
+def test_encode_gives_mm_whatever_the_unit(sample: xr.Dataset, tmp_path) -> None:
+    encoded = sample.pint.to({"z": ureg.um}).atlas.encode()
+    assert encoded.z.attrs["units"] == "mm"
+    np.testing.assert_allclose(encoded.z.values, sample.z.values)
+    assert type(encoded.xindexes["z"]) is PandasIndex
+    encoded.to_zarr(tmp_path / "a.zarr", consolidated=False)
+    again = xr.open_dataset(tmp_path / "a.zarr", engine="atlas")
+    assert float(again.atlas.volume("CA1")) == pytest.approx(float(sample.atlas.volume("CA1")))
+
+
+def test_decode_loads_nothing() -> None:
+    class Never(xr.backends.BackendArray):
+        shape, dtype = (3,), np.dtype(float)
+
+        def __getitem__(self, key):
+            raise AssertionError("it was read")
+
+    lazy = xr.Variable("cell", xr.core.indexing.LazilyIndexedArray(Never()), {"units": "um"})
+    ds = xr.Dataset(coords={"depth": lazy, "x": ("x", [0.0, 25.0], {"units": "um"})})
+    np.testing.assert_array_equal(xarray_atlas.decode(ds).x.values, [0.0, 0.025])
+
+
+def test_several_different_carriers_are_an_error(sample: xr.Dataset) -> None:
+    fine = xarray_atlas.open_sample("50 um").drop_dims(["z", "y", "x"])
+    both = sample.assign_coords(fine.rename(terminology="other").coords)
+    with pytest.raises(AtlasMismatchError, match="drop all but one"):
+        both.atlas.volume("RSP")
+    assert both.drop_vars("other").atlas.region("RSP").id == 254
+    twin = sample.assign_coords(sample[["terminology"]].rename(terminology="twin").coords)
+    assert twin.atlas.region("RSP").id == 254

@@ -239,3 +239,55 @@ def test_midline_of_an_opened_atlas():
     ):
         assumed = xarray_atlas.open_sample("100 um").atlas.volume("RSP", hemisphere="left")
     xr.testing.assert_equal(volume, assumed)
+
+
+# -- what was found by trying to get a wrong number
+
+
+def test_two_planes_picked_apart_are_no_stride(sample):
+    with pytest.raises(GridError, match="two planes"):
+        sample.isel(z=[70, 100]).atlas.volume("root")
+    with pytest.raises(GridError, match="two planes"):
+        xr.concat([sample.isel(z=[70]), sample.isel(z=[100])], "z").atlas.volume("root")
+    planes = [float(sample.isel(z=[i]).atlas.volume("root")) for i in (70, 100)]
+    picked = sample.isel(z=[70, 100])
+    assert [float(picked.isel(z=[i]).atlas.volume("root")) for i in (0, 1)] == planes
+    neighbours = sample.isel(z=[70, 71])
+    assert float(neighbours.atlas.volume("root")) == pytest.approx(
+        sum(float(sample.isel(z=[i]).atlas.volume("root")) for i in (70, 71))
+    )
+    strided = sample.isel(z=slice(70, 101, 30))
+    assert strided.atlas.spacing["z"].magnitude == pytest.approx(3.0)
+
+
+def test_an_irregular_pick_keeps_its_thickness(sample):
+    picked = sample.isel(z=slice(None, None, 2)).isel(z=[7, 20, 30]).isel(z=[2])
+    assert picked.atlas.spacing["z"].magnitude == pytest.approx(0.2)
+
+
+def test_moved_or_mirrored_coordinates_have_no_hemispheres():
+    ds = xarray_atlas.open_sample("100 um")
+    known = xarray_atlas.open_atlas(ds.attrs["source"], resolution="100 um", midline="5.675 mm")
+    moved = known.assign_coords(x=("x", known.x.values - 5.675, known.x.attrs))
+    mirrored = known.assign_coords(x=("x", -known.x.values, known.x.attrs))
+    for wrong in (moved, mirrored):
+        with pytest.raises(HemisphereError, match="outside the volume"):
+            wrong.atlas.volume("CA1", hemisphere="left")
+        assert float(wrong.atlas.volume("CA1")) == float(known.atlas.volume("CA1"))
+    right = known.isel(x=slice(0, 10))
+    assert float(right.atlas.volume("root", hemisphere="left")) == 0
+
+
+def test_hemispheres_may_be_a_coordinate(sample):
+    side = np.where(sample.x.values > 3, 1, 2).astype("u1")
+    as_variable = sample.assign(hemispheres=("x", side))
+    as_coord = as_variable.set_coords("hemispheres")
+    wanted = as_variable.atlas.volume("root", hemisphere=["left", "right"]).values
+    for obj in (as_coord, as_coord.annotation):
+        got = obj.atlas.volume("root", hemisphere=["left", "right"]).values
+        np.testing.assert_array_equal(got, wanted)
+    extra = sample.assign(hemispheres=(("time", "x"), np.stack([side, side])))
+    with pytest.raises(HemisphereError, match="time"):
+        extra.atlas.volume("root", hemisphere="left")
+    with pytest.raises(HemisphereError, match="1"):
+        sample.atlas.volume("root", hemisphere=1)

@@ -303,3 +303,12 @@ def test_written_without_a_warning_after_selecting(sample, tmp_path: Path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         mask.to_dataset().to_zarr(tmp_path / "mask", zarr_format=3, consolidated=False)
+
+
+@pytest.mark.parametrize("regions", [b"RSP", "table"])
+def test_what_does_not_name_regions_says_what_does(sample, regions):
+    regions = sample.atlas.search("visual") if regions == "table" else regions
+    with pytest.raises(TypeError, match=r"table\['id'\]"):
+        sample.atlas.mask(regions)
+    table = sample.atlas.search("primary visual")
+    assert sample.atlas.mask(table["id"]).sizes["region"] == len(table)

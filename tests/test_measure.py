@@ -310,11 +310,42 @@ def test_units_of_what_is_made_of_volumes_are_never_stale(small):
     assert volumes.to_series().iloc[0] == volumes.values[0]
 
 
+def test_a_volume_names_what_was_asked_and_not_the_mask_that_was_applied(small):
+    masked = small.annotation.where(small.atlas.mask("R3", hemisphere="left"), 0)
+    assert masked.atlas.volume("R0").region.item() == "R0"
+    assert "hemisphere" not in masked.atlas.volume("R0").coords
+    assert masked.atlas.volume(["R0", "R3"]).region.values.tolist() == ["R0", "R3"]
+    right = masked.atlas.volume("R0", hemisphere="right")
+    assert right.hemisphere.item() == "right"
+    assert float(right) == 0
+    both = masked.atlas.volume("R0", hemisphere=["left", "right"])
+    assert both.hemisphere.values.tolist() == ["left", "right"]
+
+
+def test_volumes_behave_as_arrays_of_quantities_do(small):
+    volume = small.atlas.volume()
+    mm3 = ureg.mm**3
+    for result in (10 * mm3 - volume, 10 - volume / mm3, sum([volume, volume], 0 * mm3) * -1):
+        assert isinstance(result, xr.DataArray)
+        repr(result)
+    np.testing.assert_allclose((10 * mm3 - volume).pint.magnitude, 10 - volume.values)
+    assert volume.chunk().attrs["units"] == "mm ** 3"
+    assert small.assign(v=volume).chunk().v.pint.units == mm3
+    np.testing.assert_array_equal(volume.to_dataframe()["volume"], volume.values)
+    np.testing.assert_array_equal(volume.as_numpy().values, volume.values)
+    assert volume.expand_dims("animal").pint.units == mm3
+    assert volume.where(volume > 0 * mm3).pint.units == mm3
+    with pytest.raises(ValueError, match="new array"):
+        volume.values = [1.0]
+
+
 def test_volumes_of_two_resolutions_compare():
     fine, coarse = (
         xarray_atlas.open_sample(r).atlas.volume(["RSP", "CA1"]) for r in ("50 um", "100 um")
     )
-    np.testing.assert_allclose((coarse / fine).pint.magnitude, [10174 * 8 / 83093, 1.052043], rtol=1e-4)
+    np.testing.assert_allclose(
+        (coarse / fine).pint.magnitude, [10174 * 8 / 83093, 1.052043], rtol=1e-4
+    )
 
 
 def test_single_region_is_what_sel_gives(small):

@@ -377,6 +377,14 @@ def test_attrs_of_products_are_not_stale(opener: str) -> None:
         assert "units" not in result.attrs
     np.testing.assert_allclose((ds.z.mean() - ds.z).pint.magnitude, Z.mean() - Z)
     np.testing.assert_allclose((2 / ds.z).pint.magnitude, 2 / Z)
+    for result, wanted in [
+        (5 * ureg.mm - ds.z, (5 - Z) * ureg.mm),
+        (50 * ureg.um + ds.z, (0.05 + Z) * ureg.mm),
+        ((2 * ureg.mm) * ds.z, 2 * Z * ureg.mm**2),
+        ((2 * ureg.mm) / ds.z, 2 / Z * ureg.dimensionless),
+    ]:
+        repr(result)
+        np.testing.assert_allclose(result.data.to(wanted.units).magnitude, wanted.magnitude)
     np.testing.assert_allclose((ds.z * ds.y).pint.magnitude, np.outer(ds.z.values, ds.y.values))
     assert ds.z.attrs["units"] == "mm"
 

@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xarray_atlas
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.units import (
     is_length_unit,
@@ -63,7 +64,7 @@ def test_xarray_objects_are_read_by_their_unit() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["5", "five mm", "", "5 s", "mm mm mm", 5 * ureg.s, [1, "2 kg"], True, np.array([True]), None,
+    ["5", "five mm", "", "5,5 mm", "5..5 mm", "2*3 mm", "nan mm", "mm", "5 percent mm", "5 mm # x", "5 s", "mm mm mm", 5 * ureg.s, [1, "2 kg"], True, np.array([True]), None,
      np.array(["2020-01-01"], "M8[D]"), 5 * ureg.dimensionless, {"a": 1}],
     ids=str,
 )  # fmt: skip
@@ -82,3 +83,25 @@ def test_what_is_no_unit_of_length_is_an_error(unit: str) -> None:
 def test_quantities_are_of_the_application_registry() -> None:
     assert quantity(1.0, 3).units == ureg.mm**3
     assert millimetre() == ureg.mm
+
+
+def test_a_unit_is_what_its_own_registry_says() -> None:
+    theirs = pint.UnitRegistry()
+    theirs.define("point = 25 um")
+    assert to_mm(theirs.Quantity(200, "point")) == pytest.approx(5.0)
+    with pytest.raises(UnitsError):
+        to_mm("3 nosuchunit")
+
+
+@pytest.mark.parametrize("style", ["L", "~L", "Lx", "~P", "H", ".3f~P"])
+def test_how_quantities_are_shown_changes_nothing(style: str) -> None:
+    before = ureg.formatter.default_format
+    ureg.formatter.default_format = style
+    try:
+        assert to_mm(5025 * ureg.um) == 5.025
+        assert parse_length("25 um") == 0.025
+        ds = xarray_atlas.open_sample("100 um")
+        assert ds.sel(z=5025 * ureg.um).z.values == pytest.approx(5.025)
+        assert ds.atlas.volume("RSP").attrs["units"] == "mm ** 3"
+    finally:
+        ureg.formatter.default_format = before

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xarray_atlas import forms, grid, masks, measure, resample
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.masks import Regions
+from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
@@ -168,8 +168,9 @@ def register() -> None:
             if not str(getattr(there, "__module__", "")).startswith("xarray_atlas"):
                 warnings.warn(
                     f"{kind.__name__}.atlas was registered by {there.__module__}; importing "
-                    "xarray_atlas replaces it. Import the one that you want to keep last; every "
-                    "method of ours is also a function, such as xarray_atlas.volume(ds, 'RSP')",
+                    "xarray_atlas replaces it. Import the one that you want to keep last; what "
+                    "ours does is also in functions, such as xarray_atlas.volume(ds, 'RSP'), and "
+                    "all of it in xarray_atlas.AtlasAccessor(ds)",
                     UserWarning,
                     stacklevel=3,
                 )

@@ -209,15 +209,22 @@ def _from_attrs(name: Hashable, variable: Variable) -> tuple[Terminology, Space]
 
 
 def find_coordinate(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
-    """Return the name of the coordinate that carries the hierarchy, if any."""
-    name: Hashable
-    for name, index in obj.xindexes.items():
-        if isinstance(index, AtlasIndex):
-            return name
-    for name, coord in obj.coords.items():
-        if FORMAT_KEY in coord.attrs and coord.ndim == 0:
-            return name
-    return None
+    """Return the name of the coordinate that carries the hierarchy, if any.
+
+    Raises
+    ------
+    AtlasMismatchError
+        If several carry different ones.
+    """
+    indexed = [name for name, index in obj.xindexes.items() if isinstance(index, AtlasIndex)]
+    mirrored = [n for n, c in obj.coords.items() if c.ndim == 0 and FORMAT_KEY in c.attrs]
+    names = list(dict.fromkeys([*indexed, *mirrored]))
+    if len({int(obj.coords[name]) for name in names}) > 1:
+        raise AtlasMismatchError(
+            f"the coordinates {names} carry different atlases; drop all but one of them "
+            f"with .drop_vars, for example .drop_vars({names[1]!r})"
+        )
+    return names[0] if names else None
 
 
 def find_atlas(obj: xr.Dataset | xr.DataArray) -> tuple[Terminology, Space]:

@@ -19,8 +19,9 @@ from xarray.indexes import PandasIndex
 
 from xarray_atlas.atlas_index import AtlasIndex, find_coordinate
 from xarray_atlas.length_index import LengthIndex
-from xarray_atlas.length_variable import LengthVariable
-from xarray_atlas.units import is_length_unit
+from xarray_atlas.length_variable import COARSE, LengthVariable
+from xarray_atlas.space import Space
+from xarray_atlas.units import is_length_unit, to_mm
 
 __all__ = ["decode", "encode"]
 
@@ -73,6 +74,14 @@ def encode(obj: T) -> T:
             if isinstance(index, LengthIndex):
                 plain = plain.to_index_variable()
                 indexes[name] = index.index
+            variables[name] = plain
+        elif hasattr(variable._data, "units") and _is_length(variable):
+            # of pint-xarray, in any unit
+            plain = Variable(variable.dims, to_mm(variable).values, variable.attrs)
+            plain.attrs["units"] = "mm"
+            if isinstance(index, PintIndex):
+                indexes[name] = PandasIndex.from_variables({name: plain}, options={})
+                plain = plain.to_index_variable()
             variables[name] = plain
     return _replace(obj, variables, indexes)
 
@@ -128,12 +137,14 @@ def decode(obj: T) -> T:
     for name, coord in obj.coords.items():
         variable = coord.variable
         index = obj.xindexes.get(name)
-        if name == carrier or isinstance(index, LengthIndex) or not _is_length(variable):
+        if name == carrier or isinstance(index, LengthIndex):
             continue
-        if variable.dims == (name,) and (index is None or type(index) in (PandasIndex, PintIndex)):
+        if variable.dims not in ((name,), ()) or not _is_length(variable):
+            continue
+        if variable.dims and (index is None or type(index) in (PandasIndex, PintIndex)):
             options: dict[str, Any] = {}
-            if variable.size == 1 and space is not None and name in space.dims:
-                options["spacing"] = space.voxel_size[space.dims.index(str(name))]
+            if variable.size == 1 and space is not None:
+                options["spacing"] = _size_of_one(obj, space, name)
             length = LengthIndex.from_variables({name: variable}, options=options)
             indexes[name] = length
             variables.update(length.create_variables({name: variable}))
@@ -143,14 +154,18 @@ def decode(obj: T) -> T:
     return _replace(obj, variables, indexes)
 
 
+def _size_of_one(obj: xr.Dataset | xr.DataArray, space: Space, name: Hashable) -> float | None:
+    axis = next((a for a, found in space.coordinates(obj).items() if found == name), None)
+    if axis is None:
+        return None
+    position = float(to_mm(obj.coords[name].variable).values[0])
+    return space.size_of_one(axis, position, obj.coords[name].attrs.get(COARSE))
+
+
 def _is_length(variable: Variable) -> bool:
-    unit = getattr(variable.data, "units", None) if _in_memory(variable) else None
-    unit = variable.attrs.get("units") if unit is None else unit
+    # `_data`: whether it is a quantity can be told without loading it
+    unit = getattr(variable._data, "units", variable.attrs.get("units"))
     return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
-
-
-def _in_memory(variable: Variable) -> bool:
-    return variable.chunks is None
 
 
 def _with_unit(variable: Variable) -> Any:

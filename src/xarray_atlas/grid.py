@@ -14,7 +14,7 @@ from xarray import Variable
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError, HemisphereError, UnitsError
 from xarray_atlas.length_index import LengthIndex
-from xarray_atlas.length_variable import SPACING
+from xarray_atlas.length_variable import COARSE, SPACING
 from xarray_atlas.space import Space
 from xarray_atlas.spacing import FloatArray, regular_step
 from xarray_atlas.units import quantity, to_mm
@@ -130,6 +130,8 @@ def _missing(obj: xr.Dataset | xr.DataArray, space: Space, axes: list[str], need
 
 def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashable) -> float:
     values = lengths(obj, name)
+    index = obj.xindexes.get(name)
+    remembered = index.spacing if isinstance(index, LengthIndex) else obj[name].attrs.get(SPACING)
     if values.size > 1:
         step = regular_step(values)
         if step is None:
@@ -139,19 +141,23 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
                 f"{gaps.min():g} to {gaps.max():g} mm apart), so that its voxels have no one "
                 "size; select a regular range or stride of it"
             )
+        if remembered and values.size == 2 and abs(abs(step) - remembered) > 0.01 * remembered:
+            raise GridError(
+                f"coordinate {name!r} has two values, {abs(step):g} mm apart, of voxels of "
+                f"{remembered:g} mm: two planes, or a stride of which two are left? Take a stride "
+                f"with a slice, isel({name}=slice(start, stop, step)), and planes one at a time"
+            )
         return abs(step)
-    index = obj.xindexes.get(name)
-    remembered = index.spacing if isinstance(index, LengthIndex) else obj[name].attrs.get(SPACING)
+    if values.size == 0:
+        return space.voxel_size[space.position(axis)]
     if remembered:
         return float(remembered)
-    at = space.position(axis)
-    size = space.voxel_size[at]
-    # in voxels, from the centre of the nearest
-    if np.any(np.abs(((values - space.corner[at]) / size) % 1 - 0.5) > 1e-3):
+    size = space.size_of_one(axis, float(values[0]), obj[name].attrs.get(COARSE))
+    if size is None:
         raise GridError(
-            f"coordinate {name!r} has one value, {values[0]:g} mm, which is not the centre of a "
-            f"voxel of {size:g} mm: its size is not known. Select the plane with a list from "
-            f"the decoded whole, isel({name}=[...]), so that its size is kept"
+            f"coordinate {name!r} has one value, {values[0]:g} mm, and where it lies does not "
+            "tell the size of its voxel. Select the plane with a list from the decoded whole, "
+            f"isel({name}=[...]), so that its size is kept"
         )
     return size
 
@@ -167,6 +173,8 @@ def resolve_hemispheres(hemisphere: str | Iterable[str]) -> tuple[list[str], boo
     HemisphereError
         If a side is not "left" or "right", or none is named.
     """
+    if not isinstance(hemisphere, str | Iterable):
+        raise HemisphereError(f"no hemisphere {hemisphere!r}; there are 'left' and 'right'")
     many = not isinstance(hemisphere, str)
     names = [str(name) for name in hemisphere] if many else [str(hemisphere)]
     for name in names:
@@ -200,8 +208,13 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     UserWarning
         If the midline was assumed.
     """
-    if isinstance(obj, xr.Dataset) and "hemispheres" in obj.data_vars:
+    if "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords):
         given = obj["hemispheres"].variable
+        extra = [d for d in given.dims if d not in annotation_of(obj).dims]
+        if extra:
+            raise HemisphereError(
+                f"'hemispheres' has the dimensions {extra}, which the annotation lacks"
+            )
         if given.dtype.kind not in "iu":
             raise HemisphereError(
                 f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
@@ -228,7 +241,15 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
             UserWarning,
             stacklevel=_users_level(),
         )
-    left = space.is_left(lengths(obj, name))
+    positions = lengths(obj, name)
+    outside = np.mean(space.outside("ml", positions)) if positions.size else 0.0
+    if outside > 0.25:
+        raise HemisphereError(
+            f"{outside:.0%} of the coordinate {name!r} lies outside the volume of the atlas: was "
+            "it moved or mirrored? The midline is in the coordinates that the atlas was opened "
+            "with; take the hemisphere before you change them"
+        )
+    left = space.is_left(positions)
     sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
     return Variable(obj.coords[name].dims, sides)
 

@@ -19,7 +19,7 @@ from xarray.indexes import PandasIndex
 
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.length_variable import SPACING, LengthVariable
-from xarray_atlas.spacing import FloatArray, regular_step, same_lengths, snap, tolerance_of
+from xarray_atlas.spacing import FloatArray, same_lengths, snap, thickness, tolerance_of
 from xarray_atlas.units import millimetre, to_mm, unit_factor
 
 __all__ = ["LengthIndex"]
@@ -39,8 +39,8 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
     units : mapping of hashable to pint.Unit, optional
         As ``PintIndex`` has it; always mm.
     spacing : float, optional
-        The voxel size along the axis in mm, remembered for an axis of length
-        1. It is measured where there is more than one label.
+        The voxel size along the axis in mm, remembered for where the labels
+        do not say it: one label, two, or irregular ones.
     """
 
     def __init__(
@@ -54,8 +54,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         for unit in (units or {}).values():
             if unit_factor(unit) != 1.0:
                 raise UnitsError(f"a LengthIndex is in mm, not in {unit}; use xarray_atlas.decode")
-        step = regular_step(self.values)
-        self.spacing: float | None = spacing if self.values.size < 2 else step and abs(step)
+        self.spacing = thickness(self.values, spacing)
 
     @classmethod
     def from_variables(
@@ -70,7 +69,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
             )
         plain = Variable(variable.dims, to_mm(variable).values)
         index = PandasIndex.from_variables({name: plain}, options={})
-        return cls(index=index, spacing=variable.attrs.get(SPACING, options.get("spacing")))
+        return cls(index=index, spacing=variable.attrs.get(SPACING) or options.get("spacing"))
 
     @property
     def values(self) -> FloatArray:

@@ -16,10 +16,13 @@ from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.spacing import regular_step, same_lengths, tolerance_of
 from xarray_atlas.units import quantity, to_mm
 
-__all__ = ["SPACING", "LengthVariable"]
+__all__ = ["COARSE", "SPACING", "LengthVariable"]
 
-SPACING = "spacing"
-"""Attribute of a coordinate: the voxel size along its axis in mm, for when one value is left."""
+SPACING = "spacing_mm"
+"""Attribute of a coordinate of one value: the voxel size along its axis, in mm."""
+
+COARSE = "coarsened_to_mm"
+"""Attribute of a coordinate that was coarsened: its voxel size, for when one value is left."""
 
 
 class _Millimetres(np.ndarray[Any, np.dtype[np.float64]]):
@@ -68,7 +71,7 @@ class LengthVariable(QuantityVariable):
 
     @property
     def attrs(self) -> dict[Any, Any]:
-        """The attributes: ``units`` always, and ``spacing``, which one value remembers."""
+        """The attributes: ``units`` always, and the voxel size where one value is left."""
         attrs: dict[Any, Any] = Variable.attrs.fget(self)  # type: ignore[attr-defined]
         return self._complete(attrs)
 
@@ -80,17 +83,14 @@ class LengthVariable(QuantityVariable):
     def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
         attrs["units"] = "mm"
         if self.size > 1:
-            step = regular_step(self.values)
-            if step is None:
-                attrs.pop(SPACING, None)
-            else:
-                attrs[SPACING] = abs(step)
+            attrs.pop(SPACING, None)
+            attrs.pop(COARSE, None)
         return attrs
 
     # -- as IndexVariable has it
 
-    def chunk(self, *args: Any, **kwargs: Any) -> Self:
-        return self.copy(deep=False)  # type: ignore[no-any-return]
+    def _replace(self, **changes: Any) -> Any:  # type: ignore[override]
+        return Variable._replace(self, **changes)  # plain numbers are millimetres here
 
     def to_base_variable(self) -> Self:
         # a coordinate that has lost its index, such as one plane's, keeps its unit
@@ -136,11 +136,15 @@ class LengthVariable(QuantityVariable):
                 theirs = to_mm(other).values
             except UnitsError:
                 return False
-        return same_lengths(self.values, theirs, tolerance_of(self.values))
+        return same_lengths(self.values, theirs, tolerance_of(self.values, self.attrs.get(SPACING)))
 
     def coarsen(self, windows: Mapping[Any, int], *args: Any, **kwargs: Any) -> Any:
         coarse = super().coarsen(windows, *args, **kwargs)
-        step = regular_step(self.values)
-        if coarse.size == 1 and self.size > 1 and step:
-            coarse.attrs[SPACING] = abs(step) * windows[self.dims[0]]
-        return coarse
+        window, step = windows.get(self.dims[0] if self.dims else None), regular_step(self.values)
+        if window is None or step is None:
+            return coarse
+        # xarray makes a plain coordinate of it: it must remember what cannot be measured
+        plain = coarse.plain()
+        key = SPACING if plain.size == 1 else COARSE
+        plain.attrs[key] = float(f"{abs(step) * window:.12g}")
+        return plain

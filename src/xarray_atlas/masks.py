@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dask
@@ -16,57 +16,15 @@ from xarray import Variable
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
 from xarray_atlas.labels import label_mask, region_masks
-from xarray_atlas.terminology import Region, RegionKey, Terminology
+from xarray_atlas.results import (
+    Positions,
+    Regions,
+    hemisphere_coord,
+    region_coords,
+    resolve_regions,
+)
 
-__all__ = ["Regions", "hemisphere_coord", "mask", "region_coords", "resolve_regions"]
-
-Regions = RegionKey | Iterable[RegionKey]
-Positions = np.ndarray[Any, np.dtype[np.int64]]
-
-# Fixed-width text is what numpy, pandas and xarray take everywhere, but zarr's format 3 has
-# no specification for it: it is written as text of any length.
-_TEXT = {"dtype": np.dtype(object)}
-
-
-def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, bool]:
-    """Return the positions of regions in the table, and whether they were a list."""
-    if isinstance(regions, xr.DataArray):
-        regions = regions.values
-    if isinstance(regions, np.ndarray):
-        regions = regions.tolist()
-    if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
-        return terminology.positions([regions]), False
-    return terminology.positions(regions), True
-
-
-def region_coords(
-    terminology: Terminology, positions: Positions, many: bool = True
-) -> dict[Hashable, Variable]:
-    """Return the coordinates of a result by region: acronym, name, id, parent and depth.
-
-    On a ``region`` dimension; scalars for a single region, as ``.sel(region=...)`` has it.
-    """
-    parents = terminology.parents[positions]
-    columns = {
-        "region": terminology.acronyms[positions],
-        "region_name": terminology.names[positions],
-        "region_id": terminology.ids[positions],
-        "region_parent": np.where(parents < 0, "", terminology.acronyms[parents]),
-        "region_depth": terminology.depths[positions],
-    }
-    coords: dict[Hashable, Variable] = {}
-    for name, column in columns.items():
-        text = column.dtype == object  # ids too, where they are not integers
-        values = column.astype(str) if text else column
-        variable = Variable(("region",), values, encoding=_TEXT if text else None)
-        coords[name] = variable if many else variable[0]
-    return coords
-
-
-def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
-    """Return the ``hemisphere`` coordinate of a result, a scalar for a single side."""
-    variable = Variable(("hemisphere",), np.array(names, dtype=str), encoding=_TEXT)
-    return variable if many else variable[0]
+__all__ = ["mask"]
 
 
 def mask(
@@ -124,10 +82,11 @@ def mask(
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
+    data = _without_empty_chunks(annotation.data)
     if many:
-        result = Variable(("region", *annotation.dims), _masks(annotation.data, labels))
+        result = Variable(("region", *annotation.dims), _masks(data, labels))
     else:
-        result = Variable(annotation.dims, _mask(annotation.data, labels[0]))
+        result = Variable(annotation.dims, _mask(data, labels[0]))
     coords = region_coords(terminology, positions, many)
     if hemisphere is not None:
         names, both = resolve_hemispheres(hemisphere)
@@ -137,6 +96,14 @@ def mask(
         result = (result & on_side).transpose(*order, *annotation.dims)
         coords["hemisphere"] = hemisphere_coord(names, both)
     return xr.DataArray(result, coords=annotation.coords, name="mask").assign_coords(coords)
+
+
+def _without_empty_chunks(data: Any) -> Any:
+    """Drop the chunks of no voxel that slicing leaves: dask broadcasts a length of 1 over them."""
+    if not isinstance(data, da.Array) or data.size == 0:
+        return data
+    full = tuple(tuple(size for size in sizes if size) for sizes in data.chunks)
+    return data if full == data.chunks else data.rechunk(full)
 
 
 def _mask(data: Any, labels: Positions) -> Any:

@@ -21,18 +21,20 @@ from xarray_atlas.grid import (
     spacing,
 )
 from xarray_atlas.labels import PairCounts, count_labels, count_pairs, lookup, merge_pairs
-from xarray_atlas.masks import (
+from xarray_atlas.quantity_variable import QuantityVariable
+from xarray_atlas.results import (
     Positions,
     Regions,
     hemisphere_coord,
     region_coords,
     resolve_regions,
 )
-from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
 __all__ = ["area", "volume"]
+
+_NOTHING: PairCounts = merge_pairs([])
 
 
 def volume(
@@ -153,8 +155,8 @@ def _measure(
     else:
         names, both = resolve_hemispheres(hemisphere)
         sides, wanted = hemispheres_of(obj), [HEMISPHERES[name] for name in names]
-    table = _count(*_crop(annotation.variable, sides, wanted))
-    counts = _by_region(table, wanted, terminology, positions, direct)
+    counted = _count(*_crop(annotation.variable, sides, wanted)) if positions.size else _NOTHING
+    counts = _by_region(counted, wanted, terminology, positions, direct)
     # 0.000125, not the 0.00012500000000000003 of a product of floats
     size = float(f"{math.prod(voxel.values()):.12g}")
     shown = " x ".join(f"{step:.12g}" for step in voxel.values())
@@ -168,10 +170,12 @@ def _measure(
     result = xr.Dataset({name: sizes}, coords)[name]
     single = {"region": not many, "hemisphere": not both}
     result = result.isel({dim: 0 for dim, dropped in single.items() if dropped})
-    # the position of a section, and whatever else is not on the grid; not the hierarchy, with
-    # its space: volumes of two resolutions are there to be compared
+    # the position of a section, and whatever else is not on the grid; not the regions of a mask
+    # that was applied; and not the hierarchy, with its space: volumes of two resolutions are
+    # there to be compared
     grid = [name for name, coord in annotation.coords.items() if coord.ndim]
-    return result.assign_coords(annotation.drop_vars([*grid, find_coordinate(annotation)]).coords)
+    gone = {*grid, find_coordinate(annotation), *coords, "hemisphere"}
+    return result.assign_coords(annotation.drop_vars(gone, errors="ignore").coords)
 
 
 def _voxel(annotation: xr.DataArray, ndim: int) -> dict[Hashable, float]:

@@ -6,9 +6,10 @@ import copy
 import operator
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import numpy as np
+from pint.compat import upcast_type_map
 from xarray import Variable
 
 __all__ = ["QuantityVariable"]
@@ -20,12 +21,17 @@ class QuantityVariable(Variable):
     """Quantities in memory, whose ``attrs["units"]`` is the unit of the data.
 
     ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain numbers, and
-    the unit is in the attributes when it is written or tabulated. What is
-    computed from it is an ordinary variable of quantities, its unit in the
-    data alone, so that no attribute goes stale.
+    the unit is in the attributes when it is written or tabulated. Arithmetic
+    and reductions give an ordinary variable of quantities, its unit in the
+    data alone, so that the attribute does not go stale. (Functions of numpy
+    keep attributes, as xarray has it.)
     """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _let_quantities_defer_to(cls)
 
     @property
     def quantity(self) -> Any:
@@ -46,8 +52,8 @@ class QuantityVariable(Variable):
         return self.quantity
 
     @data.setter
-    def data(self, data: Any) -> None:
-        self._data = data
+    def data(self, data: Any) -> NoReturn:
+        raise ValueError("quantities with a fixed unit cannot be written to; make a new array")
 
     @property
     def values(self) -> Any:
@@ -55,14 +61,14 @@ class QuantityVariable(Variable):
         return np.asarray(self.quantity.magnitude)
 
     @values.setter
-    def values(self, values: Any) -> None:
-        self.data = values
+    def values(self, values: Any) -> NoReturn:
+        raise ValueError("quantities with a fixed unit cannot be written to; make a new array")
 
     @property
     def attrs(self) -> dict[Any, Any]:
         """The attributes, ``units`` always among them."""
         attrs: dict[Any, Any] = super().attrs
-        attrs["units"] = f"{self.quantity.units:~}"
+        attrs["units"] = f"{self.quantity.units:~D}"
         return attrs
 
     @attrs.setter
@@ -74,6 +80,19 @@ class QuantityVariable(Variable):
             return super().copy(deep=deep)
         # other data is an ordinary variable: pint-xarray's `dequantify` and `to` do so
         return Variable(self._dims, data, _without_unit(self.attrs), copy.copy(self._encoding))
+
+    def _replace(self, **changes: Any) -> Any:  # type: ignore[override]
+        if "data" in changes and not hasattr(changes["data"], "units"):
+            return self.quantified()._replace(**changes)
+        return super()._replace(**changes)
+
+    def chunk(self, *args: Any, **kwargs: Any) -> Self:
+        # in memory as IndexVariable is: a dask array of quantities can do little
+        return self.copy(deep=False)  # type: ignore[no-any-return]
+
+    def set_dims(self, *args: Any, **kwargs: Any) -> Variable:
+        wide = self.quantified().set_dims(*args, **kwargs)
+        return QuantityVariable(wide.dims, wide.data, wide.attrs, self._encoding)
 
     def quantified(self) -> Variable:
         """Return an ordinary variable of quantities, its unit not in the attrs."""
@@ -114,6 +133,15 @@ class QuantityVariable(Variable):
 
     def __rpow__(self, other: Any) -> Any:
         return self._binary_op(other, operator.pow, reflexive=True)
+
+
+def _let_quantities_defer_to(cls: type) -> None:
+    """Have ``quantity - variable`` ask the variable, as pint does for xarray's own by name."""
+    known: Any = upcast_type_map
+    known[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+
+_let_quantities_defer_to(QuantityVariable)
 
 
 def _without_unit(attrs: Mapping[Any, Any]) -> dict[Any, Any]:

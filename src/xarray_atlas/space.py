@@ -47,6 +47,8 @@ class Space:
         coordinates of the Dataset.
     midline : float, optional
         In mm along the right-left axis; None where the atlas has none.
+    shape : tuple of int, optional
+        Of the whole volume, in voxels.
     midline_assumed : bool
         Whether no manifest said that the atlas is symmetric.
     """
@@ -58,6 +60,7 @@ class Space:
     corner: tuple[float, ...]
     midline: float | None = None
     midline_assumed: bool = field(default=False, compare=False)
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -81,7 +84,7 @@ class Space:
     def from_json(cls, text: str) -> Self:
         """Read what :meth:`to_json` wrote."""
         values = json.loads(text)
-        for name in ("dims", "voxel_size", "corner"):
+        for name in ("dims", "voxel_size", "corner", "shape"):
             values[name] = tuple(values[name])
         return cls(**values)
 
@@ -140,6 +143,36 @@ class Space:
     def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
         """Find the coordinate of each of ``"ap"``, ``"dv"`` and ``"ml"``."""
         return {axis: self.coordinate(obj, axis) for axis in AXES}
+
+    def size_of_one(self, axis: str, position: float, size: float | None = None) -> float | None:
+        """Return the voxel size of a single plane, by where it lies, in mm.
+
+        Parameters
+        ----------
+        axis : str
+        position : float
+            The plane's coordinate.
+        size : float, optional
+            What it was coarsened to; by default voxels have the atlas's own size.
+
+        Returns
+        -------
+        float or None
+            None if no voxel of that size has its centre there: it is not known.
+        """
+        at = self.position(axis)
+        size = self.voxel_size[at] if size is None else size
+        off_centre = ((position - self.corner[at]) / size) % 1 - 0.5
+        return size if abs(off_centre) < 1e-3 else None
+
+    def outside(self, axis: str, positions: Any) -> Any:
+        """Tell which positions along an axis lie outside the whole volume."""
+        if not self.shape:
+            return positions != positions  # nothing is known of it
+        at = self.position(axis)
+        low, size = self.corner[at], self.voxel_size[at]
+        high = low + size * self.shape[at]
+        return (positions < low - TOLERANCE * size) | (positions > high + TOLERANCE * size)
 
     def is_left(self, positions: Any) -> Any:
         """Tell which positions along the right-left axis are left; the midline is.

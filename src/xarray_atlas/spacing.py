@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["TOLERANCE", "regular_step", "same_lengths", "snap", "tolerance_of"]
+__all__ = ["TOLERANCE", "regular_step", "same_lengths", "snap", "thickness", "tolerance_of"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -26,6 +26,16 @@ def regular_step(values: np.ndarray[Any, Any]) -> float | None:
     if step == 0 or not np.all(np.abs(values - even) <= 0.01 * abs(step)):
         return None
     return float(f"{step:.12g}")  # 0.05, not the 0.05000000000000001 of a difference of floats
+
+
+def thickness(values: FloatArray, remembered: float | None = None) -> float | None:
+    """Return the voxel size along an axis: the step of its values, where that says it.
+
+    Two values always lie evenly, whether they are neighbours or two planes
+    picked far apart, so that they do not say it where something is remembered.
+    """
+    step = regular_step(values) if values.size > 2 or remembered is None else None
+    return remembered if step is None else abs(step)
 
 
 def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:

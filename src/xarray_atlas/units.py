@@ -6,6 +6,7 @@ at its surface it is a :class:`pint.Quantity`. This module is the only bridge.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ import pint
 import xarray as xr
 
 from xarray_atlas.errors import UnitsError
+
+_NAME = re.compile(r"[^\W\d_]+")
+_LENGTH = re.compile(
+    r"\s*(?P<number>[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)\s*(?P<unit>[^\W\d_]+)\s*", re.I
+)
 
 __all__ = ["is_length_unit", "millimetre", "parse_length", "quantity", "to_mm", "unit_factor"]
 
@@ -35,8 +41,9 @@ def unit_factor(unit: Any) -> float:
     Parameters
     ----------
     unit : str or pint.Unit
-        Any unit of length, from any registry. ``"micron"``, ``"um"`` and
-        ``"micrometer"`` are the same.
+        A unit of length. A pint unit may be of any registry; a name, one word
+        such as ``"um"``, ``"micron"`` or ``"micrometer"``, is looked up in
+        pint's application registry.
 
     Raises
     ------
@@ -48,26 +55,19 @@ def unit_factor(unit: Any) -> float:
     >>> unit_factor("um")
     0.001
     """
-    registry = pint.get_application_registry()
+    use = "use one such as 'mm' or 'um'"
+    if not hasattr(unit, "_REGISTRY"):
+        if not _NAME.fullmatch(str(unit)):
+            raise UnitsError(f"{unit!r} is not the name of a unit of length; {use}")
+        try:
+            unit = pint.get_application_registry().Unit(str(unit))
+        except Exception as error:  # pint raises many kinds for text it cannot parse
+            raise UnitsError(f"{unit!r} is not a unit that pint knows; {use}") from error
     try:
-        parsed = registry.Unit(str(unit))
-        if not str(unit).strip() or parsed.dimensionless:
-            raise UnitsError(f"{str(unit)!r} is not a unit of length; use one such as 'mm' or 'um'")
-        factor = registry.Quantity(1.0, parsed).to("millimeter").magnitude
-    except UnitsError:
-        raise
-    except pint.DimensionalityError as error:
-        raise UnitsError(
-            f"{str(unit)!r} is a unit of {error.dim1 or 'something else'}, not of length; "
-            "use one such as 'mm' or 'um'"
-        ) from error
-    except Exception as error:  # pint raises many kinds for text it cannot parse
-        raise UnitsError(
-            f"{str(unit)!r} is not a unit that pint knows; use one such as 'mm' or 'um'"
-        ) from error
-    # powers of ten divide exactly where they do not multiply exactly: 25 / 1000 is
-    # the float that 0.025 is, 25 * 0.001 is not
-    return float(factor)
+        # in its own registry: another may know another unit by the same name
+        return float(unit._REGISTRY.Quantity(1.0, unit).to("millimeter").magnitude)
+    except Exception as error:
+        raise UnitsError(f"'{unit:D}' is not a unit of length; {use}") from error
 
 
 def is_length_unit(unit: Any) -> bool:
@@ -91,25 +91,31 @@ def _scale(values: Any, unit: Any) -> Any:
 
 
 def parse_length(text: str, what: str = "length") -> float:
-    """Read a string such as ``"25 um"`` as millimetres.
+    """Read a string such as ``"25 um"`` as millimetres: a number and a unit.
 
     Raises
     ------
     UnitsError
-        If it has no unit, or one that is not a length.
+        If it has no unit, or one that is not a length, or is no number.
 
     Examples
     --------
     >>> parse_length("25 um")
     0.025
     """
-    try:
-        parsed = pint.get_application_registry().Quantity(text)
-    except Exception as error:  # pint raises many kinds for text it cannot parse
-        raise UnitsError(f"cannot read {text!r} as a {what}; write it as '5 mm'") from error
-    if getattr(parsed, "dimensionless", True):
+    found = _LENGTH.fullmatch(text)
+    if found is None:
+        try:
+            float(text)
+        except ValueError:
+            raise UnitsError(
+                f"cannot read {text!r} as a {what}; write a number and a unit, as '5.5 mm'"
+            ) from None
         raise UnitsError(f"{text!r} has no unit; write a {what} as '5 mm'")
-    return float(to_mm(parsed, what))
+    try:
+        return float(_scale(float(found["number"]), found["unit"]))
+    except UnitsError as error:
+        raise UnitsError(f"{text!r} is not a {what}: {error}") from error
 
 
 def to_mm(value: Any, what: str = "length") -> Any:

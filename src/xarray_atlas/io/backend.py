@@ -223,7 +223,9 @@ class _Atlas:
 
     def _space(self, level: Level, shape: tuple[int, ...]) -> Space:
         corner = tuple(t - s / 2 for s, t in zip(level.scale, level.translation, strict=True))
-        space = Space(self.multiscale.dims, self.multiscale.orientation, level.scale, corner)
+        space = Space(
+            self.multiscale.dims, self.multiscale.orientation, level.scale, corner, shape=shape
+        )
         ml = space.position("ml")
         low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
         if self.midline is not None and not low <= self.midline <= high:

@@ -144,7 +144,7 @@ class Multiscale:
         if isinstance(resolution, int | np.integer) and not isinstance(resolution, bool):
             if 0 <= resolution < len(self.levels):
                 return self.levels[resolution]
-            raise self._absent(f"index {resolution}")
+            raise self._absent(f"index {resolution} (an int is an index; write '{resolution} um')")
         if isinstance(resolution, str):
             for level in self.levels:
                 if resolution in (level.path, level.resolution):

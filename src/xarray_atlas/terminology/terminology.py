@@ -15,12 +15,34 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .errors import AmbiguousRegionError, AtlasMismatchError, RegionNotFoundError, TerminologyError
-from .region import Region
-from .region_cells import COLUMNS, cells_from_csv, cells_from_dataframe, counted, listing
-from .region_hierarchy import RegionHierarchy
-from .region_lookup import SHARED, explain_shared, explain_unknown, positions_by_text
-from .region_table import Int64Array, RegionTable, TextArray, describe, table_from_cells
+from xarray_atlas.errors import (
+    AmbiguousRegionError,
+    AtlasMismatchError,
+    RegionNotFoundError,
+    TerminologyError,
+)
+from xarray_atlas.terminology.cells import (
+    COLUMNS,
+    cells_from_csv,
+    cells_from_dataframe,
+    counted,
+    listing,
+)
+from xarray_atlas.terminology.hierarchy import RegionHierarchy
+from xarray_atlas.terminology.lookup import (
+    SHARED,
+    explain_shared,
+    explain_unknown,
+    positions_by_text,
+)
+from xarray_atlas.terminology.region import Region
+from xarray_atlas.terminology.table import (
+    Int64Array,
+    RegionTable,
+    TextArray,
+    describe,
+    table_from_cells,
+)
 
 __all__ = ["Region", "RegionKey", "Terminology"]
 

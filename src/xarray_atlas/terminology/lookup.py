@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 
-from .region_cells import listing
-from .region_table import RegionTable, TextArray, describe
+from xarray_atlas.terminology.cells import listing
+from xarray_atlas.terminology.table import RegionTable, TextArray, describe
 
 __all__ = ["SHARED", "explain_shared", "explain_unknown", "positions_by_text"]
 

@@ -16,8 +16,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .errors import TerminologyError
-from .region_cells import COLUMNS, REQUIRED, csv_from_cells, listing, require_columns
+from xarray_atlas.errors import TerminologyError
+from xarray_atlas.terminology.cells import (
+    COLUMNS,
+    REQUIRED,
+    csv_from_cells,
+    listing,
+    require_columns,
+)
 
 __all__ = ["RegionTable", "depths_of", "describe", "table_from_cells"]
 

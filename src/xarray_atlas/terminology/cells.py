@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import TerminologyError
+from xarray_atlas.errors import TerminologyError
 
 __all__ = [
     "COLUMNS",

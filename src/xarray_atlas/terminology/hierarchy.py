@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .region_cells import counted
-from .region_table import Int64Array, depths_of
+from xarray_atlas.terminology.cells import counted
+from xarray_atlas.terminology.table import Int64Array, depths_of
 
 __all__ = ["RegionHierarchy"]
 

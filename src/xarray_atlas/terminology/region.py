@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from anytree import NodeMixin
 
 if TYPE_CHECKING:
-    from .terminology import Terminology
+    from xarray_atlas.terminology.terminology import Terminology
 
 __all__ = ["Region"]
 

@@ -1,0 +1,68 @@
+"""What results by region look like: who is named, and the coordinates that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.terminology import Region, RegionKey, Terminology
+
+__all__ = ["Positions", "Regions", "hemisphere_coord", "region_coords", "resolve_regions"]
+
+Regions = RegionKey | Iterable[RegionKey]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+# Fixed-width text is what numpy, pandas and xarray take everywhere, but zarr's format 3 has
+# no specification for it: it is written as text of any length.
+_TEXT = {"dtype": np.dtype(object)}
+
+
+def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, bool]:
+    """Return the positions of regions in the table, and whether they were a list."""
+    if isinstance(regions, pd.DataFrame | bytes):
+        raise TypeError(
+            f"regions are named by acronym, name or id, not by a {type(regions).__name__}; "
+            "of a table of regions pass a column, table['id']"
+        )
+    if isinstance(regions, xr.DataArray):
+        regions = regions.values
+    if isinstance(regions, np.ndarray):
+        regions = regions.tolist()
+    if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
+        return terminology.positions([regions]), False
+    return terminology.positions(regions), True
+
+
+def region_coords(
+    terminology: Terminology, positions: Positions, many: bool = True
+) -> dict[Hashable, Variable]:
+    """Return the coordinates of a result by region: acronym, name, id, parent and depth.
+
+    On a ``region`` dimension; scalars for a single region, as ``.sel(region=...)`` has it.
+    """
+    parents = terminology.parents[positions]
+    columns = {
+        "region": terminology.acronyms[positions],
+        "region_name": terminology.names[positions],
+        "region_id": terminology.ids[positions],
+        "region_parent": np.where(parents < 0, "", terminology.acronyms[parents]),
+        "region_depth": terminology.depths[positions],
+    }
+    coords: dict[Hashable, Variable] = {}
+    for name, column in columns.items():
+        text = column.dtype == object  # ids too, where they are not integers
+        values = column.astype(str) if text else column
+        variable = Variable(("region",), values, encoding=_TEXT if text else None)
+        coords[name] = variable if many else variable[0]
+    return coords
+
+
+def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
+    """Return the ``hemisphere`` coordinate of a result, a scalar for a single side."""
+    variable = Variable(("hemisphere",), np.array(names, dtype=str), encoding=_TEXT)
+    return variable if many else variable[0]

@@ -1,0 +1,12 @@
+"""The region hierarchy of an atlas: a table as an immutable value, and its anytree.
+
+``terminology`` holds the value, ``region`` the node of its tree. Below them,
+``hierarchy`` is positions and subtrees, ``lookup`` names and error texts,
+``table`` the columns and what may be wrong with them, ``cells`` CSV and
+DataFrames as text.
+"""
+
+from xarray_atlas.terminology.region import Region
+from xarray_atlas.terminology.terminology import RegionKey, Terminology
+
+__all__ = ["Region", "RegionKey", "Terminology"]
