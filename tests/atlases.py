@@ -19,6 +19,23 @@ BIG = (614454277, 312782574, 2**31 + 5, 2**40, -7)
 """Labels that 16 bits, 32 bits or a float32 would change."""
 
 
+def no_compute(*args: Any, **kwargs: Any) -> None:
+    """A scheduler for dask that refuses to work."""
+    raise AssertionError("dask was asked to compute")
+
+
+def through_file(array: xr.DataArray, name: str, kind: str) -> xr.DataArray:
+    """Write an array as "zarr2", "zarr3" or by an engine for netCDF, and read it again."""
+    if kind.startswith("zarr"):
+        array.to_dataset().to_zarr(name, zarr_format=int(kind[-1]), consolidated=False)
+        back = xr.open_dataset(name, engine="zarr", consolidated=False)
+    else:
+        array.to_netcdf(name, engine=kind)
+        back = xr.open_dataset(name, engine=kind)
+    with back:
+        return back.load()[array.name]
+
+
 def make_terminology(
     parents: Sequence[int], labels: Sequence[Sequence[int]] | None = None
 ) -> Terminology:

@@ -16,12 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
-from atlases import Counted, Example, examples, make_atlas, make_terminology, parts
+from atlases import (
+    Counted,
+    Example,
+    examples,
+    make_atlas,
+    make_terminology,
+    no_compute,
+    parts,
+    through_file,
+)
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
-
-
-def no_compute(*args, **kwargs):
-    raise AssertionError("something was computed")
 
 
 @pytest.fixture
@@ -282,20 +287,11 @@ def test_without_dask(chunks):
 @pytest.mark.parametrize("kind", ["zarr2", "zarr3", "h5netcdf", "netcdf4", "scipy"])
 def test_masks_are_written_without_a_warning(sample, tmp_path: Path, regions, kind):
     mask = sample.isel(z=slice(80, 84)).atlas.mask(regions)
-    name = str(tmp_path / "mask")
-    if kind.startswith("zarr"):
-        version = int(kind[-1])
-        mask.to_dataset().to_zarr(name, zarr_format=version, consolidated=False)
-        back = xr.open_dataset(name, engine="zarr", consolidated=False)
-    else:
-        mask.to_netcdf(name, engine=kind)
-        back = xr.open_dataset(name, engine=kind)
-    with back:
-        again = xarray_atlas.decode(back.load()["mask"])
-        assert int(again.sum()) == int(mask.sum())
-        assert again.region_name.values.tolist() == mask.region_name.values.tolist()
-        assert again.z.identical(mask.z)
-        assert again.atlas.terminology == mask.atlas.terminology
+    again = xarray_atlas.decode(through_file(mask, str(tmp_path / "mask"), kind))
+    assert int(again.sum()) == int(mask.sum())
+    assert again.region_name.values.tolist() == mask.region_name.values.tolist()
+    assert again.z.identical(mask.z)
+    assert again.atlas.terminology == mask.atlas.terminology
 
 
 def test_written_without_a_warning_after_selecting(sample, tmp_path: Path):

@@ -15,7 +15,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
-from atlases import Counted, Example, examples, make_atlas, make_terminology, parts
+from atlases import (
+    Counted,
+    Example,
+    examples,
+    make_atlas,
+    make_terminology,
+    parts,
+    through_file,
+)
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
 um = pint.get_application_registry().Unit("um")
@@ -407,17 +415,8 @@ def test_many_blocks(small):
 @pytest.mark.parametrize("kind", ["zarr2", "zarr3", "h5netcdf", "netcdf4", "scipy"])
 def test_volumes_are_written_without_a_warning(sample, tmp_path: Path, regions, kind):
     volume = sample.atlas.volume(regions)
-    name = str(tmp_path / "volume")
-    if kind.startswith("zarr"):
-        version = int(kind[-1])
-        volume.to_dataset().to_zarr(name, zarr_format=version, consolidated=False)
-        back = xr.open_dataset(name, engine="zarr", consolidated=False)
-    else:
-        volume.to_netcdf(name, engine=kind)
-        back = xr.open_dataset(name, engine=kind)
-    with back:
-        again = back.load()["volume"].pint.quantify()
-        assert again.pint.units == ureg.mm**3
-        np.testing.assert_array_equal(mm(again), mm(volume))
-        assert again.region_name.values.tolist() == volume.region_name.values.tolist()
-        assert again.attrs["voxel_size"] == volume.attrs["voxel_size"]
+    again = through_file(volume, str(tmp_path / "volume"), kind).pint.quantify()
+    assert again.pint.units == ureg.mm**3
+    np.testing.assert_array_equal(mm(again), mm(volume))
+    assert again.region_name.values.tolist() == volume.region_name.values.tolist()
+    assert again.attrs["voxel_size"] == volume.attrs["voxel_size"]

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 import xarray_atlas
+from atlases import no_compute
 from stores import (
     LAYOUT,
     ORIENTATIONS,
@@ -41,10 +42,6 @@ SAMPLE = Path(str(files("xarray_atlas"))) / (
     "data/annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
 )
 consolidated = pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
-
-
-def no_compute(*args: object, **kwargs: object) -> None:
-    raise AssertionError("dask was asked to compute")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from xarray_atlas.cli_arguments import PROGRAM, parse
 from xarray_atlas.errors import AtlasError, RegionNotFoundError, StoreFormatError
+from xarray_atlas.spacing import without_noise
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -107,7 +108,7 @@ def _volume(args: argparse.Namespace) -> str:
         *(measured[name].values.tolist() for name in ("region", "region_name", "region_id")),
         *measured.pint.magnitude.T.tolist(),
     )
-    voxel = {str(dim): _clean(size) for dim, size in spacing(ds).items()}
+    voxel = {str(dim): without_noise(size) for dim, size in spacing(ds).items()}
     origin = _origin(args, ds)
     if args.format == "json":
         about = {
@@ -115,7 +116,7 @@ def _volume(args: argparse.Namespace) -> str:
             "resolution": ds.attrs.get("resolution"),
             "voxel_size_mm": voxel,
             "hemisphere": args.hemisphere,
-            "midline_mm": None if space.midline is None else _clean(space.midline),
+            "midline_mm": None if space.midline is None else without_noise(space.midline),
             "direct": args.direct,
         }
         return json.dumps({**about, "regions": records}, indent=2)
@@ -201,11 +202,9 @@ COMMANDS = {"volume": _volume, "info": _info, "regions": _regions}
 def _source(args: argparse.Namespace) -> str:
     if args.atlas is not None:
         return str(args.atlas)
-    from importlib.resources import files
+    from xarray_atlas.opening import sample_path
 
-    from xarray_atlas.opening import SAMPLE
-
-    return str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))
+    return sample_path()
 
 
 def _open(args: argparse.Namespace) -> xr.Dataset:
@@ -238,10 +237,10 @@ def _about(args: argparse.Namespace) -> Record:
                 "axis": str(dim),
                 "direction": ds[dim].attrs.get("direction"),
                 "voxels": centres.size,
-                "voxel_size_mm": _clean(size),
-                "extent_mm": _clean(high - low),
-                "from_mm": _clean(low),
-                "to_mm": _clean(high),
+                "voxel_size_mm": without_noise(size),
+                "extent_mm": without_noise(high - low),
+                "from_mm": without_noise(low),
+                "to_mm": without_noise(high),
             }
         )
     return {
@@ -251,7 +250,7 @@ def _about(args: argparse.Namespace) -> Record:
         "orientation": space.orientation,
         "axes": axes,
         "levels": _levels(args, terminology),
-        "midline_mm": None if space.midline is None else _clean(space.midline),
+        "midline_mm": None if space.midline is None else without_noise(space.midline),
         "midline_axis": space.dims[space.position("ml")],
         "midline_assumed": space.midline_assumed,
         "terminology": {
@@ -290,8 +289,8 @@ def _level(ds: xr.Dataset) -> Record:
         "path": ds.attrs["level"],
         "resolution": ds.attrs["resolution"],
         "shape": [ds.sizes[dim] for dim in sizes],
-        "voxel_size_mm": [_clean(size) for size in sizes.values()],
-        "first_voxel_mm": [_clean(float(lengths(ds, dim)[0])) for dim in sizes],
+        "voxel_size_mm": [without_noise(size) for size in sizes.values()],
+        "first_voxel_mm": [without_noise(float(lengths(ds, dim)[0])) for dim in sizes],
     }
 
 
@@ -308,11 +307,6 @@ def _region_of_id(terminology: Terminology, text: str) -> Region:
 def _records(columns: Sequence[str], *values: Sequence[Any]) -> list[Record]:
     """Turn columns into rows."""
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
-
-
-def _clean(length: float) -> float:
-    """Take the noise of arithmetic from a length that was measured, in mm."""
-    return float(f"{length:.12g}")
 
 
 def _times(numbers: Any) -> str:

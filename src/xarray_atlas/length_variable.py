@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from xarray.core.formatting import format_array_flat
 
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.spacing import regular_step, same_lengths, tolerance_of
+from xarray_atlas.spacing import regular_step, same_lengths, tolerance_of, without_noise
 from xarray_atlas.units import quantity, to_mm
 
 __all__ = ["COARSE", "SPACING", "LengthVariable"]
@@ -55,7 +55,7 @@ class LengthVariable(QuantityVariable):
         values = np.array(to_mm(data), dtype=np.float64)  # a copy: nobody else can write to it
         values.flags.writeable = False
         super().__init__(dims, values.view(_Millimetres), attrs, encoding, fastpath=True)
-        self.attrs = attrs or {}
+        self.attrs = attrs or {}  # completed in what is stored, for who looks past the property
 
     # -- what it shows
 
@@ -64,23 +64,8 @@ class LengthVariable(QuantityVariable):
         """The coordinate as a quantity in mm."""
         return quantity(np.asarray(self._data))
 
-    @QuantityVariable.data.setter  # type: ignore[attr-defined, untyped-decorator]
-    def data(self, data: Any) -> NoReturn:
-        """Refuse: other objects share the coordinate."""
-        raise ValueError("a coordinate with an index cannot be written to; use assign_coords")
-
-    @property
-    def attrs(self) -> dict[Any, Any]:
-        """The attributes: ``units`` always, and the voxel size where one value is left."""
-        attrs: dict[Any, Any] = Variable.attrs.fget(self)  # type: ignore[attr-defined]
-        return self._complete(attrs)
-
-    @attrs.setter
-    def attrs(self, value: Mapping[Any, Any]) -> None:
-        # in what is stored too, for who looks past the property
-        self._attrs = self._complete(dict(value))
-
     def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
+        """Add the unit; drop the voxel size where the values say it."""
         attrs["units"] = "mm"
         if self.size > 1:
             attrs.pop(SPACING, None)
@@ -146,5 +131,5 @@ class LengthVariable(QuantityVariable):
         # xarray makes a plain coordinate of it: it must remember what cannot be measured
         plain = coarse.plain()
         key = SPACING if plain.size == 1 else COARSE
-        plain.attrs[key] = float(f"{abs(step) * window:.12g}")
+        plain.attrs[key] = without_noise(abs(step) * window)
         return plain

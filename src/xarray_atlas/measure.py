@@ -29,6 +29,7 @@ from xarray_atlas.results import (
     region_coords,
     resolve_regions,
 )
+from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
@@ -157,8 +158,7 @@ def _measure(
         sides, wanted = hemispheres_of(obj), [HEMISPHERES[name] for name in names]
     counted = _count(*_crop(annotation.variable, sides, wanted)) if positions.size else _NOTHING
     counts = _by_region(counted, wanted, terminology, positions, direct)
-    # 0.000125, not the 0.00012500000000000003 of a product of floats
-    size = float(f"{math.prod(voxel.values()):.12g}")
+    size = without_noise(math.prod(voxel.values()))
     shown = " x ".join(f"{step:.12g}" for step in voxel.values())
     attrs = {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}
     coords = region_coords(terminology, positions)

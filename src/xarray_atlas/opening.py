@@ -139,5 +139,9 @@ def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  
     >>> xarray_atlas.open_sample("100 um").sizes["z"]
     132
     """
-    path = str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))
-    return open_atlas(path, resolution=resolution, chunks=chunks)
+    return open_atlas(sample_path(), resolution=resolution, chunks=chunks)
+
+
+def sample_path() -> str:
+    """Return where the packaged sample lies."""
+    return str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))

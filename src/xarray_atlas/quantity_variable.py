@@ -16,6 +16,11 @@ __all__ = ["QuantityVariable"]
 
 _ENCODERS = "xarray.coding."
 
+_READ_ONLY = (
+    "quantities of a fixed unit cannot be written to; make a new array, or replace a "
+    "coordinate with assign_coords"
+)
+
 
 class QuantityVariable(Variable):
     """Quantities in memory, whose ``attrs["units"]`` is the unit of the data.
@@ -53,7 +58,7 @@ class QuantityVariable(Variable):
 
     @data.setter
     def data(self, data: Any) -> NoReturn:
-        raise ValueError("quantities with a fixed unit cannot be written to; make a new array")
+        raise ValueError(_READ_ONLY)
 
     @property
     def values(self) -> Any:
@@ -62,18 +67,21 @@ class QuantityVariable(Variable):
 
     @values.setter
     def values(self, values: Any) -> NoReturn:
-        raise ValueError("quantities with a fixed unit cannot be written to; make a new array")
+        raise ValueError(_READ_ONLY)
 
     @property
     def attrs(self) -> dict[Any, Any]:
         """The attributes, ``units`` always among them."""
-        attrs: dict[Any, Any] = super().attrs
-        attrs["units"] = f"{self.quantity.units:~D}"
-        return attrs
+        return self._complete(super().attrs)
 
     @attrs.setter
     def attrs(self, value: Mapping[Any, Any]) -> None:
-        self._attrs = dict(value)
+        self._attrs = self._complete(dict(value))
+
+    def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
+        """Add what the attributes must say."""
+        attrs["units"] = f"{self.quantity.units:~D}"
+        return attrs
 
     def copy(self, deep: bool = True, data: Any = None) -> Any:
         if data is None:

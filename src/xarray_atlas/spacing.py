@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["TOLERANCE", "regular_step", "same_lengths", "snap", "thickness", "tolerance_of"]
+__all__ = [
+    "TOLERANCE",
+    "regular_step",
+    "same_lengths",
+    "snap",
+    "thickness",
+    "tolerance_of",
+    "without_noise",
+]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -25,7 +33,12 @@ def regular_step(values: np.ndarray[Any, Any]) -> float | None:
     even = values[0] + step * np.arange(values.size)
     if step == 0 or not np.all(np.abs(values - even) <= 0.01 * abs(step)):
         return None
-    return float(f"{step:.12g}")  # 0.05, not the 0.05000000000000001 of a difference of floats
+    return without_noise(step)
+
+
+def without_noise(value: float) -> float:
+    """Round to 12 digits: 0.05, not the 0.05000000000000001 of a difference of floats."""
+    return float(f"{value:.12g}")
 
 
 def thickness(values: FloatArray, remembered: float | None = None) -> float | None:
