@@ -68,6 +68,15 @@ def test_a_pint_index_is_taken_over(sample: xr.Dataset) -> None:
     assert decoded.xindexes["z"].equals(sample.xindexes["z"])
 
 
+def test_a_scalar_quantity_keeps_its_unit() -> None:
+    # the unit is in the data alone, as pint-xarray leaves it
+    array = xr.DataArray(1.0, coords={"z": ((), 25.0 * ureg.um)})
+    assert "units" not in array.z.attrs
+    assert xarray_atlas.decode(array).z.values == 0.025
+    assert xarray_atlas.encode(array).z.values == 0.025
+    assert xarray_atlas.encode(array).z.attrs["units"] == "mm"
+
+
 def test_a_decoded_section_knows_its_thickness(sample: xr.Dataset) -> None:
     section = sample.isel(z=[5])
     again = xarray_atlas.decode(section.atlas.encode())

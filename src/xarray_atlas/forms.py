@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, TypeVar
 
-import numpy as np
 import xarray as xr
 from pint_xarray import PintIndex
 from xarray import Index, Variable
@@ -150,7 +149,7 @@ def decode(obj: T) -> T:
             variables.update(length.create_variables({name: variable}))
         elif variable.ndim == 0 and not isinstance(variable, LengthVariable):
             attrs = {k: v for k, v in variable.attrs.items() if k != "units"}
-            variables[name] = LengthVariable((), _with_unit(variable), attrs, variable.encoding)
+            variables[name] = LengthVariable((), variable, attrs, variable.encoding)
     return _replace(obj, variables, indexes)
 
 
@@ -166,7 +165,3 @@ def _is_length(variable: Variable) -> bool:
     # `_data`: whether it is a quantity can be told without loading it
     unit = getattr(variable._data, "units", variable.attrs.get("units"))
     return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
-
-
-def _with_unit(variable: Variable) -> Any:
-    return variable if "units" in variable.attrs else np.asarray(variable.data)
