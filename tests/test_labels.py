@@ -1,4 +1,4 @@
-"""The kernels on blocks of labels, against numpy's own np.isin and np.unique."""
+"""The kernels on blocks of labels, against numpy's own np.isin."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ IDS = sorted(
 INT64_IDS = [i for i in IDS if i < 2**63]
 
 
-@pytest.fixture(autouse=True, scope="module", params=[1, 3, labels._PIECE])
+@pytest.fixture(autouse=True, scope="module", params=[1, 3, labels.PIECE])
 def piece(request):
     """Pieces smaller than the blocks of these tests, down to a single voxel."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labels, "_PIECE", request.param)
+        patch.setattr(labels, "PIECE", request.param)
         yield
 
 
@@ -91,10 +91,6 @@ def is_key(block, keys):
     wanted = set(keys.tolist())
     flat = [label in wanted for label in block.ravel().tolist()]
     return np.array(flat, bool).reshape(block.shape)
-
-
-def wide(dtype):
-    return np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64
 
 
 def assert_same(actual, expected):
@@ -208,100 +204,6 @@ class TestRegionMasks:
             labels.region_masks(np.array([1]), np.array([1]), np.zeros((1, 1), np.int64))
 
 
-class TestCountLabels:
-    @given(blocks())
-    def test_agrees_with_unique(self, block):
-        expected, expected_counts = np.unique(block, return_counts=True)
-        found, counts = labels.count_labels(block)
-        assert_same(found, expected.astype(wide(block.dtype)))
-        assert_same(counts, expected_counts.astype(np.int64))
-
-    def test_labels_keep_every_digit(self):
-        block = np.array([2**64 - 1, 2**64 - 2, 2**64 - 1], np.uint64)
-        found, counts = labels.count_labels(block)
-        assert_same(found, np.array([2**64 - 2, 2**64 - 1], np.uint64))
-        assert_same(counts, np.array([1, 2]))
-
-
-class TestMergeCounts:
-    @given(st.data(), blocks(shapes=hnp.array_shapes(max_dims=1, max_side=40)))
-    def test_is_the_count_of_the_whole(self, data, block):
-        cut = data.draw(st.integers(0, block.size))
-        again = data.draw(st.integers(cut, block.size))
-        first, second, third = (
-            labels.count_labels(part) for part in (block[:cut], block[cut:again], block[again:])
-        )
-        whole = labels.count_labels(block)
-        for grouping in (
-            [first, second, third],
-            [third, first, second],
-            [labels.merge_counts([first, second]), third],
-            [first, labels.merge_counts(iter([second, third]))],
-        ):
-            for actual, expected in zip(labels.merge_counts(grouping), whole, strict=True):
-                assert_same(actual, expected)
-
-    def test_nothing(self):
-        found, counts = labels.merge_counts([])
-        assert_same(found, np.empty(0, np.int64))
-        assert_same(counts, np.empty(0, np.int64))
-
-    def test_counts_do_not_pass_through_float(self):
-        table = np.array([1]), np.array([2**53 + 1])
-        assert labels.merge_counts([table, table])[1].item() == 2**54 + 2
-
-    def test_signed_with_unsigned(self):
-        signed = np.array([1, 2**62 + 1]), np.array([2, 3])
-        unsigned = np.array([1, 2**63], np.uint64), np.array([4, 5])
-        found, counts = labels.merge_counts([signed, unsigned])
-        assert_same(found, np.array([1, 2**62 + 1, 2**63], np.uint64))
-        assert_same(counts, np.array([6, 3, 5]))
-
-    def test_negative_with_unsigned(self):
-        signed = np.array([-1]), np.array([1])
-        unsigned = np.array([1], np.uint64), np.array([1])
-        with pytest.raises(ValueError, match="no integer type holds both"):
-            labels.merge_counts([signed, unsigned])
-
-
-class TestCountPairs:
-    @given(st.data(), blocks())
-    def test_agrees_with_unique_for_each_class(self, data, block):
-        classes = data.draw(blocks(shapes=st.just(block.shape)))
-        if classes.shape != block.shape:  # another view
-            classes = np.resize(classes, block.shape).astype(classes.dtype)
-        expected = {}
-        for pair in zip(block.ravel().tolist(), classes.ravel().tolist(), strict=True):
-            expected[pair] = expected.get(pair, 0) + 1
-        found, kinds, counts = labels.count_pairs(block, classes)
-        assert found.dtype == wide(block.dtype)
-        assert kinds.dtype == wide(classes.dtype)
-        assert counts.dtype == np.int64
-        pairs = list(zip(found.tolist(), kinds.tolist(), strict=True))
-        assert pairs == sorted(expected)
-        assert dict(zip(pairs, counts.tolist(), strict=True)) == expected
-
-    def test_other_shape(self):
-        with pytest.raises(ValueError, match=r"got \(2, 3\) and \(3, 2\)"):
-            labels.count_pairs(np.zeros((2, 3), int), np.zeros((3, 2), int))
-
-
-class TestMergePairs:
-    @given(st.data(), blocks(shapes=hnp.array_shapes(max_dims=1, max_side=40)))
-    def test_is_the_count_of_the_whole(self, data, block):
-        classes = data.draw(hnp.arrays(np.uint8, block.shape, elements=st.integers(0, 2)))
-        cut = data.draw(st.integers(0, block.size))
-        first = labels.count_pairs(block[:cut], classes[:cut])
-        second = labels.count_pairs(block[cut:], classes[cut:])
-        whole = labels.count_pairs(block, classes)
-        for actual, expected in zip(labels.merge_pairs(iter([second, first])), whole, strict=True):
-            assert_same(actual, expected)
-
-    def test_nothing(self):
-        for column in labels.merge_pairs([]):
-            assert_same(column, np.empty(0, np.int64))
-
-
 @pytest.mark.parametrize("size", [0, 3])
 @pytest.mark.parametrize(
     ("dtype", "message"),
@@ -318,17 +220,11 @@ class TestOtherTypes:
         "kernel",
         [
             labels.runs,
-            labels.count_labels,
             lambda block: labels.lookup(block, np.array([1])),
             lambda block: labels.label_mask(block, np.array([1])),
             lambda block: labels.region_masks(block, np.array([1]), np.ones((1, 1), bool)),
-            lambda block: labels.count_pairs(block, np.zeros(block.shape, int)),
         ],
     )
     def test_labels(self, kernel, dtype, message, size):
         with pytest.raises(TypeError, match=f"labels must be integers, got {message}"):
             kernel(np.zeros(size, dtype))
-
-    def test_classes(self, dtype, message, size):
-        with pytest.raises(TypeError, match=f"classes must be integers, got {message}"):
-            labels.count_pairs(np.zeros(size, int), np.zeros(size, dtype))

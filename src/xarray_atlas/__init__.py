@@ -17,7 +17,10 @@ from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.masks import mask
 from xarray_atlas.measure import area, volume
 from xarray_atlas.opening import open_atlas, open_sample
+from xarray_atlas.options import set_options
+from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.resample import interp, interp_like, reindex_like
+from xarray_atlas.select import crop, sel
 from xarray_atlas.space import Space
 from xarray_atlas.terminology import Region, Terminology
 
@@ -31,6 +34,9 @@ __all__ = [
     "Space",
     "Terminology",
     "area",
+    "bounding_box",
+    "centroid",
+    "crop",
     "decode",
     "encode",
     "errors",
@@ -39,7 +45,10 @@ __all__ = [
     "mask",
     "open_atlas",
     "open_sample",
+    "region_properties",
     "reindex_like",
+    "sel",
+    "set_options",
     "volume",
 ]
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas import forms, grid, masks, measure, resample
+from xarray_atlas import forms, grid, masks, measure, properties, resample, select
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
@@ -105,6 +105,26 @@ class AtlasAccessor(Generic[T]):
         """Mark the voxels of a region and its descendants; see :func:`xarray_atlas.mask`."""
         return masks.mask(self._obj, regions, hemisphere=hemisphere, direct=direct)
 
+    def sel(
+        self,
+        ap: Any = None,
+        dv: Any = None,
+        ml: Any = None,
+        method: str | None = None,
+        tolerance: Any = None,
+    ) -> T:
+        """Select by anatomical axes; see :func:`xarray_atlas.sel`."""
+        return select.sel(self._obj, ap, dv, ml, method=method, tolerance=tolerance)
+
+    def crop(
+        self,
+        regions: Regions,
+        pad: Any = None,
+        hemisphere: str | Iterable[str] | None = None,
+    ) -> T:
+        """Cut out the part around regions; see :func:`xarray_atlas.crop`."""
+        return select.crop(self._obj, regions, pad=pad, hemisphere=hemisphere)
+
     @property
     def spacing(self) -> dict[Any, Any]:
         """The voxel size along each spatial dimension, measured, as quantities in mm."""
@@ -117,9 +137,10 @@ class AtlasAccessor(Generic[T]):
         regions: Regions | None = None,
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
+        progress: bool = False,
     ) -> xr.DataArray:
         """Measure the volume of regions in mm**3; see :func:`xarray_atlas.volume`."""
-        return measure.volume(self._obj, regions, hemisphere=hemisphere, direct=direct)
+        return measure.volume(self._obj, regions, hemisphere, direct, progress)
 
     def area(
         self,
@@ -129,6 +150,34 @@ class AtlasAccessor(Generic[T]):
     ) -> xr.DataArray:
         """Measure the area of regions in a section in mm**2; see :func:`xarray_atlas.area`."""
         return measure.area(self._obj, regions, hemisphere=hemisphere, direct=direct)
+
+    def region_properties(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+        progress: bool = False,
+    ) -> xr.Dataset:
+        """Measure the size and place of regions; see :func:`xarray_atlas.region_properties`."""
+        return properties.region_properties(self._obj, regions, hemisphere, direct, progress)
+
+    def centroid(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Find the mean position of regions in mm; see :func:`xarray_atlas.centroid`."""
+        return properties.centroid(self._obj, regions, hemisphere=hemisphere, direct=direct)
+
+    def bounding_box(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Find the box around regions in mm; see :func:`xarray_atlas.bounding_box`."""
+        return properties.bounding_box(self._obj, regions, hemisphere=hemisphere, direct=direct)
 
     # -- two forms, and other coordinates
 

@@ -25,8 +25,10 @@ __all__ = [
     "hemispheres_of",
     "lengths",
     "resolve_hemispheres",
+    "sides_if_known",
     "spacing",
     "spacing_quantities",
+    "users_level",
 ]
 
 HEMISPHERES = {"left": 1, "right": 2}
@@ -208,7 +210,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     UserWarning
         If the midline was assumed.
     """
-    if "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords):
+    if _has_hemispheres(obj):
         given = obj["hemispheres"].variable
         extra = [d for d in given.dims if d not in annotation_of(obj).dims]
         if extra:
@@ -220,6 +222,38 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
                 f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
             )
         return given
+    sides = _sides_of_midline(obj)
+    _, space = find_atlas(obj)
+    if space.midline_assumed:
+        warnings.warn(
+            f"no manifest says where left and right meet: the middle of the volume is assumed, "
+            f"at {space.midline:g} mm along {space.coordinate(obj, 'ml')!r}. Open the atlas with "
+            f"midline='{space.midline:g} mm' to say so yourself",
+            UserWarning,
+            stacklevel=users_level(),
+        )
+    return sides
+
+
+def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
+    """Return what :func:`hemispheres_of` does where the midline says it; no error, no warning.
+
+    Elsewhere one 0: also where a variable ``hemispheres`` would have to be read.
+    """
+    unknown = Variable((), np.uint8(0))
+    if _has_hemispheres(obj):
+        return unknown
+    try:
+        return _sides_of_midline(obj)
+    except (HemisphereError, UnitsError):
+        return unknown
+
+
+def _has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
+    return "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords)
+
+
+def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
     _, space = find_atlas(obj)
     if space.midline is None:
         raise HemisphereError(
@@ -232,14 +266,6 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
         raise HemisphereError(
             f"left and right cannot be told apart: the coordinate that runs "
             f"{space.direction('ml')} is gone; take the hemisphere before you drop it"
-        )
-    if space.midline_assumed:
-        warnings.warn(
-            f"no manifest says where left and right meet: the middle of the volume is assumed, "
-            f"at {space.midline:g} mm along {name!r}. Open the atlas with "
-            f"midline='{space.midline:g} mm' to say so yourself",
-            UserWarning,
-            stacklevel=_users_level(),
         )
     positions = lengths(obj, name)
     outside = np.mean(space.outside("ml", positions)) if positions.size else 0.0
@@ -254,7 +280,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     return Variable(obj.coords[name].dims, sides)
 
 
-def _users_level() -> int:
+def users_level() -> int:
     """Return the stack level of the first caller outside the package, seen from the caller."""
     frame, level = sys._getframe(1), 1
     package = __name__.partition(".")[0]

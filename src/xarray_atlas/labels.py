@@ -1,10 +1,10 @@
 """Kernels on plain numpy blocks of integer labels.
 
 Neighbours along the last axis of an annotation mostly have the same label.
-One comparison of neighbours finds the runs of equal labels; looking up, masking
-and counting are then arithmetic on the runs, of which there are few, and not
-on the voxels, of which there are many. Ids never pass through a float or wrap into
-another type, and no table is as long as the largest id.
+One comparison of neighbours finds the runs of equal labels; looking up and masking
+are then arithmetic on the runs, of which there are few, and not on the voxels,
+of which there are many. Ids never pass through a float or wrap into another type,
+and no table is as long as the largest id.
 
 All functions are pure. They work through a block in pieces that fit in the
 processor's cache, so that beside their result they need little memory, and a
@@ -13,19 +13,21 @@ copy only of a block that is not C-contiguous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "count_labels",
-    "count_pairs",
+    "PIECE",
+    "Bools",
+    "Int64s",
+    "Ints",
+    "Positions",
+    "check_integers",
     "label_mask",
     "lookup",
-    "merge_counts",
-    "merge_pairs",
     "region_masks",
     "runs",
 ]
@@ -34,12 +36,9 @@ Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Positions: TypeAlias = npt.NDArray[np.intp]
-Counts: TypeAlias = tuple[Ints, Int64s]
-PairCounts: TypeAlias = tuple[Ints, Ints, Int64s]
-_Table = TypeVar("_Table", Counts, PairCounts)
 
-# Voxels worked on at a time: a piece and what is derived from it stay in cache.
-_PIECE = 2**18
+PIECE = 2**18
+"""Voxels worked on at a time: a piece and what is derived from it stay in cache."""
 
 
 def runs(block: Ints) -> tuple[Positions, Ints]:
@@ -71,7 +70,7 @@ def runs(block: Ints) -> tuple[Positions, Ints]:
     >>> values
     array([  0, 997,   8], dtype=uint32)
     """
-    _check_integers(block)
+    check_integers(block)
     flat = block.ravel()
     starts = _starts(flat[1:] != flat[:-1]) if flat.size else np.empty(0, np.intp)
     return starts, flat[starts]
@@ -106,7 +105,7 @@ def lookup(values: Ints, keys: Int64s) -> Positions:
     >>> lookup(np.array([997, 65535, 0, 997], dtype="uint16"), keys)
     array([ 1, -1, -1,  1])
     """
-    _check_integers(values)
+    check_integers(values)
     _check_keys(keys)
     # Only the ids that the labels' type can hold, in that type: a search across
     # types would go through float64 (uint64) or convert the labels.
@@ -223,183 +222,8 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
     return masks
 
 
-def count_labels(block: Ints) -> Counts:
-    """Count the voxels of each label.
-
-    Parameters
-    ----------
-    block : ndarray of int
-        Labels, of any shape.
-
-    Returns
-    -------
-    labels : ndarray of int64 (uint64 for a uint64 block), shape (n_labels,)
-        The labels that occur, sorted.
-    counts : ndarray of int64, shape (n_labels,)
-        Number of voxels with each label.
-
-    Raises
-    ------
-    TypeError
-        If the labels are not integers.
-
-    See Also
-    --------
-    merge_counts : Add up the counts of several blocks.
-
-    Examples
-    --------
-    >>> block = np.array([[0, 0, 997], [997, 0, 8]], dtype="uint32")
-    >>> labels, counts = count_labels(block)
-    >>> labels
-    array([  0,   8, 997])
-    >>> counts
-    array([3, 1, 2])
-    """
-    _check_integers(block)
-    nothing = np.empty(0, _wide(block)), np.empty(0, np.int64)
-    return _accumulate(nothing, _count_tables(block), merge_counts)
-
-
-def merge_counts(tables: Iterable[Counts]) -> Counts:
-    """Add up the counts of several blocks.
-
-    The result does not depend on the order or the grouping of the tables.
-
-    Parameters
-    ----------
-    tables : iterable of (labels, counts)
-        What `count_labels` returned for each block.
-
-    Returns
-    -------
-    labels : ndarray of int64 (uint64 if that of a table is), shape (n_labels,)
-        The labels that occur, sorted.
-    counts : ndarray of int64, shape (n_labels,)
-        Number of voxels with each label. Both are empty without a table.
-
-    Raises
-    ------
-    ValueError
-        If some labels are uint64 and others negative: no integer type holds both.
-
-    See Also
-    --------
-    count_labels : Count the voxels of one block.
-
-    Examples
-    --------
-    >>> left = np.array([0, 997]), np.array([3, 1])
-    >>> right = np.array([8, 997]), np.array([5, 2])
-    >>> labels, counts = merge_counts([left, right])
-    >>> labels
-    array([  0,   8, 997])
-    >>> counts
-    array([3, 5, 3])
-    """
-    tables = list(tables)
-    return _sum_by_label(
-        _join_labels([labels for labels, _ in tables]),
-        _join_counts([counts for _, counts in tables]),
-    )
-
-
-def count_pairs(block: Ints, classes: Ints) -> PairCounts:
-    """Count the voxels of each pair of a label and a class.
-
-    Parameters
-    ----------
-    block : ndarray of int
-        Labels, of any shape.
-    classes : ndarray of int, shape block.shape
-        Class of each voxel, such as its hemisphere.
-
-    Returns
-    -------
-    labels : ndarray of int64 (uint64 for a uint64 block), shape (n_pairs,)
-        Label of each pair that occurs, sorted.
-    classes : ndarray of int64 (uint64 for uint64 classes), shape (n_pairs,)
-        Class of each pair, sorted within a label.
-    counts : ndarray of int64, shape (n_pairs,)
-        Number of voxels with that label and that class.
-
-    Raises
-    ------
-    TypeError
-        If the labels or the classes are not integers.
-    ValueError
-        If the shapes differ.
-
-    See Also
-    --------
-    merge_pairs : Add up the counts of several blocks.
-
-    Examples
-    --------
-    >>> block = np.array([0, 997, 997, 997, 8], dtype="uint32")
-    >>> hemispheres = np.array([2, 2, 1, 1, 1], dtype="uint8")
-    >>> for label, hemisphere, count in zip(*count_pairs(block, hemispheres)):
-    ...     print(label, hemisphere, count)
-    0 2 1
-    8 1 1
-    997 1 2
-    997 2 1
-    """
-    _check_integers(block)
-    _check_integers(classes, "classes")
-    if block.shape != classes.shape:
-        raise ValueError(
-            f"labels and classes must have the same shape, got {block.shape} and {classes.shape}"
-        )
-    nothing = (
-        np.empty(0, _wide(block)),
-        np.empty(0, _wide(classes)),
-        np.empty(0, np.int64),
-    )
-    return _accumulate(nothing, _pair_tables(block, classes), merge_pairs)
-
-
-def merge_pairs(tables: Iterable[PairCounts]) -> PairCounts:
-    """Add up the counts of pairs of several blocks.
-
-    The result does not depend on the order or the grouping of the tables.
-
-    Parameters
-    ----------
-    tables : iterable of (labels, classes, counts)
-        What `count_pairs` returned for each block.
-
-    Returns
-    -------
-    labels, classes, counts : ndarray, shape (n_pairs,)
-        As `count_pairs` returns them. They are empty without a table.
-
-    Raises
-    ------
-    ValueError
-        If some labels (or classes) are uint64 and others negative: no integer
-        type holds both.
-
-    See Also
-    --------
-    count_pairs : Count the pairs of one block.
-
-    Examples
-    --------
-    >>> table = np.array([8, 997]), np.array([1, 1]), np.array([5, 2])
-    >>> labels, classes, counts = merge_pairs([table, table])
-    >>> counts
-    array([10,  4])
-    """
-    tables = list(tables)
-    return _sum_by_pair(
-        _join_labels([labels for labels, _, _ in tables]),
-        _join_labels([classes for _, classes, _ in tables]),
-        _join_counts([counts for _, _, counts in tables]),
-    )
-
-
-def _check_integers(block: npt.NDArray[Any], what: str = "labels") -> None:
+def check_integers(block: npt.NDArray[Any], what: str = "labels") -> None:
+    """Raise TypeError where an array does not hold integers."""
     dtype = block.dtype
     if dtype.kind in "iu":
         return
@@ -434,16 +258,12 @@ def _lengths(starts: Positions, size: int) -> Positions:
     return np.diff(starts, append=size)
 
 
-def _slices(size: int) -> Iterator[slice]:
-    for start in range(0, size, _PIECE):
-        yield slice(start, min(start + _PIECE, size))
-
-
 def _pieces(block: Ints) -> Iterator[tuple[slice, Positions, Ints]]:
     """Split the flattened block, and give each piece with its own runs."""
-    _check_integers(block)
+    check_integers(block)
     flat = block.ravel()
-    for piece in _slices(flat.size):
+    for start in range(0, flat.size, PIECE):
+        piece = slice(start, min(start + PIECE, flat.size))
         yield piece, *runs(flat[piece])
 
 
@@ -455,85 +275,3 @@ def _fill(mask: Bools, starts: Positions, marked: Bools) -> None:
         # Neighbouring runs that are both in or both out make one run of the mask.
         joined = _starts(marked[1:] != marked[:-1])
         mask[:] = np.repeat(marked[joined], _lengths(starts[joined], mask.size))
-
-
-def _accumulate(
-    first: _Table, tables: Iterable[_Table], merge: Callable[[list[_Table]], _Table]
-) -> _Table:
-    """Merge tables as they come, in memory that the distinct labels bound."""
-    pending = [first]
-    rows = 0
-    for table in tables:
-        pending.append(table)
-        rows += table[0].size
-        # Often enough to stay small, seldom enough that each row moves few times.
-        if rows > max(pending[0][0].size, _PIECE):
-            pending = [merge(pending)]
-            rows = 0
-    return merge(pending)
-
-
-def _sum_by_label(labels: Ints, counts: npt.NDArray[np.signedinteger[Any]]) -> Counts:
-    """Add up the counts of equal labels."""
-    distinct, ranks = np.unique(labels, return_inverse=True)
-    totals = np.zeros(distinct.size, np.int64)
-    np.add.at(totals, ranks, counts)  # bincount would add up in float64
-    return distinct, totals
-
-
-def _sum_by_pair(
-    labels: Ints, classes: Ints, counts: npt.NDArray[np.signedinteger[Any]]
-) -> PairCounts:
-    """Add up the counts of equal pairs."""
-    distinct_labels, label_ranks = np.unique(labels, return_inverse=True)
-    distinct_classes, class_ranks = np.unique(classes, return_inverse=True)
-    # One number for each pair, in the order of the pairs.
-    n_classes = max(distinct_classes.size, 1)
-    pairs, totals = _sum_by_label(label_ranks * n_classes + class_ranks, counts)
-    at_label, at_class = np.divmod(pairs, n_classes)
-    return distinct_labels[at_label], distinct_classes[at_class], totals
-
-
-def _count_tables(block: Ints) -> Iterator[Counts]:
-    """Count the labels of each piece."""
-    wide = _wide(block)
-    # The order does not matter here; that of the memory asks for no copy.
-    for piece, starts, values in _pieces(block.ravel("K")):
-        lengths = _lengths(starts, piece.stop - piece.start)
-        yield _sum_by_label(values.astype(wide), lengths)
-
-
-def _pair_tables(block: Ints, classes: Ints) -> Iterator[PairCounts]:
-    """Count the pairs of each piece, on the runs in which neither array changes."""
-    wide_label, wide_class = _wide(block), _wide(classes)
-    flat_block, flat_classes = block.ravel(), classes.ravel()
-    for piece in _slices(block.size):
-        label, kind = flat_block[piece], flat_classes[piece]
-        starts = _starts((label[1:] != label[:-1]) | (kind[1:] != kind[:-1]))
-        yield _sum_by_pair(
-            label[starts].astype(wide_label),
-            kind[starts].astype(wide_class),
-            _lengths(starts, label.size),
-        )
-
-
-def _wide(labels: Ints) -> type[np.int64 | np.uint64]:
-    """Type in which labels of all blocks are counted."""
-    # can_cast, because a comparison of types would overlook the byte order
-    return np.int64 if np.can_cast(labels.dtype, np.int64) else np.uint64
-
-
-def _join_labels(columns: Sequence[Ints]) -> Ints:
-    """Concatenate columns of int64 and uint64, which numpy would make float64."""
-    if all(_wide(column) is np.int64 for column in columns):
-        return np.concatenate([np.empty(0, np.int64), *columns])
-    if any((column < 0).any() for column in columns):
-        raise ValueError(
-            "some labels are uint64 and others negative, and no integer type holds "
-            "both: convert the labels of all blocks to one type first"
-        )
-    return np.concatenate([column.astype(np.uint64) for column in columns])
-
-
-def _join_counts(columns: Sequence[Int64s]) -> Int64s:
-    return np.concatenate([np.empty(0, np.int64), *columns])

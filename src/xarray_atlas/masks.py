@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,12 +11,22 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 from xarray import Variable
 
+from xarray_atlas import index_cache
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
-from xarray_atlas.labels import label_mask, region_masks
+from xarray_atlas.grid import (
+    HEMISPHERES,
+    annotation_of,
+    hemispheres_of,
+    resolve_hemispheres,
+    sides_if_known,
+)
+from xarray_atlas.label_tables import LabelTable
+from xarray_atlas.labels import Bools, label_mask, lookup, region_masks
 from xarray_atlas.results import (
     Positions,
     Regions,
@@ -23,6 +34,7 @@ from xarray_atlas.results import (
     region_coords,
     resolve_regions,
 )
+from xarray_atlas.scan import without_empty_chunks
 
 __all__ = ["mask"]
 
@@ -37,7 +49,9 @@ def mask(
 
     Lazy where the annotation is a dask array; otherwise it is read and the
     mask is a numpy array. One pass over each block gives the masks of all
-    regions that share a chunk of the result.
+    regions that share a chunk of the result. Where a pass over the same Dataset has
+    been made already (by :func:`volume`, for example), chunks that hold nothing
+    of the regions are not read.
 
     Parameters
     ----------
@@ -82,11 +96,14 @@ def mask(
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
-    data = _without_empty_chunks(annotation.data)
+    data = without_empty_chunks(annotation.data)
+    index = index_cache.find(annotation.variable) if isinstance(data, da.Array) else None
+    if index is None and isinstance(data, da.Array):
+        index = index_cache.find(annotation.variable, sides_if_known(obj))
     if many:
-        result = Variable(("region", *annotation.dims), _masks(data, labels))
+        result = Variable(("region", *annotation.dims), _masks(data, labels, index))
     else:
-        result = Variable(annotation.dims, _mask(data, labels[0]))
+        result = Variable(annotation.dims, _mask(data, labels[0], index))
     coords = region_coords(terminology, positions, many)
     if hemisphere is not None:
         names, both = resolve_hemispheres(hemisphere)
@@ -98,22 +115,15 @@ def mask(
     return xr.DataArray(result, coords=annotation.coords, name="mask").assign_coords(coords)
 
 
-def _without_empty_chunks(data: Any) -> Any:
-    """Drop the chunks of no voxel that slicing leaves: dask broadcasts a length of 1 over them."""
-    if not isinstance(data, da.Array) or data.size == 0:
-        return data
-    full = tuple(tuple(size for size in sizes if size) for sizes in data.chunks)
-    return data if full == data.chunks else data.rechunk(full)
-
-
-def _mask(data: Any, labels: Positions) -> Any:
+def _mask(data: Any, labels: Positions, index: LabelTable | None) -> Any:
     if not isinstance(data, da.Array):
         return label_mask(data, labels)
     meta = np.empty((0,) * data.ndim, bool)
-    return da.map_blocks(label_mask, data, labels, dtype=bool, meta=meta)
+    mask = da.map_blocks(label_mask, data, labels, dtype=bool, meta=meta)
+    return mask if index is None else _only(mask, _blocks_with(index, labels, data.chunks))
 
 
-def _masks(data: Any, labels: Sequence[Positions]) -> Any:
+def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> Any:
     keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
     # which of the labels belong to each region
     table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
@@ -121,14 +131,54 @@ def _masks(data: Any, labels: Sequence[Positions]) -> Any:
         return region_masks(data, keys, table)
     block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
     regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
-    table = da.from_array(table, chunks=(regions, -1))
+    rows = da.from_array(table, chunks=(regions, -1))
     voxels = tuple(range(2, data.ndim + 2))
-    return da.blockwise(
-        _masks_of_block, (0, *voxels), table, (0, 1), data, voxels,
+    masks = da.blockwise(
+        _masks_of_block, (0, *voxels), rows, (0, 1), data, voxels,
         keys=keys, concatenate=True, align_arrays=False,  # no two share an index
         dtype=bool, meta=np.empty((0,) * (data.ndim + 1), bool),
     )  # fmt: skip
+    if index is None or not labels:
+        return masks
+    groups = [keys[table[i : i + regions].any(axis=0)] for i in range(0, len(labels), regions)]
+    return _only(masks, np.stack([_blocks_with(index, group, data.chunks) for group in groups]))
 
 
 def _masks_of_block(table: Any, block: Any, keys: Any) -> Any:
     return region_masks(block, keys, table)
+
+
+# -- chunks that need not be read
+
+
+def _blocks_with(index: LabelTable, labels: Positions, chunks: Sequence[Sequence[int]]) -> Bools:
+    """Tell which blocks of an array may hold some labels, by what is known of the array."""
+    rows = np.flatnonzero(lookup(index.label, labels) >= 0)
+    bounds = [np.cumsum(sizes) for sizes in chunks]
+    first, last = (
+        np.stack(
+            [np.searchsorted(ends, at, side="right") for ends, at in zip(bounds, axes, strict=True)]
+        )
+        for axes in (index.start[rows].T, index.stop[rows].T - 1)
+    )
+    found = np.zeros([len(sizes) for sizes in chunks], bool)
+    found[tuple(first)] = True
+    # of an array that was tabulated in larger chunks
+    for begin, end in {(tuple(a), tuple(b)) for a, b in zip(first.T, last.T, strict=True)}:
+        if begin != end:
+            found[tuple(slice(a, b + 1) for a, b in zip(begin, end, strict=True))] = True
+    return found
+
+
+def _only(masks: da.Array, blocks: Bools) -> da.Array:
+    """Leave out blocks of lazy masks: they are false, and what they depend on is not read."""
+    name = f"only-{tokenize(masks.name, blocks)}"
+    graph: dict[Any, Any] = {}
+    for at in np.ndindex(*masks.numblocks):
+        if blocks[at]:
+            graph[name, *at] = (masks.name, *at)
+        else:
+            shape = tuple(sizes[i] for sizes, i in zip(masks.chunks, at, strict=True))
+            graph[name, *at] = (functools.partial(np.zeros, shape, bool),)
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=[masks])
+    return da.Array(layers, name, masks.chunks, meta=masks._meta)

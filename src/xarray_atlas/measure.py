@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 from xarray import Variable
 
+from xarray_atlas import index_cache
 from xarray_atlas.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.errors import GridError
 from xarray_atlas.grid import (
@@ -18,9 +19,11 @@ from xarray_atlas.grid import (
     annotation_of,
     hemispheres_of,
     resolve_hemispheres,
+    sides_if_known,
     spacing,
 )
-from xarray_atlas.labels import PairCounts, count_labels, count_pairs, lookup, merge_pairs
+from xarray_atlas.label_tables import LabelTable
+from xarray_atlas.labels import Int64s
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import (
     Positions,
@@ -29,13 +32,15 @@ from xarray_atlas.results import (
     region_coords,
     resolve_regions,
 )
+from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
-__all__ = ["area", "volume"]
+__all__ = ["Measured", "area", "measured", "size_variable", "volume"]
 
-_NOTHING: PairCounts = merge_pairs([])
+SIZES = {2: "area", 3: "volume"}
+"""What the size of a region is called, by the number of spatial dimensions."""
 
 
 def volume(
@@ -43,12 +48,14 @@ def volume(
     regions: Regions | None = None,
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
+    progress: bool = False,
 ) -> xr.DataArray:
     """Measure the volume of regions, with their descendants, in mm**3.
 
     The annotation is read once, whatever the number of regions: block by block
-    on the active dask scheduler, or at once where it is no dask array. The size
-    of a voxel is measured from the coordinates, so that a part, a stride or a
+    on the active dask scheduler, or at once where it is no dask array. What that
+    learns of an opened store is kept, so that the next question about the same Dataset
+    reads nothing (see :func:`region_properties`). The size of a voxel is measured from the coordinates, so that a part, a stride or a
     coarser level of the atlas gives the right number. An axis of one voxel has
     the size that its coordinate remembers (of a stride or ``coarsen`` too),
     else the voxel size of the atlas.
@@ -63,6 +70,8 @@ def volume(
         Only that side. A voxel on the midline is left.
     direct : bool, default: False
         Only voxels labelled with the region itself, without its descendants.
+    progress : bool, default: False
+        Show a progress bar on stderr while the annotation is read.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def volume(
     >>> both.attrs["units"]
     'mm ** 3'
     """
-    return _measure(obj, regions, hemisphere, direct, ndim=3)
+    return _measure(obj, regions, hemisphere, direct, ndim=3, progress=progress)
 
 
 def area(
@@ -145,37 +154,100 @@ def _measure(
     hemisphere: str | Iterable[str] | None,
     direct: bool,
     ndim: int,
+    progress: bool = False,
 ) -> xr.DataArray:
+    found = measured(obj, regions, hemisphere, ndim, progress)
+    counts = counts_by_region(found.table, found.wanted, found.terminology, direct)
+    name = SIZES[ndim]
+    sizes = size_variable(found, counts[found.positions])
+    return found.dataset({name: sizes})[name]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was asked about which regions, and the table that answers it.
+
+    Attributes
+    ----------
+    annotation : DataArray
+    terminology : Terminology
+    voxel : dict of hashable to float
+        The voxel size along each of the annotation's dimensions, in mm.
+    positions : ndarray of int64
+        Of the regions in the terminology.
+    sides : tuple of str
+        The hemispheres asked for; none of them where all voxels are.
+    table : LabelTable
+    """
+
+    annotation: xr.DataArray
+    terminology: Terminology
+    voxel: dict[Hashable, float]
+    positions: Positions
+    sides: tuple[str, ...]
+    table: LabelTable
+    single: dict[str, bool]
+
+    @property
+    def wanted(self) -> list[int | None]:
+        """What the table calls the sides asked for: None for all of them."""
+        return [HEMISPHERES[name] for name in self.sides] or [None]
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """Which grid the numbers come from."""
+        shown = " x ".join(f"{step:.12g}" for step in self.voxel.values())
+        return {"voxel_size": f"{shown} mm ({', '.join(map(str, self.voxel))})"}
+
+    def dataset(
+        self, variables: Mapping[str, Variable], coords: Mapping[Any, Any] | None = None
+    ) -> xr.Dataset:
+        """Make a result of variables on ``region``, ``hemisphere`` and other dimensions.
+
+        A single region or side that was not asked for in a list becomes a scalar.
+        """
+        names = region_coords(self.terminology, self.positions)
+        if self.sides:
+            names["hemisphere"] = hemisphere_coord(self.sides)
+        result = xr.Dataset(dict(variables), {**names, **(coords or {})})
+        result = result.isel({dim: 0 for dim, dropped in self.single.items() if dropped})
+        # the position of a section, and whatever else is not on the grid; not the regions of a
+        # mask that was applied; and not the hierarchy, with its space: volumes of two
+        # resolutions are there to be compared
+        kept = self.annotation.coords
+        grid = [name for name, coord in kept.items() if coord.ndim]
+        gone = {*grid, find_coordinate(self.annotation), *names, "hemisphere"}
+        return result.assign_coords(self.annotation.drop_vars(gone, errors="ignore").coords)
+
+
+def measured(
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions | None,
+    hemisphere: str | Iterable[str] | None,
+    ndim: int,
+    progress: bool = False,
+) -> Measured:
+    """Check what is asked, and get the table that answers it: one that is kept, or from a pass."""
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, terminology if regions is None else regions)
     voxel = _voxel(annotation, ndim)
-    if hemisphere is None:
-        names, both = ["whole"], False
-        sides, wanted = Variable((), np.uint8(0)), [0]
-    else:
-        names, both = resolve_hemispheres(hemisphere)
-        sides, wanted = hemispheres_of(obj), [HEMISPHERES[name] for name in names]
-    counted = _count(*_crop(annotation.variable, sides, wanted)) if positions.size else _NOTHING
-    counts = _by_region(counted, wanted, terminology, positions, direct)
-    size = without_noise(math.prod(voxel.values()))
-    shown = " x ".join(f"{step:.12g}" for step in voxel.values())
-    attrs = {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}
-    coords = region_coords(terminology, positions)
-    if hemisphere is not None:
-        coords["hemisphere"] = hemisphere_coord(names)
-    name = {2: "area", 3: "volume"}[ndim]
-    sizes = QuantityVariable(("region", "hemisphere"), quantity(counts * size, ndim), attrs)
-    # by way of a Dataset, which keeps the variable as it is
-    result = xr.Dataset({name: sizes}, coords)[name]
+    names, both = ([], False) if hemisphere is None else resolve_hemispheres(hemisphere)
+    sides = hemispheres_of(obj) if names else sides_if_known(obj)
+    only = HEMISPHERES[names[0]] if len(set(names)) == 1 else None
+    # the order of the dimensions is that of the annotation
+    table = None if names else index_cache.find(annotation.variable)
+    if table is None:
+        table = index_cache.learn(annotation.variable, sides, only, progress)
     single = {"region": not many, "hemisphere": not both}
-    result = result.isel({dim: 0 for dim, dropped in single.items() if dropped})
-    # the position of a section, and whatever else is not on the grid; not the regions of a mask
-    # that was applied; and not the hierarchy, with its space: volumes of two resolutions are
-    # there to be compared
-    grid = [name for name, coord in annotation.coords.items() if coord.ndim]
-    gone = {*grid, find_coordinate(annotation), *coords, "hemisphere"}
-    return result.assign_coords(annotation.drop_vars(gone, errors="ignore").coords)
+    return Measured(annotation, terminology, voxel, positions, tuple(names), table, single)
+
+
+def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:
+    """Return counts of voxels, of shape (regions, sides), as volumes or areas."""
+    voxel = without_noise(math.prod(found.voxel.values()))
+    sizes = quantity(counts * voxel, len(found.voxel))
+    return QuantityVariable(("region", "hemisphere"), sizes, found.attrs)
 
 
 def _voxel(annotation: xr.DataArray, ndim: int) -> dict[Hashable, float]:
@@ -194,79 +266,3 @@ def _voxel(annotation: xr.DataArray, ndim: int) -> dict[Hashable, float]:
                 f"{annotation.sizes[dim]} entries one at a time, for example isel({dim}=0)"
             )
     return {dim: found[dim] for dim in annotation.dims}
-
-
-def _crop(
-    annotation: Variable, sides: Variable, wanted: Sequence[int]
-) -> tuple[Variable, Variable]:
-    """Leave out the planes at both ends that are on no wanted side: they need not be read."""
-    if sides.ndim != 1:
-        return annotation, sides
-    held = np.flatnonzero(np.isin(sides.values, wanted))
-    part = {sides.dims[0]: slice(held[0], held[-1] + 1) if held.size else slice(0)}
-    return annotation.isel(part), sides.isel(part)
-
-
-def _count(annotation: Variable, sides: Variable) -> PairCounts:
-    """Count the voxels of each label on each side, in one pass."""
-    # as many dimensions as the annotation, of length 1 where the side does not depend on them
-    sides = sides.set_dims({dim: sides.sizes.get(dim, 1) for dim in annotation.dims})
-    # dask would read a block to take nothing of it
-    labels = annotation.data if annotation.size else np.empty(annotation.shape, annotation.dtype)
-    if not isinstance(labels, da.Array):
-        return _count_block(labels, sides.values).item()  # type: ignore[no-any-return]
-    chunks = {
-        dim: sizes if sides.sizes[dim] == annotation.sizes[dim] else 1
-        for dim, sizes in annotation.chunksizes.items()
-    }
-    index = tuple(range(labels.ndim))
-    tables = da.blockwise(
-        _count_block, index, labels, index, sides.chunk(chunks).data, index,
-        adjust_chunks=dict.fromkeys(index, 1), align_arrays=False,
-        dtype=object, meta=np.empty((0,) * labels.ndim, object),
-    )  # fmt: skip
-    merged = da.reduction(
-        tables, chunk=_merge, aggregate=_merge, dtype=object, meta=np.empty((), object)
-    )
-    return merged.compute().item()  # type: ignore[no-any-return]
-
-
-def _count_block(block: Any, sides: Any) -> Any:
-    """Count one block; its table is the one element of an array of objects."""
-    if sides.size and (sides == sides.flat[0]).all():
-        labels, counts = count_labels(block)
-        table: PairCounts = labels, np.full(labels.shape, sides.flat[0], np.int64), counts
-    else:
-        table = count_pairs(block, np.broadcast_to(sides, block.shape))
-    return _boxed(table, (1,) * block.ndim)
-
-
-def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    """Merge the tables of several blocks, as a reduction of dask asks for it."""
-    return _boxed(merge_pairs(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _boxed(table: PairCounts, shape: tuple[int, ...]) -> Any:
-    box = np.empty(shape, object)
-    box[(0,) * len(shape)] = table
-    return box
-
-
-def _by_region(
-    table: PairCounts,
-    wanted: Sequence[int],
-    terminology: Terminology,
-    positions: Positions,
-    direct: bool,
-) -> Positions:
-    """Add up the voxels of each region's labels, of shape (regions, wanted sides)."""
-    labels, at = np.unique(table[0], return_inverse=True)
-    counts = np.zeros((labels.size, len(wanted)), np.int64)
-    for column, side in enumerate(wanted):
-        there = table[1] == side
-        counts[at[there], column] = table[2][there]
-    result = np.zeros((positions.size, len(wanted)), np.int64)
-    for row, position in enumerate(positions):
-        own = terminology.labels_of(int(position), direct=direct)
-        result[row] = counts[lookup(labels, own) >= 0].sum(axis=0)
-    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -112,6 +113,7 @@ def open_atlas(
         storage_options=storage_options,
         align_levels=align_levels,
         midline=midline,
+        snapshot=uuid.uuid4().hex,
     )
 
 

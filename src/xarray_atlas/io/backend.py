@@ -44,6 +44,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         "storage_options",
         "align_levels",
         "midline",
+        "snapshot",
     )
     supports_groups = True
 
@@ -61,8 +62,14 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         storage_options: Mapping[str, Any] | None = None,
         align_levels: bool = False,
         midline: Any = None,
+        snapshot: str | None = None,
     ) -> xr.Dataset:
-        """Open one level."""
+        """Open one level.
+
+        xarray makes the names of dask arrays from the source and all parameters: with a
+        `snapshot` that no other opening has, what is kept by such a name (by a cluster, of an
+        array that was persisted) is not taken for what a store holds that has changed since.
+        """
         group = _open_zarr(filename_or_obj, storage_options)
         if group is None or not is_multiscale(group):
             return _open_written(
@@ -78,7 +85,8 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         atlas = _open_atlas(
             group, filename_or_obj, terminology, storage_options, align_levels, midline
         )
-        return _drop(atlas.dataset(atlas.multiscale.select(resolution)), drop_variables)
+        level = atlas.multiscale.select(resolution)
+        return _drop(atlas.dataset(level, snapshot), drop_variables)
 
     def open_groups_as_dict(
         self,
@@ -193,9 +201,9 @@ class _Atlas:
             "ome_zarr_version": self.multiscale.version,
         }
 
-    def dataset(self, level: Level) -> xr.Dataset:
+    def dataset(self, level: Level, snapshot: str | None = None) -> xr.Dataset:
         """Open one level; reads the metadata of its array."""
-        array = LabelArray(self.group, level.path, self.place)
+        array = LabelArray(self.group, level.path, self.place, snapshot)
         dims = self.multiscale.dims
         indexes: dict[Any, Any] = {}
         coords: dict[Any, Variable] = {}

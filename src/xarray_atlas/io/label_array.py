@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import uuid
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from xarray.core import indexing
 
 from xarray_atlas.errors import StoreError, StoreFormatError
 from xarray_atlas.io.checked_store import CheckedStore, is_refusal
+from xarray_atlas.io.fingerprint import fingerprint
 from xarray_atlas.io.stores import unreadable, within
 
 __all__ = ["LabelArray"]
@@ -32,6 +34,9 @@ class LabelArray(BackendArray):
         The level's array within it.
     place : str
         Where the group is, for errors.
+    snapshot : str, optional
+        A name of this opening, that no other one has. What is learned of the
+        labels is kept by it.
 
     Raises
     ------
@@ -41,7 +46,10 @@ class LabelArray(BackendArray):
         If its metadata cannot be read.
     """
 
-    def __init__(self, group: zarr.Group, path: str, place: str) -> None:
+    def __init__(
+        self, group: zarr.Group, path: str, place: str, snapshot: str | None = None
+    ) -> None:
+        self.snapshot = snapshot or uuid.uuid4().hex
         self.place = f"{place}/{path}"
         try:
             array = within(lambda: group[path])
@@ -69,6 +77,14 @@ class LabelArray(BackendArray):
     def chunks(self) -> tuple[int, ...]:
         """The shape of one stored object: a shard where there are shards."""
         return tuple(self.array.shards or self.array.chunks)
+
+    def fingerprint(self) -> str | None:
+        """Return a digest of what the store says of each object of the level.
+
+        It costs one listing. None where the store does not list its objects, or
+        does not say enough of them to tell that one has changed.
+        """
+        return fingerprint(self.array)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if not isinstance(key, indexing.VectorizedIndexer):

@@ -87,6 +87,35 @@ class RegionHierarchy:
         labels, starts = self._labels_in_preorder
         return _frozen(np.unique(labels[starts[subtree.start] : starts[subtree.stop]]))
 
+    def label_pairs(self, direct: bool = False) -> tuple[Int64Array, Int64Array]:
+        """Return which labels belong to which regions, as pairs.
+
+        Parameters
+        ----------
+        direct : bool
+            Whether to leave out the labels of descendants.
+
+        Returns
+        -------
+        labels, regions : ndarray of int64
+            A pair for each label of each region, sorted by label, each pair
+            once; the region is its position in the table.
+        """
+        return self._direct_pairs if direct else self._total_pairs
+
+    @cached_property
+    def _direct_pairs(self) -> tuple[Int64Array, Int64Array]:
+        return _distinct(self.labels, self.label_regions)
+
+    @cached_property
+    def _total_pairs(self) -> tuple[Int64Array, Int64Array]:
+        labels, regions = [self.labels], [self.label_regions]
+        while regions[-1].size:
+            above = self.parents[regions[-1]]
+            labels.append(labels[-1][above >= 0])
+            regions.append(above[above >= 0])
+        return _distinct(np.concatenate(labels), np.concatenate(regions))
+
     def _checked(self, position: int) -> int:
         position = operator.index(position)
         if not 0 <= position < len(self):
@@ -132,6 +161,15 @@ class RegionHierarchy:
         ranks = self._ranks[self.label_regions]
         order = np.argsort(ranks, kind="stable")
         return self.labels[order], np.searchsorted(ranks[order], np.arange(len(self) + 1))
+
+
+def _distinct(labels: Int64Array, regions: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Sort pairs, and leave out those that are there already."""
+    order = np.lexsort([regions, labels])
+    labels, regions = labels[order], regions[order]
+    first = np.ones(labels.size, bool)
+    first[1:] = (labels[1:] != labels[:-1]) | (regions[1:] != regions[:-1])
+    return _frozen(labels[first]), _frozen(regions[first])
 
 
 def _frozen(array: Int64Array) -> Int64Array:

@@ -1,0 +1,56 @@
+"""What a user may set for the whole session."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+__all__ = ["OPTIONS", "set_options"]
+
+OPTIONS: dict[str, Any] = {"index_cache": False}
+
+
+class set_options:  # noqa: N801  # as xarray's own
+    """Set options for the session, or for a ``with`` block.
+
+    Parameters
+    ----------
+    index_cache : bool, default: False
+        Whether to keep on disk, from one session to the next, what a pass over a
+        store has learned (the region index), so that no later session has to
+        read the store to answer. It lies in the user's cache directory, or where
+        the environment variable ``XARRAY_ATLAS_CACHE_DIR`` says.
+
+    Raises
+    ------
+    ValueError
+        For an option that is not there, or a value that it does not take.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> with xarray_atlas.set_options(index_cache=False):
+    ...     v = xarray_atlas.open_sample("100 um").atlas.volume("RSP")
+    >>> f"{v.item():.3f}"
+    '10.174 millimeter ** 3'
+    """
+
+    def __init__(self, **options: Any) -> None:
+        for name, value in options.items():
+            if name not in OPTIONS:
+                raise ValueError(f"no option {name!r}; there are {sorted(OPTIONS)}")
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} is True or False, not {value!r}")
+        self._before = {name: OPTIONS[name] for name in options}
+        OPTIONS.update(options)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        OPTIONS.update(self._before)
