@@ -76,7 +76,7 @@ def test_is_what_counting_says(data, block):
     table = tabulate(block, kinds)
     assert table.label.dtype == (np.uint64 if block.dtype.name == "uint64" else np.int64)
     assert all(column.dtype == np.int64 for column in table[1:])
-    assert all(column.shape == (table.count.size, block.ndim) for column in table[3:])
+    assert all(column.shape == (table.voxels.size, block.ndim) for column in table[3:])
     check(table, block, kinds)
 
 
@@ -99,16 +99,16 @@ def test_tables_of_parts_are_that_of_the_whole(data, block):
 def test_one_row_a_label_sorted():
     block = np.array([[8, 8, 0], [997, 8, 0]], "uint32")
     table = tabulate(block, np.zeros((1, 1), int))
-    if label_tables.LARGE > block.size:
+    if block.size < label_tables.LARGE:
         assert_same(table.label, np.array([0, 8, 997]))
-        assert_same(table.count, np.array([2, 3, 1]))
+        assert_same(table.voxels, np.array([2, 3, 1]))
 
 
 def test_uniform_block():
     table = tabulate(np.full((3, 2, 2), 614454277, "uint32"), np.full((1, 1, 1), 2, "uint8"))
     assert_same(table.label, np.array([614454277]))
     assert_same(table.side, np.array([2]))
-    assert_same(table.count, np.array([12]))
+    assert_same(table.voxels, np.array([12]))
     assert_same(table.sums, np.array([[12, 6, 6]]))
     assert_same(table.start, np.array([[0, 0, 0]]))
     assert_same(table.stop, np.array([[3, 2, 2]]))
@@ -121,7 +121,7 @@ def test_point_of_a_bent_region_lies_in_it():
     table = tabulate(block, np.zeros((1, 1, 1), int)).rows(slice(None))
     points = table.point[table.label == 1]
     assert all(block[tuple(point)] == 1 for point in points)
-    if label_tables.LARGE > block.size:
+    if block.size < label_tables.LARGE:
         assert points.tolist() == [[4, 4, 0]]
 
 
@@ -129,7 +129,7 @@ def test_point_of_a_full_region_is_near_its_middle():
     block = np.zeros((12, 12, 12), "uint8")
     block[1:10, 2:11, 3:10] = 1
     table = tabulate(block, np.zeros((1, 1, 1), int))
-    if label_tables.LARGE > block.size:
+    if block.size < label_tables.LARGE:
         assert table.point[table.label == 1].tolist() == [[5, 6, 6]]
 
 
@@ -138,7 +138,7 @@ def test_many_labels_in_one_block():
     block = np.random.default_rng(0).permutation(70_000).astype("uint32").reshape(70, 100, 10)
     table = tabulate(block, np.zeros((1, 1, 1), int))
     assert np.unique(table.label).size == table.label.size == block.size
-    assert (table.count == 1).all()
+    assert (table.voxels == 1).all()
     assert (block[tuple(table.point.T)] == table.label).all()
     assert_same(table.sums, table.start)
     assert_same(table.stop, table.point + 1)

@@ -36,7 +36,7 @@ class LabelTable(NamedTuple):
     """Shape (n,), int64 (uint64 for uint64 labels)."""
     side: Int64s
     """Shape (n,): 1 left, 2 right, whatever `sides` held."""
-    count: Int64s
+    voxels: Int64s
     """Number of voxels, shape (n,)."""
     sums: Int64s
     """Sum of the voxels' positions, shape (n, ndim)."""
@@ -85,7 +85,7 @@ def tabulate(block: Ints, sides: Ints) -> LabelTable:
     --------
     >>> block = np.array([[0, 0, 997], [997, 997, 8]], dtype="uint32")
     >>> table = tabulate(block, np.array([[1, 1, 2]], dtype="uint8"))
-    >>> for label, side, count in zip(table.label, table.side, table.count):
+    >>> for label, side, count in zip(table.label, table.side, table.voxels):
     ...     print(label, side, count)
     0 1 2
     997 1 2
@@ -128,7 +128,7 @@ def shifted(table: LabelTable, offset: Any) -> LabelTable:
     """
     offset = np.asarray(offset, np.int64)
     return table._replace(
-        sums=table.sums + table.count[:, None] * offset,
+        sums=table.sums + table.voxels[:, None] * offset,
         start=table.start + offset,
         stop=table.stop + offset,
         point=table.point + offset,
@@ -190,7 +190,7 @@ def _tabulate_part(block: Ints, sides: Ints) -> LabelTable:
 
 
 def _codes(values: Ints) -> tuple[Positions, Ints]:
-    """Number the distinct values in the order in which they come."""
+    """Give each distinct value a number, in the order in which they come."""
     codes, distinct = pd.factorize(values.astype(values.dtype.newbyteorder("="), copy=False))
     return codes, distinct
 
@@ -206,7 +206,7 @@ def _uniform_table(label: Ints, side: int, shape: tuple[int, ...]) -> LabelTable
     return LabelTable(
         label=label.astype(_wide(label)),
         side=np.array([side]),
-        count=count,
+        voxels=count,
         sums=count * (sizes - 1) // 2,
         start=np.zeros_like(sizes),
         stop=sizes,

@@ -180,5 +180,5 @@ def _only(masks: da.Array, blocks: Bools) -> da.Array:
         else:
             shape = tuple(sizes[i] for sizes, i in zip(masks.chunks, at, strict=True))
             graph[name, *at] = (functools.partial(np.zeros, shape, bool),)
-    layers = HighLevelGraph.from_collections(name, graph, dependencies=[masks])
+    layers = HighLevelGraph.from_collections(name, graph, [masks])  # type: ignore[list-item]
     return da.Array(layers, name, masks.chunks, meta=masks._meta)

@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from xarray import Variable
 
@@ -55,7 +54,9 @@ def volume(
     The annotation is read once, whatever the number of regions: block by block
     on the active dask scheduler, or at once where it is no dask array. What that
     learns of an opened store is kept, so that the next question about the same Dataset
-    reads nothing (see :func:`region_properties`). The size of a voxel is measured from the coordinates, so that a part, a stride or a
+    reads nothing (see :func:`region_properties`).
+
+    The size of a voxel is measured from the coordinates, so that a part, a stride or a
     coarser level of the atlas gives the right number. An axis of one voxel has
     the size that its coordinate remembers (of a stride or ``coarsen`` too),
     else the voxel size of the atlas.

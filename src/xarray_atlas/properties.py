@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.grid import annotation_of, lengths, spacing
 from xarray_atlas.measure import SIZES, Measured, measured, size_variable
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.results import Regions
+from xarray_atlas.results import Regions, text_coord
 from xarray_atlas.rollup import points_by_region, totals_by_region, unassigned
 from xarray_atlas.spacing import FloatArray
 from xarray_atlas.units import quantity
@@ -115,24 +116,24 @@ def region_properties(
     found = measured(obj, regions, hemisphere, ndim, progress)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
     line, step = _axes(found)
-    centre = totals.sums / np.where(totals.count > 0, totals.count, np.nan)[..., None]
+    centre = totals.sums / np.where(totals.voxels > 0, totals.voxels, np.nan)[..., None]
     point = points_by_region(
         found.table, found.wanted, found.terminology, direct, centre, [abs(s) for s in step]
     )
-    nothing = (totals.count == 0)[..., None]
+    nothing = (totals.voxels == 0)[..., None]
     faces = np.stack([totals.start - 0.5, totals.stop - 0.5], axis=-1)
     box = np.sort(line[:, None] + step[:, None] * faces, axis=-1)
-    box[totals.count == 0] = np.nan
+    box[totals.voxels == 0] = np.nan
     extent = (totals.stop - totals.start) * np.abs(step)
     on = ("region", "hemisphere", "axis")
     rows = found.positions
 
-    def length(dims: tuple[str, ...], values: FloatArray) -> Variable:
+    def length(dims: tuple[str, ...], values: Any) -> Variable:
         return QuantityVariable(dims, quantity(values[rows]), found.attrs)
 
     variables = {
-        "voxels": Variable(on[:2], totals.count[rows]),
-        SIZES[len(found.voxel)]: size_variable(found, totals.count[rows]),
+        "voxels": Variable(on[:2], totals.voxels[rows]),
+        SIZES[len(found.voxel)]: size_variable(found, totals.voxels[rows]),
         "centroid": length(on, line + step * centre),
         "bounding_box": length((*on, "bound"), box),
         "extent": length(on, extent),
@@ -145,8 +146,8 @@ def region_properties(
     variables["unknown_voxels"] = Variable(("unknown_label", "hemisphere"), counts[unknown])
     variables["background_voxels"] = Variable(("hemisphere",), counts[~unknown].sum(axis=0))
     coords = {
-        "axis": list(map(str, found.voxel)),
-        "bound": ["lower", "upper"],
+        "axis": text_coord("axis", list(map(str, found.voxel))),
+        "bound": text_coord("bound", ["lower", "upper"]),
         "unknown_label": labels[unknown],
     }
     return found.dataset(variables, coords).assign_attrs(found.attrs)

@@ -12,7 +12,14 @@ from xarray import Variable
 
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
-__all__ = ["Positions", "Regions", "hemisphere_coord", "region_coords", "resolve_regions"]
+__all__ = [
+    "Positions",
+    "Regions",
+    "hemisphere_coord",
+    "region_coords",
+    "resolve_regions",
+    "text_coord",
+]
 
 Regions = RegionKey | Iterable[RegionKey]
 Positions = np.ndarray[Any, np.dtype[np.int64]]
@@ -64,5 +71,10 @@ def region_coords(
 
 def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
     """Return the ``hemisphere`` coordinate of a result, a scalar for a single side."""
-    variable = Variable(("hemisphere",), np.array(names, dtype=str), encoding=_TEXT)
+    variable = text_coord("hemisphere", names)
     return variable if many else variable[0]
+
+
+def text_coord(dim: str, names: Sequence[str]) -> Variable:
+    """Return the coordinate of a dimension whose labels are names."""
+    return Variable((dim,), np.array(names, dtype=str), encoding=_TEXT)

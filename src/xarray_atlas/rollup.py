@@ -29,7 +29,7 @@ class RegionTotals(NamedTuple):
     `start` and `stop` 0.
     """
 
-    count: Int64s
+    voxels: Int64s
     """Number of voxels, shape (regions, sides)."""
     sums: Int64s
     """Sum of the voxels' positions, shape (regions, sides, ndim)."""
@@ -70,7 +70,7 @@ def counts_by_region(
     counts = np.zeros((labels.size, len(sides)), np.int64)
     for column, side in enumerate(sides):
         rows = _on_side(table, side)
-        np.add.at(counts[:, column], at[rows], table.count[rows])
+        np.add.at(counts[:, column], at[rows], table.voxels[rows])
     members, regions = _memberships(labels, terminology, direct)
     result = np.zeros((len(terminology), len(sides)), np.int64)
     np.add.at(result, regions, counts[members])
@@ -90,8 +90,8 @@ def totals_by_region(
         np.add.at(sums[:, column], of, table.sums[rows])
         np.minimum.at(start[:, column], of, table.start[rows])
         np.maximum.at(stop[:, column], of, table.stop[rows])
-    count = counts_by_region(table, sides, terminology, direct)
-    return RegionTotals(count, sums, np.where(count[..., None] > 0, start, 0), stop)
+    voxels = counts_by_region(table, sides, terminology, direct)
+    return RegionTotals(voxels, sums, np.where(voxels[..., None] > 0, start, 0), stop)
 
 
 def points_by_region(
@@ -152,5 +152,5 @@ def unassigned(
     counts = np.zeros((labels.size, len(sides)), np.int64)
     for column, side in enumerate(sides):
         there = _on_side(rows, side)
-        np.add.at(counts[:, column], at[there], rows.count[there])
+        np.add.at(counts[:, column], at[there], rows.voxels[there])
     return labels, counts

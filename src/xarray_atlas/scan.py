@@ -58,7 +58,7 @@ def scan(annotation: Variable, sides: Variable, progress: bool = False) -> Label
     if not isinstance(labels, da.Array):
         return tabulate(labels, np.asarray(sides.values))
     labels = without_empty_chunks(labels)
-    chunk = tuple(map(max, labels.chunks))
+    chunk = tuple(int(max(sizes)) for sizes in labels.chunks)
     labels = _in_larger_blocks(labels)
     along = {
         dim: sizes if sides.sizes[dim] == annotation.sizes[dim] else 1
@@ -131,7 +131,8 @@ def _in_larger_blocks(labels: da.Array) -> da.Array:
         for sizes, group in zip(labels.chunks, grouped, strict=True)
     )
     name = f"together-{tokenize(labels.name, chunks)}"
-    return da.from_array(given(labels), chunks, name=name, meta=np.ndarray)
+    larger: da.Array = da.from_array(given(labels), chunks, name=name, meta=np.ndarray)
+    return larger
 
 
 def _compute(array: da.Array, progress: bool) -> Any:

@@ -109,7 +109,9 @@ def _in_order(label: slice, index: LengthIndex) -> slice:
     """Put the ends of a slice into the order in which the axis is stored."""
     if label.step is not None:
         raise UnitsError("a slice of lengths has no step; use isel for a stride")
-    ends = [None if end is None else to_mm(end, "length") for end in (label.start, label.stop)]
+    ends: list[Any] = [
+        None if end is None else to_mm(end, "length") for end in (label.start, label.stop)
+    ]
     values = index.values
     backwards = bool(values.size > 1 and values[0] > values[-1])
     if None not in ends:
