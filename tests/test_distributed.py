@@ -44,7 +44,16 @@ def everything(atlas):
         "volume": atlas.atlas.volume().pint.magnitude.tolist(),
         "sides": atlas.atlas.volume(hemisphere=["left", "right"]).pint.magnitude.tolist(),
         "encoded": xarray_atlas.encode(atlas).atlas.volume("RSP").pint.magnitude.item(),
+        "properties": properties(atlas),
         "interp": int((atlas.annotation.atlas.interp(z=[5.0, 9.0]) > 0).sum()),
+    }
+
+
+def properties(atlas):
+    found = atlas.atlas.region_properties(hemisphere=["left", "right"])
+    return {
+        name: np.nan_to_num(found[name].values).tolist()
+        for name in ("voxels", "centroid", "bounding_box", "start", "unknown_voxels")
     }
 
 
@@ -91,3 +100,70 @@ def test_masks_are_small_to_send(atlas):
     mask = atlas.atlas.mask(["RSP", "VISp"])
     assert len(pickle.dumps(mask)) < 1_000_000
     assert pickle.loads(pickle.dumps(mask)).identical(mask)
+
+
+def test_the_index_on_a_cluster(client):
+    """The chunks of an opened store, read together, and one question after the other."""
+    path = xarray_atlas.open_sample("100 um").attrs["source"]
+
+    def open_it():
+        return xarray_atlas.open_atlas(path, resolution="100 um", midline="5.695 mm")
+
+    found = open_it().atlas.region_properties()
+    with dask.config.set(scheduler="synchronous"):
+        assert found.identical(open_it().atlas.region_properties())
+    ds = open_it()
+    assert float(ds.atlas.volume("RSP")) == pytest.approx(10.174)
+    assert int(ds.atlas.mask("RSP").sum()) == 10174
+
+
+def test_the_hierarchy_does_not_travel_with_the_tasks(client, atlas):
+    """It stays here for volumes; the labels of a mask go once, whatever the number of chunks."""
+
+    def forget():
+        from xarray_atlas.terminology import Terminology
+
+        Terminology.seen = 0
+        if not hasattr(Terminology, "_init"):
+            Terminology._init = Terminology.__init__
+
+            def counting(self, *args, **kwargs):
+                Terminology.seen += 1
+                Terminology._init(self, *args, **kwargs)
+
+            Terminology.__init__ = counting
+
+    def seen():
+        from xarray_atlas.terminology import Terminology
+
+        return Terminology.seen
+
+    client.run(forget)
+    assert atlas.annotation.data.npartitions > 20
+    atlas.atlas.volume()
+    atlas.atlas.region_properties(hemisphere="left")
+    int(atlas.atlas.mask("root").sum())
+    assert list(client.run(seen).values()) == [0, 0]
+    # with a Dataset it goes once to a worker, however many tasks there are
+    whole = client.scatter(atlas, broadcast=True)
+    tasks = [client.submit(lambda ds, i: len(ds.atlas.terminology), whole, i) for i in range(40)]
+    assert client.gather(tasks) == [1327] * 40
+    assert max(client.run(seen).values()) <= 2
+
+
+def test_tasks_are_small_to_send(atlas):
+    """What goes to a worker for each chunk does not grow with the number of regions."""
+    chunks = atlas.annotation.data.npartitions
+    for regions in ("root", ["root"]):
+        (mask,) = dask.optimize(atlas.atlas.mask(regions).data)
+        sizes = [len(pickle.dumps(task)) for task in dict(mask.dask).values()]
+        assert max(sizes) > 1327 * 8  # the labels of the root
+        # they, the store, and which of the labels are of which region
+        assert sum(size > 1327 for size in sizes) <= 3 < chunks
+
+
+def test_progress_on_a_cluster(client, atlas, capfd):
+    atlas.atlas.region_properties("RSP", progress=True)
+    out, err = capfd.readouterr()
+    assert "100% Completed" in err
+    assert out == ""

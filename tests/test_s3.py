@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Iterator
 from importlib.resources import files
@@ -13,11 +15,23 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import s3fs
 import xarray as xr
 import zarr
 
-from stores import LAYOUT, REGIONS, Server, labels, s3_server, serve, upload, write_atlas
-from xarray_atlas import open_atlas
+import xarray_atlas
+from stores import (
+    LAYOUT,
+    REGIONS,
+    Server,
+    labels,
+    s3_server,
+    scaling,
+    serve,
+    upload,
+    write_atlas,
+)
+from xarray_atlas import index_cache, open_atlas
 from xarray_atlas.errors import (
     MissingTerminologyError,
     ResolutionNotFoundError,
@@ -254,3 +268,110 @@ def test_a_chunk_that_is_not_stored(server: Server, absent: int) -> None:
     expected = labels()
     expected[:3, :4, :5] = 0
     np.testing.assert_array_equal(ds.annotation, expected)
+
+
+@pytest.fixture
+def listed(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
+    """A small atlas in a bucket that anybody may list, and what is asked of the server."""
+    monkeypatch.setenv("XARRAY_ATLAS_CACHE_DIR", str(tmp_path / "cache"))
+    path = write_atlas(tmp_path / "root", compressors=None, filters=None)
+    endpoint = bucket.options["endpoint_url"]
+    own = {"endpoint_url": endpoint, "key": "test", "secret": "test"}
+    name = tmp_path.name.replace("_", "-").lower()
+    upload(tmp_path / "root", endpoint, f"s3://{name}")
+    seen = Requests(f"s3://{name}/{LAYOUT}", own, path)
+    log = logging.getLogger("werkzeug")
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.addHandler(seen)
+    with xarray_atlas.set_options(index_cache=True):
+        yield seen
+    log.removeHandler(seen)
+
+
+class Requests(logging.Handler):
+    """An atlas on S3, and what the server was asked since `calls` was cleared."""
+
+    def __init__(self, url: str, options: dict, path: Path) -> None:
+        super().__init__()
+        self.url, self.options, self.path = url, options, path
+        self.calls: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.calls += re.findall(r'"GET (\S+) ', record.getMessage())
+
+    def open(self) -> xr.Dataset:
+        return open_atlas(self.url, storage_options=self.options, midline="0.1125 mm")
+
+    def chunks(self) -> list[str]:
+        found = [path.partition("/c/") for path in self.calls]
+        self.calls.clear()
+        return sorted(chunk for _, mark, chunk in found if mark)
+
+    def listings(self) -> int:
+        return sum("list-type" in path for path in self.calls)
+
+
+def voxels(ds: xr.Dataset) -> list[int]:
+    return (ds.atlas.volume().pint.magnitude / 0.025**3).round().astype(int).tolist()
+
+
+def test_a_second_volume_makes_no_request(listed: Requests) -> None:
+    ds = listed.open()
+    first = voxels(ds)
+    assert len(listed.chunks()) == 8
+    assert voxels(ds) == first
+    ds.atlas.region_properties(hemisphere=["left", "right"])
+    assert listed.calls == []
+
+
+def test_the_next_session_on_s3_makes_one_listing(listed: Requests) -> None:
+    first = voxels(listed.open())
+    index_cache._kept.clear()
+    listed.calls.clear()
+    ds = listed.open()
+    assert listed.listings() == 0
+    assert voxels(ds) == first
+    assert listed.listings() == 1
+    assert listed.chunks() == []
+
+
+def test_crop_on_s3_makes_the_requests_of_its_chunks(listed: Requests, tmp_path: Path) -> None:
+    values = labels()
+    values[values == 614454277] = 0
+    values[4, 5, 6:8] = 614454277
+    root = tmp_path / "other"
+    write_atlas(root, levels={"0": (values, scaling(0.025))})
+    upload(root, listed.options["endpoint_url"], listed.url.removesuffix(f"/{LAYOUT}"))
+    ds = listed.open()
+    voxels(ds)
+    listed.calls.clear()
+    part = ds.atlas.crop("two")
+    assert listed.calls == []
+    np.testing.assert_array_equal(part.annotation, [[[614454277] * 2]])
+    assert listed.chunks() == ["1/1/1"]
+    assert int(ds.atlas.mask("two").sum()) == 2
+    assert listed.chunks() == ["1/1/1"]
+
+
+def test_a_chunk_of_the_same_size_on_s3(listed: Requests) -> None:
+    before = voxels(listed.open())
+    filesystem = s3fs.S3FileSystem(**listed.options)
+    key = f"{listed.url}/0/c/1/0/1"
+    content = np.frombuffer(filesystem.cat_file(key), "uint32").copy()
+    content[:] = 8
+    filesystem.pipe_file(key, content.tobytes())
+    expected = labels()
+    expected[3:, :4, 5:] = 8
+    found = voxels(listed.open())
+    assert found[1] == int((expected == 8).sum() + (expected > 1000).sum())
+    assert found != before
+
+
+def test_a_bucket_that_may_not_be_listed(bucket: Bucket, listed: Requests) -> None:
+    """No listing, no index on disk; and no error."""
+    anonymous = {"endpoint_url": bucket.options["endpoint_url"]}
+    ds = open_atlas(listed.url, storage_options=anonymous, midline="0.1125 mm")
+    first = voxels(ds)
+    assert voxels(ds) == first
+    cache = Path(os.environ["XARRAY_ATLAS_CACHE_DIR"])
+    assert not cache.exists() or listed.listings()

@@ -73,16 +73,13 @@ def find(annotation: Variable, sides: Variable | None = None) -> LabelTable | No
     if labels is None or labels.source is None:
         return None
     if sides is None:
-        with _lock:
-            for key, index in reversed(_kept.items()):
-                if key[0] == labels.snapshot and len(key) == 2:
-                    return index
-        return None
+        whole = [key for key in tuple(_kept) if key[0] == labels.snapshot and len(key) == 2]
+        return _remembered(whole[-1]) if whole else None
     told = _known(sides)
     if told is None:
         return None
     subject = _Subject(labels, told)
-    return _remembered(subject) or _on_disk(subject, subject.fingerprint())
+    return _remembered(subject.key) or _on_disk(subject, subject.fingerprint())
 
 
 def learn(
@@ -109,7 +106,7 @@ def learn(
     if part.shape != annotation.shape:
         subjects.append(_Subject(labels, told, only))
     for subject in subjects:
-        if found := _remembered(subject):
+        if found := _remembered(subject.key):
             return found
     before = subjects[0].fingerprint()
     for subject in subjects:
@@ -148,11 +145,11 @@ class _Subject:
         return None if None in both else " ".join(map(str, both))
 
 
-def _remembered(subject: _Subject) -> LabelTable | None:
+def _remembered(key: tuple[str, ...]) -> LabelTable | None:
     with _lock:
-        if subject.key in _kept:
-            _kept.move_to_end(subject.key)
-        return _kept.get(subject.key)
+        if key in _kept:
+            _kept.move_to_end(key)
+        return _kept.get(key)
 
 
 def _on_disk(subject: _Subject, fingerprint: str | None) -> LabelTable | None:

@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
+from dask.delayed import delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 from xarray import Variable
@@ -119,7 +120,7 @@ def _mask(data: Any, labels: Positions, index: LabelTable | None) -> Any:
     if not isinstance(data, da.Array):
         return label_mask(data, labels)
     meta = np.empty((0,) * data.ndim, bool)
-    mask = da.map_blocks(label_mask, data, labels, dtype=bool, meta=meta)
+    mask = da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
     return mask if index is None else _only(mask, _blocks_with(index, labels, data.chunks))
 
 
@@ -135,13 +136,18 @@ def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> 
     voxels = tuple(range(2, data.ndim + 2))
     masks = da.blockwise(
         _masks_of_block, (0, *voxels), rows, (0, 1), data, voxels,
-        keys=keys, concatenate=True, align_arrays=False,  # no two share an index
+        keys=_sent_once(keys), concatenate=True, align_arrays=False,  # no two share an index
         dtype=bool, meta=np.empty((0,) * (data.ndim + 1), bool),
     )  # fmt: skip
     if index is None or not labels:
         return masks
     groups = [keys[table[i : i + regions].any(axis=0)] for i in range(0, len(labels), regions)]
     return _only(masks, np.stack([_blocks_with(index, group, data.chunks) for group in groups]))
+
+
+def _sent_once(labels: Positions) -> Any:
+    """Make labels a task of their own: they go to each worker once, not with each block."""
+    return delayed(labels, name=f"labels-{tokenize(labels)}", traverse=False)
 
 
 def _masks_of_block(table: Any, block: Any, keys: Any) -> Any:

@@ -120,14 +120,14 @@ def _in_larger_blocks(labels: da.Array) -> da.Array:
     if source_of(labels) is None:
         return labels
     numbers = labels.numblocks
-    small = SMALL // math.prod(labels.chunksize)
+    small = int(SMALL // math.prod(labels.chunksize))
     grouped = [max(min(TOGETHER, small), 1), *([1] * (labels.ndim - 1))]
     while math.prod(-(-n // g) for n, g in zip(numbers, grouped, strict=True)) > MANY:
         # along the axis that has the most blocks left
         axis = max(range(labels.ndim), key=lambda i: numbers[i] / grouped[i])
         grouped[axis] *= 2
     chunks = tuple(
-        tuple(sum(sizes[i : i + group]) for i in range(0, len(sizes), group))
+        tuple(int(sum(sizes[i : i + group])) for i in range(0, len(sizes), group))
         for sizes, group in zip(labels.chunks, grouped, strict=True)
     )
     name = f"together-{tokenize(labels.name, chunks)}"

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import fsspec
 import zarr
 import zarr.storage
 
@@ -88,7 +87,7 @@ def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, .
     if type(store.fs).__module__.startswith("fsspec."):
         raise _Untold
     # another instance: zarr's own runs on zarr's event loop
-    listing = fsspec.filesystem(store.fs.protocol, **(options_of(store) or {}))
+    listing: Any = type(store.fs)(**(options_of(store) or {}))
     prefix = f"{store.path}/{path}".strip("/")
     listing.invalidate_cache()
     found = listing.find(prefix, detail=True)
