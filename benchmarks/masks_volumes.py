@@ -1,15 +1,17 @@
-"""Time and memory of opening an atlas, of a mask and of all volumes, beside a bare decode.
+"""Time and memory of masks, volumes and all properties of regions, beside a bare decode.
 
     python benchmarks/masks_volumes.py --source ANNOTATION.ome.zarr --size 1320 800 1140
 
 makes a store of that size in a temporary folder by repeating the voxels of the
-source, then does each task in a process of its own: three times for the tasks
-of the package, of which the median is shown, once for the bystanders named
-"once".
+source, then does each task in a process of its own, all tasks once and then all
+of them again, `--repeat` times (those named "once" one time). Medians are shown, with
+the ratio to the bare decode, and the spread of that ratio over the rounds.
 
 *Decode* maps every block to its number of voxels, through dask as the others:
 what must be done to see each voxel, and nothing more. (A corner of each block
 instead would be a view, which keeps the whole block in memory.)
+
+*With the index* is after a pass over the same Dataset, which is not timed.
 
 *Peak* is how far the resident memory rose above where it stood before the
 task, sampled every 5 ms.
@@ -122,41 +124,81 @@ def task_volume(store: str) -> Callable[[], Any]:
     return lambda: float(ds.atlas.volume().sel(region="RSP").pint.magnitude)
 
 
-def task_volume_sides(store: str) -> Callable[[], Any]:
+def _sides(store: str, hemisphere: Any) -> Callable[[], Any]:
     ds = _open(store)
     import warnings
 
     warnings.simplefilter("ignore")  # that the midline is assumed
-    return lambda: (
-        ds.atlas.volume(hemisphere=["left", "right"]).sel(region="RSP").pint.magnitude.tolist()
-    )
+    return lambda: ds.atlas.volume(hemisphere=hemisphere).sel(region="RSP").pint.magnitude.tolist()
+
+
+def task_volume_sides(store: str) -> Callable[[], Any]:
+    return _sides(store, ["left", "right"])
 
 
 def task_volume_left(store: str) -> Callable[[], Any]:
+    return _sides(store, "left")
+
+
+def task_properties(store: str) -> Callable[[], Any]:
     ds = _open(store)
-    import warnings
-
-    warnings.simplefilter("ignore")
-    return lambda: float(ds.atlas.volume(hemisphere="left").sel(region="RSP").pint.magnitude)
+    return lambda: ds.atlas.region_properties().voxels.sel(region="RSP").item()
 
 
-def task_isin(store: str) -> Callable[[], Any]:
+def _isin(store: str, region: str) -> Callable[[], Any]:
     import dask.array as da
 
     ds = _open(store)
     terminology = ds.atlas.terminology
-    labels = terminology.labels_of(terminology.position("RSP"))
+    labels = terminology.labels_of(terminology.position(region))
     return lambda: int(da.isin(ds.annotation.data, labels).sum().compute())
 
 
+def task_isin_rsp(store: str) -> Callable[[], Any]:
+    return _isin(store, "RSP")
+
+
+def task_isin_ctx(store: str) -> Callable[[], Any]:
+    return _isin(store, "CTX")
+
+
+def task_unique(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    terminology = ds.atlas.terminology
+    rsp = terminology.labels_of(terminology.position("RSP"))
+
+    def run() -> int:
+        labels, counts = np.unique(ds.annotation.values, return_counts=True)
+        return int(counts[np.isin(labels, rsp)].sum())
+
+    return run
+
+
+def task_index_volume(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    ds.atlas.volume()
+    return lambda: float(ds.atlas.volume().sel(region="RSP").pint.magnitude)
+
+
+def task_index_mask(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    ds.atlas.volume()
+    return lambda: int(ds.atlas.mask("RSP").sum())
+
+
 TASKS = {
-    "open": (task_open, "open_atlas(store)", 3),
-    "decode": (task_decode, "decode every block", 3),
-    "mask": (task_mask, 'mask("RSP").sum()', 3),
-    "volume": (task_volume, "volume()", 3),
-    "left": (task_volume_left, 'volume(hemisphere="left")', 3),
-    "sides": (task_volume_sides, 'volume(hemisphere=["left", "right"])', 3),
-    "isin": (task_isin, "da.isin(labels of RSP).sum() (once)", 1),
+    "open": (task_open, "open_atlas(store)", False),
+    "decode": (task_decode, "decode every block", False),
+    "volume": (task_volume, "volume()", False),
+    "properties": (task_properties, "region_properties()", False),
+    "left": (task_volume_left, 'volume(hemisphere="left")', False),
+    "sides": (task_volume_sides, 'volume(hemisphere=["left", "right"])', False),
+    "mask": (task_mask, 'mask("RSP").sum()', False),
+    "index volume": (task_index_volume, "with the index: volume()", False),
+    "index mask": (task_index_mask, 'with the index: mask("RSP").sum()', False),
+    "isin RSP": (task_isin_rsp, "da.isin(labels of RSP) (once)", True),
+    "isin CTX": (task_isin_ctx, "da.isin(labels of CTX) (once)", True),
+    "unique": (task_unique, "np.unique of the whole array (once)", True),
 }
 
 
@@ -190,19 +232,23 @@ def in_process(task: str, store: Path) -> dict[str, Any]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def report(store: Path, tasks: list[str]) -> None:
-    print(f"{'':38}{'seconds':>9}{'x decode':>10}{'peak MB':>9}  result")
-    decode = None
+def report(store: Path, tasks: list[str], repeat: int) -> None:
+    found: dict[str, list[dict[str, Any]]] = {task: [] for task in tasks}
+    for round_number in range(repeat):
+        for task in tasks:
+            if round_number == 0 or not TASKS[task][2]:
+                found[task].append(in_process(task, store))
+    decode = [once["seconds"] for once in found.get("decode", [])]
+    print(f"{'':38}{'seconds':>9}{'x decode':>10}{'from':>7}{'to':>7}{'peak MB':>9}  result")
     for task in tasks:
-        _, title, times = TASKS[task]
-        found = [in_process(task, store) for _ in range(times)]
-        seconds = statistics.median(f["seconds"] for f in found)
-        megabytes = max(f["megabytes"] for f in found)
-        decode = seconds if task == "decode" else decode
-        ratio = "" if decode is None else f"{seconds / decode:.2f}"
-        print(
-            f"{title:38}{seconds:9.3f}{ratio:>10}{megabytes:9.0f}  {found[0]['result']}", flush=True
-        )
+        seconds = [once["seconds"] for once in found[task]]
+        ratios = [s / d for s, d in zip(seconds, decode, strict=False)]
+        shown = f"{statistics.median(seconds):9.3f}"
+        if ratios:
+            middle = statistics.median(seconds) / statistics.median(decode)
+            shown += f"{middle:10.3f}{min(ratios):7.2f}{max(ratios):7.2f}"
+        peak = max(once["megabytes"] for once in found[task])
+        print(f"{TASKS[task][1]:38}{shown}{peak:9.0f}  {found[task][0]['result']}", flush=True)
 
 
 def main() -> None:
@@ -211,6 +257,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=3, default=FINE, metavar=("Z", "Y", "X"))
     parser.add_argument("--only", nargs="+", choices=list(TASKS), help="these tasks only")
     parser.add_argument("--store", type=Path, help="a store to measure instead of making one")
+    parser.add_argument("--repeat", type=int, default=5, help="rounds (default: %(default)s)")
     parser.add_argument("--task", choices=list(TASKS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
@@ -218,12 +265,12 @@ def main() -> None:
         return
     tasks = options.only or list(TASKS)
     if options.store:
-        report(options.store, tasks)
+        report(options.store, tasks, options.repeat)
         return
     with tempfile.TemporaryDirectory() as folder:
         store = make_store(Path(folder), options.source, tuple(options.size))
         print(f"{options.source} repeated to {' x '.join(map(str, options.size))} voxels")
-        report(store, tasks)
+        report(store, tasks, options.repeat)
 
 
 if __name__ == "__main__":
