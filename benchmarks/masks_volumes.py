@@ -103,7 +103,10 @@ def task_open(store: str) -> Callable[[], Any]:
 
 
 def task_decode(store: str) -> Callable[[], Any]:
-    data = _open(store).annotation.data
+    return _voxels(_open(store).annotation.data)
+
+
+def _voxels(data: Any) -> Callable[[], Any]:
     # not the array's own size: that would be known without reading it
     sizes = data.map_blocks(
         lambda block: np.full((1,) * block.ndim, np.asarray(block).size),
@@ -186,6 +189,12 @@ def task_index_mask(store: str) -> Callable[[], Any]:
     return lambda: int(ds.atlas.mask("RSP").sum())
 
 
+def task_index_mask_blocks(store: str) -> Callable[[], Any]:
+    ds = _open(store)
+    ds.atlas.volume()
+    return lambda: _voxels(ds.atlas.mask("RSP").data)()
+
+
 TASKS = {
     "open": (task_open, "open_atlas(store)", False),
     "decode": (task_decode, "decode every block", False),
@@ -196,6 +205,11 @@ TASKS = {
     "mask": (task_mask, 'mask("RSP").sum()', False),
     "index volume": (task_index_volume, "with the index: volume()", False),
     "index mask": (task_index_mask, 'with the index: mask("RSP").sum()', False),
+    "index mask blocks": (
+        task_index_mask_blocks,
+        'with the index: decode mask("RSP")',
+        False,
+    ),
     "isin RSP": (task_isin_rsp, "da.isin(labels of RSP) (once)", True),
     "isin CTX": (task_isin_ctx, "da.isin(labels of CTX) (once)", True),
     "unique": (task_unique, "np.unique of the whole array (once)", True),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import dask
@@ -26,6 +27,7 @@ from operations import OPERATIONS, PART
 from stores import REGIONS, CountingStore, chunk_files, scaling, write_atlas, write_ome_zarr
 from xarray_atlas import index_cache, index_files
 from xarray_atlas.io import fingerprint as fingerprints
+from xarray_atlas.io import label_array
 from xarray_atlas.label_tables import tabulate
 
 SIZE = 0.025**3
@@ -37,7 +39,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache directory of the test's own, and nothing in memory."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("XARRAY_ATLAS_CACHE_DIR", str(folder))
-    monkeypatch.setattr(index_cache, "_kept", type(index_cache._kept)())
+    for memory in ("_kept", "_fingerprints"):
+        monkeypatch.setattr(index_cache, memory, OrderedDict())
     return folder
 
 
@@ -64,6 +67,7 @@ def store(tmp_path: Path) -> Path:
 def forget():
     """What another session does not know."""
     index_cache._kept.clear()
+    index_cache._fingerprints.clear()
 
 
 def counts(ds, **keywords):
@@ -356,6 +360,26 @@ def test_the_next_session_reads_nothing(store, on_disk, cache):
         ds.atlas.region_properties(hemisphere=["left", "right"])
         np.testing.assert_allclose(ds.atlas.crop("one").sizes["z"], 6)
     assert counted.keys == []
+
+
+def test_one_listing_an_opening_and_one_after_the_pass(store, on_disk, monkeypatch):
+    calls = []
+    real = fingerprints.fingerprint
+    monkeypatch.setattr(
+        label_array, "fingerprint", lambda array: calls.append(array) or real(array)
+    )
+    ds = opened(store)
+    for _ in range(3):
+        ds.atlas.mask("one")
+    assert len(calls) == 1
+    counts(ds)
+    assert len(calls) == 2
+    counts(ds), ds.atlas.mask("one"), ds.atlas.crop("one")
+    assert len(calls) == 2
+    forget()
+    ds = opened(store)
+    counts(ds), ds.atlas.mask("one")
+    assert len(calls) == 3
 
 
 def test_nothing_is_written_unless_asked_for(store, cache):

@@ -96,12 +96,23 @@ def test_tables_of_parts_are_that_of_the_whole(data, block):
     check(concatenate([first, second]), block, kinds)
 
 
-def test_one_row_a_label_sorted():
+def test_one_row_a_label():
     block = np.array([[8, 8, 0], [997, 8, 0]], "uint32")
     table = tabulate(block, np.zeros((1, 1), int))
     if block.size < label_tables.LARGE:
-        assert_same(table.label, np.array([0, 8, 997]))
-        assert_same(table.voxels, np.array([2, 3, 1]))
+        assert_same(table.label, np.array([8, 0, 997]))
+        assert_same(table.voxels, np.array([3, 2, 1]))
+
+
+@given(st.data(), blocks(shapes=hnp.array_shapes(min_dims=2, max_dims=3, max_side=7)))
+def test_slabs_apart(data, block):
+    kinds = data.draw(sides(block.shape))
+    thickness = data.draw(st.integers(1, block.shape[0] + 1))
+    table = tabulate(block, kinds, thickness)
+    check(table, block, kinds)
+    # a part that holds one label, on one side, has one row
+    if (block != block.flat[0]).any() and kinds.size == 1 and block.size <= label_tables.LARGE:
+        assert_same(table.start[:, 0] // thickness, (table.stop[:, 0] - 1) // thickness)
 
 
 def test_uniform_block():

@@ -17,6 +17,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xarray import Variable
@@ -31,9 +32,11 @@ from xarray_atlas.sources import Source, source_of
 __all__ = ["find", "learn"]
 
 KEPT = 32
-"""Indexes in memory; of more, the one that was used least recently is forgotten."""
+"""Arrays of which something is in memory; of more, the one that was asked for least recently is
+forgotten."""
 
 _kept: OrderedDict[tuple[str, ...], LabelTable] = OrderedDict()
+_fingerprints: OrderedDict[tuple[str, ...], str | None] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -79,7 +82,7 @@ def find(annotation: Variable, sides: Variable | None = None) -> LabelTable | No
     if told is None:
         return None
     subject = _Subject(labels, told)
-    return _remembered(subject.key) or _on_disk(subject, subject.fingerprint())
+    return _remembered(subject.key) or _on_disk(subject, _first_fingerprint(subject))
 
 
 def learn(
@@ -108,12 +111,12 @@ def learn(
     for subject in subjects:
         if found := _remembered(subject.key):
             return found
-    before = subjects[0].fingerprint()
+    before = _first_fingerprint(subjects[0])
     for subject in subjects:
         if found := _on_disk(subject, before):
             return found
     found = shifted(scan(part, part_sides, progress), start)
-    _remember(subjects[-1], found)
+    _put(_kept, subjects[-1].key, found)
     # what has changed while it was read is in no known state
     if before is not None and before == subjects[-1].fingerprint():
         _save(subjects[-1], before, found)
@@ -138,9 +141,7 @@ class _Subject:
         return f"{self.labels.place} {self.sides.place} {self.only}"
 
     def fingerprint(self) -> str | None:
-        """Return what the stores are like now; None where nothing is kept on disk."""
-        if not OPTIONS["index_cache"]:
-            return None
+        """Return what the stores are like now; None where that cannot be told."""
         both = (self.labels.fingerprint(), self.sides.fingerprint())
         return None if None in both else " ".join(map(str, both))
 
@@ -152,10 +153,21 @@ def _remembered(key: tuple[str, ...]) -> LabelTable | None:
         return _kept.get(key)
 
 
+def _first_fingerprint(subject: _Subject) -> str | None:
+    """Return the fingerprint that the first question found: one listing an opening, not more."""
+    if not OPTIONS["index_cache"]:
+        return None
+    key = subject.key[:2]
+    if key not in _fingerprints:
+        _put(_fingerprints, key, subject.fingerprint())
+    with _lock:
+        return _fingerprints.get(key)
+
+
 def _on_disk(subject: _Subject, fingerprint: str | None) -> LabelTable | None:
     found = None if fingerprint is None else index_files.load(subject.name, fingerprint)
     if found is not None:
-        _remember(subject, found)
+        _put(_kept, subject.key, found)
     return found
 
 
@@ -172,12 +184,12 @@ def _save(subject: _Subject, fingerprint: str, index: LabelTable) -> None:
         )
 
 
-def _remember(subject: _Subject, index: LabelTable) -> None:
+def _put(kept: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], value: Any) -> None:
     with _lock:
-        _kept[subject.key] = index
-        _kept.move_to_end(subject.key)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
+        kept[key] = value
+        kept.move_to_end(key)
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
 
 
 def _crop(

@@ -52,7 +52,7 @@ class LabelTable(NamedTuple):
         return LabelTable(*(column[which] for column in self))
 
 
-def tabulate(block: Ints, sides: Ints) -> LabelTable:
+def tabulate(block: Ints, sides: Ints, thickness: int | None = None) -> LabelTable:
     """Tabulate the labels of a block, each side apart.
 
     Parameters
@@ -62,6 +62,10 @@ def tabulate(block: Ints, sides: Ints) -> LabelTable:
     sides : ndarray of int
         The side of each voxel. As many dimensions as the block; of length 1
         where the side does not depend on them.
+    thickness : int, optional
+        Planes across the first of several axes; every so many of them have rows of
+        their own, as chunks that were read together do. A part that holds one label
+        throughout has one row all the same.
 
     Returns
     -------
@@ -77,9 +81,8 @@ def tabulate(block: Ints, sides: Ints) -> LabelTable:
 
     Notes
     -----
-    The voxel inside is on the plane across the block's first axis that holds the
-    middle one of the label's runs in the block: there it is the one nearest to
-    their centroid.
+    The voxel inside is on the plane across the first axis that holds the middle one
+    of the label's runs in the row: there it is the one nearest to their centroid.
 
     Examples
     --------
@@ -89,14 +92,14 @@ def tabulate(block: Ints, sides: Ints) -> LabelTable:
     ...     print(label, side, count)
     0 1 2
     997 1 2
-    8 2 1
     997 2 1
+    8 2 1
     """
     check_integers(block)
     check_integers(sides, "sides")
     if np.broadcast_shapes(block.shape, sides.shape) != block.shape or block.ndim != sides.ndim:
         raise ValueError(f"sides of the shape {sides.shape} for labels of the shape {block.shape}")
-    return _tabulate(block, sides)
+    return _tabulate(block, sides, thickness or max(len(block), 1))
 
 
 def concatenate(tables: Iterable[LabelTable], block: Ints | None = None) -> LabelTable:
@@ -141,7 +144,7 @@ def _wide(labels: Ints) -> type[np.int64 | np.uint64]:
     return np.int64 if np.can_cast(labels.dtype, np.int64) else np.uint64
 
 
-def _tabulate(block: Ints, sides: Ints) -> LabelTable:
+def _tabulate(block: Ints, sides: Ints, thickness: int) -> LabelTable:
     """Tabulate in parts where a block is too large, and where the side changes along one axis."""
     if block.size == 0:
         return concatenate([], block)
@@ -149,14 +152,17 @@ def _tabulate(block: Ints, sides: Ints) -> LabelTable:
         sides = sides[(slice(1),) * sides.ndim]
     varying = [axis for axis, n in enumerate(sides.shape) if n > 1]
     if block.size > LARGE and len(block) > 1:
-        thickness = max(LARGE * len(block) // block.size, 1)
-        return _in_parts(block, sides, 0, range(0, len(block), thickness))
+        planes = max(LARGE * len(block) // block.size, 1)
+        return _in_parts(block, sides, thickness, 0, range(0, len(block), planes))
     if len(varying) == 1:
-        return _in_parts(block, sides, varying[0], runs(sides.ravel())[0].tolist())
-    return _tabulate_part(block, sides)
+        starts = runs(sides.ravel())[0].tolist()
+        return _in_parts(block, sides, thickness, varying[0], starts)
+    return _tabulate_part(block, sides, thickness)
 
 
-def _in_parts(block: Ints, sides: Ints, axis: int, starts: Iterable[int]) -> LabelTable:
+def _in_parts(
+    block: Ints, sides: Ints, thickness: int, axis: int, starts: Iterable[int]
+) -> LabelTable:
     """Tabulate the parts of a block that begin at some places along an axis."""
     offset = np.zeros(block.ndim, np.int64)
     tables = []
@@ -164,11 +170,11 @@ def _in_parts(block: Ints, sides: Ints, axis: int, starts: Iterable[int]) -> Lab
         part = (slice(None),) * axis + (slice(start, stop),)
         side = sides[part] if sides.shape[axis] > 1 else sides
         offset[axis] = start
-        tables.append(shifted(_tabulate(block[part], side), offset))
+        tables.append(shifted(_tabulate(block[part], side, thickness), offset))
     return concatenate(tables)
 
 
-def _tabulate_part(block: Ints, sides: Ints) -> LabelTable:
+def _tabulate_part(block: Ints, sides: Ints, thickness: int) -> LabelTable:
     flat = np.ascontiguousarray(block).reshape(-1)
     if sides.size == 1:
         if _is_uniform(flat):
@@ -184,9 +190,10 @@ def _tabulate_part(block: Ints, sides: Ints) -> LabelTable:
         codes, pairs = pd.factorize(label_codes * distinct_sides.size + side_codes)
         at_label, at_side = np.divmod(pairs, distinct_sides.size)
         labels, kinds = distinct_labels[at_label], distinct_sides[at_side].astype(np.int64)
-    measured = _measure(starts, codes, labels.size, block.shape)
-    table = LabelTable(labels.astype(_wide(block)), kinds, *measured)
-    return table.rows(np.lexsort([table.label, table.side]))
+    if labels.size <= 2**16:
+        codes = codes.astype(np.uint16)  # which numpy sorts by radix: in linear time
+    codes, *measured = _measure(starts, codes, block.shape, thickness)
+    return LabelTable(labels[codes].astype(_wide(block)), kinds[codes], *measured)
 
 
 def _codes(values: Ints) -> tuple[Positions, Ints]:
@@ -229,40 +236,48 @@ def _row_runs(flat: Ints, length: int) -> Positions:
 
 
 def _measure(
-    starts: Positions, codes: Positions, n_codes: int, shape: tuple[int, ...]
-) -> tuple[Int64s, Int64s, Int64s, Int64s, Int64s]:
-    """Count, add up and delimit the voxels of each code, and find one of them.
+    starts: Positions, codes: Positions, shape: tuple[int, ...], thickness: int
+) -> list[Any]:
+    """Count, add up and delimit the voxels of each code in each slab, and find one of them.
 
     Parameters
     ----------
     starts, codes : ndarray of int, shape (n_runs,)
         Where in the flattened block each run begins, and what it is a run of.
-    n_codes : int
-        Each code below it occurs.
     shape : tuple of int
         Of the block.
+    thickness : int
+        Of a slab, along the first axis.
 
     Returns
     -------
-    count, sums, start, stop, point
-        As :class:`LabelTable` has them.
+    list of ndarray
+        The code of each row, and what :class:`LabelTable` has for it from `voxels` on.
     """
-    # numpy sorts 16-bit integers by radix: stable, and in linear time. Sorting and `reduceat`
-    # let go of Python's lock, so that other threads go on; `bincount` does not
-    codes = codes.astype(np.uint16) if n_codes <= 2**16 else codes
+    # Sorting and `reduceat` let go of Python's lock, so that other threads go on; `bincount`
+    # does not. The sort is stable: the runs of a code stay in the order of the planes.
     order = np.argsort(codes, kind="stable")
-    first = np.searchsorted(codes[order], np.arange(n_codes, dtype=codes.dtype))
+    codes = codes[order]
     lengths = np.diff(starts, append=math.prod(shape))[order]
     positions = _positions(starts[order], shape)
-    row = positions[-1]
-    count = np.add.reduceat(lengths, first)
+    planes, row = positions[0], positions[-1]
+    begins = np.ones(codes.size, bool)
+    np.not_equal(codes[1:], codes[:-1], out=begins[1:])
+    if thickness < shape[0]:
+        slabs = planes // thickness
+        begins[1:] |= slabs[1:] != slabs[:-1]
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], codes.size) - 1
+    voxels = np.add.reduceat(lengths, first)
     sums = [np.add.reduceat(place * lengths, first) for place in positions]
     sums[-1] += np.add.reduceat(lengths * (lengths - 1), first) // 2
-    start = [np.minimum.reduceat(place, first) for place in positions]
-    stop = [np.maximum.reduceat(place, first) + 1 for place in positions[:-1]]
-    stop.append(np.maximum.reduceat(row + lengths, first))
-    point = _inside(first, positions, lengths, [total / count for total in sums])
-    return count, *(np.stack(axes, axis=1) for axes in (sums, start, stop, point))  # type: ignore[return-value]
+    start = [planes[first], *(np.minimum.reduceat(place, first) for place in positions[1:])]
+    across = [planes[last], *(np.maximum.reduceat(place, first) for place in positions[1:-1])]
+    stop = [*(place + 1 for place in across), np.maximum.reduceat(row + lengths, first)]
+    point = _inside(first, last, positions, lengths, [total / voxels for total in sums])
+    # of a single axis, which is both the first and the last
+    axes = [columns[-len(shape) :] for columns in (sums, start, stop, point)]
+    return [codes[first], voxels, *(np.stack(columns, axis=1) for columns in axes)]
 
 
 def _positions(starts: Positions, shape: tuple[int, ...]) -> list[Int64s]:
@@ -276,14 +291,17 @@ def _positions(starts: Positions, shape: tuple[int, ...]) -> list[Int64s]:
 
 
 def _inside(
-    first: Positions, positions: list[Int64s], lengths: Int64s, centroid: list[Any]
+    first: Positions,
+    last: Positions,
+    positions: list[Int64s],
+    lengths: Int64s,
+    centroid: list[Any],
 ) -> list[Int64s]:
-    """Return a voxel of each label, on the plane that holds the middle one of its runs.
+    """Return a voxel of each group of runs, on the plane that holds the middle one of them.
 
-    The runs are sorted by label, and by plane within it.
+    The runs of a group are neighbours, from `first` to `last`, in the order of the planes.
     """
-    planes = positions[0]
-    after = np.append(first[1:], planes.size)
+    planes, after = positions[0], last + 1
     low, high = first, after
     if len(positions) > 1:
         # the runs of a label on that plane are neighbours

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 from dask.delayed import delayed
-from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 from xarray import Variable
 
@@ -27,7 +25,7 @@ from xarray_atlas.grid import (
     sides_if_known,
 )
 from xarray_atlas.label_tables import LabelTable
-from xarray_atlas.labels import Bools, label_mask, lookup, region_masks
+from xarray_atlas.labels import label_mask, region_masks
 from xarray_atlas.results import (
     Positions,
     Regions,
@@ -36,6 +34,7 @@ from xarray_atlas.results import (
     resolve_regions,
 )
 from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.stored_masks import stored_masks
 
 __all__ = ["mask"]
 
@@ -52,7 +51,7 @@ def mask(
     mask is a numpy array. One pass over each block gives the masks of all
     regions that share a chunk of the result. Where a pass over the same Dataset has
     been made already (by :func:`volume`, for example), chunks that hold nothing
-    of the regions are not read.
+    of the regions are not read, here and in every part of the mask.
 
     Parameters
     ----------
@@ -98,8 +97,8 @@ def mask(
     positions, many = resolve_regions(terminology, regions)
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
-    index = index_cache.find(annotation.variable) if isinstance(data, da.Array) else None
-    if index is None and isinstance(data, da.Array):
+    index = index_cache.find(annotation.variable)
+    if index is None:
         index = index_cache.find(annotation.variable, sides_if_known(obj))
     if many:
         result = Variable(("region", *annotation.dims), _masks(data, labels, index))
@@ -119,9 +118,10 @@ def mask(
 def _mask(data: Any, labels: Positions, index: LabelTable | None) -> Any:
     if not isinstance(data, da.Array):
         return label_mask(data, labels)
+    if index is not None:
+        return stored_masks(data, index, labels)
     meta = np.empty((0,) * data.ndim, bool)
-    mask = da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
-    return mask if index is None else _only(mask, _blocks_with(index, labels, data.chunks))
+    return da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
 
 
 def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> Any:
@@ -132,17 +132,15 @@ def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> 
         return region_masks(data, keys, table)
     block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
     regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
-    rows = da.from_array(table, chunks=(regions, -1))
+    if index is not None and labels:
+        return stored_masks(data, index, keys, table, regions)
+    table = da.from_array(table, chunks=(regions, -1))
     voxels = tuple(range(2, data.ndim + 2))
-    masks = da.blockwise(
-        _masks_of_block, (0, *voxels), rows, (0, 1), data, voxels,
+    return da.blockwise(
+        _masks_of_block, (0, *voxels), table, (0, 1), data, voxels,
         keys=_sent_once(keys), concatenate=True, align_arrays=False,  # no two share an index
         dtype=bool, meta=np.empty((0,) * (data.ndim + 1), bool),
     )  # fmt: skip
-    if index is None or not labels:
-        return masks
-    groups = [keys[table[i : i + regions].any(axis=0)] for i in range(0, len(labels), regions)]
-    return _only(masks, np.stack([_blocks_with(index, group, data.chunks) for group in groups]))
 
 
 def _sent_once(labels: Positions) -> Any:
@@ -152,39 +150,3 @@ def _sent_once(labels: Positions) -> Any:
 
 def _masks_of_block(table: Any, block: Any, keys: Any) -> Any:
     return region_masks(block, keys, table)
-
-
-# -- chunks that need not be read
-
-
-def _blocks_with(index: LabelTable, labels: Positions, chunks: Sequence[Sequence[int]]) -> Bools:
-    """Tell which blocks of an array may hold some labels, by what is known of the array."""
-    rows = np.flatnonzero(lookup(index.label, labels) >= 0)
-    bounds = [np.cumsum(sizes) for sizes in chunks]
-    first, last = (
-        np.stack(
-            [np.searchsorted(ends, at, side="right") for ends, at in zip(bounds, axes, strict=True)]
-        )
-        for axes in (index.start[rows].T, index.stop[rows].T - 1)
-    )
-    found = np.zeros([len(sizes) for sizes in chunks], bool)
-    found[tuple(first)] = True
-    # of an array that was tabulated in larger chunks
-    for begin, end in {(tuple(a), tuple(b)) for a, b in zip(first.T, last.T, strict=True)}:
-        if begin != end:
-            found[tuple(slice(a, b + 1) for a, b in zip(begin, end, strict=True))] = True
-    return found
-
-
-def _only(masks: da.Array, blocks: Bools) -> da.Array:
-    """Leave out blocks of lazy masks: they are false, and what they depend on is not read."""
-    name = f"only-{tokenize(masks.name, blocks)}"
-    graph: dict[Any, Any] = {}
-    for at in np.ndindex(*masks.numblocks):
-        if blocks[at]:
-            graph[name, *at] = (masks.name, *at)
-        else:
-            shape = tuple(sizes[i] for sizes, i in zip(masks.chunks, at, strict=True))
-            graph[name, *at] = (functools.partial(np.zeros, shape, bool),)
-    layers = HighLevelGraph.from_collections(name, graph, [masks])  # type: ignore[list-item]
-    return da.Array(layers, name, masks.chunks, meta=masks._meta)

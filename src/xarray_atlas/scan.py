@@ -58,7 +58,7 @@ def scan(annotation: Variable, sides: Variable, progress: bool = False) -> Label
     if not isinstance(labels, da.Array):
         return tabulate(labels, np.asarray(sides.values))
     labels = without_empty_chunks(labels)
-    chunk = tuple(int(max(sizes)) for sizes in labels.chunks)
+    thickness = int(max(labels.chunks[0]))
     labels = _in_larger_blocks(labels)
     along = {
         dim: sizes if sides.sizes[dim] == annotation.sizes[dim] else 1
@@ -69,7 +69,7 @@ def scan(annotation: Variable, sides: Variable, progress: bool = False) -> Label
         labels,
         sides.chunk(along).data,
         starts=[[0, *itertools.accumulate(sizes)] for sizes in labels.chunks],
-        chunk=chunk,
+        thickness=thickness,
         chunks=tuple((1,) * n for n in labels.numblocks),
         dtype=object,
         meta=np.empty((0,) * labels.ndim, object),
@@ -81,19 +81,11 @@ def scan(annotation: Variable, sides: Variable, progress: bool = False) -> Label
 
 
 def _tabulate_block(
-    block: Any, sides: Any, block_id: Any, starts: list[list[int]], chunk: tuple[int, ...]
+    block: Any, sides: Any, block_id: Any, starts: list[list[int]], thickness: int
 ) -> Any:
     """Tabulate the chunks of one block; their table is the one element of an array of objects."""
-    corner = np.array([start[i] for start, i in zip(starts, block_id, strict=True)])
-    cuts = [range(0, n, step) for n, step in zip(block.shape, chunk, strict=True)]
-    tables = []
-    for first in itertools.product(*cuts):
-        part = tuple(slice(i, i + step) for i, step in zip(first, chunk, strict=True))
-        side = sides[
-            tuple(p if n > 1 else slice(None) for p, n in zip(part, sides.shape, strict=True))
-        ]
-        tables.append(shifted(tabulate(block[part], side), corner + first))
-    return _boxed(concatenate(tables, block), (1,) * block.ndim)
+    corner = [start[i] for start, i in zip(starts, block_id, strict=True)]
+    return _boxed(shifted(tabulate(block, sides, thickness), corner), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:

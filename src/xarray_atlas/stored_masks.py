@@ -1,0 +1,97 @@
+"""Masks of a stored annotation that read only where they can be true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+
+from xarray_atlas.label_tables import LabelTable
+from xarray_atlas.labels import Bools, Int64s, label_mask, lookup, region_masks
+from xarray_atlas.sources import given
+
+__all__ = ["stored_masks"]
+
+
+def stored_masks(
+    data: da.Array, index: LabelTable, keys: Int64s, table: Bools | None = None, regions: int = 1
+) -> da.Array:
+    """Return lazy masks of an annotation, by what a pass over it has learned.
+
+    Parameters
+    ----------
+    data : dask array of int
+        An annotation that is read from a store as it is.
+    index : LabelTable
+        Of the whole of it.
+    keys : ndarray of int64, shape (n_keys,)
+        Labels, sorted and unique.
+    table : ndarray of bool, shape (n_regions, n_keys), optional
+        Which of the labels belong to each region. One region of all labels by default.
+    regions : int
+        How many regions there are in a chunk.
+
+    Returns
+    -------
+    dask array of bool
+        Of the shape of `data`, with a `table` preceded by one axis for the regions.
+    """
+    chunks: Sequence[Any] = data.chunks if table is None else (regions, *data.chunks)
+    masks = _StoredMasks(given(data), data.shape, index, keys, table)
+    name = f"mask-{tokenize(data.name, keys, table, regions)}"
+    # one layer for what is read and what is made of it, and one task a chunk
+    lazy: da.Array = da.from_array(
+        masks, chunks, name=name, fancy=False, meta=np.empty((0,) * len(chunks), bool)
+    )
+    return lazy
+
+
+class _StoredMasks:
+    """What dask reads block by block."""
+
+    dtype = np.dtype(bool)
+
+    def __init__(
+        self,
+        labels: Any,
+        shape: tuple[int, ...],
+        index: LabelTable,
+        keys: Int64s,
+        table: Bools | None,
+    ) -> None:
+        self.labels, self.keys, self.table = labels, keys, table
+        self.shape = shape if table is None else (len(table), *shape)
+        self.ndim = len(self.shape)
+        # the boxes that hold all there is of each of the labels
+        at = lookup(index.label, keys)
+        known = at >= 0
+        self.at, self.start, self.stop = at[known], index.start[known], index.stop[known]
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        """Make the masks of a part, given by a slice or an index along each axis."""
+        if self.table is None:
+            chosen, voxels = np.ones((1, self.keys.size), bool), key
+        else:
+            chosen, voxels = np.atleast_2d(self.table[key[0]]), key[1:]
+        if not self._may_hold(np.asarray(chosen.any(axis=0)), voxels):
+            # a view: numpy indexes it as it would the masks
+            return np.zeros(np.broadcast_to(False, self.shape)[key].shape, bool)
+        block = np.asarray(self.labels[voxels])
+        if self.table is None:
+            return label_mask(block, self.keys)
+        masks = region_masks(block, self.keys, chosen)
+        return masks if self.table[key[0]].ndim == 2 else masks[0]
+
+    def _may_hold(self, wanted: Bools, voxels: tuple[Any, ...]) -> bool:
+        """Tell whether one of the boxes of wanted labels reaches into a part."""
+        reaches = wanted[self.at]
+        sizes = self.shape[-len(voxels) :]
+        for axis, (part, size) in enumerate(zip(voxels, sizes, strict=True)):
+            places = np.atleast_1d(np.arange(size)[part])
+            if places.size == 0:
+                return False
+            reaches &= (self.start[:, axis] <= places.max()) & (self.stop[:, axis] > places.min())
+        return bool(reaches.any())
