@@ -69,29 +69,39 @@ class _StoredMasks:
         at = lookup(index.label, keys)
         known = at >= 0
         self.at, self.start, self.stop = at[known], index.start[known], index.stop[known]
+        self.box = (
+            list(zip(self.start.min(axis=0).tolist(), self.stop.max(axis=0).tolist(), strict=True))
+            if known.any()
+            else [(0, 0)] * len(shape)
+        )
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        """Make the masks of a part, given by a slice or an index along each axis."""
-        if self.table is None:
-            chosen, voxels = np.ones((1, self.keys.size), bool), key
-        else:
-            chosen, voxels = np.atleast_2d(self.table[key[0]]), key[1:]
-        if not self._may_hold(np.asarray(chosen.any(axis=0)), voxels):
-            # a view: numpy indexes it as it would the masks
-            return np.zeros(np.broadcast_to(False, self.shape)[key].shape, bool)
-        block = np.asarray(self.labels[voxels])
-        if self.table is None:
+        """Make the masks of a part, given by a slice or a position along each axis."""
+        places = [
+            range(size)[part] if isinstance(part, slice) else range(part, part + 1)
+            for part, size in zip(key, self.shape, strict=True)
+        ]
+        voxels = len(self.box)
+        chosen = None if self.table is None else self.table[key[0]]
+        if not self._may_hold(chosen, places[-voxels:]):
+            kept = [len(p) for p, part in zip(places, key, strict=True) if isinstance(part, slice)]
+            return np.zeros(kept, bool)
+        block = np.asarray(self.labels[key[-voxels:]])
+        if chosen is None:
             return label_mask(block, self.keys)
-        masks = region_masks(block, self.keys, chosen)
-        return masks if self.table[key[0]].ndim == 2 else masks[0]
+        masks = region_masks(block, self.keys, np.atleast_2d(chosen))
+        return masks if chosen.ndim == 2 else masks[0]
 
-    def _may_hold(self, wanted: Bools, voxels: tuple[Any, ...]) -> bool:
+    def _may_hold(self, chosen: Any, places: list[range]) -> bool:
         """Tell whether one of the boxes of wanted labels reaches into a part."""
-        reaches = wanted[self.at]
-        sizes = self.shape[-len(voxels) :]
-        for axis, (part, size) in enumerate(zip(voxels, sizes, strict=True)):
-            places = np.atleast_1d(np.arange(size)[part])
-            if places.size == 0:
+        # nearly all parts lie outside of what holds all boxes
+        for there, (start, stop) in zip(places, self.box, strict=True):
+            if not there or max(there[0], there[-1]) < start or min(there[0], there[-1]) >= stop:
                 return False
-            reaches &= (self.start[:, axis] <= places.max()) & (self.stop[:, axis] > places.min())
+        low = np.array([min(there[0], there[-1]) for there in places])
+        high = np.array([max(there[0], there[-1]) for there in places])
+        reaches = ((self.start <= high) & (self.stop > low)).all(axis=1)
+        if chosen is not None:
+            wanted: Bools = np.atleast_2d(chosen)
+            reaches &= np.logical_or.reduce(wanted, axis=0)[self.at]
         return bool(reaches.any())
