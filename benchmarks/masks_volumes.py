@@ -273,9 +273,13 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="a store to measure instead of making one")
     parser.add_argument("--repeat", type=int, default=5, help="rounds (default: %(default)s)")
     parser.add_argument("--task", choices=list(TASKS), help=argparse.SUPPRESS)
+    parser.add_argument("--keep", type=Path, help="only make the store, in this folder")
     options = parser.parse_args()
     if options.task:
         print(json.dumps(measure(options.task, os.fspath(options.store))))
+        return
+    if options.keep:
+        print(make_store(options.keep, options.source, tuple(options.size)))
         return
     tasks = options.only or list(TASKS)
     if options.store:

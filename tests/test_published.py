@@ -147,3 +147,58 @@ def test_brainglobes_own_package(packaged, expected):
     table = expected.set_index("abbreviation").loc[ds.atlas.terminology.acronyms]
     columns = ["total_left_50um", "total_right_50um"]
     np.testing.assert_array_equal(found, table[columns].to_numpy())
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+def test_region_properties_of_all_regions(published, expected, resolution):
+    ds = opened(published, resolution)
+    regions = expected["abbreviation"].tolist()
+    found = ds.atlas.region_properties(regions)
+    assert_counts(found.voxels.values, expected, f"total_{resolution}um")
+    direct = ds.atlas.region_properties(regions, direct=True)
+    assert_counts(direct.voxels.values, expected, f"direct_{resolution}um")
+    assert int(direct.voxels.sum() + direct.background_voxels) == ds.annotation.size
+    assert direct.unknown_label.size == 0
+    sides = ds.atlas.region_properties(regions, hemisphere=["left", "right"])
+    for side in ("left", "right"):
+        voxels_there = sides.voxels.sel(hemisphere=side).values
+        assert_counts(voxels_there, expected, f"total_{side}_{resolution}um")
+    assert_counts(sides.voxels.sum("hemisphere").values, expected, f"total_{resolution}um")
+
+
+def test_where_regions_lie(published, expected):
+    """Of regions with a large id, bent, thin, in two halves, of one voxel, and the whole."""
+    ds = opened(published, 50)
+    few = expected[expected.total_50um.between(1, 3)].abbreviation.tolist()
+    regions = ["root", "RSP", "SSp-tr6a", "CA1", "alv", "VISp", *few[:3]]
+    found = ds.atlas.region_properties(regions)
+    labels = ds.annotation.values
+    for region in regions:
+        node = ds.atlas.region(region)
+        own = [label for part in (node, *node.descendants) for label in part.labels]
+        places = np.argwhere(np.isin(labels, np.array(own, "uint32")))
+        one = found.sel(region=region)
+        np.testing.assert_allclose(one.centroid.values, places.mean(axis=0) * 0.05, rtol=1e-12)
+        low, high = places.min(axis=0), places.max(axis=0)
+        np.testing.assert_array_equal(one.start.values, low)
+        np.testing.assert_array_equal(one.stop.values, high + 1)
+        np.testing.assert_allclose(
+            one.bounding_box.values, np.stack([low - 0.5, high + 0.5], axis=1) * 0.05, rtol=1e-12
+        )
+        point = (one.representative_point.values / 0.05).round().astype(int)
+        assert labels[tuple(point)] in own
+
+
+def test_every_representative_point_lies_in_its_region(published):
+    ds = opened(published, 50)
+    labels = ds.annotation.values
+    for direct in (False, True):
+        found = ds.atlas.region_properties(hemisphere=["left", "right"], direct=direct)
+        points = found.representative_point.values / 0.05
+        for position, region in enumerate(found.region_id.values.tolist()):
+            own = ds.atlas.terminology.labels_of(ds.atlas.terminology.position(region), direct)
+            for side in (0, 1):
+                if found.voxels.values[position, side]:
+                    at = tuple(points[position, side].round().astype(int))
+                    assert labels[at] in own
+                    assert (at[2] >= 114) == (side == 0)  # 228 voxels across; left is large x
