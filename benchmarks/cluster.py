@@ -2,10 +2,10 @@
 
     python benchmarks/cluster.py --store ANNOTATION.ome.zarr
 
-measures all volumes of a store (``masks_volumes.py --keep FOLDER`` makes one) on a cluster of two worker
-processes with a thread each, and says what a chunk costs, how large a worker becomes, and
-what that makes of a cube of 10 mm at 1 um. The size of that pass is not guessed: its
-graph is made, from an array of that shape that holds nothing.
+measures all volumes of a store (``masks_volumes.py --keep FOLDER`` makes one) on a
+cluster of two worker processes with a thread each, and says what a chunk costs, how large
+a worker becomes, and what that makes of a cube of 10 mm at 1 um. The size of that pass is
+not guessed: its graph is made, from an array of that shape that holds nothing.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ def parts(request):
         if request.param == "in parts":
             patch.setattr(label_tables, "PIECE", 3)
             patch.setattr(label_tables, "LARGE", 20)
+            patch.setattr(label_tables, "NOISY", 7)
         yield
 
 
@@ -184,3 +187,16 @@ def test_other_types(block, kinds, message):
 def test_other_shape(shape):
     with pytest.raises(ValueError, match=r"labels of the shape \(2, 3\)|broadcast"):
         tabulate(np.zeros((2, 3), int), np.zeros(shape, int))
+
+
+def test_memory_of_noise():
+    """A block in which every voxel is a run of its own."""
+    if label_tables.NOISY < 2**20:
+        return  # the parts of the other tests are far too small for it
+    block = np.random.default_rng(0).integers(0, 200, (64, 256, 256), "uint8")
+    tracemalloc.start()
+    table = tabulate(block, np.zeros((1, 1, 1), int))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert table.voxels.sum() == block.size
+    assert peak < 200e6

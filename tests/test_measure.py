@@ -420,3 +420,13 @@ def test_volumes_are_written_without_a_warning(sample, tmp_path: Path, regions, 
     np.testing.assert_array_equal(mm(again), mm(volume))
     assert again.region_name.values.tolist() == volume.region_name.values.tolist()
     assert again.attrs["voxel_size"] == volume.attrs["voxel_size"]
+
+
+def test_an_axis_that_only_another_variable_has(small):
+    """Sides are of no use to an annotation that is a section; no side was asked for."""
+    ds = small.assign(annotation=small.annotation.isel(x=1, drop=True), other=small.annotation)
+    assert mm(ds.annotation.atlas.area("R0"), 2) > 0
+    assert mm(xarray_atlas.area(ds.drop_vars("other").drop_vars("x"), "R0"), 2) > 0
+    with pytest.raises(HemisphereError, match="'x' has the dimensions"):
+        xarray_atlas.mask(ds, "R0", hemisphere="left")
+    assert int(xarray_atlas.mask(ds, "R0").sum()) > 0

@@ -326,7 +326,8 @@ def test_a_second_volume_makes_no_request(listed: Requests) -> None:
 
 def test_the_next_session_on_s3_makes_one_listing(listed: Requests) -> None:
     first = voxels(listed.open())
-    index_cache._kept.clear()
+    index_cache._indexes.clear()
+    index_cache._fingerprints.clear()
     listed.calls.clear()
     ds = listed.open()
     assert listed.listings() == 0

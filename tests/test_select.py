@@ -92,7 +92,7 @@ def test_sel_keeps_the_thickness_of_a_plane(small):
 def test_sel_errors(small):
     with pytest.raises(UnitsError, match="second"):
         small.atlas.sel(ap=3 * u.s)
-    with pytest.raises(UnitsError, match="no step"):
+    with pytest.raises(TypeError, match="no step"):
         small.atlas.sel(ap=slice(0, 1, 2))
     with pytest.raises(GridError, match=r"'ap'.*anterior-to-posterior; it has dv, ml"):
         small.isel(z=0).atlas.sel(ap=0)
@@ -163,6 +163,10 @@ def test_crop_of_a_section(small):
 
 def test_pad_reaches_the_border_at_the_most(small):
     assert small.atlas.crop("R0", pad="1 m").identical(small)
+
+
+def test_endless_pad(small):
+    assert small.atlas.crop("R0", pad=np.inf).identical(small)
 
 
 @pytest.mark.parametrize("pad", ["-0.1 mm", "3 s", -1, float("nan")])

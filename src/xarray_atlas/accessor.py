@@ -121,9 +121,10 @@ class AtlasAccessor(Generic[T]):
         regions: Regions,
         pad: Any = None,
         hemisphere: str | Iterable[str] | None = None,
+        progress: bool = False,
     ) -> T:
         """Cut out the part around regions; see :func:`xarray_atlas.crop`."""
-        return select.crop(self._obj, regions, pad=pad, hemisphere=hemisphere)
+        return select.crop(self._obj, regions, pad, hemisphere, progress)
 
     @property
     def spacing(self) -> dict[Any, Any]:
@@ -166,18 +167,20 @@ class AtlasAccessor(Generic[T]):
         regions: Regions | None = None,
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
+        progress: bool = False,
     ) -> xr.DataArray:
         """Find the mean position of regions in mm; see :func:`xarray_atlas.centroid`."""
-        return properties.centroid(self._obj, regions, hemisphere=hemisphere, direct=direct)
+        return properties.centroid(self._obj, regions, hemisphere, direct, progress)
 
     def bounding_box(
         self,
         regions: Regions | None = None,
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
+        progress: bool = False,
     ) -> xr.DataArray:
         """Find the box around regions in mm; see :func:`xarray_atlas.bounding_box`."""
-        return properties.bounding_box(self._obj, regions, hemisphere=hemisphere, direct=direct)
+        return properties.bounding_box(self._obj, regions, hemisphere, direct, progress)
 
     # -- two forms, and other coordinates
 

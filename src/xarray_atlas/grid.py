@@ -212,11 +212,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     """
     if _has_hemispheres(obj):
         given = obj["hemispheres"].variable
-        extra = [d for d in given.dims if d not in annotation_of(obj).dims]
-        if extra:
-            raise HemisphereError(
-                f"'hemispheres' has the dimensions {extra}, which the annotation lacks"
-            )
+        _check_dims("hemispheres", given, obj)
         if given.dtype.kind not in "iu":
             raise HemisphereError(
                 f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
@@ -277,7 +273,15 @@ def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
         )
     left = space.is_left(positions)
     sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
-    return Variable(obj.coords[name].dims, sides)
+    result = Variable(obj.coords[name].dims, sides)
+    _check_dims(name, result, obj)
+    return result
+
+
+def _check_dims(name: Hashable, sides: Variable, obj: xr.Dataset | xr.DataArray) -> None:
+    extra = [d for d in sides.dims if d not in annotation_of(obj).dims]
+    if extra:
+        raise HemisphereError(f"{name!r} has the dimensions {extra}, which the annotation lacks")
 
 
 def users_level() -> int:

@@ -16,6 +16,7 @@ import hashlib
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,62 +28,44 @@ from xarray_atlas.grid import users_level
 from xarray_atlas.label_tables import LabelTable, shifted
 from xarray_atlas.options import OPTIONS
 from xarray_atlas.scan import scan
-from xarray_atlas.sources import Source, source_of
+from xarray_atlas.sources import StoredArray, stored_array
 
-__all__ = ["find", "learn"]
+__all__ = ["find", "find_any", "learn"]
 
 KEPT = 32
 """Arrays of which something is in memory; of more, the one that was asked for least recently is
 forgotten."""
 
-_kept: OrderedDict[tuple[str, ...], LabelTable] = OrderedDict()
-_fingerprints: OrderedDict[tuple[str, ...], str | None] = OrderedDict()
+_Kept = OrderedDict[Hashable, Any]
+
+_indexes: _Kept = OrderedDict()
+_fingerprints: _Kept = OrderedDict()
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True)
-class _Known:
-    """An array as a whole that can be recognized: by a name in memory, by two on disk."""
-
-    snapshot: str
-    place: str
-    source: Source | None = None
-
-    def fingerprint(self) -> str | None:
-        return self.snapshot if self.source is None else self.source.fingerprint()
-
-
-def _known(variable: Variable) -> _Known | None:
-    source = source_of(variable._data)
-    if source is not None:
-        return _Known(source.snapshot, source.place, source)
-    if isinstance(variable._data, np.ndarray) and variable.ndim < 2:
-        content = np.ascontiguousarray(variable._data)
-        digest = hashlib.sha256(f"{content.dtype} {content.shape} ".encode() + content.tobytes())
-        return _Known(digest.hexdigest(), digest.hexdigest())
-    return None
-
-
-def find(annotation: Variable, sides: Variable | None = None) -> LabelTable | None:
+def find(annotation: Variable, sides: Variable) -> LabelTable | None:
     """Return the index of a whole annotation, if there is one; no label is read.
 
     Parameters
     ----------
     annotation : Variable of int
-    sides : Variable of int, optional
-        The side of each voxel. Any by default.
+    sides : Variable of int
+        The side of each voxel, on as few of the annotation's dimensions as tell it.
     """
-    labels = _known(annotation)
-    if labels is None or labels.source is None:
+    question = _question(annotation, sides)
+    if question is None:
         return None
-    if sides is None:
-        whole = [key for key in tuple(_kept) if key[0] == labels.snapshot and len(key) == 2]
-        return _remembered(whole[-1]) if whole else None
-    told = _known(sides)
-    if told is None:
+    return _get(_indexes, question.key) or _on_disk(question)
+
+
+def find_any(annotation: Variable) -> LabelTable | None:
+    """Return an index of a whole annotation that is in memory, whatever its sides."""
+    labels = stored_array(annotation._data)
+    if labels is None:
         return None
-    subject = _Subject(labels, told)
-    return _remembered(subject.key) or _on_disk(subject, _first_fingerprint(subject))
+    with _lock:
+        whole = [key for key in _indexes if key[0] == labels.snapshot and key[2] is None]  # type: ignore[index]
+    return _get(_indexes, whole[-1]) if whole else None
 
 
 def learn(
@@ -101,82 +84,101 @@ def learn(
         Whether to show a progress bar on stderr.
     """
     start, part, part_sides = _crop(annotation, sides, only)
-    labels, told = _known(annotation), _known(sides)
-    if labels is None or labels.source is None or told is None:
+    whole = _question(annotation, sides)
+    if whole is None:
         return shifted(scan(part, part_sides, progress), start)
     # the whole answers for a part
-    subjects = [_Subject(labels, told)]
-    if part.shape != annotation.shape:
-        subjects.append(_Subject(labels, told, only))
-    for subject in subjects:
-        if found := _remembered(subject.key):
-            return found
-    before = _first_fingerprint(subjects[0])
-    for subject in subjects:
-        if found := _on_disk(subject, before):
-            return found
+    asked = whole if part.shape == annotation.shape else whole.of(only)
+    for place in (lambda q: _get(_indexes, q.key), _on_disk):
+        for question in dict.fromkeys((whole, asked)):
+            if found := place(question):
+                return found
+    before = _first_fingerprint(asked)
     found = shifted(scan(part, part_sides, progress), start)
-    _put(_kept, subjects[-1].key, found)
+    _put(_indexes, asked.key, found)
     # what has changed while it was read is in no known state
-    if before is not None and before == subjects[-1].fingerprint():
-        _save(subjects[-1], before, found)
+    if before is not None and before == asked.fingerprint():
+        _save(asked, before, found)
     return found
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """What an index is of."""
+class _Question:
+    """What an index is of: labels in a store, how they are divided into sides, and which of them.
 
-    labels: _Known
-    sides: _Known
+    `told` is how the sides lie in the labels, and the sides themselves where they are in memory.
+    """
+
+    labels: StoredArray
+    sides: StoredArray | None
+    told: str
     only: int | None = None
 
+    def of(self, only: int | None) -> _Question:
+        return _Question(self.labels, self.sides, self.told, only)
+
     @property
-    def key(self) -> tuple[str, ...]:
-        part = () if self.only is None else (str(self.only),)
-        return (self.labels.snapshot, self.sides.snapshot, *part)
+    def key(self) -> tuple[str, str, int | None]:
+        """What it is called in memory."""
+        sides = "" if self.sides is None else self.sides.snapshot
+        return self.labels.snapshot, f"{sides} {self.told}", self.only
 
     @property
     def name(self) -> str:
-        return f"{self.labels.place} {self.sides.place} {self.only}"
+        """What it is called on disk."""
+        sides = "" if self.sides is None else self.sides.place
+        return f"{self.labels.place} {sides} {self.told} {self.only}"
+
+    @property
+    def stored(self) -> list[StoredArray]:
+        return [self.labels] if self.sides is None else [self.labels, self.sides]
 
     def fingerprint(self) -> str | None:
         """Return what the stores are like now; None where that cannot be told."""
-        both = (self.labels.fingerprint(), self.sides.fingerprint())
-        return None if None in both else " ".join(map(str, both))
+        return _joined([array.fingerprint() for array in self.stored])
 
 
-def _remembered(key: tuple[str, ...]) -> LabelTable | None:
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-        return _kept.get(key)
+def _question(annotation: Variable, sides: Variable) -> _Question | None:
+    labels, stored = stored_array(annotation._data), stored_array(sides._data)
+    if labels is None:
+        return None
+    told = str([annotation.dims.index(dim) for dim in sides.dims])
+    if stored is None:
+        if not isinstance(sides._data, np.ndarray) or sides.ndim > 1:
+            return None
+        content = np.ascontiguousarray(sides._data)
+        told += f" {content.dtype} {hashlib.sha256(content.tobytes()).hexdigest()}"
+    return _Question(labels, stored, told)
 
 
-def _first_fingerprint(subject: _Subject) -> str | None:
+def _joined(fingerprints: list[str | None]) -> str | None:
+    return None if None in fingerprints else " ".join(map(str, fingerprints))
+
+
+def _first_fingerprint(question: _Question) -> str | None:
     """Return the fingerprint that the first question found: one listing an opening, not more."""
     if not OPTIONS["index_cache"]:
         return None
-    key = subject.key[:2]
-    if key not in _fingerprints:
-        _put(_fingerprints, key, subject.fingerprint())
-    with _lock:
-        return _fingerprints.get(key)
+    for array in question.stored:
+        if array.snapshot not in _fingerprints:
+            _put(_fingerprints, array.snapshot, array.fingerprint())
+    return _joined([_get(_fingerprints, array.snapshot) for array in question.stored])
 
 
-def _on_disk(subject: _Subject, fingerprint: str | None) -> LabelTable | None:
-    found = None if fingerprint is None else index_files.load(subject.name, fingerprint)
+def _on_disk(question: _Question) -> LabelTable | None:
+    fingerprint = _first_fingerprint(question)
+    found = None if fingerprint is None else index_files.load(question.name, fingerprint)
     if found is not None:
-        _put(_kept, subject.key, found)
+        _put(_indexes, question.key, found)
     return found
 
 
-def _save(subject: _Subject, fingerprint: str, index: LabelTable) -> None:
+def _save(question: _Question, fingerprint: str, index: LabelTable) -> None:
     try:
-        index_files.save(subject.name, fingerprint, index)
+        index_files.save(question.name, fingerprint, index)
     except OSError as error:
         warnings.warn(
-            f"the region index of {subject.labels.place} cannot be kept in "
+            f"the region index of {question.labels.place} cannot be kept in "
             f"{index_files.cache_directory()}: {error}. Set XARRAY_ATLAS_CACHE_DIR to a folder "
             "that can be written to, or set_options(index_cache=False)",
             UserWarning,
@@ -184,7 +186,14 @@ def _save(subject: _Subject, fingerprint: str, index: LabelTable) -> None:
         )
 
 
-def _put(kept: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], value: Any) -> None:
+def _get(kept: _Kept, key: Hashable) -> Any:
+    with _lock:
+        if key in kept:
+            kept.move_to_end(key)
+        return kept.get(key)
+
+
+def _put(kept: _Kept, key: Hashable, value: Any) -> None:
     with _lock:
         kept[key] = value
         kept.move_to_end(key)

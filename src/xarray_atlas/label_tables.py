@@ -23,6 +23,9 @@ __all__ = ["LabelTable", "concatenate", "shifted", "tabulate"]
 LARGE = 2**24
 """Voxels; larger blocks are tabulated in slabs, so that what is derived of them stays small."""
 
+NOISY = 2**20
+"""Runs; a block of more of them is tabulated in halves. It takes some 100 bytes for a run."""
+
 
 class LabelTable(NamedTuple):
     """A row for each label on each side in each block.
@@ -176,15 +179,18 @@ def _in_parts(
 
 def _tabulate_part(block: Ints, sides: Ints, thickness: int) -> LabelTable:
     flat = np.ascontiguousarray(block).reshape(-1)
+    if sides.size == 1 and _is_uniform(flat):
+        return _uniform_table(flat[:1], int(sides.flat[0]), block.shape)
+    starts = _row_runs(flat, block.shape[-1])
+    if starts.size > NOISY:
+        axis = int(np.argmax(block.shape))
+        return _in_parts(block, sides, thickness, axis, [0, block.shape[axis] // 2])
     if sides.size == 1:
-        if _is_uniform(flat):
-            return _uniform_table(flat[:1], int(sides.flat[0]), block.shape)
-        starts = _row_runs(flat, block.shape[-1])
         codes, labels = _codes(flat[starts])
         kinds = np.full(labels.shape, sides.flat[0], np.int64)
     else:
         side = np.broadcast_to(sides, block.shape).reshape(-1)
-        starts = np.union1d(_row_runs(flat, block.shape[-1]), _row_runs(side, block.shape[-1]))
+        starts = np.union1d(starts, _row_runs(side, block.shape[-1]))
         label_codes, distinct_labels = _codes(flat[starts])
         side_codes, distinct_sides = _codes(side[starts])
         codes, pairs = pd.factorize(label_codes * distinct_sides.size + side_codes)

@@ -34,6 +34,7 @@ from xarray_atlas.results import (
     resolve_regions,
 )
 from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.sources import StoredArray, stored_array
 from xarray_atlas.stored_masks import stored_masks
 
 __all__ = ["mask"]
@@ -51,7 +52,10 @@ def mask(
     mask is a numpy array. One pass over each block gives the masks of all
     regions that share a chunk of the result. Where a pass over the same Dataset has
     been made already (by :func:`volume`, for example), chunks that hold nothing
-    of the regions are not read, here and in every part of the mask.
+    of the regions are not read, here and in every part of the mask. Like the volumes it
+    is then of the store as it was: voxels of the regions that were written since, where
+    there were none, are missed until the atlas is opened again. With
+    ``set_options(index_cache=True)`` the first call may list the store.
 
     Parameters
     ----------
@@ -97,13 +101,11 @@ def mask(
     positions, many = resolve_regions(terminology, regions)
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
-    index = index_cache.find(annotation.variable)
-    if index is None:
-        index = index_cache.find(annotation.variable, sides_if_known(obj))
+    known = _known_of(obj, annotation, data)
     if many:
-        result = Variable(("region", *annotation.dims), _masks(data, labels, index))
+        result = Variable(("region", *annotation.dims), _masks(data, labels, known))
     else:
-        result = Variable(annotation.dims, _mask(data, labels[0], index))
+        result = Variable(annotation.dims, _mask(data, labels[0], known))
     coords = region_coords(terminology, positions, many)
     if hemisphere is not None:
         names, both = resolve_hemispheres(hemisphere)
@@ -115,16 +117,30 @@ def mask(
     return xr.DataArray(result, coords=annotation.coords, name="mask").assign_coords(coords)
 
 
-def _mask(data: Any, labels: Positions, index: LabelTable | None) -> Any:
+_Known = tuple[StoredArray, LabelTable]
+
+
+def _known_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray, data: Any) -> _Known | None:
+    """Return the stored array that is read, and what passes have learned of it, if anything."""
+    source = stored_array(data)
+    if source is None:
+        return None
+    index = index_cache.find_any(annotation.variable)
+    if index is None:
+        index = index_cache.find(annotation.variable, sides_if_known(obj))
+    return None if index is None else (source, index)
+
+
+def _mask(data: Any, labels: Positions, known: _Known | None) -> Any:
     if not isinstance(data, da.Array):
         return label_mask(data, labels)
-    if index is not None:
-        return stored_masks(data, index, labels)
+    if known is not None:
+        return stored_masks(data, *known, labels)
     meta = np.empty((0,) * data.ndim, bool)
     return da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
 
 
-def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> Any:
+def _masks(data: Any, labels: Sequence[Positions], known: _Known | None) -> Any:
     keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
     # which of the labels belong to each region
     table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
@@ -132,8 +148,8 @@ def _masks(data: Any, labels: Sequence[Positions], index: LabelTable | None) -> 
         return region_masks(data, keys, table)
     block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
     regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
-    if index is not None and labels:
-        return stored_masks(data, index, keys, table, regions)
+    if known is not None and 0 < len(labels) <= regions:
+        return stored_masks(data, *known, keys, table)
     table = da.from_array(table, chunks=(regions, -1))
     voxels = tuple(range(2, data.ndim + 2))
     return da.blockwise(

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from xarray import Variable
 
@@ -21,7 +22,7 @@ from xarray_atlas.grid import (
     sides_if_known,
     spacing,
 )
-from xarray_atlas.label_tables import LabelTable
+from xarray_atlas.label_tables import LabelTable, concatenate
 from xarray_atlas.labels import Int64s
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import (
@@ -53,8 +54,8 @@ def volume(
 
     The annotation is read once, whatever the number of regions: block by block
     on the active dask scheduler, or at once where it is no dask array. What that
-    learns of an opened store is kept, so that the next question about the same Dataset
-    reads nothing (see :func:`region_properties`).
+    learns of an opened atlas is kept, so that the next question about it reads nothing
+    (see :func:`region_properties`).
 
     The size of a voxel is measured from the coordinates, so that a part, a stride or a
     coarser level of the atlas gives the right number. An axis of one voxel has
@@ -157,7 +158,7 @@ def _measure(
     ndim: int,
     progress: bool = False,
 ) -> xr.DataArray:
-    found = measured(obj, regions, hemisphere, ndim, progress)
+    found = measured(obj, regions, hemisphere, ndim, progress, read_for_none=False)
     counts = counts_by_region(found.table, found.wanted, found.terminology, direct)
     name = SIZES[ndim]
     sizes = size_variable(found, counts[found.positions])
@@ -179,6 +180,8 @@ class Measured:
     sides : tuple of str
         The hemispheres asked for; none of them where all voxels are.
     table : LabelTable
+    single : dict of str to bool
+        Whether the region, and the hemisphere, was not asked for in a list.
     """
 
     annotation: xr.DataArray
@@ -225,10 +228,21 @@ def measured(
     obj: xr.Dataset | xr.DataArray,
     regions: Regions | None,
     hemisphere: str | Iterable[str] | None,
-    ndim: int,
+    ndim: int | None,
     progress: bool = False,
+    read_for_none: bool = True,
 ) -> Measured:
-    """Check what is asked, and get the table that answers it: one that is kept, or from a pass."""
+    """Check what is asked, and get the table that answers it: one that is kept, or from a pass.
+
+    Parameters
+    ----------
+    obj, regions, hemisphere, progress
+        As :func:`volume` has them.
+    ndim : int, optional
+        How many spatial dimensions there must be; by default two or three.
+    read_for_none : bool
+        Whether the table is wanted although no region is asked for.
+    """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, terminology if regions is None else regions)
@@ -237,9 +251,12 @@ def measured(
     sides = hemispheres_of(obj) if names else sides_if_known(obj)
     only = HEMISPHERES[names[0]] if len(set(names)) == 1 else None
     # the order of the dimensions is that of the annotation
-    table = None if names else index_cache.find(annotation.variable)
-    if table is None:
-        table = index_cache.learn(annotation.variable, sides, only, progress)
+    if positions.size == 0 and not read_for_none:
+        table = concatenate([], np.empty((0,) * annotation.ndim, np.int64))
+    else:
+        # without sides any table will do
+        known = None if names else index_cache.find_any(annotation.variable)
+        table = known or index_cache.learn(annotation.variable, sides, only, progress)
     single = {"region": not many, "hemisphere": not both}
     return Measured(annotation, terminology, voxel, positions, tuple(names), table, single)
 
@@ -251,10 +268,12 @@ def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:
     return QuantityVariable(("region", "hemisphere"), sizes, found.attrs)
 
 
-def _voxel(annotation: xr.DataArray, ndim: int) -> dict[Hashable, float]:
+def _voxel(annotation: xr.DataArray, ndim: int | None) -> dict[Hashable, float]:
     """Return the voxel size along each dimension, which must be `ndim` spatial ones."""
-    found = spacing(annotation, need=ndim)
-    if len(found) > ndim:
+    found = spacing(annotation, need=0 if ndim is None else ndim)
+    if ndim is None and len(found) < 2:
+        spacing(annotation, need=3)  # which says what is missing
+    if ndim is not None and len(found) > ndim:
         dim = next(iter(found))
         raise GridError(
             f"an area needs a section, this object has {len(found)} spatial dimensions; "

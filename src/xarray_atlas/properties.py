@@ -10,7 +10,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.grid import annotation_of, lengths, spacing
+from xarray_atlas.grid import lengths
 from xarray_atlas.measure import SIZES, Measured, measured, size_variable
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import Regions, text_coord
@@ -32,10 +32,10 @@ def region_properties(
 
     Everything comes from one pass over the annotation, block by block on the
     active dask scheduler: all regions, with and without their descendants, on
-    both sides. What it learns of an opened store is kept, so that the next question
-    about the same Dataset (also by :func:`volume`, :func:`centroid`,
-    :func:`bounding_box`) reads nothing. A derived array, such as a slice, is measured
-    itself.
+    both sides. What it learns of an atlas that :func:`open_atlas` opened from its
+    OME-Zarr, in the chunks in which it was opened, is kept, so that the next question about it
+    (also by :func:`volume`, :func:`centroid`, :func:`bounding_box`) reads nothing. A derived
+    array, such as a slice or another chunking, is measured itself.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ def region_properties(
     each chunk: the one on the plane through the middle of the label's runs there
     (across the first axis) that is nearest to the centroid of the label in that chunk. Of
     these it is the one nearest to the centroid of the region. It is meant to be looked at:
-    another chunking of the same voxels may give another one.
+    another chunking of the same voxels, or other sides that were asked about before, may
+    give another one.
 
     Examples
     --------
@@ -112,8 +113,7 @@ def region_properties(
     >>> ds.annotation.isel(z=slice(found.start.values[0], found.stop.values[0])).sizes["z"]
     86
     """
-    ndim = 2 if len(spacing(annotation_of(obj), need=0)) == 2 else 3
-    found = measured(obj, regions, hemisphere, ndim, progress)
+    found = measured(obj, regions, hemisphere, None, progress)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
     line, step = _axes(found)
     centre = totals.sums / np.where(totals.voxels > 0, totals.voxels, np.nan)[..., None]
@@ -171,12 +171,13 @@ def centroid(
     regions: Regions | None = None,
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
+    progress: bool = False,
 ) -> xr.DataArray:
     """Find the mean position of the voxels of regions, in mm.
 
     Parameters
     ----------
-    obj, regions, hemisphere, direct
+    obj, regions, hemisphere, direct, progress
         As :func:`region_properties` has them.
 
     Returns
@@ -198,7 +199,7 @@ def centroid(
     >>> xarray_atlas.centroid(ds, "RSP").values.round(3)
     array([8.007, 1.068, 5.674])
     """
-    return region_properties(obj, regions, hemisphere, direct)["centroid"]
+    return region_properties(obj, regions, hemisphere, direct, progress)["centroid"]
 
 
 def bounding_box(
@@ -206,12 +207,13 @@ def bounding_box(
     regions: Regions | None = None,
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
+    progress: bool = False,
 ) -> xr.DataArray:
     """Find the box around the voxels of regions, in mm.
 
     Parameters
     ----------
-    obj, regions, hemisphere, direct
+    obj, regions, hemisphere, direct, progress
         As :func:`region_properties` has them.
 
     Returns
@@ -237,4 +239,4 @@ def bounding_box(
     >>> xarray_atlas.bounding_box(ds, "RSP").sel(axis="x").values.round(3)
     array([3.025, 8.325])
     """
-    return region_properties(obj, regions, hemisphere, direct)["bounding_box"]
+    return region_properties(obj, regions, hemisphere, direct, progress)["bounding_box"]

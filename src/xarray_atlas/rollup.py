@@ -53,8 +53,19 @@ def _memberships(
     return np.repeat(known, sizes), regions[np.repeat(begin, sizes) + offsets]
 
 
-def _on_side(table: LabelTable, side: int | None) -> Any:
-    return slice(None) if side is None else table.side == side
+def _counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Ints, Int64s]:
+    """Count the voxels of each label that occurs, on each of some sides."""
+    labels, at = np.unique(table.label, return_inverse=True)
+    counts = np.zeros((labels.size, len(sides)), np.int64)
+    for column, side in enumerate(sides):
+        rows = _on_side(table.side, side)
+        np.add.at(counts[:, column], at[rows], table.voxels[rows])
+    return labels, counts
+
+
+def _on_side(sides: Int64s, wanted: int | None) -> Positions:
+    """Return the places of a side, or all places."""
+    return np.arange(sides.size) if wanted is None else np.flatnonzero(sides == wanted)
 
 
 def counts_by_region(
@@ -66,11 +77,7 @@ def counts_by_region(
     -------
     ndarray of int64, shape (regions, sides)
     """
-    labels, at = np.unique(table.label, return_inverse=True)
-    counts = np.zeros((labels.size, len(sides)), np.int64)
-    for column, side in enumerate(sides):
-        rows = _on_side(table, side)
-        np.add.at(counts[:, column], at[rows], table.voxels[rows])
+    labels, counts = _counts_by_label(table, sides)
     members, regions = _memberships(labels, terminology, direct)
     result = np.zeros((len(terminology), len(sides)), np.int64)
     np.add.at(result, regions, counts[members])
@@ -85,7 +92,7 @@ def totals_by_region(
     shape = (len(terminology), len(sides), table.sums.shape[1])
     sums, start, stop = np.zeros(shape, np.int64), np.full(shape, FAR), np.zeros(shape, np.int64)
     for column, side in enumerate(sides):
-        there = np.flatnonzero(_pairs_on_side(table, members, side))
+        there = _on_side(table.side[members], side)
         rows, of = members[there], regions[there]
         np.add.at(sums[:, column], of, table.sums[rows])
         np.minimum.at(start[:, column], of, table.start[rows])
@@ -121,7 +128,7 @@ def points_by_region(
     members, regions = _memberships(table.label, terminology, direct)
     found = np.full(centres.shape, -1, np.int64)
     for column, side in enumerate(sides):
-        there = np.flatnonzero(_pairs_on_side(table, members, side))
+        there = _on_side(table.side[members], side)
         points, of = table.point[members[there]], regions[there]
         distance = (((points - centres[of, column]) * np.asarray(voxel)) ** 2).sum(axis=1)
         # from the last key to the first: region, then distance, then position
@@ -129,10 +136,6 @@ def points_by_region(
         held, first = np.unique(of[order], return_index=True)
         found[held, column] = points[order][first]
     return found
-
-
-def _pairs_on_side(table: LabelTable, members: Positions, side: int | None) -> Any:
-    return np.ones(members.size, bool) if side is None else table.side[members] == side
 
 
 def unassigned(
@@ -146,11 +149,6 @@ def unassigned(
         Sorted.
     counts : ndarray of int64, shape (n, sides)
     """
-    keys = np.unique(terminology.labels)
-    rows = table.rows(lookup(table.label, keys) < 0)
-    labels, at = np.unique(rows.label, return_inverse=True)
-    counts = np.zeros((labels.size, len(sides)), np.int64)
-    for column, side in enumerate(sides):
-        there = _on_side(rows, side)
-        np.add.at(counts[:, column], at[there], rows.voxels[there])
-    return labels, counts
+    labels, counts = _counts_by_label(table, sides)
+    unknown = lookup(labels, np.unique(terminology.labels)) < 0
+    return labels[unknown], counts[unknown]

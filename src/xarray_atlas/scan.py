@@ -20,7 +20,7 @@ from dask.base import get_scheduler, tokenize
 from xarray import Variable
 
 from xarray_atlas.label_tables import LabelTable, concatenate, shifted, tabulate
-from xarray_atlas.sources import given, source_of
+from xarray_atlas.sources import read_from, stored_array
 
 __all__ = ["scan", "without_empty_chunks"]
 
@@ -109,7 +109,8 @@ def without_empty_chunks(data: Any) -> Any:
 
 def _in_larger_blocks(labels: da.Array) -> da.Array:
     """Read several chunks at once, where they are read from a store as they are."""
-    if source_of(labels) is None:
+    source = stored_array(labels)
+    if source is None:
         return labels
     numbers = labels.numblocks
     small = int(SMALL // math.prod(labels.chunksize))
@@ -122,8 +123,8 @@ def _in_larger_blocks(labels: da.Array) -> da.Array:
         tuple(int(sum(sizes[i : i + group])) for i in range(0, len(sizes), group))
         for sizes, group in zip(labels.chunks, grouped, strict=True)
     )
-    name = f"together-{tokenize(labels.name, chunks)}"
-    larger: da.Array = da.from_array(given(labels), chunks, name=name, meta=np.ndarray)
+    name = f"together-{tokenize(source.snapshot, labels.name, chunks)}"
+    larger: da.Array = da.from_array(read_from(labels), chunks, name=name, meta=np.ndarray)
     return larger
 
 

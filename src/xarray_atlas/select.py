@@ -61,6 +61,8 @@ def sel(
         If the object has no such axis any more.
     UnitsError
         For something that is not a length.
+    TypeError
+        For a slice with a step, which :meth:`xarray.Dataset.isel` takes.
 
     Examples
     --------
@@ -108,7 +110,7 @@ def _index(obj: xr.Dataset | xr.DataArray, name: Hashable, dim: Hashable) -> Len
 def _in_order(label: slice, index: LengthIndex) -> slice:
     """Put the ends of a slice into the order in which the axis is stored."""
     if label.step is not None:
-        raise UnitsError("a slice of lengths has no step; use isel for a stride")
+        return label  # which the index refuses
     ends: list[Any] = [
         None if end is None else to_mm(end, "length") for end in (label.start, label.stop)
     ]
@@ -124,6 +126,7 @@ def crop(
     regions: Regions,
     pad: Any = None,
     hemisphere: str | Iterable[str] | None = None,
+    progress: bool = False,
 ) -> T:
     """Cut out the part of an atlas around regions and their descendants.
 
@@ -142,6 +145,8 @@ def crop(
         the box. ``"0.2 mm"``, a quantity, or a number in mm.
     hemisphere : "left", "right" or a list of both, optional
         The box around the voxels of that side only.
+    progress : bool, default: False
+        Show a progress bar on stderr where the annotation has to be read.
 
     Returns
     -------
@@ -167,7 +172,7 @@ def crop(
     margin = 0.0 if pad is None else float(to_mm(pad, "pad"))
     if not margin >= 0:
         raise UnitsError(f"pad is a length that is not negative, not {pad!r}")
-    found = region_properties(obj, regions, hemisphere)
+    found = region_properties(obj, regions, hemisphere, progress=progress)
     others = [dim for dim in ("region", "hemisphere") if dim in found.dims]
     held = found.voxels > 0
     if not held.any():
@@ -181,7 +186,7 @@ def crop(
     places = {}
     for axis, (dim, size) in enumerate((d, sizes[d]) for d in _dims(obj)):
         # a voxel's centre lies half a voxel inside of its face
-        more = int(np.floor(margin / size + 0.5 + TOLERANCE)) if margin else 0
+        more = int(min(margin / size + 0.5 + TOLERANCE, obj.sizes[dim])) if margin else 0
         first, last = int(start[axis]), int(stop[axis])
         places[dim] = slice(max(first - more, 0), last + more)
     return obj.isel(places)

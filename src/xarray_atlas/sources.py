@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 import dask.array as da
 from xarray.core import indexing
 
-__all__ = ["Source", "source_of"]
+__all__ = ["StoredArray", "read_from", "stored_array"]
 
 
 @runtime_checkable
-class Source(Protocol):
+class StoredArray(Protocol):
     """An array in a store, as the package opens it."""
 
     snapshot: str
@@ -24,35 +24,40 @@ class Source(Protocol):
         """Return what changes when the stored array does; None where that cannot be told."""
 
 
-WRAPPERS = (
-    indexing.ImplicitToExplicitIndexingAdapter,
-    indexing.CopyOnWriteArray,
-    indexing.MemoryCachedArray,
-    indexing.LazilyIndexedArray,
+# What xarray puts around the array of a backend, and changes nothing in it: but for an index.
+# Where one of these is gone, arrays are not recognized, and measured each time.
+_NAMES = (
+    "ImplicitToExplicitIndexingAdapter",
+    "CopyOnWriteArray",
+    "MemoryCachedArray",
+    "LazilyIndexedArray",
 )
-"""What xarray puts around the array of a backend, and changes nothing in it: but for an index."""
+WRAPPERS = tuple(getattr(indexing, name) for name in _NAMES if hasattr(indexing, name))
 
 
-def given(data: Any) -> Any:
+def read_from(data: da.Array) -> Any:
     """Return what a dask array was made of by ``dask.array.from_array``; None of any other array.
 
     dask gives the result of each operation a name of its own, so that no derived
     array is taken for the one that it was derived from.
     """
     original = f"original-{data.name}"
-    layer = data.dask.layers.get(original)
+    layer = getattr(data.dask, "layers", {}).get(original)
     return None if layer is None else layer.get(original)
 
 
-def source_of(data: Any) -> Source | None:
+def stored_array(data: Any) -> StoredArray | None:
     """Return the array in a store that a dask array reads as it is; None of any other array."""
     if not isinstance(data, da.Array):
         return None
-    found = given(data)
+    found = read_from(data)
     while isinstance(found, WRAPPERS):
-        if isinstance(found, indexing.LazilyIndexedArray) and any(
-            part != slice(None) for part in found.key.tuple
-        ):
+        key = getattr(found, "key", None)
+        if key is not None and not all(_is_whole(part) for part in key.tuple):
             return None
         found = found.array
-    return found if isinstance(found, Source) and found.shape == data.shape else None
+    return found if isinstance(found, StoredArray) and found.shape == data.shape else None
+
+
+def _is_whole(part: Any) -> bool:
+    return isinstance(part, slice) and part == slice(None)

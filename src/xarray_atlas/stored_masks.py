@@ -11,13 +11,13 @@ from dask.base import tokenize
 
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Bools, Int64s, label_mask, lookup, region_masks
-from xarray_atlas.sources import given
+from xarray_atlas.sources import StoredArray, read_from
 
 __all__ = ["stored_masks"]
 
 
 def stored_masks(
-    data: da.Array, index: LabelTable, keys: Int64s, table: Bools | None = None, regions: int = 1
+    data: da.Array, source: StoredArray, index: LabelTable, keys: Int64s, table: Bools | None = None
 ) -> da.Array:
     """Return lazy masks of an annotation, by what a pass over it has learned.
 
@@ -25,23 +25,24 @@ def stored_masks(
     ----------
     data : dask array of int
         An annotation that is read from a store as it is.
+    source : StoredArray
+        The array in the store.
     index : LabelTable
         Of the whole of it.
     keys : ndarray of int64, shape (n_keys,)
         Labels, sorted and unique.
     table : ndarray of bool, shape (n_regions, n_keys), optional
         Which of the labels belong to each region. One region of all labels by default.
-    regions : int
-        How many regions there are in a chunk.
 
     Returns
     -------
     dask array of bool
-        Of the shape of `data`, with a `table` preceded by one axis for the regions.
+        Of the shape and in the chunks of `data`; with a `table` preceded by one axis for the
+        regions, in one chunk, so that each chunk of `data` is read once.
     """
-    chunks: Sequence[Any] = data.chunks if table is None else (regions, *data.chunks)
-    masks = _StoredMasks(given(data), data.shape, index, keys, table)
-    name = f"mask-{tokenize(data.name, keys, table, regions)}"
+    chunks: Sequence[Any] = data.chunks if table is None else (-1, *data.chunks)
+    masks = _StoredMasks(read_from(data), data.shape, index, keys, table)
+    name = f"mask-{tokenize(source.snapshot, data.name, keys, table)}"
     # one layer for what is read and what is made of it, and one task a chunk
     lazy: da.Array = da.from_array(
         masks, chunks, name=name, fancy=False, meta=np.empty((0,) * len(chunks), bool)

@@ -66,9 +66,10 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """Open one level.
 
-        xarray makes the names of dask arrays from the source and all parameters: with a
-        `snapshot` that no other opening has, what is kept by such a name (by a cluster, of an
-        array that was persisted) is not taken for what a store holds that has changed since.
+        xarray makes the names of dask arrays from the source and all parameters. `snapshot`
+        is there to be one of them and for nothing else: with a text that no other opening has,
+        what is kept by such a name (by a cluster, of an array that was persisted) is not
+        taken for what a store holds that has changed since.
         """
         group = _open_zarr(filename_or_obj, storage_options)
         if group is None or not is_multiscale(group):
@@ -86,7 +87,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
             group, filename_or_obj, terminology, storage_options, align_levels, midline
         )
         level = atlas.multiscale.select(resolution)
-        return _drop(atlas.dataset(level, snapshot), drop_variables)
+        return _drop(atlas.dataset(level), drop_variables)
 
     def open_groups_as_dict(
         self,
@@ -201,9 +202,9 @@ class _Atlas:
             "ome_zarr_version": self.multiscale.version,
         }
 
-    def dataset(self, level: Level, snapshot: str | None = None) -> xr.Dataset:
+    def dataset(self, level: Level) -> xr.Dataset:
         """Open one level; reads the metadata of its array."""
-        array = LabelArray(self.group, level.path, self.place, snapshot)
+        array = LabelArray(self.group, level.path, self.place)
         dims = self.multiscale.dims
         indexes: dict[Any, Any] = {}
         coords: dict[Any, Variable] = {}

@@ -13,7 +13,7 @@ import zarr
 import zarr.storage
 
 from xarray_atlas.io.checked_store import CheckedStore
-from xarray_atlas.io.stores import options_of
+from xarray_atlas.io.stores import options_of, within
 
 __all__ = ["fingerprint"]
 
@@ -32,25 +32,24 @@ def fingerprint(array: zarr.Array[Any]) -> str | None:
     Returns
     -------
     str or None
-        None where its store cannot be listed, where it does not give of each
-        object an ETag, or a size and a time of modification, or where a file
-        has been written only now.
+        None where its store cannot be listed, does not give an ETag of each
+        object (a local folder has times and sizes instead), or where a file has
+        been written only now.
 
     Notes
     -----
-    Stores within other stores, such as caches, are not looked into: what they
-    hand out need not be what the innermost one holds by now.
+    Only stores that zarr itself reads from are looked at, not stores within other
+    stores, such as caches: what they hand out need not be what the innermost one
+    holds by now. Nor a zip file, which stays open while another one takes its name.
     """
     store = array.store
     if isinstance(store, CheckedStore):
         store = store._store
     try:
-        if isinstance(store, zarr.storage.LocalStore):
-            objects = sorted(_files(os.path.join(store.root, array.path)))
-        elif isinstance(store, zarr.storage.ZipStore):
-            objects = [_file(os.fspath(store.path))]
-        elif isinstance(store, zarr.storage.FsspecStore):
-            objects = sorted(_remote(store, array.path))
+        if type(store) is zarr.storage.LocalStore:
+            objects = within(lambda: sorted(_files(os.path.join(store.root, array.path))))
+        elif type(store) is zarr.storage.FsspecStore:
+            objects = within(lambda: sorted(_remote(store, array.path)))
         else:
             return None
     except Exception:  # file systems raise whatever their client library raises
@@ -75,19 +74,20 @@ def _files(folder: str) -> Iterator[tuple[str, ...]]:
 
 def _file(path: str) -> tuple[str, ...]:
     status = os.stat(path)
-    if time.time_ns() - status.st_mtime_ns < FRESH:
+    # the time of the last change of the entry too, which copying tools do not set back
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < FRESH:
         raise _Untold
-    # the time of the last change of the entry, which copying tools do not set back
     return str(status.st_size), str(status.st_mtime_ns), str(status.st_ctime_ns)
 
 
 def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, ...]]:
     """Describe the objects below a prefix of a bucket, in one listing."""
+    filesystem: Any = store.fs
     # fsspec's own are wrapped around something, or have no listings (HTTP)
-    if type(store.fs).__module__.startswith("fsspec."):
+    if type(filesystem).__module__.startswith("fsspec.") or filesystem.storage_args:
         raise _Untold
     # another instance: zarr's own runs on zarr's event loop
-    listing: Any = type(store.fs)(**(options_of(store) or {}))
+    listing = type(filesystem)(**(options_of(store) or {}))
     prefix = f"{store.path}/{path}".strip("/")
     listing.invalidate_cache()
     found = listing.find(prefix, detail=True)
@@ -95,8 +95,6 @@ def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, .
         raise _Untold
     for name, about in found.items():
         tag = about.get("ETag") or about.get("etag")
-        changed = next((about[k] for k in ("LastModified", "mtime", "updated") if k in about), None)
-        size = about.get("size")
-        if not tag and (size is None or changed is None):
+        if not tag:
             raise _Untold
-        yield name.removeprefix(prefix), str(tag), str(size), "" if tag else str(changed)
+        yield name.removeprefix(prefix), str(tag), str(about.get("size"))

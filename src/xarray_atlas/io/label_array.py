@@ -34,9 +34,6 @@ class LabelArray(BackendArray):
         The level's array within it.
     place : str
         Where the group is, for errors.
-    snapshot : str, optional
-        A name of this opening, that no other one has. What is learned of the
-        labels is kept by it.
 
     Raises
     ------
@@ -46,10 +43,9 @@ class LabelArray(BackendArray):
         If its metadata cannot be read.
     """
 
-    def __init__(
-        self, group: zarr.Group, path: str, place: str, snapshot: str | None = None
-    ) -> None:
-        self.snapshot = snapshot or uuid.uuid4().hex
+    def __init__(self, group: zarr.Group, path: str, place: str) -> None:
+        # a name of this opening that no other one has: what is learned is kept by it
+        self.snapshot = uuid.uuid4().hex
         self.place = f"{place}/{path}"
         try:
             array = within(lambda: group[path])
