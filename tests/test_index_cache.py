@@ -505,6 +505,20 @@ def change(store: Path, how: str) -> None:
         other.write_bytes(bytes(status.st_size))
         os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
         other.rename(chunk)
+    elif how == "folders renamed":
+        first, second = store / "0/c/0", store / "0/c/1"
+        first.rename(store / "0/other")
+        second.rename(first)
+        (store / "0/other").rename(second)
+    elif how == "a link set anew":
+        content = np.full(status.st_size // 4, 997, "uint32").tobytes()
+        for name, data in (("a", chunk.read_bytes()), ("b", content)):
+            (store.parents[3] / name).write_bytes(data)
+        chunk.unlink()
+        chunk.symlink_to(store.parents[3] / "a")
+        counts(opened(store))
+        chunk.unlink()
+        chunk.symlink_to(store.parents[3] / "b")
     elif how == "a chunk gone":
         chunk.unlink()
     elif how == "a chunk come":
@@ -522,7 +536,11 @@ def change(store: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", ["another label", "another file", "a chunk gone", "a chunk come", "another fill value"]
+    "how",
+    [
+        *("another label", "another file", "a link set anew"),
+        *("a chunk gone", "a chunk come", "another fill value"),
+    ],
 )
 def test_a_store_that_has_changed(store, on_disk, how):
     before = counts(opened(store))
@@ -535,6 +553,46 @@ def test_a_store_that_has_changed(store, on_disk, how):
     )
     forget()
     assert counts(opened(store)) == truth(store)
+
+
+def test_folders_of_chunks_that_change_places(store, on_disk):
+    """Which touches no time of any file."""
+    before = opened(store).atlas.centroid("two").values
+    change(store, "folders renamed")
+    forget()
+    reopened = opened(store)
+    places = np.argwhere(reopened.annotation.values == 614454277)
+    found = reopened.atlas.centroid("two").values
+    np.testing.assert_allclose(found, places.mean(axis=0) * 0.025)
+    assert np.abs(found - before).max() > 1e-6
+
+
+def test_axes_that_are_called_otherwise_by_now(store, on_disk):
+    """The same chunks, and another axis between left and right."""
+    counts(opened(store))
+    metadata = store / "zarr.json"
+    text = metadata.read_text()
+    turned = {"anterior-to-posterior": "-", "right-to-left": "anterior-to-posterior"}
+    for old, new in (*turned.items(), ("-", "right-to-left")):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    metadata.write_text(text)
+    forget()
+    ds = xarray_atlas.open_atlas(store, midline="0.0625 mm")
+    assert ds.orientation == "rsa"
+    values = ds.annotation.values
+    found = ds.atlas.volume("root", hemisphere=["left", "right"]).pint.magnitude / SIZE
+    expected = [int((values[3:] != 0).sum()), int((values[:3] != 0).sum())]
+    assert found.round().astype(int).tolist() == expected
+
+
+def test_a_path_that_is_no_text(tmp_path, on_disk, cache):
+    root = tmp_path / os.fsdecode(b"\xff")
+    root.mkdir()
+    path = write_atlas(root)
+    for _ in range(2):
+        assert counts(opened(path)) == truth(path)
+        forget()
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_it_is_a_snapshot_until_reopened(store):

@@ -291,3 +291,15 @@ def test_written_and_read_again(small, tmp_path, kind):
     assert again.pint.units == mm
     np.testing.assert_array_equal(again.pint.magnitude, found.centroid.values)
     found.to_zarr(tmp_path / "all.zarr", consolidated=False)
+
+
+def test_coordinates_that_are_called_like_results(small):
+    names = ["volume", "voxels", "centroid", "start", "stop", "axis", "bound", "unknown_label"]
+    expected = small.atlas.region_properties("R0")
+    other = small.assign_coords(dict.fromkeys(names, 5))
+    assert other.atlas.region_properties("R0").equals(expected)
+    assert other.atlas.volume("R0").item() == small.atlas.volume("R0").item()
+    assert other.atlas.crop("R3").sizes == small.atlas.crop("R3").sizes
+    section = small.rename(z="axis").isel(axis=4)
+    assert section.atlas.centroid("R0").equals(small.isel(z=4, drop=True).atlas.centroid("R0"))
+    assert section.atlas.area("R0").axis.item().magnitude == pytest.approx(0.4)

@@ -169,7 +169,7 @@ def test_endless_pad(small):
     assert small.atlas.crop("R0", pad=np.inf).identical(small)
 
 
-@pytest.mark.parametrize("pad", ["-0.1 mm", "3 s", -1, float("nan")])
+@pytest.mark.parametrize("pad", ["-0.1 mm", "3 s", -1, float("nan"), [0.1], [0.1, 0.2]], ids=str)
 def test_bad_pad(small, pad):
     with pytest.raises(UnitsError, match="pad|length"):
         small.atlas.crop("R0", pad=pad)

@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def cache_directory() -> Path:
 
 
 def _path(name: str) -> Path:
-    digest = hashlib.sha256(f"{VERSION} {name}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{VERSION} {name}".encode(errors="surrogatepass")).hexdigest()
     return cache_directory() / f"{digest[:32]}{SUFFIX}"
 
 
@@ -66,7 +67,7 @@ def load(name: str, fingerprint: str) -> LabelTable | None:
             if about["fingerprint"] != fingerprint or about["name"] != name:
                 return None
             return LabelTable(*(arrays[column] for column in LabelTable._fields))
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 
 

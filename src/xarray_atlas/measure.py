@@ -217,10 +217,11 @@ class Measured:
         result = result.isel({dim: 0 for dim, dropped in self.single.items() if dropped})
         # the position of a section, and whatever else is not on the grid; not the regions of a
         # mask that was applied; and not the hierarchy, with its space: volumes of two
-        # resolutions are there to be compared
+        # resolutions are there to be compared; nor what happens to be called like a result
         kept = self.annotation.coords
         grid = [name for name, coord in kept.items() if coord.ndim]
-        gone = {*grid, find_coordinate(self.annotation), *names, "hemisphere"}
+        own = {*result.variables, *result.dims, *names, "hemisphere"}
+        gone = {*grid, find_coordinate(self.annotation), *own}
         return result.assign_coords(self.annotation.drop_vars(gone, errors="ignore").coords)
 
 

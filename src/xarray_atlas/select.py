@@ -45,7 +45,8 @@ def sel(
         strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in
         either order, whichever way the axis is stored. One length drops the dimension.
     method : str, optional
-        For lengths that are no voxel's centre: "nearest", "ffill" (or "pad"), "bfill".
+        For lengths that are no voxel's centre: "nearest"; "ffill" (or "pad") and "bfill"
+        go by the order in which the axis is stored, as xarray's own `sel` does.
     tolerance : length, optional
         How far from the given length that may be.
 
@@ -169,8 +170,8 @@ def crop(
     >>> dict(xarray_atlas.crop(ds, "RSP", pad="0.2 mm").sizes)
     {'z': 47, 'y': 26, 'x': 58}
     """
-    margin = 0.0 if pad is None else float(to_mm(pad, "pad"))
-    if not margin >= 0:
+    margin = 0.0 if pad is None else to_mm(pad, "pad")
+    if np.ndim(margin) or not margin >= 0:
         raise UnitsError(f"pad is a length that is not negative, not {pad!r}")
     found = region_properties(obj, regions, hemisphere, progress=progress)
     others = [dim for dim in ("region", "hemisphere") if dim in found.dims]

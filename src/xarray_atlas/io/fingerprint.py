@@ -77,7 +77,9 @@ def _file(path: str) -> tuple[str, ...]:
     # the time of the last change of the entry too, which copying tools do not set back
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < FRESH:
         raise _Untold
-    return str(status.st_size), str(status.st_mtime_ns), str(status.st_ctime_ns)
+    # and which file it is: folders may be renamed and links set anew without a trace in times
+    which = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return tuple(map(str, which))
 
 
 def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, ...]]:
