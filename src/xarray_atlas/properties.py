@@ -109,9 +109,9 @@ def region_properties(
     >>> f"{found.centroid.sel(axis='z').item():.3f}"
     '7.932 millimeter'
     >>> found.bounding_box.sel(axis="z").values.round(3)
-    array([5.575, 9.875])
+    array([ 5.975, 10.325])
     >>> ds.annotation.isel(z=slice(found.start.values[0], found.stop.values[0])).sizes["z"]
-    86
+    87
     """
     found = measured(obj, regions, hemisphere, None, progress)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
@@ -197,7 +197,7 @@ def centroid(
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("50 um")
     >>> xarray_atlas.centroid(ds, "RSP").values.round(3)
-    array([8.007, 1.068, 5.674])
+    array([7.932, 0.986, 5.679])
     """
     return region_properties(obj, regions, hemisphere, direct, progress)["centroid"]
 
@@ -237,6 +237,6 @@ def bounding_box(
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("50 um")
     >>> xarray_atlas.bounding_box(ds, "RSP").sel(axis="x").values.round(3)
-    array([3.025, 8.325])
+    array([2.925, 8.425])
     """
     return region_properties(obj, regions, hemisphere, direct, progress)["bounding_box"]

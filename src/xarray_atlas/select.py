@@ -71,7 +71,7 @@ def sel(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> part = xarray_atlas.sel(ds, ap=slice("5 mm", "6 mm"), ml=slice(0, 5.7))
     >>> part.sizes["z"], part.sizes["x"]
-    (10, 58)
+    (10, 57)
     >>> xarray_atlas.sel(ds.rename(z="slices"), ap="7 mm", method="nearest").annotation.dims
     ('y', 'x')
     """
