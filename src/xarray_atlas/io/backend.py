@@ -7,22 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import zarr
 from xarray import Variable
 from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
-from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.assemble import atlas_coordinates, centres_of
 from xarray_atlas.errors import GridError, StoreFormatError
 from xarray_atlas.io.brainglobe import find_terminology, load_terminology, parse_place
 from xarray_atlas.io.label_array import LabelArray
 from xarray_atlas.io.ome_zarr import Level, Multiscale, is_multiscale, read_multiscale
 from xarray_atlas.io.stores import is_url, locate, open_group, options_of, protocol
 from xarray_atlas.io.written import open_file, open_written_group
-from xarray_atlas.length_index import LengthIndex
-from xarray_atlas.space import DIRECTIONS, Space
+from xarray_atlas.space import Space
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import to_mm
 
@@ -206,18 +204,13 @@ class _Atlas:
         """Open one level; reads the metadata of its array."""
         array = LabelArray(self.group, level.path, self.place)
         dims = self.multiscale.dims
-        indexes: dict[Any, Any] = {}
-        coords: dict[Any, Variable] = {}
-        for i, dim in enumerate(dims):
-            # the centre of each voxel, as OME-Zarr defines it
-            centres = level.scale[i] * np.arange(array.shape[i]) + level.translation[i]
-            attrs = {"units": "mm", "direction": DIRECTIONS[self.multiscale.orientation[i]]}
-            plain = {dim: Variable((dim,), centres, attrs)}
-            indexes[dim] = LengthIndex.from_variables(plain, options={"spacing": level.scale[i]})
-            coords.update(indexes[dim].create_variables(plain))
-        carrier = AtlasIndex(self.terminology, self._space(level, array.shape))
-        indexes[carrier.name] = carrier
-        coords.update(carrier.create_variables())
+        centres = [
+            centres_of(scale, translation, count)
+            for scale, translation, count in zip(
+                level.scale, level.translation, array.shape, strict=True
+            )
+        ]
+        coords = atlas_coordinates(self.terminology, self._space(level, array.shape), centres)
         annotation = Variable(
             dims,
             indexing.LazilyIndexedArray(array),
@@ -226,7 +219,7 @@ class _Atlas:
         )
         return xr.Dataset(
             {"annotation": annotation},
-            coords=xr.Coordinates(coords, indexes=indexes),
+            coords=coords,
             attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
         )
 
