@@ -26,8 +26,8 @@ from atlases import no_compute
 from operations import OPERATIONS, PART
 from stores import REGIONS, CountingStore, chunk_files, scaling, write_atlas, write_ome_zarr
 from xarray_atlas import index_cache, index_files
+from xarray_atlas.io import arrays
 from xarray_atlas.io import fingerprint as fingerprints
-from xarray_atlas.io import label_array
 from xarray_atlas.label_tables import tabulate
 
 SIZE = 0.025**3
@@ -461,9 +461,7 @@ def test_the_next_session_reads_nothing(store, on_disk, cache):
 def test_one_listing_an_opening_and_one_after_the_pass(store, on_disk, monkeypatch):
     calls = []
     real = fingerprints.fingerprint
-    monkeypatch.setattr(
-        label_array, "fingerprint", lambda array: calls.append(array) or real(array)
-    )
+    monkeypatch.setattr(arrays, "fingerprint", lambda array: calls.append(array) or real(array))
     ds = opened(store)
     for _ in range(3):
         ds.atlas.mask("one")

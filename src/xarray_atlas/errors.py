@@ -10,6 +10,8 @@ __all__ = [
     "AmbiguousRegionError",
     "AtlasError",
     "AtlasMismatchError",
+    "AtlasNotFoundError",
+    "ComponentNotFoundError",
     "GridError",
     "HemisphereError",
     "MissingTerminologyError",
@@ -72,6 +74,18 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
 class StoreFormatError(AtlasError, ValueError):
     """A store that is not the OME-Zarr of an annotation."""
+
+
+class AtlasNotFoundError(StoreNotFoundError, KeyError):
+    """The catalogue has no atlas of that name, or not that version of it."""
+
+    __str__ = Exception.__str__
+
+
+class ComponentNotFoundError(AtlasError, KeyError):
+    """An atlas has no template, hemispheres or reference of that name."""
+
+    __str__ = Exception.__str__
 
 
 class ResolutionNotFoundError(AtlasError, KeyError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +24,9 @@ def open_atlas(
     source: Source,
     *,
     resolution: Any = None,
+    version: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    include: str | Iterable[str] = ("annotation",),
     terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | None = None,
     chunks: Any = {},  # noqa: B006  # as xarray has it: the store's own chunks
     storage_options: Mapping[str, Any] | None = None,
@@ -109,6 +112,9 @@ def open_atlas(
         engine=AtlasBackendEntrypoint,
         chunks=chunks,
         resolution=resolution,
+        version=version,
+        root=root,
+        include=include,
         terminology=terminology,
         storage_options=storage_options,
         align_levels=align_levels,

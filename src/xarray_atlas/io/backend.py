@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import xarray as xr
 import zarr
-from xarray import Variable
 from xarray.backends import BackendEntrypoint
-from xarray.core import indexing
 
-from xarray_atlas.assemble import atlas_coordinates, centres_of
-from xarray_atlas.errors import GridError, StoreFormatError
-from xarray_atlas.io.brainglobe import find_terminology, load_terminology, parse_place
-from xarray_atlas.io.label_array import LabelArray
-from xarray_atlas.io.ome_zarr import Level, Multiscale, is_multiscale, read_multiscale
-from xarray_atlas.io.stores import is_url, locate, open_group, options_of, protocol
+from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.atlas import StoredAtlas, open_stored_atlas
+from xarray_atlas.io.catalogue import is_name
+from xarray_atlas.io.components import open_part
+from xarray_atlas.io.lookup import find_atlas_manifest
+from xarray_atlas.io.manifest import MANIFEST, Manifest, read_manifest
+from xarray_atlas.io.ome_zarr import Level, is_multiscale
+from xarray_atlas.io.stores import is_url, locate, open_group
 from xarray_atlas.io.written import open_file, open_written_group
-from xarray_atlas.space import Space
-from xarray_atlas.terminology import Terminology
-from xarray_atlas.units import to_mm
+from xarray_atlas.units import quantity
 
 __all__ = ["AtlasBackendEntrypoint"]
 
+ANNOTATION = ("annotation",)
+
 
 class AtlasBackendEntrypoint(BackendEntrypoint):
-    """Open a brain atlas's OME-Zarr, or an atlas that xarray has written.
+    """Open a brain atlas by name or from its OME-Zarr, or one that xarray has written.
 
     See :func:`xarray_atlas.open_atlas` for the parameters.
     """
@@ -38,6 +37,9 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "resolution",
+        "version",
+        "root",
+        "include",
         "terminology",
         "storage_options",
         "align_levels",
@@ -56,6 +58,9 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         resolution: Any = None,
+        version: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+        include: str | Iterable[str] = ANNOTATION,
         terminology: Any = None,
         storage_options: Mapping[str, Any] | None = None,
         align_levels: bool = False,
@@ -69,57 +74,130 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         what is kept by such a name (by a cluster, of an array that was persisted) is not
         taken for what a store holds that has changed since.
         """
-        group = _open_zarr(filename_or_obj, storage_options)
-        if group is None or not is_multiscale(group):
-            return _open_written(
-                filename_or_obj,
-                group,
-                groups=False,
-                drop_variables=drop_variables,
-                resolution=resolution,
-                terminology=terminology,
-                align_levels=align_levels,
-                midline=midline,
-            )["/"]
-        atlas = _open_atlas(
-            group, filename_or_obj, terminology, storage_options, align_levels, midline
+        opened = _open(
+            filename_or_obj,
+            resolution=resolution,
+            version=version,
+            root=root,
+            include=include,
+            terminology=terminology,
+            storage_options=storage_options,
+            align_levels=align_levels,
+            midline=midline,
+            drop_variables=drop_variables,
+            groups=False,
         )
-        level = atlas.multiscale.select(resolution)
-        return _drop(atlas.dataset(level), drop_variables)
+        if isinstance(opened, StoredAtlas):
+            return _drop(opened.dataset(_level(opened, resolution)), drop_variables)
+        return opened["/"]
 
     def open_groups_as_dict(
         self,
         filename_or_obj: Any,
         *,
         drop_variables: str | Iterable[str] | None = None,
+        version: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+        include: str | Iterable[str] = ANNOTATION,
         terminology: Any = None,
         storage_options: Mapping[str, Any] | None = None,
         align_levels: bool = False,
         midline: Any = None,
     ) -> dict[str, xr.Dataset]:
         """Open all levels, one Dataset each, by the path of the level."""
-        group = _open_zarr(filename_or_obj, storage_options)
-        if group is None or not is_multiscale(group):
-            return _open_written(
-                filename_or_obj,
-                group,
-                groups=True,
-                drop_variables=drop_variables,
-                terminology=terminology,
-                align_levels=align_levels,
-                midline=midline,
-            )
-        atlas = _open_atlas(
-            group, filename_or_obj, terminology, storage_options, align_levels, midline
+        opened = _open(
+            filename_or_obj,
+            version=version,
+            root=root,
+            include=include,
+            terminology=terminology,
+            storage_options=storage_options,
+            align_levels=align_levels,
+            midline=midline,
+            drop_variables=drop_variables,
+            groups=True,
         )
-        groups = {"/": xr.Dataset(attrs=atlas.attrs)}
-        for level in atlas.multiscale.levels:
-            groups[f"/{level.path}"] = _drop(atlas.dataset(level), drop_variables)
+        if not isinstance(opened, StoredAtlas):
+            return opened
+        groups = {"/": xr.Dataset(attrs=opened.attrs)}
+        for level in opened.multiscale.levels:
+            groups[f"/{level.path}"] = _drop(opened.dataset(level), drop_variables)
         return groups
 
     def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> xr.DataTree:
         """Open all levels, one node each."""
         return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
+
+
+def _open(
+    source: Any,
+    *,
+    version: str | None,
+    root: str | os.PathLike[str] | None,
+    include: str | Iterable[str],
+    storage_options: Mapping[str, Any] | None,
+    groups: bool,
+    drop_variables: Any,
+    resolution: Any = None,
+    **choices: Any,
+) -> StoredAtlas | dict[str, xr.Dataset]:
+    """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
+    manifest = _manifest(source, root, version, resolution, include, storage_options)
+    if manifest is not None:
+        source, group = open_part(manifest.annotation, storage_options)
+        return open_stored_atlas(
+            group,
+            source,
+            manifest=manifest,
+            include=include,
+            storage_options=storage_options,
+            **choices,
+        )
+    opened = _open_zarr(source, storage_options)
+    if opened is not None and is_multiscale(opened):
+        return open_stored_atlas(
+            opened, source, include=include, storage_options=storage_options, **choices
+        )
+    included = None if tuple(include) == ANNOTATION or include == ANNOTATION[0] else include
+    return _open_written(
+        source, opened, groups, drop_variables, resolution=resolution, include=included, **choices
+    )
+
+
+def _manifest(
+    source: Any,
+    root: str | os.PathLike[str] | None,
+    version: str | None,
+    resolution: Any,
+    include: str | Iterable[str],
+    storage_options: Mapping[str, Any] | None,
+) -> Manifest | None:
+    """Return the manifest of an atlas that is opened by name or by its manifest."""
+    if is_name(source) and (root is not None or not os.path.exists(source)):
+        return find_atlas_manifest(
+            source,
+            None if root is None else locate(root),
+            version=version,
+            resolution=resolution,
+            include=include,
+            storage_options=storage_options,
+        )
+    if root is not None or version is not None:
+        raise StoreFormatError(
+            f"root= and version= go with the name of an atlas, and {source!r} is a place of its own"
+        )
+    if isinstance(source, str | os.PathLike):
+        place = locate(source)
+        if place.replace("\\", "/").rpartition("/")[2] == MANIFEST:
+            return read_manifest(place, storage_options)
+    return None
+
+
+def _level(atlas: StoredAtlas, resolution: Any) -> Level:
+    """Return the level that is asked for: by default that of the manifest, else the finest."""
+    if resolution is None and atlas.manifest is not None:
+        resolution = quantity(list(atlas.manifest.voxel_size))
+    return atlas.multiscale.select(resolution)
 
 
 def _open_zarr(source: Any, storage_options: Mapping[str, Any] | None) -> zarr.Group | None:
@@ -149,98 +227,6 @@ def _open_written(
             f"space; {', '.join(chosen)} can only be chosen where an OME-Zarr is opened"
         )
     return opened
-
-
-def _open_atlas(
-    group: zarr.Group,
-    source: Any,
-    terminology: Any,
-    storage_options: Mapping[str, Any] | None,
-    align_levels: bool,
-    midline: Any,
-) -> _Atlas:
-    place = locate(source)
-    multiscale = read_multiscale(group, place)
-    options = options_of(source, storage_options)
-    if terminology is None:
-        table = find_terminology(place, options)
-    elif isinstance(terminology, str | os.PathLike):
-        # options are the store's: another file system would not know them
-        same = protocol(locate(terminology)) == protocol(place)
-        table = load_terminology(terminology, options if same else None)
-    else:
-        table = load_terminology(terminology)
-    return _Atlas(
-        place,
-        group,
-        multiscale.align() if align_levels else multiscale,
-        table,
-        None if midline is None else float(to_mm(midline, "midline")),
-    )
-
-
-@dataclass(frozen=True)
-class _Atlas:
-    """What all levels of one OME-Zarr share."""
-
-    place: str
-    group: zarr.Group
-    multiscale: Multiscale
-    terminology: Terminology
-    midline: float | None
-
-    @property
-    def attrs(self) -> dict[str, str]:
-        component = parse_place(self.place)
-        known = {} if component is None else {"name": component.name, "version": component.version}
-        return {
-            **known,
-            "orientation": self.multiscale.orientation,
-            "source": self.place,
-            "ome_zarr_version": self.multiscale.version,
-        }
-
-    def dataset(self, level: Level) -> xr.Dataset:
-        """Open one level; reads the metadata of its array."""
-        array = LabelArray(self.group, level.path, self.place)
-        dims = self.multiscale.dims
-        centres = [
-            centres_of(scale, translation, count)
-            for scale, translation, count in zip(
-                level.scale, level.translation, array.shape, strict=True
-            )
-        ]
-        coords = atlas_coordinates(self.terminology, self._space(level, array.shape), centres)
-        annotation = Variable(
-            dims,
-            indexing.LazilyIndexedArray(array),
-            {"long_name": "region label"},
-            {"preferred_chunks": dict(zip(dims, array.chunks, strict=True))},
-        )
-        return xr.Dataset(
-            {"annotation": annotation},
-            coords=coords,
-            attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
-        )
-
-    def _space(self, level: Level, shape: tuple[int, ...]) -> Space:
-        corner = tuple(t - s / 2 for s, t in zip(level.scale, level.translation, strict=True))
-        space = Space(
-            self.multiscale.dims, self.multiscale.orientation, level.scale, corner, shape=shape
-        )
-        ml = space.position("ml")
-        low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
-        if self.midline is not None and not low <= self.midline <= high:
-            raise GridError(
-                f"midline {self.midline:g} mm lies outside the volume, which spans "
-                f"{low:g} to {high:g} mm along {space.dims[ml]!r}"
-            )
-
-        return replace(
-            space,
-            midline=(low + high) / 2 if self.midline is None else self.midline,
-            midline_assumed=self.midline is None,
-        )
 
 
 def _drop(ds: xr.Dataset, drop_variables: str | Iterable[str] | None) -> xr.Dataset:

@@ -186,8 +186,17 @@ def is_multiscale(group: zarr.Group) -> bool:
     return "multiscales" in _metadata(group)
 
 
-def read_multiscale(group: zarr.Group, place: str) -> Multiscale:
+def read_multiscale(group: zarr.Group, place: str, orientation: str | None = None) -> Multiscale:
     """Read the metadata of an OME-Zarr image with three axes of space.
+
+    Parameters
+    ----------
+    group : zarr.Group
+    place : str
+        Where it is, for errors.
+    orientation : str, optional
+        A letter an axis, as a manifest has it, taken where the axes do not say. BrainGlobe's
+        by default.
 
     Raises
     ------
@@ -204,7 +213,7 @@ def read_multiscale(group: zarr.Group, place: str) -> Multiscale:
         units = [_unit(axis) for axis in axes]
         whole = _transform(multiscale.get("coordinateTransformations", ()))
         levels = tuple(_level(dataset, units, whole) for dataset in multiscale["datasets"])
-        orientation = _orientation(names, axes)
+        letters = _orientation(names, axes, orientation)
         if not levels:
             raise StoreFormatError("they list no level")
     except (StoreFormatError, UnitsError, GridError) as error:
@@ -214,7 +223,7 @@ def read_multiscale(group: zarr.Group, place: str) -> Multiscale:
         raise StoreFormatError(
             f"the OME-Zarr metadata of {place} are malformed, or not of version 0.4 or 0.5: {what}"
         ) from error
-    return Multiscale(place, version, names, orientation, levels)
+    return Multiscale(place, version, names, letters, levels)
 
 
 def _require_space(names: tuple[str, ...], axes: Sequence[Mapping[str, Any]]) -> None:
@@ -244,10 +253,13 @@ def _unit(axis: Mapping[str, Any]) -> str:
     return str(unit)
 
 
-def _orientation(names: Sequence[str], axes: Sequence[Mapping[str, Any]]) -> str:
-    """Return a letter an axis: BrainGlobe's where the axes say nothing."""
+def _orientation(
+    names: Sequence[str], axes: Sequence[Mapping[str, Any]], unsaid: str | None
+) -> str:
+    """Return a letter an axis: the manifest's, else BrainGlobe's, where the axes say nothing."""
     default = [BRAINGLOBE.get(name, "") for name in names]
     letters = default if set(names) == set(BRAINGLOBE) else list(BRAINGLOBE.values())
+    letters = letters if unsaid is None else list(unsaid)
     said = [axis.get("orientation") for axis in axes]
     for i, orientation in enumerate(said):
         if orientation is None:
