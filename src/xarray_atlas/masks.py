@@ -26,6 +26,7 @@ from xarray_atlas.grid import (
 )
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import label_mask, region_masks
+from xarray_atlas.ready_masks import ready_masks
 from xarray_atlas.results import (
     Positions,
     Regions,
@@ -55,7 +56,8 @@ def mask(
     of the regions are not read, here and in every part of the mask. Like the volumes it
     is then of the store as it was: voxels of the regions that were written since, where
     there were none, are missed until the atlas is opened again. With
-    ``set_options(index_cache=True)`` the first call may list the store.
+    ``set_options(index_cache=True)`` the first call may list the store. Where BrainGlobe's masks
+    are stored beside the labels, and less has to be decoded of them, they are read instead.
 
     Parameters
     ----------
@@ -102,7 +104,12 @@ def mask(
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
     known = _known_of(obj, annotation, data)
-    if many:
+    index = None if known is None else known[1]
+    ready = None if direct else ready_masks(data, terminology, positions, labels, index)
+    if ready is not None:
+        result = Variable(("region", *annotation.dims), ready)
+        result = result if many else result[0]
+    elif many:
         result = Variable(("region", *annotation.dims), _masks(data, labels, known))
     else:
         result = Variable(annotation.dims, _mask(data, labels[0], known))

@@ -7,7 +7,28 @@ from typing import Any, Protocol, runtime_checkable
 import dask.array as da
 from xarray.core import indexing
 
-__all__ = ["StoredArray", "read_from", "stored_array"]
+__all__ = ["MaskStore", "StoredArray", "read_from", "stored_array"]
+
+
+class MaskStore(Protocol):
+    """Masks that are stored beside labels: one a region, with its descendants."""
+
+    place: str
+    """Where they are."""
+    shape: tuple[int, ...]
+    """How many masks, and the shape of one."""
+    chunks: tuple[int, ...]
+    """The shape of one stored object."""
+    labels: tuple[int, ...]
+    """The label of the region of each mask."""
+    terminology: int
+    """The fingerprint of the terminology whose regions they are."""
+
+    def position(self, label: int) -> int | None:
+        """Return which of the masks is that of the region with a label."""
+
+    def read(self, position: int, key: tuple[slice, ...]) -> Any:
+        """Read a part of a mask, as booleans."""
 
 
 @runtime_checkable
@@ -22,6 +43,9 @@ class StoredArray(Protocol):
 
     def fingerprint(self) -> str | None:
         """Return what changes when the stored array does; None where that cannot be told."""
+
+    def masks(self) -> MaskStore | None:
+        """Return the masks of the same voxels that are stored beside it, if any."""
 
 
 # What xarray puts around the array of a backend, and changes nothing in it: but for an index.

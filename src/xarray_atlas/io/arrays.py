@@ -170,6 +170,8 @@ class Masks(ImageArray):
         As :class:`ImageArray` has them.
     labels : sequence of int
         The label of the region of each mask.
+    terminology : int
+        The fingerprint of the terminology whose regions they are.
 
     Raises
     ------
@@ -182,18 +184,17 @@ class Masks(ImageArray):
     kinds = "ub"
     ndim = 4
 
-    def __init__(self, group: zarr.Group, path: str, place: str, labels: Sequence[int]) -> None:
+    def __init__(
+        self, group: zarr.Group, path: str, place: str, labels: Sequence[int], terminology: int
+    ) -> None:
         super().__init__(group, path, place)
+        self.terminology = terminology
         if len(labels) != self.shape[0]:
             raise StoreFormatError(
                 f"{self.place} has {self.shape[0]} masks of {len(labels)} labels"
             )
-        self._positions = {int(label): i for i, label in enumerate(labels)}
-
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """The label of the region of each mask."""
-        return tuple(self._positions)
+        self.labels = tuple(map(int, labels))
+        self._positions = {label: i for i, label in enumerate(self.labels)}
 
     def position(self, label: int) -> int | None:
         """Return which of the masks is that of the region with a label."""
@@ -201,7 +202,8 @@ class Masks(ImageArray):
 
     def read(self, position: int, key: tuple[slice, ...]) -> Any:
         """Read a part of a mask, as booleans."""
-        return self._read(self.array, (slice(position, position + 1), *key))[0] != 0
+        part: Any = self._read(self.array, (slice(position, position + 1), *key))
+        return part[0] != 0
 
 
 class SidesArray(BackendArray):
@@ -214,10 +216,14 @@ class SidesArray(BackendArray):
     shape : tuple of int
     axis : int
         Which of the axes is the right-left one.
+    chunks : tuple of int
+        Those of the labels.
     """
 
-    def __init__(self, sides: Any, shape: tuple[int, ...], axis: int) -> None:
-        self.sides, self.shape, self.axis = sides, shape, axis
+    def __init__(
+        self, sides: Any, shape: tuple[int, ...], axis: int, chunks: tuple[int, ...]
+    ) -> None:
+        self.sides, self.shape, self.axis, self.chunks = sides, shape, axis, chunks
         self.dtype = np.dtype(np.uint8)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:

@@ -72,6 +72,14 @@ class StoredAtlas:
     components: tuple[ImagePyramid, ...]
 
     @property
+    def _own_terminology(self) -> bool:
+        """Whether the terminology is the one that belongs to the annotation."""
+        if self.manifest is not None:
+            return self.terminology_url.startswith(self.manifest.terminology.url)
+        component = parse_place(self.place)
+        return component is not None and self.terminology_url == component.terminology
+
+    @property
     def attrs(self) -> dict[str, str]:
         """Where everything came from, as text, which every format of files holds."""
         place = {
@@ -94,7 +102,7 @@ class StoredAtlas:
             attrs["symmetric"] = str(manifest.symmetric).lower()
         attrs.update(place, root=manifest.root, manifest=manifest.place)
         attrs.update(_about("annotation", manifest.annotation, self.place))
-        if self.terminology_url.startswith(manifest.terminology.url):
+        if self._own_terminology:
             attrs.update(_about("terminology", manifest.terminology, self.terminology_url))
         else:  # the user's own
             attrs.update(terminology_name=self.terminology.name, **terminology)
@@ -110,8 +118,9 @@ class StoredAtlas:
 
     def dataset(self, level: Level) -> xr.Dataset:
         """Open one level; reads the metadata of its arrays."""
-        options = self.storage_options
-        masks = masks_beside(self.place, level.path, options)
+        masks = None
+        if self._own_terminology:  # the masks are of no other one's regions
+            masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
         labels = LabelArray(self.group, level.path, self.place, masks)
         shape, dims = labels.shape, self.multiscale.dims
         axes = zip(level.scale, level.translation, shape, strict=True)
@@ -121,7 +130,7 @@ class StoredAtlas:
         for image in self.components:
             arrays[image.name] = image.array(self.multiscale, level, shape)
         if self.sides:
-            arrays["hemispheres"] = _sides(space, coords, shape)
+            arrays["hemispheres"] = _sides(space, coords, labels)
         return xr.Dataset(
             {name: _variable(name, dims, array) for name, array in arrays.items()},
             coords=coords,
@@ -266,17 +275,16 @@ def _hemispheres_if_there(
         return []  # as where a bucket may not be listed and has none
 
 
-def _sides(space: Space, coords: xr.Coordinates, shape: tuple[int, ...]) -> SidesArray:
+def _sides(space: Space, coords: xr.Coordinates, labels: LabelArray) -> SidesArray:
     axis = space.position("ml")
     left = space.is_left(to_mm(coords[space.dims[axis]].variable).values)
     sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
-    return SidesArray(sides, shape, axis)
+    return SidesArray(sides, labels.shape, axis, labels.chunks)
 
 
 def _variable(name: str, dims: tuple[str, ...], array: Any) -> Variable:
     attrs = {"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {}
-    chunks = getattr(array, "chunks", None)
-    encoding = {"preferred_chunks": dict(zip(dims, chunks, strict=True))} if chunks else {}
+    encoding = {"preferred_chunks": dict(zip(dims, array.chunks, strict=True))}
     return Variable(dims, indexing.LazilyIndexedArray(array), attrs, encoding)
 
 

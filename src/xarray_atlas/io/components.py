@@ -21,6 +21,7 @@ from xarray_atlas.io.manifest import LABELS, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
 from xarray_atlas.io.stores import open_group
 from xarray_atlas.spacing import without_noise
+from xarray_atlas.terminology import Terminology
 
 __all__ = ["ImagePyramid", "masks_beside", "open_component", "open_part"]
 
@@ -144,7 +145,7 @@ def open_part(
 
 
 def masks_beside(
-    place: str, level: str, storage_options: Mapping[str, Any] | None
+    place: str, level: str, terminology: Terminology, storage_options: Mapping[str, Any] | None
 ) -> Callable[[LabelArray], Masks | None] | None:
     """Return what opens the masks that BrainGlobe stores beside its labels, when they are wanted.
 
@@ -154,6 +155,8 @@ def masks_beside(
         Where the labels are.
     level : str
         The path of the level of both.
+    terminology : Terminology
+        The atlas's own, whose regions the masks are of.
     storage_options : mapping, optional
 
     Returns
@@ -173,7 +176,8 @@ def masks_beside(
             values = group.get(MASK_LABELS)
             if not isinstance(values, zarr.Array) or values.ndim != 1:
                 return None
-            masks = Masks(group, level, at, np.asarray(values[:]).tolist())
+            labels_of = np.asarray(values[:]).tolist()
+            masks = Masks(group, level, at, labels_of, terminology.fingerprint)
         except (AtlasError, OSError, ValueError):
             return None
         return masks if masks.shape[1:] == labels.shape else None
