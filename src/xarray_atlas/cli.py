@@ -1,4 +1,4 @@
-"""The shell command ``xarray-atlas``: volumes, what an atlas is, and its regions.
+"""The shell command ``xarray-atlas``: volumes, what an atlas is, its regions, and which there are.
 
 Results go to stdout. Everything else, progress included, goes to stderr, so
 that the output can be piped.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
-import csv
-import io
 import json
 import math
 import os
 import re
-import shutil
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from xarray_atlas.cli_arguments import PROGRAM, parse
-from xarray_atlas.errors import AtlasError, RegionNotFoundError, StoreFormatError
+from xarray_atlas.cli_output import Record, times, to_csv, to_records, to_table
+from xarray_atlas.errors import (
+    AtlasError,
+    AtlasNotFoundError,
+    RegionNotFoundError,
+    StoreFormatError,
+)
 from xarray_atlas.spacing import without_noise
 
 if TYPE_CHECKING:
@@ -32,13 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-Record = dict[str, Any]
-
 SHELL_NAMES = {
     "storage_options={'anon': False}": "--storage-option anon=false",
     "storage_options": "--storage-option",
     "terminology= ": "--terminology ",
     "midline=": "--midline ",
+    "root=": "--root ",
+    "xarray_atlas.list_atlases lists them": "xarray-atlas list shows them",
     "pass the int ": "use --id ",
     "by its id": "by its id (--id)",
 }
@@ -103,7 +106,7 @@ def _volume(args: argparse.Namespace) -> str:
     if sides is None:
         measured = measured.expand_dims("hemisphere", axis=1)
     columns = ["region", "name", "id", *(f"{side}_mm3" for side in sides or ["volume"])]
-    records = _records(
+    records = to_records(
         columns,
         *(measured[name].values.tolist() for name in ("region", "region_name", "region_id")),
         *measured.pint.magnitude.T.tolist(),
@@ -122,13 +125,13 @@ def _volume(args: argparse.Namespace) -> str:
         return json.dumps({**about, "regions": records}, indent=2)
     rows = [{key: record[key] for key in columns if key != "id"} for record in records]
     if args.format == "csv":
-        return _csv(rows)
+        return to_csv(rows)
     # as many decimals as show one voxel
     decimals = max(0, -math.floor(math.log10(math.prod(voxel.values()))))
     source = " ".join(filter(None, (origin["name"], origin["version"]))) or origin["source"]
-    footer = f"{source}: voxels of {_times(voxel.values())} mm"
+    footer = f"{source}: voxels of {times(voxel.values())} mm"
     alone = "; without descendants" if args.direct else ""
-    return f"{_table(rows, decimals)}\n\n{footer}{alone}"
+    return f"{to_table(rows, decimals)}\n\n{footer}{alone}"
 
 
 def _info(args: argparse.Namespace) -> str:
@@ -161,13 +164,13 @@ def _info(args: argparse.Namespace) -> str:
         {
             "level": level["path"],
             "resolution": level["resolution"],
-            "shape": _times(level["shape"]),
+            "shape": times(level["shape"]),
             "first_voxel_mm": ", ".join(f"{value:g}" for value in level["first_voxel_mm"]),
         }
         for level in about["levels"]
     ]
-    parts = ["\n".join(top), _table(about["axes"])]
-    return "\n\n".join([*parts, _table(levels)] if levels else parts)
+    parts = ["\n".join(top), to_table(about["axes"])]
+    return "\n\n".join([*parts, to_table(levels)] if levels else parts)
 
 
 def _regions(args: argparse.Namespace) -> str:
@@ -185,18 +188,37 @@ def _regions(args: argparse.Namespace) -> str:
             f"{terminology.name or 'the terminology'} ({len(terminology)} regions)"
         )
     columns = ["acronym", "id", "name", "parent", "depth"]
-    records = _records(columns, *(found[column].tolist() for column in columns))
+    records = to_records(columns, *(found[column].tolist() for column in columns))
     if args.format == "json":
         return json.dumps(
             [{**record, "parent": record["parent"] or None} for record in records], indent=2
         )
-    return _csv(records) if args.format == "csv" else _table(records)
+    return to_csv(records) if args.format == "csv" else to_table(records)
+
+
+def _list(args: argparse.Namespace) -> str:
+    from xarray_atlas.listing import list_atlases
+
+    options = dict(args.storage_option) or None
+    found = list_atlases(args.root, args.species, storage_options=options)
+    if found.empty:
+        raise AtlasNotFoundError(f"no atlas of a species that contains {args.species!r}")
+    columns = list(found.columns)
+    rows = to_records(columns, *(found[column].tolist() for column in columns))
+    if args.format == "json":
+        return json.dumps(rows, indent=2)
+    lists = ("resolutions", "versions")
+    shown = [
+        {**row, **{key: ", ".join(row[key]) for key in lists}, "local": str(row["local"]).lower()}
+        for row in rows
+    ]
+    return to_csv(shown) if args.format == "csv" else to_table(shown)
 
 
 # ---- the atlas
 
 
-COMMANDS = {"volume": _volume, "info": _info, "regions": _regions}
+COMMANDS = {"volume": _volume, "info": _info, "regions": _regions, "list": _list}
 
 
 def _source(args: argparse.Namespace) -> str:
@@ -211,7 +233,7 @@ def _open(args: argparse.Namespace) -> xr.Dataset:
     from xarray_atlas.opening import open_atlas
 
     # not all commands have all options
-    names = ("resolution", "terminology", "align_levels", "midline")
+    names = ("resolution", "terminology", "align_levels", "midline", "root", "version")
     options = {name: getattr(args, name) for name in names if name in args}
     return open_atlas(_source(args), storage_options=dict(args.storage_option) or None, **options)
 
@@ -273,6 +295,8 @@ def _levels(args: argparse.Namespace, terminology: Terminology) -> list[Record]:
             _source(args),
             engine=AtlasBackendEntrypoint,
             terminology=terminology,
+            root=args.root,
+            version=args.version,
             storage_options=dict(args.storage_option) or None,
             align_levels=args.align_levels,
         )
@@ -302,48 +326,6 @@ def _region_of_id(terminology: Terminology, text: str) -> Region:
 
 
 # ---- what is shown
-
-
-def _records(columns: Sequence[str], *values: Sequence[Any]) -> list[Record]:
-    """Turn columns into rows."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
-
-
-def _times(numbers: Any) -> str:
-    return " x ".join(f"{number:g}" for number in numbers)
-
-
-def _csv(records: Sequence[Record]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().rstrip("\n")
-
-
-def _table(records: Sequence[Record], decimals: int | None = None) -> str:
-    """Align records in columns, numbers to the right; on a terminal, names fit its width."""
-    columns = list(records[0])
-    right = {c for c in columns if all(isinstance(record[c], int | float) for record in records)}
-    rows = [dict(zip(columns, columns, strict=True))]
-    rows += [{c: _cell(record[c], decimals) for c in columns} for record in records]
-    widths = {c: max(len(row[c]) for row in rows) for c in columns}
-    if "name" in widths and sys.stdout is not None and sys.stdout.isatty():
-        others = sum(widths.values()) - widths["name"] + 2 * (len(columns) - 1)
-        widths["name"] = min(widths["name"], max(shutil.get_terminal_size().columns - others, 12))
-        for row in rows:
-            if len(row["name"]) > widths["name"]:
-                row["name"] = row["name"][: widths["name"] - 3] + "..."
-    return "\n".join(
-        "  ".join(f"{row[c]:{'>' if c in right else '<'}{widths[c]}}" for c in columns).rstrip()
-        for row in rows
-    )
-
-
-def _cell(value: Any, decimals: int | None) -> str:
-    if isinstance(value, float):
-        return f"{value:g}" if decimals is None else f"{value:.{decimals}f}"
-    return "" if value is None else str(value)
 
 
 def _write(text: str) -> int:

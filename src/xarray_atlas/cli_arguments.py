@@ -22,6 +22,8 @@ examples:
   xarray-atlas volume RSP VISp
   xarray-atlas volume "Primary visual area" --hemisphere both --format csv
   xarray-atlas regions visual
+  xarray-atlas list --species mouse
+  xarray-atlas info --atlas allen_mouse_25um
   xarray-atlas info --atlas s3://bucket/path/annotation.ome.zarr
 
 Errors are one line on stderr, with exit status 1 (2 for a wrong command line).
@@ -71,6 +73,22 @@ output:
 examples:
   xarray-atlas regions visual
   xarray-atlas regions --regex "^VISp[0-9]" --format csv
+"""
+
+
+LIST = """\
+List the atlases that can be opened by name: those of BrainGlobe's public bucket,
+and the copies on this machine. Or those of another root.
+"""
+
+LIST_OUTPUT = """\
+output:
+  name, species, resolutions, versions, and local: whether a copy of it, or of a
+  part of it, is on this machine; json: a list of objects
+
+examples:
+  xarray-atlas list
+  xarray-atlas list --species "mus musculus" --format csv
 """
 
 
@@ -137,24 +155,55 @@ def _parser() -> argparse.ArgumentParser:
     regions.add_argument("text", nargs="?", metavar="TEXT", help="part of an acronym or name")
     regions.add_argument("--regex", action="store_true", help="TEXT is a regular expression")
     _add_atlas(regions, ("table", "csv", "json"))
+
+    listing = commands.add_parser(
+        "list",
+        help="the atlases that can be opened by name",
+        description=LIST,
+        epilog=LIST_OUTPUT,
+        **layout,
+    )
+    listing.add_argument("--species", metavar="TEXT", help="only those whose species contains it")
+    _add_format(listing, ("table", "csv", "json"))
+    _add_root(listing)
     return parser
 
 
-def _add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+def _add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     parser.add_argument(
         "--format", choices=formats, default="table", help="of the output (default: %(default)s)"
     )
+
+
+def _add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    _add_format(parser, formats)
     group = parser.add_argument_group("the atlas")
     group.add_argument(
         "--atlas",
-        metavar="URL_OR_PATH",
-        help="the OME-Zarr of an annotation (s3://, https://, a path, ...); "
-        "the packaged sample by default",
+        metavar="NAME_OR_PLACE",
+        help="its name, such as allen_mouse_25um, or the URL or path of its manifest or of the "
+        "OME-Zarr of its annotation; the packaged sample by default",
+    )
+    group.add_argument(
+        "--atlas-version",
+        dest="version",
+        metavar="VERSION",
+        help='of an atlas by name, such as "3.0"; the newest by default',
     )
     group.add_argument(
         "--terminology",
         metavar="URL_OR_PATH",
         help="the CSV of its regions; by default where BrainGlobe's layout puts it",
+    )
+    _add_root(group)
+
+
+def _add_root(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--root",
+        metavar="URL_OR_PATH",
+        help="where names are looked for: a bucket, mirror or folder in BrainGlobe's layout; "
+        "by default the copies on this machine, then BrainGlobe's public bucket",
     )
     group.add_argument(
         "--storage-option",

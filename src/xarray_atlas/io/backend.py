@@ -142,7 +142,7 @@ def _open(
     **choices: Any,
 ) -> StoredAtlas | dict[str, xr.Dataset]:
     """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
-    manifest = _manifest(source, root, version, resolution, include, storage_options)
+    manifest = _manifest(source, root, version, resolution, include, groups, storage_options)
     if manifest is not None:
         source, group = open_part(manifest.annotation, storage_options)
         return open_stored_atlas(
@@ -170,6 +170,7 @@ def _manifest(
     version: str | None,
     resolution: Any,
     include: str | Iterable[str],
+    all_levels: bool,
     storage_options: Mapping[str, Any] | None,
 ) -> Manifest | None:
     """Return the manifest of an atlas that is opened by name or by its manifest."""
@@ -180,6 +181,7 @@ def _manifest(
             version=version,
             resolution=resolution,
             include=include,
+            all_levels=all_levels,
             storage_options=storage_options,
         )
     if root is not None or version is not None:

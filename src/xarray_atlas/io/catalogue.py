@@ -23,7 +23,7 @@ from xarray_atlas.io.manifest import MANIFEST, Manifest, read_manifest
 from xarray_atlas.io.stores import is_url, read_bytes, storage_for, unreadable, within
 from xarray_atlas.units import parse_length, to_mm
 
-__all__ = ["BUCKET", "Entry", "find_manifest", "is_name", "list_entries"]
+__all__ = ["BUCKET", "Entry", "find_manifest", "is_name", "list_entries", "version_order"]
 
 BUCKET = "s3://brainglobe/atlas"
 """BrainGlobe's public bucket."""
@@ -63,6 +63,12 @@ class Entry:
         """In mm, as the folder's name says it; None where it says none."""
         found = _FOLDER.fullmatch(self.folder)
         return None if found is None else float(parse_length(found["size"]))
+
+    @property
+    def resolution(self) -> str:
+        """As the folder's name says it, such as ``"25 um"``; "" where it says none."""
+        found = _FOLDER.fullmatch(self.folder)
+        return re.sub(r"([0-9.]) ?([a-z])", r"\1 \2", found["size"]) if found else ""
 
 
 def is_name(source: Any) -> bool:
@@ -174,7 +180,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
             f"there are no atlases in {root}: no {place}/<name>/<version>/{MANIFEST}"
         )
     return [
-        Entry(folder, tuple(sorted(found, key=_order)))
+        Entry(folder, tuple(sorted(found, key=version_order)))
         for folder, found in sorted(versions.items())
     ]
 
@@ -248,7 +254,7 @@ def _unknown(name: str, root: str, entries: list[Entry]) -> str:
     return f"no atlas {name!r} in {root} ({len(names)} atlases); {hint}"
 
 
-def _order(version: str) -> tuple[Any, ...]:
+def version_order(version: str) -> tuple[Any, ...]:
     """Order versions by their numbers; what is no number comes first."""
     return tuple(
         (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in version.split("_")
