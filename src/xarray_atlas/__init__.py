@@ -14,6 +14,7 @@ from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
+from xarray_atlas.listing import list_atlases
 from xarray_atlas.masks import mask
 from xarray_atlas.measure import area, volume
 from xarray_atlas.opening import open_atlas, open_sample
@@ -42,6 +43,7 @@ __all__ = [
     "errors",
     "interp",
     "interp_like",
+    "list_atlases",
     "mask",
     "open_atlas",
     "open_sample",

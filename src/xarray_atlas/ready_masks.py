@@ -86,11 +86,10 @@ def _box(shape: tuple[int, ...], labels: Int64s, index: LabelTable | None) -> Bo
     """Return what holds all voxels of some labels, as far as it is known."""
     if index is None:
         return tuple((0, size) for size in shape)
-    at = lookup(index.label, labels)
-    at = at[at >= 0]
-    if not at.size:
+    rows = lookup(index.label, labels) >= 0
+    if not rows.any():
         return tuple((0, 0) for _ in shape)
-    start, stop = index.start[at].min(axis=0), index.stop[at].max(axis=0)
+    start, stop = index.start[rows].min(axis=0), index.stop[rows].max(axis=0)
     return tuple(zip(start.tolist(), stop.tolist(), strict=True))
 
 
