@@ -12,6 +12,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.downloading import download
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.listing import list_atlases
@@ -39,6 +40,7 @@ __all__ = [
     "centroid",
     "crop",
     "decode",
+    "download",
     "encode",
     "errors",
     "interp",

@@ -1,4 +1,4 @@
-"""The shell command ``xarray-atlas``: volumes, what an atlas is, its regions, and which there are.
+"""The shell command ``xarray-atlas``: volumes, what an atlas is, which there are, copies of them.
 
 Results go to stdout. Everything else, progress included, goes to stderr, so
 that the output can be piped.
@@ -215,10 +215,33 @@ def _list(args: argparse.Namespace) -> str:
     return to_csv(shown) if args.format == "csv" else to_table(shown)
 
 
+def _download(args: argparse.Namespace) -> str:
+    from xarray_atlas.downloading import download
+
+    names = ("resolution", "include")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
+    folder = download(
+        args.name,
+        args.folder,
+        version=args.version,
+        root=args.root,
+        storage_options=dict(args.storage_option) or None,
+        progress=sys.stderr is not None and sys.stderr.isatty(),
+        **chosen,
+    )
+    return str(folder)
+
+
 # ---- the atlas
 
 
-COMMANDS = {"volume": _volume, "info": _info, "regions": _regions, "list": _list}
+COMMANDS = {
+    "volume": _volume,
+    "info": _info,
+    "regions": _regions,
+    "list": _list,
+    "download": _download,
+}
 
 
 def _source(args: argparse.Namespace) -> str:

@@ -25,6 +25,7 @@ examples:
   xarray-atlas list --species mouse
   xarray-atlas info --atlas allen_mouse_25um
   xarray-atlas info --atlas s3://bucket/path/annotation.ome.zarr
+  xarray-atlas download allen_mouse_25um
 
 Errors are one line on stderr, with exit status 1 (2 for a wrong command line).
 """
@@ -89,6 +90,22 @@ output:
 examples:
   xarray-atlas list
   xarray-atlas list --species "mus musculus" --format csv
+"""
+
+DOWNLOAD = """\
+Copy an atlas to this machine, to be read without a network. The same command
+resumes what was interrupted; another level or component is added to the copy.
+A copy that is not complete is never read as if what is missing were zeros.
+"""
+
+DOWNLOAD_OUTPUT = """\
+output:
+  the folder of the copy, which --root takes; progress goes to stderr
+
+examples:
+  xarray-atlas download allen_mouse_25um
+  xarray-atlas download allen_mouse --resolution all --include annotation
+  xarray-atlas info --atlas allen_mouse_25um --root "$(xarray-atlas download allen_mouse_25um)"
 """
 
 
@@ -166,6 +183,38 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--species", metavar="TEXT", help="only those whose species contains it")
     _add_format(listing, ("table", "csv", "json"))
     _add_root(listing)
+
+    download = commands.add_parser(
+        "download",
+        help="copy an atlas to this machine",
+        description=DOWNLOAD,
+        epilog=DOWNLOAD_OUTPUT,
+        **layout,
+    )
+    download.add_argument("name", metavar="NAME", help="such as allen_mouse_25um")
+    download.add_argument(
+        "--folder", metavar="PATH", help="of the copy; by default in the user's data directory"
+    )
+    download.add_argument(
+        "--resolution",
+        metavar="LENGTH",
+        action="append",
+        help='level of the pyramid, such as "25 um", or its path, or "all"; repeatable; '
+        "by default that of the name, else the finest",
+    )
+    _add_version(download)
+    download.add_argument(
+        "--include",
+        metavar="COMPONENT",
+        action="append",
+        help="annotation, template, hemispheres (these three by default, those that there are), "
+        "masks, meshes, or the name of another reference; repeatable",
+    )
+    _add_root(
+        download,
+        "what is copied: a bucket, mirror or folder in BrainGlobe's layout; "
+        "BrainGlobe's public bucket by default",
+    )
     return parser
 
 
@@ -184,12 +233,7 @@ def _add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
         help="its name, such as allen_mouse_25um, or the URL or path of its manifest or of the "
         "OME-Zarr of its annotation; the packaged sample by default",
     )
-    group.add_argument(
-        "--atlas-version",
-        dest="version",
-        metavar="VERSION",
-        help='of an atlas by name, such as "3.0"; the newest by default',
-    )
+    _add_version(group)
     group.add_argument(
         "--terminology",
         metavar="URL_OR_PATH",
@@ -198,13 +242,21 @@ def _add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     _add_root(group)
 
 
-def _add_root(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def _add_version(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--root",
-        metavar="URL_OR_PATH",
-        help="where names are looked for: a bucket, mirror or folder in BrainGlobe's layout; "
-        "by default the copies on this machine, then BrainGlobe's public bucket",
+        "--atlas-version",
+        dest="version",
+        metavar="VERSION",
+        help='of an atlas by name, such as "3.0"; the newest by default',
     )
+
+
+def _add_root(
+    group: argparse.ArgumentParser | argparse._ArgumentGroup,
+    meaning: str = "where names are looked for: a bucket, mirror or folder in BrainGlobe's "
+    "layout; by default the copies on this machine, then BrainGlobe's public bucket",
+) -> None:
+    group.add_argument("--root", metavar="URL_OR_PATH", help=meaning)
     group.add_argument(
         "--storage-option",
         metavar="KEY=VALUE",

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fsspec.implementations.local import LocalFileSystem
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import LocalStore, WrapperStore
+from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies import Copy, find_copy
 
 __all__ = ["CheckedStore", "innermost", "is_refusal"]
 
@@ -35,11 +37,26 @@ class CheckedStore(WrapperStore[Store]):
     The other way round, a bucket that may be read but not listed refuses what
     it does not have; for metadata that a store need not have, that is absence.
     For a chunk it stays an error: it may be there.
+
+    In a copy that :func:`xarray_atlas.download` has made, a chunk is absent
+    only if its source had none.
+
+    Parameters
+    ----------
+    store : zarr store
+    path : str
+        Of the group within it that is read.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, path: str = "") -> None:
         super().__init__(store)
         self._blosc: set[str] = set()
+        self._path = path
+        folder = local_folder(self)
+        self._copy: Copy | None = None if folder is None else find_copy(folder, path)
+
+    def _with_store(self, store: Store) -> CheckedStore:
+        return type(self)(store, self._path)
 
     def expect(self, path: str, compressors: Any, shards: Any) -> None:
         """Take note of how an array is compressed.
@@ -69,9 +86,14 @@ class CheckedStore(WrapperStore[Store]):
             raise
         if value is None:
             self._check_absent(key, byte_range)
-        elif len(value) == 0:
+        if self._copy is not None:
+            size = None if value is None else len(value) if byte_range is None else -1
+            self._copy.check(key, size)
+        if value is None:
+            return None
+        if len(value) == 0:
             raise StoreError(f"{key!r} is empty")
-        elif len(value) < (least := self._least(key, value, byte_range)):
+        if len(value) < (least := self._least(key, value, byte_range)):
             raise StoreError(f"{key!r} ends early: {len(value)} of {least} bytes are there")
         return value
 
@@ -128,6 +150,17 @@ def innermost(store: Store) -> Store:
     while isinstance(store, WrapperStore):
         store = store._store
     return store
+
+
+def local_folder(store: Store) -> str | None:
+    """Return the folder that a store reads from; None where it is none on this machine."""
+    store = innermost(store)
+    if isinstance(store, LocalStore):
+        return str(store.root)
+    if isinstance(store, FsspecStore):
+        filesystem = getattr(store.fs, "sync_fs", store.fs)
+        return store.path if isinstance(filesystem, LocalFileSystem) else None
+    return None
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -17,9 +17,10 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io.arrays import ImageArray, LabelArray, Masks
 from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.copies import copy_state
 from xarray_atlas.io.manifest import LABELS, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
-from xarray_atlas.io.stores import open_group
+from xarray_atlas.io.stores import is_url, open_group
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 
@@ -172,6 +173,9 @@ def masks_beside(
     def open_masks(labels: LabelArray) -> Masks | None:
         at = f"{folder}/{MASKS}"
         try:
+            copied = None if is_url(at) else copy_state(at)
+            if copied is not None and not copied.has(level):
+                return None
             group = open_group(at, storage_options)
             values = group.get(MASK_LABELS)
             if not isinstance(values, zarr.Array) or values.ndim != 1:

@@ -125,7 +125,7 @@ def open_group(source: Source, storage_options: Mapping[str, Any] | None = None)
     store = _open_store(source, storage_options)
     place = locate(source)
     try:
-        return within(lambda: _open_group(CheckedStore(store), path))
+        return within(lambda: _open_group(CheckedStore(store, path or ""), path))
     except zarr.errors.ContainsArrayError as error:
         raise StoreFormatError(
             f"{place} is a zarr array, one level of a pyramid or part of one; "
