@@ -18,11 +18,11 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder
 from xarray_atlas.io.catalogue import BUCKET, Entry, find_manifest
 from xarray_atlas.io.components import MASKS, open_part
-from xarray_atlas.io.copies import default_folder
+from xarray_atlas.io.copies import Object, default_folder
 from xarray_atlas.io.manifest import Manifest, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
 from xarray_atlas.io.stores import is_url, locate
-from xarray_atlas.io.transfer import Object, Piece, Source, connect, fetch, plan
+from xarray_atlas.io.transfer import Piece, Source, connect, fetch, plan
 from xarray_atlas.units import quantity
 
 __all__ = ["download"]

@@ -1,0 +1,122 @@
+"""A server in front of another one, which slows down, refuses, and breaks off as it is told."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+SLOW_DOWN = (
+    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
+    b"<Message>Please reduce your request rate.</Message></Error>"
+)
+
+
+class Proxy:
+    """What a :func:`proxy` is told.
+
+    `fault` takes the path of a request, with its query, and how often it has been asked for
+    before; it returns None, a status to answer, "drop" (the connection breaks in the middle of
+    the body), "spoil" (a byte is another one), "silence" (no answer), or a number of seconds
+    as a float to wait.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[str] = []
+        self.fault: Callable[[str, int], Any] = lambda path, before: None
+        self.closing = threading.Event()
+
+    @property
+    def objects(self) -> list[str]:
+        """The requests that are no listings."""
+        return [path for path in self.requests if "list-type" not in path]
+
+
+@contextmanager
+def proxy(target: str) -> Iterator[Proxy]:
+    """Pass GET and HEAD requests on to another server."""
+    told = Proxy()
+    host = urlsplit(target).netloc
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            with lock:
+                before = told.requests.count(self.path)
+                told.requests.append(self.path)
+            fault = told.fault(self.path, before)
+            if fault == "silence":
+                told.closing.wait()
+                self.close_connection = True
+                return
+            if isinstance(fault, float):
+                time.sleep(fault)
+            elif isinstance(fault, int):
+                self.answer(fault, SLOW_DOWN, {"Content-Type": "application/xml"})
+                return
+            connection = http.client.HTTPConnection(host)
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+            connection.request(self.command, self.path, headers=headers)
+            response = connection.getresponse()
+            body = response.read()
+            kept = {
+                k: v
+                for k, v in response.getheaders()
+                if k.lower() not in ("connection", "transfer-encoding", "content-length", "date")
+            }
+            length = response.getheader("Content-Length")
+            connection.close()
+            if fault == "spoil" and body:
+                body = body[:-1] + bytes([body[-1] ^ 1])
+            self.answer(response.status, body, kept, broken=fault == "drop", length=length)
+
+        def answer(
+            self,
+            status: int,
+            body: bytes,
+            headers: dict[str, str],
+            broken: bool = False,
+            length: str | None = None,
+        ) -> None:
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(body)) if body else length or "0")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body[: len(body) // 2] if broken else body)
+            if broken:
+                self.close_connection = True
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                pass  # whoever asked was killed
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
+    told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield told
+    finally:
+        told.closing.set()
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join()
