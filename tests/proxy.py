@@ -11,10 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-SLOW_DOWN = (
-    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
-    b"<Message>Please reduce your request rate.</Message></Error>"
-)
+CODES = {400: "InvalidRequest", 403: "AccessDenied", 429: "SlowDown", 503: "SlowDown"}
+"""What S3 calls its errors."""
 
 
 class Proxy:
@@ -63,7 +61,9 @@ def proxy(target: str) -> Iterator[Proxy]:
             if isinstance(fault, float):
                 time.sleep(fault)
             elif isinstance(fault, int):
-                self.answer(fault, SLOW_DOWN, {"Content-Type": "application/xml"})
+                code = CODES.get(fault, "InternalError")
+                xml = f"<Error><Code>{code}</Code><Message>as told</Message></Error>"
+                self.answer(fault, xml.encode(), {"Content-Type": "application/xml"})
                 return
             connection = http.client.HTTPConnection(host)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}

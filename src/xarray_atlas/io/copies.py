@@ -63,10 +63,10 @@ State = Literal["complete", "incomplete", "absent"]
 
 
 class Object(NamedTuple):
-    """What a listing says of an object; the ETag is "" where it says none."""
+    """What a listing says of an object: its ETag, or where there is none the time it is of."""
 
     size: int
-    etag: str
+    tag: str
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def parse_record(content: bytes, place: str) -> Record:
                 f"{said['format']}, not {FORMAT}): update it"
             )
         objects = {
-            str(key): Object(int(size), str(etag)) for key, (size, etag) in said["objects"].items()
+            str(key): Object(int(size), str(tag)) for key, (size, tag) in said["objects"].items()
         }
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
     except (AttributeError, LookupError, TypeError, ValueError) as error:

@@ -71,6 +71,9 @@ CLIENTS = ("aiohttp", "aiobotocore", "botocore", "urllib3")
 FINAL = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What a file system says that it would say again."""
 
+TAGS = ("ETag", "etag", "mtime", "LastModified", "created")
+"""What file systems call that by which a change of an object can be told."""
+
 T = TypeVar("T")
 
 _MD5 = re.compile("[0-9a-f]{32}")
@@ -170,8 +173,8 @@ class Source:
                 raise StoreError(f"{place} holds an object called {key!r}, which leads out of it")
             if not isinstance(about.get("size"), int):
                 raise StoreError(f"{place} lists {key!r} without its size: it cannot be verified")
-            tag = str(about.get("ETag") or about.get("etag") or "").strip('"')
-            objects[key] = Object(about["size"], tag)
+            tags = (about[name] for name in TAGS if about.get(name))
+            objects[key] = Object(about["size"], str(next(tags, "")).strip('"'))
         return objects
 
     def read(self, path: str, expected: Object | None = None, stop: Any = None) -> bytes:
@@ -334,7 +337,7 @@ def _settle(folder: str, level: str | None, record: Record) -> bool:
     before = {} if former is None else former.objects
     for key, old in before.items():
         new = record.objects.get(key)
-        if new is None or new.size != old.size or (new.etag != old.etag and new.etag and old.etag):
+        if new is None or new.size != old.size or (new.tag != old.tag and new.tag and old.tag):
             # its source has changed since: it must not be taken for what is listed now
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, key))
@@ -354,19 +357,19 @@ def _lacking(folder: str, objects: Mapping[str, Object], known: bool) -> list[st
     absent = set(lacking)
     for key, listed in objects.items():
         path = os.path.join(folder, key)
-        if key not in absent and _MD5.fullmatch(listed.etag):
+        if key not in absent and _MD5.fullmatch(listed.tag):
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-            if digest.hexdigest() != listed.etag:
+            if digest.hexdigest() != listed.tag:
                 os.unlink(path)
                 lacking.append(key)
     return lacking
 
 
 def _is_other(content: bytes, listed: Object) -> bool:
-    if not _MD5.fullmatch(listed.etag):
+    if not _MD5.fullmatch(listed.tag):
         return False  # of several parts, or of a store that has its own
-    return hashlib.md5(content, usedforsecurity=False).hexdigest() != listed.etag
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() != listed.tag
 
 
 def _remove_abandoned(folder: str) -> None:
