@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,10 +103,8 @@ def proxy(target: str) -> Iterator[Proxy]:
             pass
 
         def handle(self) -> None:
-            try:
+            with suppress(OSError):  # whoever asked was killed
                 super().handle()
-            except OSError:
-                pass  # whoever asked was killed
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
