@@ -43,7 +43,11 @@ def atlas(data: Path, resolution: int) -> xr.Dataset:
 def in_a_bucket(data: Path) -> Iterator[str]:
     """The same where the masks that are stored are read."""
     memory = fsspec.filesystem("memory")
-    for folder in ("atlases", "terminologies", "annotation-sets/allen-adult-mouse-annotation/2017_0"):
+    for folder in (
+        "atlases",
+        "terminologies",
+        "annotation-sets/allen-adult-mouse-annotation/2017_0",
+    ):
         memory.put(f"{data}/brainglobe/{folder}/", f"/oracle/{folder}/", recursive=True)
     yield "memory://oracle"
     memory.rm("/oracle", recursive=True)
@@ -62,7 +66,9 @@ def test_hemispheres(oracle: Any, atlas: xr.Dataset) -> None:
     np.testing.assert_array_equal(atlas.hemispheres, oracle.hemispheres)
     for side, value in (("left", 1), ("right", 2)):
         mask = atlas.drop_vars("hemispheres").atlas.mask("root", hemisphere=side)
-        np.testing.assert_array_equal(mask, (oracle.annotation != 0) & (oracle.hemispheres == value))
+        np.testing.assert_array_equal(
+            mask, (oracle.annotation != 0) & (oracle.hemispheres == value)
+        )
 
 
 @pytest.mark.parametrize("stored", [False, True])
