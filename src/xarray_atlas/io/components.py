@@ -9,7 +9,6 @@ import numpy as np
 import zarr
 
 from xarray_atlas.errors import (
-    AtlasError,
     GridError,
     ResolutionNotFoundError,
     StoreError,
@@ -19,7 +18,7 @@ from xarray_atlas.io.arrays import ImageArray, LabelArray, Masks
 from xarray_atlas.io.checked_store import is_refusal
 from xarray_atlas.io.manifest import LABELS, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
-from xarray_atlas.io.stores import open_group
+from xarray_atlas.io.stores import is_url, open_group
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 
@@ -27,6 +26,7 @@ __all__ = ["ImagePyramid", "masks_beside", "open_component", "open_part"]
 
 MASKS = "annotations.ome.zarr"
 MASK_LABELS = "annotation_values"
+ABSENT = "no-such-member"
 
 TOLERANCE = 1e-3
 """Of a voxel: grids that lie further apart are two grids."""
@@ -166,19 +166,25 @@ def masks_beside(
         be opened, or their voxels are others: the labels have it all.
     """
     folder, _, name = place.replace("\\", "/").rpartition("/")
-    if name != LABELS[0]:
+    # of a folder nobody knows whether it is complete: BrainGlobe's tools fetch a mask at a time,
+    # and what is not there yet would be empty
+    if name != LABELS[0] or not is_url(place):
         return None
 
     def open_masks(labels: LabelArray) -> Masks | None:
         at = f"{folder}/{MASKS}"
         try:
             group = open_group(at, storage_options)
+            # most of the chunks of a mask are not stored: a bucket that refuses what it does not
+            # have would not say of any of them that it is empty
+            if group.get(ABSENT) is not None:
+                return None
             values = group.get(MASK_LABELS)
             if not isinstance(values, zarr.Array) or values.ndim != 1:
                 return None
             labels_of = np.asarray(values[:]).tolist()
             masks = Masks(group, level, at, labels_of, terminology.fingerprint)
-        except (AtlasError, OSError, ValueError):
+        except Exception:  # file systems raise whatever their client library raises
             return None
         return masks if masks.shape[1:] == labels.shape else None
 
