@@ -326,8 +326,8 @@ def _hierarchy(
         problems += _at_most(
             "parents",
             (
-                f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the table: "
-                f"{acronyms[i]!r} is taken as a root"
+                f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the "
+                f"table: {acronyms[i]!r} is taken as a root"
                 for i in orphans
             ),
         )
