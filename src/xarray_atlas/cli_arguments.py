@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xarray_atlas import __version__
+from xarray_atlas.cli_check import CHECK, CHECK_OUTPUT, add_options
 
 __all__ = ["PROGRAM", "parse"]
 
@@ -137,6 +138,17 @@ def _parser() -> argparse.ArgumentParser:
     regions.add_argument("text", nargs="?", metavar="TEXT", help="part of an acronym or name")
     regions.add_argument("--regex", action="store_true", help="TEXT is a regular expression")
     _add_atlas(regions, ("table", "csv", "json"))
+
+    check = commands.add_parser(
+        "check",
+        help="whether an atlas agrees with itself",
+        description=CHECK,
+        epilog=CHECK_OUTPUT,
+        **layout,
+    )
+    add_options(check)
+    _add_atlas(check, ("table", "csv", "json"))
+    _add_level(check)
     return parser
 
 
