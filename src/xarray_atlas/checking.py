@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from xarray_atlas import checks, voxel_checks
+from xarray_atlas import checks, mask_checks, voxel_checks
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import AtlasError, GridError
 from xarray_atlas.grid import annotation_of
@@ -108,7 +108,7 @@ def check(
         checks.check_unlabelled(terminology),
         _label_type(obj, terminology),
         checks.check_orientation(obj, space),
-        checks.check_midline(obj, space),
+        checks.check_midline(space, _symmetric(obj), _hemispheres(obj) is not None),
         checks.check_versions(obj.attrs),
     ]
     pyramid = _pyramid(obj, storage_options)
@@ -131,11 +131,24 @@ def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
     return f"{title}, {resolution}" if resolution else title
 
 
+def _symmetric(obj: xr.Dataset | xr.DataArray) -> bool | None:
+    """Return what the manifest says, None where there was none."""
+    return {"true": True, "false": False}.get(str(obj.attrs.get("symmetric")).lower())
+
+
+def _hemispheres(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
+    return obj.get("hemispheres") if isinstance(obj, xr.Dataset) else None
+
+
 def _label_type(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> Outcome:
-    labels = obj.get("annotation") if isinstance(obj, xr.Dataset) else obj
-    if labels is None:
+    if isinstance(obj, xr.DataArray):
+        # a mask or a template has the hierarchy too
+        if obj.dtype.kind not in "iu":
+            return skipped("label type", f"{obj.name!r} is {obj.dtype}, not labels")
+        return checks.check_label_type(terminology, obj.dtype)
+    if "annotation" not in obj:
         return skipped("label type", "this Dataset has no annotation")
-    return checks.check_label_type(terminology, labels.dtype)
+    return checks.check_label_type(terminology, obj["annotation"].dtype)
 
 
 def _pyramid(
@@ -177,8 +190,7 @@ def _of_voxels(
     finest, why_not = _finest(obj, terminology, pyramid, storage_options)
     finer = None if finest is None else voxel_checks.table_of(finest, progress)
     outcomes += voxel_checks.check_regions(table, terminology, finer, why_not)
-    symmetric = obj.attrs.get("symmetric")
-    hemispheres = obj.get("hemispheres") if isinstance(obj, xr.Dataset) else None
+    symmetric, hemispheres = _symmetric(obj), _hemispheres(obj)
     outcomes += voxel_checks.check_mirror(annotation, space, symmetric, hemispheres is not None)
     if hemispheres is None:
         outcomes.append(skipped("hemispheres", "the atlas was opened without 'hemispheres'"))
@@ -187,7 +199,7 @@ def _of_voxels(
     stored = _stored_masks(obj, annotation, space, storage_options)
     if isinstance(stored, str):
         return [*outcomes, skipped("masks", stored)]
-    return [*outcomes, voxel_checks.check_masks(annotation, *stored, terminology)]
+    return [*outcomes, mask_checks.check_masks(annotation, *stored, terminology)]
 
 
 def _finest(

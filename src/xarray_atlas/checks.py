@@ -237,10 +237,17 @@ def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
     return done("orientation", found, space.orientation)
 
 
-def check_midline(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
-    """Check that left and right can be told apart, and where."""
-    volume = isinstance(obj, xr.Dataset) and "hemispheres" in obj.variables
-    symmetric = {"true": True, "false": False}.get(str(obj.attrs.get("symmetric")).lower())
+def check_midline(space: Space, symmetric: bool | None, volume: bool) -> Outcome:
+    """Check that left and right can be told apart, and where.
+
+    Parameters
+    ----------
+    space : Space
+    symmetric : bool, optional
+        What the manifest says.
+    volume : bool
+        Whether there is a variable ``hemispheres``, which then says what is left and right.
+    """
     at = space.position("ml")
     dim, size = space.dims[at], space.voxel_size[at]
     if space.midline is None:

@@ -1,29 +1,29 @@
-"""Checks of an atlas that need its voxels: labels, regions, left and right, masks."""
+"""Checks of an atlas that need its voxels: labels, regions, left and right."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.base import compute
 
 from xarray_atlas import index_cache
 from xarray_atlas.checks import region_names
+from xarray_atlas.errors import UnitsError
 from xarray_atlas.grid import HEMISPHERES, lengths, sides_if_known
 from xarray_atlas.label_tables import LabelTable
-from xarray_atlas.labels import Int64s, Ints, label_mask
+from xarray_atlas.labels import Int64s
 from xarray_atlas.report import Finding, Outcome, done, skipped
 from xarray_atlas.rollup import counts_by_region, unassigned
 from xarray_atlas.space import AXES, Space
+from xarray_atlas.spacing import regular_step
 from xarray_atlas.symmetry import best_plane, best_plane_of_profile, measure_mirror
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
 
 __all__ = [
     "check_hemispheres",
-    "check_masks",
     "check_mirror",
     "check_regions",
     "check_unknown_labels",
@@ -43,6 +43,8 @@ FAINT = 0.9
 
 OFF = 0.02
 """A midline that is further off, as a share of the brain's width, is wrong."""
+
+MIRROR = ("mirror axis", "mirror plane", "symmetry")
 
 UNLIKE = 0.1
 """Of an atlas that says that it is symmetric, this share is more than noise at the edges."""
@@ -80,14 +82,14 @@ def check_unknown_labels(table: LabelTable, terminology: Terminology) -> Outcome
     told = f"{counted(whole, 'labelled voxel')}"
     if not labels.size:
         return done("unknown labels", detail=told)
-    share = voxels.sum() / whole
+    share = 100 * voxels.sum() / whole
     pairs = zip(labels.tolist(), voxels.tolist(), strict=True)
     subjects = tuple(
         f"{label} ({counted(n, 'voxel')}{_spoilt(label, terminology)})" for label, n in pairs
     )
     why = (
         f"{counted(int(labels.size), 'label')} in the volume that no region has: "
-        f"{counted(int(voxels.sum()), 'voxel')}, {share:.2g} of all that are labelled, count to "
+        f"{counted(int(voxels.sum()), 'voxel')}, {share:.2g} % of all that are labelled, count to "
         "no region"
     )
     mend = "add these labels to the table, or take the terminology that belongs to this annotation"
@@ -168,7 +170,7 @@ def check_regions(
 
 
 def check_mirror(
-    annotation: xr.DataArray, space: Space, symmetric: str | None, volume: bool
+    annotation: xr.DataArray, space: Space, symmetric: bool | None, volume: bool
 ) -> list[Outcome]:
     """Check along which axis, and about which plane, the annotation is its own mirror image.
 
@@ -177,38 +179,51 @@ def check_mirror(
     annotation : DataArray
         Of the whole volume.
     space : Space
-    symmetric : str, optional
-        What the manifest says: "true" or "false".
+    symmetric : bool, optional
+        What the manifest says.
     volume : bool
         Whether left and right are in a variable ``hemispheres``, not on two sides of the midline.
     """
     names = {axis: space.coordinate(annotation, axis) for axis in AXES}
     axes = {axis: annotation.dims.index(name) for axis, name in names.items() if name is not None}
-    ml = axes["ml"]
-    positions = lengths(annotation, annotation.dims[ml])
-    if min(annotation.shape) < 2:
-        why = "the annotation is a single plane"
-        return [skipped(name, why) for name in ("mirror axis", "mirror plane", "symmetry")]
-    step = float(positions[-1] - positions[0]) / (positions.size - 1)
-    at = None if space.midline is None else (space.midline - float(positions[0])) / step
-    twice = None if at is None else round(2 * at)
-    found = measure_mirror(annotation.data, ml, twice)
+    dims = {axis: str(annotation.dims[i]) for axis, i in axes.items()}
+    try:
+        positions = lengths(annotation, annotation.dims[axes["ml"]])
+    except UnitsError as error:
+        return [skipped(name, str(error)) for name in MIRROR]
+    step = regular_step(positions)
+    if step is None:
+        why = f"the coordinate {dims['ml']!r} is a single plane or irregularly spaced"
+        return [skipped(name, why) for name in MIRROR]
+    first = float(positions[0])
+    at = None if space.midline is None else (space.midline - first) / step
+    found = measure_mirror(annotation.data, axes["ml"], None if at is None else round(2 * at))
     if not found.labelled:
-        why = "no voxel is labelled"
-        return [skipped(name, why) for name in ("mirror axis", "mirror plane", "symmetry")]
+        return [skipped(name, "no voxel is labelled") for name in MIRROR]
     shares = {axis: best_plane(found.sample, i) for axis, i in axes.items()}
-    share, place = best_plane_of_profile(
-        found.profile, near=len(positions) / 2 if at is None else at
-    )
+    near = (positions.size - 1) / 2 if at is None else at
+    share, place = best_plane_of_profile(found.profile, near)
     there = np.flatnonzero(found.profile)
-    width = float(there[-1] - there[0] + 1) * abs(step)
-    dim = str(annotation.dims[ml])
-    plane = float(positions[0]) + step * place
+    plane = _Plane(
+        dims["ml"], share, first + step * place, int(np.ptp(there) + 1) * abs(step), abs(step)
+    )
     return [
-        _mirror_axis(shares, {axis: str(annotation.dims[i]) for axis, i in axes.items()}),
-        _mirror_plane(space, dim, share, plane, width, abs(step), symmetric, volume),
+        _mirror_axis(shares, dims),
+        _mirror_plane(plane, space, symmetric, volume),
         _symmetry(found.labelled, found.alike, space, symmetric),
     ]
+
+
+class _Plane(NamedTuple):
+    """Where the labelled voxels are most their own mirror image, in mm."""
+
+    dim: str
+    share: float
+    """Of the voxels whose image across it is labelled, by their number on each plane."""
+    place: float
+    width: float
+    """Of what is labelled."""
+    step: float
 
 
 def _mirror_axis(shares: dict[str, float], dims: dict[str, str]) -> Outcome:
@@ -225,40 +240,33 @@ def _mirror_axis(shares: dict[str, float], dims: dict[str, str]) -> Outcome:
     return done("mirror axis", [Finding("error", why, mend, (dims[best],))], told)
 
 
-def _mirror_plane(
-    space: Space,
-    dim: str,
-    share: float,
-    plane: float,
-    width: float,
-    step: float,
-    symmetric: str | None,
-    volume: bool,
-) -> Outcome:
+def _mirror_plane(plane: _Plane, space: Space, symmetric: bool | None, volume: bool) -> Outcome:
     if volume:
         return skipped("mirror plane", "left and right are in 'hemispheres'")
     if space.midline is None:
         return skipped("mirror plane", "the atlas has no midline")
-    if share < FAINT:
-        told = f"no clear one along {dim}: the best has {share:.0%} of the labelled voxels"
-        if symmetric != "true":
+    if plane.share < FAINT:
+        told = f"no clear one along {plane.dim}: the best has {plane.share:.0%} of the voxels"
+        if not symmetric:
             return done("mirror plane", detail=told)
         why = f"the atlas says that it is symmetric, but its voxels show no mirror plane; {told}"
         mend = "find out whether a part of the brain is missing, or the axes are wrong"
         return done("mirror plane", [Finding("warning", why, mend)], told)
-    off = abs(plane - space.midline)
-    told = f"{plane:g} mm along {dim} by the labelled voxels, midline {space.midline:g} mm"
-    if off <= max(OFF * width, step):
+    off = abs(plane.place - space.midline)
+    told = (
+        f"{plane.place:g} mm along {plane.dim} by the labelled voxels, midline {space.midline:g} mm"
+    )
+    if off <= max(OFF * plane.width, plane.step):
         return done("mirror plane", detail=told)
     why = (
-        f"{told}: they are {off:g} mm apart, {off / width:.1%} of the brain's width, so that "
+        f"{told}: they are {off:g} mm apart, {off / plane.width:.1%} of the brain's width, so that "
         "left and right are divided in the wrong place"
     )
-    mend = f"open the atlas with midline='{plane:g} mm'"
+    mend = f"open the atlas with midline='{plane.place:g} mm'"
     return done("mirror plane", [Finding("error", why, mend)], told)
 
 
-def _symmetry(labelled: int, alike: int | None, space: Space, symmetric: str | None) -> Outcome:
+def _symmetry(labelled: int, alike: int | None, space: Space, symmetric: bool | None) -> Outcome:
     if alike is None:
         return skipped("symmetry", "the atlas has no midline")
     unlike = 1 - alike / labelled
@@ -266,7 +274,7 @@ def _symmetry(labelled: int, alike: int | None, space: Space, symmetric: str | N
         f"{unlike:.2%} of the labelled voxels have another label than their mirror image about "
         f"{space.midline:g} mm"
     )
-    if symmetric != "true" or alike == labelled:
+    if not symmetric or alike == labelled:
         return done("symmetry", detail=told)
     why = (
         f"the atlas says that it is symmetric, but {told}: left and right differ in size and place"
@@ -276,7 +284,7 @@ def _symmetry(labelled: int, alike: int | None, space: Space, symmetric: str | N
 
 
 def check_hemispheres(
-    annotation: xr.DataArray, hemispheres: xr.DataArray, symmetric: str | None
+    annotation: xr.DataArray, hemispheres: xr.DataArray, symmetric: bool | None
 ) -> Outcome:
     """Check that the volume of hemispheres says what the midline does.
 
@@ -284,8 +292,8 @@ def check_hemispheres(
     ----------
     annotation, hemispheres : DataArray
         On one grid.
-    symmetric : str, optional
-        What the manifest says: "true" or "false".
+    symmetric : bool, optional
+        What the manifest says.
     """
     inside, side = annotation.variable != 0, hemispheres.variable
     midline = sides_if_known(annotation)
@@ -312,7 +320,7 @@ def check_hemispheres(
     return done("hemispheres", found, told)
 
 
-def _against_midline(wrong: Int64s, labelled: int, symmetric: str | None) -> list[Finding]:
+def _against_midline(wrong: Int64s, labelled: int, symmetric: bool | None) -> list[Finding]:
     """Judge the number of contradicting voxels on each plane from right to left."""
     share = wrong.sum() / labelled if labelled else 0.0
     if not share:
@@ -328,94 +336,5 @@ def _against_midline(wrong: Int64s, labelled: int, symmetric: str | None) -> lis
         mend = "find out which: BrainGlobe's volume has 1 on the left, 2 on the right"
         return [Finding("error", why, mend)]
     mend = "open the atlas with hemispheres where it has them, and compare only what was opened so"
-    severity = "warning" if symmetric == "true" else "note"
+    severity = "warning" if symmetric else "note"
     return [Finding(severity, f"{told}: results depend on which of the two was used", mend)]
-
-
-# -- masks
-
-
-def check_masks(
-    annotation: xr.DataArray, masks: Any, values: Ints, terminology: Terminology
-) -> Outcome:
-    """Check that stored masks mark the voxels that the labels do.
-
-    In one pass over the masks, a chunk at a time.
-
-    Parameters
-    ----------
-    annotation : DataArray
-        Of the whole volume, in the axis order of the store.
-    masks : array, shape (n, *annotation.shape)
-        One mask a region, with all below it: whatever can be sliced.
-    values : ndarray of int, shape (n,)
-        The label of the region of each mask.
-    """
-    if tuple(masks.shape) != (len(values), *annotation.shape):
-        why = (
-            f"the masks have the shape {tuple(masks.shape)}, the annotation with "
-            f"{len(values)} values {(len(values), *annotation.shape)}"
-        )
-        mend = "do not use these masks: they are of another volume"
-        return done("masks", [Finding("error", why, mend)])
-    wanted: list[Int64s | None] = []
-    for value in np.asarray(values).tolist():
-        owners = terminology.label_regions[terminology.labels == value]
-        below = [terminology.labels_of(int(owner)) for owner in owners]
-        wanted.append(np.unique(np.concatenate(below)) if below else None)
-    known = np.array([labels is not None for labels in wanted])
-    differ = _differing(annotation.data, masks, wanted)
-    found = []
-    bad = np.flatnonzero((differ > 0) & known)
-    if bad.size:
-        subjects = [
-            f"{_called(values[i], terminology)} ({counted(int(differ[i]), 'voxel')})" for i in bad
-        ]
-        why = (
-            "stored masks that differ from the labels of the region and of all below it: what is "
-            "measured depends on which of the two is read"
-        )
-        mend = "trust the labels, from which everything here is measured but what asks for a mask"
-        found.append(Finding("error", why, mend, tuple(subjects)))
-    if not known.all():
-        why = "stored masks of labels that no region has"
-        mend = "take the terminology that belongs to these masks"
-        found.append(
-            Finding("warning", why, mend, tuple(map(str, np.asarray(values)[~known].tolist())))
-        )
-    return done("masks", found, f"{counted(int(known.sum()), 'mask')} compared")
-
-
-def _called(value: Any, terminology: Terminology) -> str:
-    owners = terminology.label_regions[terminology.labels == int(value)]
-    return " and ".join(region_names(terminology, owners))
-
-
-def _differing(labels: Any, masks: Any, wanted: list[Int64s | None]) -> Int64s:
-    """Count for each mask the voxels that it has and the labels have not, or the other way."""
-    if not wanted:
-        return np.zeros(0, np.int64)
-    if not isinstance(masks, da.Array):
-        stored = getattr(masks, "chunks", None) or masks.shape
-        meta = np.empty((0,) * masks.ndim, masks.dtype)
-        masks = da.from_array(masks, chunks=(1, *stored[1:]), asarray=False, meta=meta)
-    masks = masks.rechunk({0: 1})
-    labels = da.asarray(labels).rechunk(masks.chunks[1:])
-    counts = da.map_blocks(
-        _differing_in_block,
-        masks,
-        labels[None],
-        wanted=wanted,
-        chunks=(masks.chunks[0], *((1,) * n for n in masks.numblocks[1:])),
-        dtype=np.int64,
-        meta=np.empty((0,) * 4, np.int64),
-    )
-    return np.asarray(counts.sum(axis=(1, 2, 3)).compute(), np.int64)
-
-
-def _differing_in_block(
-    mask: Any, labels: Any, wanted: list[Int64s | None], block_id: Any
-) -> Int64s:
-    keys = wanted[block_id[0]]
-    differ = 0 if keys is None else np.count_nonzero((mask[0] != 0) != label_mask(labels[0], keys))
-    return np.full((1,) * mask.ndim, differ, np.int64)
