@@ -307,36 +307,35 @@ def check_levels(
     """
     finest = min(levels, key=lambda level: float(np.prod(level.scale)))
     size, corner = np.array(finest.scale), _corner(finest)
-    off = {level: _corner(level) - corner for level in levels}
-    off = {level: gap for level, gap in off.items() if np.any(np.abs(gap) > TOLERANCE * size)}
+    gaps = [(level, _corner(level) - corner) for level in levels]
+    off = [(level, gap) for level, gap in gaps if np.any(np.abs(gap) > TOLERANCE * size)]
     told = f"{counted(len(levels), 'level')}, the finest of {finest.resolution}"
     if not off:
         return done("levels", detail=told)
     # what older stores lack: all levels have the translation of the finest
     plain = all(level.translation == finest.translation for level in levels)
-    worst = max(float(np.abs(gap).max()) for gap in off.values())
+    worst = max(float(np.abs(gap).max()) for _, gap in off)
     subjects = tuple(
         f"{level.path} ({level.resolution}) by {', '.join(f'{g:g}' for g in gap.tolist())} mm"
-        for level, gap in off.items()
+        for level, gap in off
     )
     why = (
         f"levels of the pyramid that do not begin where the finest does, by up to {worst:g} mm: "
         "a point, or another image, falls on other voxels of them"
     )
-    if plain:
-        mend = (
-            "open it with align_levels=True, which gives them the translation that the file lacks"
-        )
+    slack = TOLERANCE * float(size.min())
+    if not plain:
+        severity = "error"
+        mend = "correct the translations in the file: finest + (scale - finest scale) / 2"
+    elif any(level.path == opened for level, _ in off) and np.allclose(
+        space.corner, corner, rtol=0, atol=slack
+    ):
+        severity = "note"
+        why = f"{why}; {opened!r} has been given the translation that the file lacks"
+        mend = "nothing: this level was opened with align_levels=True"
     else:
-        mend = (
-            "correct the translations in the file: (scale - finest scale) / 2 beyond the finest's"
-        )
-    severity = "warning" if plain else "error"
-    if plain and any(level.path == opened for level in off):
-        there = next(level for level in off if level.path == opened)
-        if np.allclose(space.corner, corner, rtol=0, atol=TOLERANCE * float(size.min())):
-            severity, mend = "note", "nothing: this level was opened with align_levels=True"
-            why = f"{why}; {there.path!r} has been given the translation that the file lacks"
+        severity = "warning"
+        mend = "open it with align_levels=True, which adds the translation that the file lacks"
     return done("levels", [Finding(severity, why, mend, subjects)], told)
 
 

@@ -45,7 +45,7 @@ def check_masks(
         owners = terminology.label_regions[terminology.labels == value]
         below = [terminology.labels_of(int(owner)) for owner in owners]
         wanted.append(np.unique(np.concatenate(below)) if below else None)
-    known = np.array([labels is not None for labels in wanted])
+    known = np.array([labels is not None for labels in wanted], bool)
     differ = _differing(annotation.data, masks, wanted)
     found = []
     bad = np.flatnonzero((differ > 0) & known)

@@ -85,7 +85,7 @@ def best_plane(mask: Bools, axis: int) -> float:
     for twice in range(n // 2, 2 * n - 1 - n // 2) if whole else ():
         part = moved[max(0, twice - n + 1) : min(n - 1, twice) + 1]
         best = max(best, int(np.count_nonzero(part & part[::-1])))
-    return best / whole if whole else 0.0
+    return float(best / whole) if whole else 0.0
 
 
 def best_plane_of_profile(profile: Int64s, near: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,7 @@ from xarray_atlas.labels import Int64s
 from xarray_atlas.report import Finding, Outcome, done, skipped
 from xarray_atlas.rollup import counts_by_region, unassigned
 from xarray_atlas.space import AXES, Space
-from xarray_atlas.spacing import regular_step
+from xarray_atlas.spacing import TOLERANCE, regular_step
 from xarray_atlas.symmetry import best_plane, best_plane_of_profile, measure_mirror
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
@@ -101,8 +101,8 @@ def _spoilt(label: int, terminology: Terminology) -> str:
     known = terminology.labels
     ways = {
         "float32": known.astype(np.float32).astype(np.float64) == label,
-        "16 bits": (known & 0xFFFF == label) & (known > 0xFFFF),
         "32 bits": (known & 0xFFFFFFFF == label) & (known > 0xFFFFFFFF),
+        "16 bits": (known & 0xFFFF == label) & (known > 0xFFFF),
     }
     for name, which in ways.items():
         if which.any():
@@ -256,7 +256,7 @@ def _mirror_plane(plane: _Plane, space: Space, symmetric: bool | None, volume: b
     told = (
         f"{plane.place:g} mm along {plane.dim} by the labelled voxels, midline {space.midline:g} mm"
     )
-    if off <= max(OFF * plane.width, plane.step):
+    if off <= max(OFF * plane.width, plane.step * (1 + TOLERANCE)):
         return done("mirror plane", detail=told)
     why = (
         f"{told}: they are {off:g} mm apart, {off / plane.width:.1%} of the brain's width, so that "
