@@ -346,7 +346,7 @@ def test_a_source_that_is_gone_is_told_and_no_error(tmp_path):
     report = check(ds, full=True)
     assert report.table.empty
     for name in ("levels", "lost regions", "masks"):
-        assert "nothing at" in detail(report, name)
+        assert "nothing at" in detail(report, name) or "there is no annot" in detail(report, name)
         assert name not in made(report)
 
 
@@ -688,17 +688,20 @@ def test_the_text_says_what_was_found_and_what_was_not_looked_at():
             done("two", [Finding("error", "it\nis", "mend it", ("R1", "R2"))]),
             done("three", detail="5 mm"),
             skipped("four", "needs full=True"),
+            skipped("five", "needs full=True"),
+            done("six"),
+            done("seven"),
         ),
     )
     assert (
         str(report)
         == repr(report)
         == (
-            "made\n1 error, 0 warnings, 1 note; 3 checks made, 1 not made\n\n"
+            "made\n1 error, 0 warnings, 1 note; 5 checks made, 2 not made\n\n"
             "error: two\n  it is.\n  These: R1, R2.\n  To do: mend it.\n\n"
             "note: one\n  a thing.\n  To do: nothing.\n\n"
-            "not made\n  four: needs full=True\n\n"
-            "nothing found\n  three: 5 mm"
+            "not made\n  four, five: needs full=True\n\n"
+            "nothing found\n  three: 5 mm\n  six, seven"
         )
     )
     assert report.checks.values.tolist() == [
@@ -706,6 +709,9 @@ def test_the_text_says_what_was_found_and_what_was_not_looked_at():
         ["two", True, 1, ""],
         ["three", True, 0, "5 mm"],
         ["four", False, 0, "needs full=True"],
+        ["five", False, 0, "needs full=True"],
+        ["six", True, 0, ""],
+        ["seven", True, 0, ""],
     ]
     assert report.table.severity.tolist() == ["error", "note"]
     assert not report.ok

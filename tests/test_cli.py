@@ -596,7 +596,7 @@ def test_check_reports_and_tells_by_its_status(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("allen-adult-mouse-annotation 2017, 50 um\n0 errors, 0 warnings, 1 note;")
-    assert "\n  masks: needs full=True\n" in out
+    assert "masks: needs full=True\n" in out
     terminology = tmp_path / "regions.csv"
     terminology.write_text(
         "identifier,parent_identifier,annotation_value,name,abbreviation\n"

@@ -12,7 +12,7 @@ import zarr
 
 from xarray_atlas import checks, mask_checks, voxel_checks
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.errors import AtlasError, GridError
+from xarray_atlas.errors import AtlasError, GridError, StoreNotFoundError
 from xarray_atlas.grid import annotation_of
 from xarray_atlas.io.backend import AtlasBackendEntrypoint
 from xarray_atlas.io.checked_store import CheckedStore
@@ -93,12 +93,12 @@ def check(
     >>> report = xarray_atlas.check(ds, full=True)
     >>> report.ok
     True
-    >>> report.table[["check", "severity"]].values.tolist()[1]
-    ['lost regions', 'warning']
-    >>> report.table.subjects[1]
-    ('SCO', 'TRN', 'isl', 'mfsbshy', 'islm')
-    >>> print(report.checks.set_index("check").detail["mirror plane"])
-    5.65 mm along x by the labelled voxels, midline 5.65 mm
+    >>> report.table[["check", "severity"]].values.tolist()
+    [['lost regions', 'warning'], ['midline', 'note'], ['regions without a voxel', 'note']]
+    >>> report.table.subjects[0]
+    ('FRP6b', 'ILA6b', 'ASO', 'OV', 'IVn')
+    >>> report.checks.set_index("check").detail["mirror plane"]
+    '5.675 mm along x by the labelled voxels, midline 5.675 mm'
     """
     terminology, space = find_atlas(obj)
     outcomes = [
@@ -250,8 +250,10 @@ def _stored_masks(
     try:
         group = open_group(place, storage_options)
         array, values = group.get(level), group.get("annotation_values")
+    except StoreNotFoundError:
+        return f"there is no {MASKS} beside the annotation"
     except AtlasError as error:
-        return f"there are none beside the annotation: {error}"
+        return f"the masks cannot be opened: {error}"
     except Exception as error:  # file systems raise whatever their client library raises
         return str(unreadable(place, error, storage_options))
     if not isinstance(array, zarr.Array) or not isinstance(values, zarr.Array):

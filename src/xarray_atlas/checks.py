@@ -385,4 +385,4 @@ def _plain(version: str) -> str:
 
 
 def _listed(keys: set[str]) -> str:
-    return " and ".join(sorted(keys))
+    return ", ".join(sorted(keys))

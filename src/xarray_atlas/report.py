@@ -78,7 +78,7 @@ class Report:
     >>> import xarray_atlas
     >>> report = xarray_atlas.check(xarray_atlas.open_sample("50 um"))
     >>> report.ok, report.table.severity.tolist()
-    (True, ['warning', 'note'])
+    (True, ['note'])
     """
 
     title: str
@@ -136,10 +136,17 @@ class Report:
                     lines.insert(1, f"These: {shown(found.subjects)}.")
                 parts.append("\n".join([f"{severity}: {check}", *map(_indented, lines)]))
         for made, title in ((False, "not made"), (True, "nothing found")):
-            rows = [o for o in self.outcomes if o.made is made and not o.findings]
-            if rows:
-                listed = [f"{o.check}: {o.detail}" if o.detail else o.check for o in rows]
-                parts.append("\n".join([title, *map(_indented, listed)]))
+            # those of one reason together
+            names: dict[str, list[str]] = {}
+            for o in self.outcomes:
+                if o.made is made and not o.findings:
+                    names.setdefault(o.detail, []).append(o.check)
+            lines = [
+                f"{', '.join(checks)}: {why}" if why else ", ".join(checks)
+                for why, checks in names.items()
+            ]
+            if lines:
+                parts.append("\n".join([title, *map(_indented, lines)]))
         return "\n\n".join(parts)
 
     __repr__ = __str__
