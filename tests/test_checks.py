@@ -557,6 +557,17 @@ def test_measure_mirror_against_brute_force(shape, axis, shift, chunked, seed):
     assert 0 <= best_plane(got.sample, axis) <= 1
 
 
+@pytest.mark.parametrize("n", [1, 64, 65, 128, 456, 457, 1140])
+def test_the_sample_is_as_far_from_both_ends(n):
+    place = np.zeros((n, 2, 2), np.uint8)
+    place[: n // 3] = 1
+    sample = measure_mirror(place, 0, None).sample
+    assert sample.shape[1:] == (2, 2)
+    assert min(n, 32) <= sample.shape[0] <= 64
+    both = [measure_mirror(part, 0, None).sample.sum() for part in (place, place[::-1])]
+    assert abs(int(both[0]) - int(both[1])) <= 4  # a plane, where they cannot be as far
+
+
 def test_best_planes():
     assert best_plane_of_profile(np.array([0, 0, 1, 3, 1, 0]), 0) == (1.0, 3.0)
     assert best_plane_of_profile(np.array([0, 2, 2, 0, 0]), 0) == (1.0, 1.5)

@@ -239,11 +239,11 @@ def _stored_masks(
     source, level = obj.attrs.get("source"), obj.attrs.get("level")
     if source is None or level is None:
         return "the attributes do not say the source and the level"
-    if [str(dim) for dim in annotation.dims] != list(space.dims) or any(
-        annotation.sizes[dim] > 1 and annotation.indexes[dim][0] > annotation.indexes[dim][-1]
-        for dim in annotation.dims
+    dims = list(map(str, annotation.dims))
+    if dims != list(space.dims) or any(
+        annotation[dim].variable[0] > annotation[dim].variable[-1] for dim in dims
     ):
-        return "the annotation is no longer as it is stored"
+        return "the annotation has been transposed or turned round"
     place = f"{str(source).replace(os.sep, '/').rpartition('/')[0]}/{MASKS}"
     if place == source:
         return "the source is that of the masks"

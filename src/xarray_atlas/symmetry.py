@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +12,8 @@ from xarray_atlas.scan import without_empty_chunks
 
 __all__ = ["Mirrored", "best_plane", "best_plane_of_profile", "measure_mirror"]
 
-SAMPLE = 2**18
-"""Voxels of the sample that is held in memory, at the most."""
+SAMPLE = 64
+"""Planes along each axis of the sample that is held in memory, at the most."""
 
 
 class Mirrored(NamedTuple):
@@ -27,7 +26,7 @@ class Mirrored(NamedTuple):
     profile: Int64s
     """Number of labelled voxels on each plane across the axis."""
     sample: Bools
-    """Whether voxels are labelled, for one of so many along each axis."""
+    """Whether voxels are labelled, for some planes along each axis."""
 
 
 def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:
@@ -47,10 +46,7 @@ def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:
     labels = without_empty_chunks(labels)
     others = tuple(i for i in range(labels.ndim) if i != axis)
     inside = labels != 0
-    stride = 1
-    while math.prod(-(-n // stride) for n in labels.shape) > SAMPLE:
-        stride += 1
-    sample = inside[(slice(stride // 2, None, stride),) * labels.ndim]
+    sample = inside[tuple(map(_sampled, labels.shape))]
     alike = None if twice is None else _alike(labels, axis, twice)
     profile, sample, alike = compute(inside.sum(axis=others), sample, alike)
     profile = np.asarray(profile, np.int64)
@@ -58,6 +54,12 @@ def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:
     if twice is not None and twice % 2 == 0 and 0 <= twice // 2 < profile.size:
         alike += profile[twice // 2]  # the plane that is its own image
     return Mirrored(labelled, None if alike is None else int(alike), profile, np.asarray(sample))
+
+
+def _sampled(count: int) -> slice:
+    """Pick planes along an axis, as far from its one end as from its other."""
+    stride = -(-count // SAMPLE) or 1
+    return slice((count - 1) % stride // 2 if count else 0, None, stride)
 
 
 def _alike(labels: Any, axis: int, twice: int) -> Any:

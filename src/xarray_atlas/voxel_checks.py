@@ -44,6 +44,9 @@ FAINT = 0.9
 OFF = 0.02
 """A midline that is further off, as a share of the brain's width, is wrong."""
 
+FEW = 8
+"""Voxels along an axis; fewer show no shape."""
+
 MIRROR = ("mirror axis", "mirror plane", "symmetry")
 
 UNLIKE = 0.1
@@ -192,8 +195,8 @@ def check_mirror(
     except UnitsError as error:
         return [skipped(name, str(error)) for name in MIRROR]
     step = regular_step(positions)
-    if step is None:
-        why = f"the coordinate {dims['ml']!r} is a single plane or irregularly spaced"
+    if step is None or min(annotation.shape) < FEW:
+        why = f"{dims['ml']!r} is irregularly spaced, or an axis has fewer than {FEW} voxels"
         return [skipped(name, why) for name in MIRROR]
     first = float(positions[0])
     at = None if space.midline is None else (space.midline - first) / step

@@ -212,8 +212,9 @@ class Terminology(RegionHierarchy):
         meta = lists.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         texts = meta.get("problems", ())
-        kinds = meta.get("problem_kinds", [""] * len(texts))
-        stored = [Problem(kind, text) for kind, text in zip(kinds, texts, strict=False)]
+        kinds = meta.get("problem_kinds", ())
+        kinds = kinds if len(kinds) == len(texts) else [""] * len(texts)
+        stored = [Problem(str(kind), str(text)) for kind, text in zip(kinds, texts, strict=True)]
         told = {problem.text for problem in stored}
         return cls(
             table, meta.get("name", ""), [*stored, *(p for p in problems if p.text not in told)]
