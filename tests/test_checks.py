@@ -216,7 +216,9 @@ def test_an_annotation_that_holds_no_integers():
     report = check(ds, full=True)
     assert found(report) == {"label type": "error"}
     assert "integers" in detail(report, "unknown labels")
-    assert "no annotation" in detail(check(ds.drop_vars("annotation")), "label type")
+    assert "no variable 'annotation'" in detail(check(ds.drop_vars("annotation")), "label type")
+    template = atlas(brain().astype(np.uint16), table()).annotation.rename("template")
+    assert check(template, full=True).table.empty
     mask = atlas().atlas.mask("R1")
     assert check(mask, full=True).table.empty
     assert "unknown labels" not in made(check(mask, full=True))
@@ -877,3 +879,11 @@ def test_masks_of_brainglobes_packager(packaged):
         "annotation_values"
     ]
     assert detail(report, "masks") == f"{values.size} masks compared"
+
+
+def test_hemispheres_of_brainglobes_packager(packaged):
+    ds = xarray_atlas.open_atlas(packaged, resolution="100 um")
+    stored = zarr.open_group(packaged.parent / "hemispheres.ome.zarr", mode="r")["s1"][...]
+    ds["hemispheres"] = ds.annotation.dims, stored
+    report = check(ds.drop_attrs(), full=True)
+    assert detail(report, "hemispheres") == "0 of 498257 labelled voxels contradict the midline"

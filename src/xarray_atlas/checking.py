@@ -141,14 +141,12 @@ def _hemispheres(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
 
 
 def _label_type(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> Outcome:
-    if isinstance(obj, xr.DataArray):
-        # a mask or a template has the hierarchy too
-        if obj.dtype.kind not in "iu":
-            return skipped("label type", f"{obj.name!r} is {obj.dtype}, not labels")
-        return checks.check_label_type(terminology, obj.dtype)
-    if "annotation" not in obj:
-        return skipped("label type", "this Dataset has no annotation")
-    return checks.check_label_type(terminology, obj["annotation"].dtype)
+    if isinstance(obj, xr.Dataset) and "annotation" in obj:
+        return checks.check_label_type(terminology, obj["annotation"].dtype)
+    try:
+        return checks.check_label_type(terminology, annotation_of(obj).dtype)
+    except GridError as error:  # a mask or a template has the hierarchy too
+        return skipped("label type", str(error))
 
 
 def _pyramid(
@@ -181,7 +179,7 @@ def _of_voxels(
     try:
         annotation = annotation_of(obj)
         part = voxel_checks.part_of(annotation, space)
-    except (GridError, AtlasError) as error:
+    except AtlasError as error:
         return [skipped(name, str(error)) for name in FULL]
     table = voxel_checks.table_of(annotation, progress)
     outcomes = [voxel_checks.check_unknown_labels(table, terminology)]

@@ -57,7 +57,7 @@ def check_masks(
             "stored masks that differ from the labels of the region and of all below it: what is "
             "measured depends on which of the two is read"
         )
-        mend = "trust the labels, from which everything here is measured but what asks for a mask"
+        mend = "trust the labels: volumes are measured from them"
         found.append(Finding("error", why, mend, tuple(subjects)))
     if not known.all():
         why = "stored masks of labels that no region has"

@@ -71,7 +71,7 @@ def _alike(labels: Any, axis: int, twice: int) -> Any:
         return 0
     before: list[slice] = [slice(None)] * labels.ndim
     before[axis], after = slice(low, low + pairs), before.copy()
-    after[axis] = slice(high, high - pairs if high >= pairs else None, -1)
+    after[axis] = slice(high, high - pairs, -1)
     first, second = labels[tuple(before)], labels[tuple(after)]
     return 2 * ((first == second) & (first != 0)).sum()
 

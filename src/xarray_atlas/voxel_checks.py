@@ -338,6 +338,6 @@ def _against_midline(wrong: Int64s, labelled: int, symmetric: bool | None) -> li
         why = f"{told}: left and right are swapped in one of the two"
         mend = "find out which: BrainGlobe's volume has 1 on the left, 2 on the right"
         return [Finding("error", why, mend)]
-    mend = "open the atlas with hemispheres where it has them, and compare only what was opened so"
+    mend = "find out which is right: the volume is used as long as the Dataset has it"
     severity = "warning" if symmetric else "note"
-    return [Finding(severity, f"{told}: results depend on which of the two was used", mend)]
+    return [Finding(severity, f"{told}: results depend on which of the two is used", mend)]
