@@ -21,6 +21,7 @@ from tests.stores import (
     chunk_files,
     labels,
     scaling,
+    serve,
     write_atlas,
 )
 from zarr.storage import LocalStore
@@ -244,6 +245,18 @@ def test_more_subjects_than_are_shown():
     assert "R19 and 30 more" in " ".join(str(report).split())
     assert "R20" not in str(report)
     assert "R19 and 30 more" in report._repr_html_()
+
+
+def test_more_problems_than_a_table_keeps():
+    rows = [{"identifier": str(i), "parent_identifier": "99" if i else ""} for i in range(40)]
+    frame = pd.DataFrame(rows)
+    for column in ("annotation_value", "name", "abbreviation"):
+        frame[column] = frame.identifier
+    frame.loc[0, "annotation_value"] = "50"
+    report = check(atlas(terminology=Terminology.from_dataframe(frame)))
+    assert len(subjects(report, "parents")) == 21
+    text = " ".join(str(report).split())
+    assert ", ... and 19 more such problems. To do: add" in text
 
 
 # -- the space and the metadata
@@ -688,6 +701,28 @@ def test_masks_beside_the_annotation(tmp_path):
     chunk_files(path.parent / "annotations.ome.zarr/0")[0].write_bytes(b"broken")
     with pytest.raises(errors.StoreError, match=r"annotations\.ome\.zarr/0"):
         check(ds, full=True)
+
+
+def test_an_atlas_on_a_server(tmp_path):
+    path = write_atlas(tmp_path)
+    regions = xarray_atlas.open_atlas(path).atlas.terminology
+    with serve(tmp_path) as server:
+        url = f"{server.url}/{path.relative_to(tmp_path)}"
+        ds = xarray_atlas.open_atlas(url, resolution="50 um", midline="0.1 mm")
+        server.requests.clear()
+        report = check(ds)
+        assert "levels" in made(report)
+        assert all(request.endswith("json") for request in server.requests)
+        assert len(server.requests) == 1
+        assert "no annotations.ome.zarr" in detail(check(ds, full=True), "masks")
+        group = zarr.create_group(path.parent / "annotations.ome.zarr")
+        group.create_array("1", data=masks_of(ds, regions), chunks=(1, 3, 4, 5))
+        group.create_array("annotation_values", data=regions.labels.astype("uint32"))
+        assert detail(check(ds, full=True), "masks") == "4 masks compared"
+        server.fault = lambda path: 403
+        report = check(ds)
+    assert "levels" not in made(report)
+    assert "cannot be opened" in detail(report, "levels")
 
 
 # -- the report

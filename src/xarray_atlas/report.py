@@ -56,8 +56,10 @@ def skipped(check: str, why: str) -> Outcome:
 
 def shown(subjects: Sequence[str]) -> str:
     """Write the first subjects, and how many more there are."""
-    more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
-    return ", ".join(subjects[:SHOWN]) + more
+    # to say that there is one more takes as much room as that one
+    first = subjects if len(subjects) <= SHOWN + 1 else subjects[:SHOWN]
+    more = f" and {len(subjects) - len(first)} more" if len(first) < len(subjects) else ""
+    return ("; " if any("," in subject for subject in first) else ", ").join(first) + more
 
 
 @dataclass(frozen=True)
