@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xarray_atlas import __version__
+from xarray_atlas.cli_check import CHECK, CHECK_OUTPUT, add_options
 
 __all__ = ["PROGRAM", "parse"]
 
@@ -166,6 +167,17 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--species", metavar="TEXT", help="only those whose species contains it")
     _add_format(listing, ("table", "csv", "json"))
     _add_root(listing)
+
+    check = commands.add_parser(
+        "check",
+        help="whether an atlas agrees with itself",
+        description=CHECK,
+        epilog=CHECK_OUTPUT,
+        **layout,
+    )
+    add_options(check)
+    _add_atlas(check, ("table", "csv", "json"))
+    _add_level(check)
     return parser
 
 
