@@ -504,6 +504,20 @@ def test_masks_are_not_read_where_they_are_not_those_asked_for(with_masks: str) 
     assert not reads_masks(ds.atlas.mask(["root", "grey", "one", "two", "one"]))
 
 
+def test_masks_in_a_folder_may_be_incomplete_and_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BrainGlobe's tools fetch the masks' metadata first, and a mask when it is asked for."""
+    from xarray_atlas import ready_masks
+
+    monkeypatch.setattr(ready_masks, "SMALL", 0)
+    root = write_catalogue(tmp_path, masks=True)
+    store = root / "annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
+    shutil.rmtree(store / "s0/c")
+    mask = open_atlas("tiny_mouse", root=root).atlas.mask("grey")
+    np.testing.assert_array_equal(mask, np.isin(labels(), list(under(8))))
+
+
 def test_masks_that_cannot_be_opened_are_done_without(with_masks: str) -> None:
     memory = fsspec.filesystem("memory")
     folder = "/masked/annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
@@ -511,6 +525,25 @@ def test_masks_that_cannot_be_opened_are_done_without(with_masks: str) -> None:
     mask = open_atlas("tiny_mouse", root=with_masks).atlas.mask("grey")
     assert not reads_masks(mask)
     np.testing.assert_array_equal(mask, np.isin(labels(), list(under(8))))
+
+
+def test_masks_in_a_bucket_that_refuses_what_it_does_not_have(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chunks of a mask that are not stored would be refused: the labels say it all."""
+    from xarray_atlas import ready_masks
+
+    monkeypatch.setattr(ready_masks, "SMALL", 0)
+    last_versions(server)
+    write_catalogue(server.folder / "bucket", masks=True)
+    store = server.folder / "bucket/annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
+    shutil.rmtree(store / "s0/c/0")  # of the region "two"
+    for absent, ready in ((404, True), (403, False)):
+        server.absent = absent
+        ds = open_served(server, "tiny_mouse_25um")
+        assert reads_masks(ds.atlas.mask("two")) is ready
+        if not ready:
+            np.testing.assert_array_equal(ds.atlas.mask("two"), labels() == 614454277)
 
 
 def test_a_mask_that_cannot_be_read_is_an_error(with_masks: str) -> None:

@@ -445,7 +445,7 @@ def test_storage_options_reach_the_store(monkeypatch, capsys):
     assert main(args) == 1
     assert seen == {
         "source": "s3://a/b", "resolution": None, "terminology": None, "align_levels": True,
-        "midline": "5 mm",
+        "midline": "5 mm", "root": None, "version": None,
         "storage_options": {
             "anon": False, "endpoint_url": "http://localhost:9000?a=b", "use_ssl": True, "key": "",
         },
@@ -586,3 +586,56 @@ def test_no_progress_for_a_short_read():
     out, shown = on_terminal(COMMAND, "volume", "RSP", "--resolution", "100 um")
     assert shown == ""
     assert "10.174" in out
+
+
+# ---- check
+
+
+def test_check_reports_and_tells_by_its_status(tmp_path, capsys):
+    assert main(["check"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("allen-adult-mouse-annotation 2017, 50 um\n0 errors, 0 warnings, 1 note;")
+    assert "masks: needs full=True\n" in out
+    terminology = tmp_path / "regions.csv"
+    terminology.write_text(
+        "identifier,parent_identifier,annotation_value,name,abbreviation\n"
+        "1,,997,root,root\n2,7,254,one,one\n"
+    )
+    assert main(["check", "--terminology", str(terminology), "--midline", "5.7 mm"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "\n1 error, 1 warning, 0 notes;" in out
+    assert "error: parents\n" in out
+
+
+def test_check_full_as_csv_and_json(capsys):
+    args = ["check", "--full", "--resolution", "100 um"]
+    assert main([*args, "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    rows = table(out)
+    assert list(rows[0]) == ["check", "severity", "subjects", "message", "mend"]
+    assert [(row["check"], row["severity"]) for row in rows] == [
+        ("lost regions", "warning"), ("midline", "note"), ("regions without a voxel", "note"),
+    ]  # fmt: skip
+    assert rows[0]["subjects"] == "FRP6b; ILA6b; ASO; OV; IVn"
+    assert rows[1]["subjects"] == ""
+    assert main([*args, "--format", "json", "--midline", "5.675 mm"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    numbers = {key: found[key] for key in ("ok", "errors", "warnings", "notes")}
+    assert numbers == {"ok": True, "errors": 0, "warnings": 1, "notes": 1}
+    assert found["findings"][0]["subjects"] == ["FRP6b", "ILA6b", "ASO", "OV", "IVn"]
+    made = {check["check"]: check["made"] for check in found["checks"]}
+    assert made["symmetry"] is True
+    assert made["masks"] is False
+
+
+def test_check_csv_has_a_header_where_nothing_is_found(capsys):
+    assert main(["check", "--format", "csv", "--midline", "5.675 mm"]) == 0
+    assert capsys.readouterr().out == "check,severity,subjects,message,mend\n"
+
+
+def test_check_of_an_atlas_that_is_not_there(tmp_path, capsys):
+    assert main(["check", "--atlas", str(tmp_path / "gone.ome.zarr")]) == 1
+    assert "there is nothing at" in only_error(capsys)

@@ -45,6 +45,7 @@ def everything(atlas):
         "sides": atlas.atlas.volume(hemisphere=["left", "right"]).pint.magnitude.tolist(),
         "encoded": xarray_atlas.encode(atlas).atlas.volume("RSP").pint.magnitude.item(),
         "properties": properties(atlas),
+        "check": str(atlas.atlas.check(full=True)),
         "interp": int((atlas.annotation.atlas.interp(z=[5.0, 9.0]) > 0).sum()),
     }
 

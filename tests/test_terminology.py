@@ -384,6 +384,9 @@ def test_problems_are_told_and_stop_nothing() -> None:
         "the label 2 is shared by 'A' (id 2), 'A' (id 3)",
         "the path of 'A' (id 2) is [1, 3] but its parents give [1, 2]",
     )
+    assert t.problem_kinds == (
+        "parents", "roots", "rows", "colors", "empty acronyms", "acronyms", "shared labels", "paths",
+    )  # fmt: skip
     assert t.parents.tolist() == [-1, 0, 0, -1]
     assert t.colors.tolist() == ["#00ff00", "", "", ""]
     for back in (
@@ -393,6 +396,13 @@ def test_problems_are_told_and_stop_nothing() -> None:
     ):
         assert back == t
         assert back.problems == t.problems
+        assert back.problem_kinds == t.problem_kinds
+    columns = t.to_columns()  # of a file that says no kinds, or too few, no problem is lost
+    for kinds in ("[]", '["roots"]'):
+        meta = json.dumps({**json.loads(columns["meta"]), "problem_kinds": json.loads(kinds)})
+        back = Terminology.from_columns({**columns, "meta": meta})
+        assert back.problems == t.problems
+        assert set(back.problem_kinds) == {""}
 
 
 def test_problems_of_one_kind_are_not_told_without_end() -> None:
@@ -400,6 +410,7 @@ def test_problems_of_one_kind_are_not_told_without_end() -> None:
     orphans = [p for p in t.problems if "is not in the table" in p]
     assert len(orphans) == 20
     assert "... and 28 more such problems" in t.problems
+    assert t.problem_kinds == ("parents",) * 21 + ("roots",)
 
 
 def test_the_hierarchy_comes_from_the_parents_not_the_paths() -> None:

@@ -12,6 +12,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.checking import check
 from xarray_atlas.downloading import download
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
@@ -21,6 +22,7 @@ from xarray_atlas.measure import area, volume
 from xarray_atlas.opening import open_atlas, open_sample
 from xarray_atlas.options import set_options
 from xarray_atlas.properties import bounding_box, centroid, region_properties
+from xarray_atlas.report import Report
 from xarray_atlas.resample import interp, interp_like, reindex_like
 from xarray_atlas.select import crop, sel
 from xarray_atlas.space import Space
@@ -33,11 +35,13 @@ __all__ = [
     "AtlasIndex",
     "LengthIndex",
     "Region",
+    "Report",
     "Space",
     "Terminology",
     "area",
     "bounding_box",
     "centroid",
+    "check",
     "crop",
     "decode",
     "download",

@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas import forms, grid, masks, measure, properties, resample, select
+from xarray_atlas import checking, forms, grid, masks, measure, properties, resample, select
 from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.report import Report
 from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
 from xarray_atlas.terminology import Region, RegionKey, Terminology
@@ -181,6 +182,17 @@ class AtlasAccessor(Generic[T]):
     ) -> xr.DataArray:
         """Find the box around regions in mm; see :func:`xarray_atlas.bounding_box`."""
         return properties.bounding_box(self._obj, regions, hemisphere, direct, progress)
+
+    # -- trusting
+
+    def check(
+        self,
+        full: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        progress: bool = False,
+    ) -> Report:
+        """Report whether the atlas agrees with itself; see :func:`xarray_atlas.check`."""
+        return checking.check(self._obj, full, storage_options, progress)
 
     # -- two forms, and other coordinates
 

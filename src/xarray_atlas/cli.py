@@ -1,4 +1,4 @@
-"""The shell command ``xarray-atlas``: volumes, what an atlas is, which there are, copies of them.
+"""The shell command ``xarray-atlas``: volumes, regions, checks, atlases there are, and copies.
 
 Results go to stdout. Everything else, progress included, goes to stderr, so
 that the output can be piped.
@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from xarray_atlas.cli_arguments import PROGRAM, parse
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 after an error, 130 when interrupted.
+        The exit status: 0, 1 after an error or where ``check`` finds one, 130 when interrupted.
 
     Raises
     ------
@@ -80,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            return _write(COMMANDS[args.command](args))
+            result = COMMANDS[args.command](args)
+            text, status = result if isinstance(result, tuple) else (result, 0)
+            return _write(text) or status
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
         except Exception as error:  # a user of a shell is told in a line, whatever it is
@@ -215,30 +217,30 @@ def _list(args: argparse.Namespace) -> str:
     return to_csv(shown) if args.format == "csv" else to_table(shown)
 
 
-def _download(args: argparse.Namespace) -> str:
-    from xarray_atlas.downloading import download
+def _check(args: argparse.Namespace) -> tuple[str, int]:
+    from xarray_atlas.checking import check
+    from xarray_atlas.cli_check import show, status
 
-    names = ("resolution", "include")
-    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
-    folder = download(
-        args.name,
-        args.folder,
-        version=args.version,
-        root=args.root,
-        storage_options=dict(args.storage_option) or None,
-        progress=sys.stderr is not None and sys.stderr.isatty(),
-        **chosen,
-    )
-    return str(folder)
+    ds = _open(args)
+    with _progress():
+        report = check(ds, args.full, dict(args.storage_option) or None)
+    return show(report, args.format), status(report)
+
+
+def _download(args: argparse.Namespace) -> str:
+    from xarray_atlas.cli_download import run
+
+    return run(args)
 
 
 # ---- the atlas
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], str | tuple[str, int]]] = {
     "volume": _volume,
     "info": _info,
     "regions": _regions,
+    "check": _check,
     "list": _list,
     "download": _download,
 }

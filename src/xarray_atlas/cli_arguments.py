@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xarray_atlas import __version__
+from xarray_atlas import __version__, cli_download
+from xarray_atlas.cli_check import CHECK, CHECK_OUTPUT, add_options
 
 __all__ = ["PROGRAM", "parse"]
 
@@ -92,22 +93,6 @@ examples:
   xarray-atlas list --species "mus musculus" --format csv
 """
 
-DOWNLOAD = """\
-Copy an atlas to this machine, to be read without a network. The same command
-resumes what was interrupted; another level or component is added to the copy.
-A copy that is not complete is never read as if what is missing were zeros.
-"""
-
-DOWNLOAD_OUTPUT = """\
-output:
-  the folder of the copy, which --root takes; progress goes to stderr
-
-examples:
-  xarray-atlas download allen_mouse_25um
-  xarray-atlas download allen_mouse --resolution all --include annotation
-  xarray-atlas info --atlas allen_mouse_25um --root "$(xarray-atlas download allen_mouse_25um)"
-"""
-
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments, ``command`` among them; exit with status 2 where they are wrong."""
@@ -184,37 +169,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_format(listing, ("table", "csv", "json"))
     _add_root(listing)
 
+    check = commands.add_parser(
+        "check",
+        help="whether an atlas agrees with itself",
+        description=CHECK,
+        epilog=CHECK_OUTPUT,
+        **layout,
+    )
+    add_options(check)
+    _add_atlas(check, ("table", "csv", "json"))
+    _add_level(check)
+
     download = commands.add_parser(
         "download",
         help="copy an atlas to this machine",
-        description=DOWNLOAD,
-        epilog=DOWNLOAD_OUTPUT,
+        description=cli_download.DOWNLOAD,
+        epilog=cli_download.DOWNLOAD_OUTPUT,
         **layout,
     )
-    download.add_argument("name", metavar="NAME", help="such as allen_mouse_25um")
-    download.add_argument(
-        "--folder", metavar="PATH", help="of the copy; by default in the user's data directory"
-    )
-    download.add_argument(
-        "--resolution",
-        metavar="LENGTH",
-        action="append",
-        help='level of the pyramid, such as "25 um", or its path, or "all"; repeatable; '
-        "by default that of the name, else the finest",
-    )
+    cli_download.add_options(download)
     _add_version(download)
-    download.add_argument(
-        "--include",
-        metavar="COMPONENT",
-        action="append",
-        help="annotation, template, hemispheres (these three by default, those that there are), "
-        "masks, meshes, or the name of another reference; repeatable",
-    )
-    _add_root(
-        download,
-        "what is copied: a bucket, mirror or folder in BrainGlobe's layout; "
-        "BrainGlobe's public bucket by default",
-    )
+    _add_root(download, cli_download.ROOT)
     return parser
 
 

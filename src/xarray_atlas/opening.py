@@ -33,26 +33,48 @@ def open_atlas(
     align_levels: bool = False,
     midline: Any = None,
 ) -> xr.Dataset:
-    """Open an atlas's annotation as a Dataset, lazily.
+    """Open an atlas as a Dataset, lazily.
 
     Reads the metadata and the terminology, never a chunk: three requests for
-    an OME-Zarr of zarr format 3. The same as
+    an OME-Zarr of zarr format 3, five for an atlas by name. The same as
     ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
     once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
 
     Parameters
     ----------
     source : str, path or zarr store
-        The OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
-        URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
-        path, also of a zip file, or a zarr store or group. Also what xarray
-        has written of an atlas, with ``to_zarr`` or, at a path, ``to_netcdf``.
+        One of
+
+        - the name of an atlas of BrainGlobe's, with a resolution or without:
+          ``"allen_mouse_25um"``, ``"allen_mouse"`` (:func:`list_atlases` lists
+          them). A path that is there is no name;
+        - the URL or path of a ``manifest.json`` in BrainGlobe's layout;
+        - the OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
+          URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
+          path, also of a zip file, or a zarr store or group;
+        - what xarray has written of an atlas, with ``to_zarr`` or, at a path,
+          ``to_netcdf``.
     resolution : str, quantity or int, optional
         The level of the pyramid: ``"25 um"``, a length (one, or one an axis),
-        the level's index, or its path. The finest by default.
+        the level's index, or its path. That of the manifest by default, else
+        the finest.
+    version : str, optional
+        Of an atlas by name: ``"3.0"``. The newest by default; where a copy on
+        this machine is used, the newest copy.
+    root : str or path, optional
+        Where an atlas by name is looked for: a bucket, a mirror or a folder with
+        BrainGlobe's layout. By default in the copies on this machine (those of
+        :func:`download`, then BrainGlobe's own folder, which is never written
+        to), and then in BrainGlobe's public bucket. A copy is used if all that
+        is to be opened is complete there.
+    include : str or iterable of str, default: ("annotation",)
+        What to open, on one grid: ``"annotation"``, ``"template"``,
+        ``"hemispheres"``, and additional references by their names. All but
+        annotation and hemispheres need a manifest. An atlas whose manifest says
+        that it is not symmetric has its hemispheres in any case.
     terminology : path, URL, DataFrame or Terminology, optional
-        The table of regions. By default it is looked for where BrainGlobe's
-        layout puts it:
+        The table of regions. By default the manifest says where it is; without
+        one it is looked for where BrainGlobe's layout puts it:
         ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
         ``<root>/annotation-sets/<x>-annotation/<version>/...``.
     chunks : int, dict, "auto" or None, default: {}
@@ -68,16 +90,26 @@ def open_atlas(
     midline : length, optional
         Where left and right meet along the right-left axis. By default half of
         the volume's extent, which is assumed, and warned about when a
-        hemisphere is first asked for.
+        hemisphere is first asked for, unless a manifest says that the atlas is
+        symmetric. If it says that it is not, its hemispheres are a volume.
 
     Returns
     -------
     Dataset
-        ``annotation``, one label a voxel, on coordinates in mm with units: the
-        centres of the voxels. Its ``.atlas`` knows the regions.
+        ``annotation``, one label a voxel, and what else is included, on
+        coordinates in mm with units: the centres of the voxels. Its ``.atlas``
+        knows the regions. Its attributes say where everything came from: the
+        root, the atlas's name and version, and each component's name, version
+        and URL.
 
     Raises
     ------
+    AtlasNotFoundError
+        If the catalogue has no atlas of that name (with close matches), or not
+        that version of it.
+    ComponentNotFoundError, GridError
+        If the atlas has no such component, or it does not lie on the
+        annotation's grid.
     StoreNotFoundError, StoreError, StoreFormatError
         If there is nothing, it cannot be read or reached (within half a
         minute), or it is not an annotation.

@@ -9,7 +9,6 @@ import numpy as np
 import zarr
 
 from xarray_atlas.errors import (
-    AtlasError,
     GridError,
     ResolutionNotFoundError,
     StoreError,
@@ -28,6 +27,7 @@ __all__ = ["ImagePyramid", "masks_beside", "open_component", "open_part"]
 
 MASKS = "annotations.ome.zarr"
 MASK_LABELS = "annotation_values"
+ABSENT = "no-such-member"
 
 TOLERANCE = 1e-3
 """Of a voxel: grids that lie further apart are two grids."""
@@ -167,7 +167,9 @@ def masks_beside(
         be opened, or their voxels are others: the labels have it all.
     """
     folder, _, name = place.replace("\\", "/").rpartition("/")
-    if name != LABELS[0]:
+    # of a folder nobody knows whether it is complete: BrainGlobe's tools fetch a mask at a time,
+    # and what is not there yet would be empty
+    if name != LABELS[0] or not is_url(place):
         return None
 
     def open_masks(labels: LabelArray) -> Masks | None:
@@ -177,12 +179,16 @@ def masks_beside(
             if copied is not None and not copied.has(level):
                 return None
             group = open_group(at, storage_options)
+            # most of the chunks of a mask are not stored: a bucket that refuses what it does not
+            # have would not say of any of them that it is empty
+            if group.get(ABSENT) is not None:
+                return None
             values = group.get(MASK_LABELS)
             if not isinstance(values, zarr.Array) or values.ndim != 1:
                 return None
             labels_of = np.asarray(values[:]).tolist()
             masks = Masks(group, level, at, labels_of, terminology.fingerprint)
-        except (AtlasError, OSError, ValueError):
+        except Exception:  # file systems raise whatever their client library raises
             return None
         return masks if masks.shape[1:] == labels.shape else None
 

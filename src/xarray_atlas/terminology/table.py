@@ -25,7 +25,7 @@ from xarray_atlas.terminology.cells import (
     require_columns,
 )
 
-__all__ = ["RegionTable", "depths_of", "describe", "table_from_cells"]
+__all__ = ["Problem", "RegionTable", "depths_of", "describe", "table_from_cells"]
 
 _MOST_SENTENCES = 20  # of one kind: they travel with every file
 _INT64 = np.iinfo(np.int64)
@@ -35,6 +35,15 @@ _COLOR = re.compile(r"\s*#?([0-9A-Fa-f]{6})\s*")
 Identifier: TypeAlias = int | str
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 TextArray: TypeAlias = npt.NDArray[np.object_]
+
+
+class Problem(NamedTuple):
+    """What is wrong with a table and stops nothing."""
+
+    kind: str
+    """What of it is wrong, in a word or two, the same for all problems of the kind."""
+    text: str
+    """A sentence."""
 
 
 class RegionTable(NamedTuple):
@@ -65,7 +74,7 @@ class RegionTable(NamedTuple):
         }
 
     @classmethod
-    def from_lists(cls, lists: Mapping[str, Any]) -> tuple[RegionTable, list[str]]:
+    def from_lists(cls, lists: Mapping[str, Any]) -> tuple[RegionTable, list[Problem]]:
         """Read what `to_lists` wrote; return the table and what had to be mended."""
         require_columns(lists)
         count = len(lists["identifier"]) if isinstance(lists["identifier"], list) else 0
@@ -119,7 +128,7 @@ class RegionTable(NamedTuple):
         return [None if not cell else cell[0] if len(cell) == 1 else cell for cell in cells]
 
 
-def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, list[str]]:
+def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, list[Problem]]:
     """Build the columns from cells of text; return them and what is wrong with the table."""
     row_ids = _identifiers(cells["identifier"])
     numeric = type(row_ids[0]) is int
@@ -163,35 +172,51 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
     )
     regions = [describe(table, i) for i in range(len(ids))]
     problems += _at_most(
-        f"{regions[i]} has more than one row with the same label" for i in repeated
+        "rows",
+        (f"{regions[i]} has more than one row with the same label" for i in repeated),
     )
     problems += _at_most(
-        f"the color of {regions[i]} is not of the form '#RRGGBB': "
-        f"{cells['color_hex_triplet'][row]!r}"
-        for i, row in enumerate(rows)
-        if colors[row] is None
+        "colors",
+        (
+            f"the color of {regions[i]} is not of the form '#RRGGBB': "
+            f"{cells['color_hex_triplet'][row]!r}"
+            for i, row in enumerate(rows)
+            if colors[row] is None
+        ),
     )
     problems += _at_most(
-        f"{region} has an empty acronym"
-        for region, a in zip(regions, acronyms, strict=True)
-        if not a
+        "empty acronyms",
+        (
+            f"{region} has an empty acronym"
+            for region, a in zip(regions, acronyms, strict=True)
+            if not a
+        ),
     )
     problems += _at_most(
-        f"the acronym {acronyms[group[0]]!r} is shared by "
-        f"{listing([f'id {ids[i]}' for i in group], quote=False)}"
-        for group in _groups(acronyms, range(len(acronyms)))
-        if acronyms[group[0]]
+        "acronyms",
+        (
+            f"the acronym {acronyms[group[0]]!r} is shared by "
+            f"{listing([f'id {ids[i]}' for i in group], quote=False)}"
+            for group in _groups(acronyms, range(len(acronyms)))
+            if acronyms[group[0]]
+        ),
     )
     problems += _at_most(
-        f"the label {flat[group[0]]} is shared by "
-        f"{listing([regions[label_regions[i]] for i in group], quote=False)}"
-        for group in _groups(flat.tolist(), range(len(flat)))
+        "shared labels",
+        (
+            f"the label {flat[group[0]]} is shared by "
+            f"{listing([regions[label_regions[i]] for i in group], quote=False)}"
+            for group in _groups(flat.tolist(), range(len(flat)))
+        ),
     )
     given = cells.get("root_identifier_path", blank)
     problems += _at_most(
-        f"the path of {regions[i]} is {given[row]} but its parents give {path}"
-        for i, (row, path) in enumerate(zip(rows, _paths(ids, parents), strict=True))
-        if given[row].strip() and given[row] != path and _tokens(given[row]) != _tokens(path)
+        "paths",
+        (
+            f"the path of {regions[i]} is {given[row]} but its parents give {path}"
+            for i, (row, path) in enumerate(zip(rows, _paths(ids, parents), strict=True))
+            if given[row].strip() and given[row] != path and _tokens(given[row]) != _tokens(path)
+        ),
     )
     return table, problems
 
@@ -288,7 +313,7 @@ def _require_same(
 
 def _hierarchy(
     ids: Sequence[Identifier], parent_ids: Sequence[Identifier | None], acronyms: Sequence[str]
-) -> tuple[Int64Array, list[str]]:
+) -> tuple[Int64Array, list[Problem]]:
     """Turn parents into positions; an orphan and the first of a cycle become roots."""
     position = {identifier: i for i, identifier in enumerate(ids)}
     if len(position) < len(ids):
@@ -299,24 +324,30 @@ def _hierarchy(
     if -2 in listed:
         orphans = np.flatnonzero(parents == -2).tolist()
         problems += _at_most(
-            f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the table: "
-            f"{acronyms[i]!r} is taken as a root"
-            for i in orphans
+            "parents",
+            (
+                f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the "
+                f"table: {acronyms[i]!r} is taken as a root"
+                for i in orphans
+            ),
         )
         parents[orphans] = -1
     cycles = _cycles(parents)
     for cycle in cycles:
         parents[cycle[0]] = -1
     problems += _at_most(
-        f"{listing([f'{acronyms[i]!r} (id {ids[i]})' for i in cycle], quote=False)} "
-        f"{'are their own ancestors' if len(cycle) > 1 else 'is its own parent'}: "
-        f"{acronyms[cycle[0]]!r} is taken as a root"
-        for cycle in cycles
+        "cycles",
+        (
+            f"{listing([f'{acronyms[i]!r} (id {ids[i]})' for i in cycle], quote=False)} "
+            f"{'are their own ancestors' if len(cycle) > 1 else 'is its own parent'}: "
+            f"{acronyms[cycle[0]]!r} is taken as a root"
+            for cycle in cycles
+        ),
     )
     roots = np.flatnonzero(parents < 0).tolist()
     if len(roots) > 1:
         roots_listed = listing([f"{acronyms[i]!r} (id {ids[i]})" for i in roots], quote=False)
-        problems.append(f"there are {len(roots)} roots: {roots_listed}")
+        problems.append(Problem("roots", f"there are {len(roots)} roots: {roots_listed}"))
     return parents, problems
 
 
@@ -407,11 +438,9 @@ def _tokens(path: str) -> list[str]:
     return re.findall(r"[^\s,/\[\]\"']+", path)
 
 
-def _at_most(sentences: Iterable[str]) -> list[str]:
+def _at_most(kind: str, sentences: Iterable[str]) -> list[Problem]:
     found = list(sentences)
     if len(found) > _MOST_SENTENCES:
-        return [
-            *found[:_MOST_SENTENCES],
-            f"... and {len(found) - _MOST_SENTENCES} more such problems",
-        ]
-    return found
+        more = f"... and {len(found) - _MOST_SENTENCES} more such problems"
+        found = [*found[:_MOST_SENTENCES], more]
+    return [Problem(kind, sentence) for sentence in found]

@@ -38,6 +38,7 @@ from xarray_atlas.terminology.lookup import (
 from xarray_atlas.terminology.region import Region
 from xarray_atlas.terminology.table import (
     Int64Array,
+    Problem,
     RegionTable,
     TextArray,
     describe,
@@ -69,6 +70,9 @@ class Terminology(RegionHierarchy):
         What the terminology is called, such as "allen-adult-mouse-terminology".
     problems : tuple of str
         What is wrong with the table, in sentences; at most 20 of each kind.
+    problem_kinds : tuple of str
+        The kind of each of these: "rows", "colors", "empty acronyms", "acronyms",
+        "shared labels", "paths", "parents", "cycles" or "roots"; "" where a file does not say it.
     ids : ndarray
         The identifier of each region, int64, or an object array of str where not
         all identifiers are integers.
@@ -102,6 +106,7 @@ class Terminology(RegionHierarchy):
 
     name: str
     problems: tuple[str, ...]
+    problem_kinds: tuple[str, ...]
     ids: npt.NDArray[Any]
     parents: Int64Array
     acronyms: TextArray
@@ -111,11 +116,18 @@ class Terminology(RegionHierarchy):
     label_regions: Int64Array
     _table: RegionTable
 
-    def __init__(self, table: RegionTable, name: str = "", problems: Iterable[str] = ()) -> None:
+    def __init__(
+        self, table: RegionTable, name: str = "", problems: Iterable[Problem] = ()
+    ) -> None:
         for column in table:
             column.setflags(write=False)
+        told = [(str(kind), str(text)) for kind, text in problems]
         self.__dict__.update(
-            table._asdict(), _table=table, name=str(name), problems=tuple(problems)
+            table._asdict(),
+            _table=table,
+            name=str(name),
+            problems=tuple(text for _, text in told),
+            problem_kinds=tuple(kind for kind, _ in told),
         )
 
     # ---- reading and writing
@@ -199,13 +211,22 @@ class Terminology(RegionHierarchy):
         table, problems = RegionTable.from_lists(lists)
         meta = lists.get("meta")
         meta = meta if isinstance(meta, dict) else {}
-        stored = [str(problem) for problem in meta.get("problems", ())]
+        texts = meta.get("problems", ())
+        kinds = meta.get("problem_kinds", ())
+        kinds = kinds if len(kinds) == len(texts) else [""] * len(texts)
+        stored = [Problem(str(kind), str(text)) for kind, text in zip(kinds, texts, strict=True)]
+        told = {problem.text for problem in stored}
         return cls(
-            table, meta.get("name", ""), [*stored, *(p for p in problems if p not in stored)]
+            table, meta.get("name", ""), [*stored, *(p for p in problems if p.text not in told)]
         )
 
     def _to_lists(self) -> dict[str, Any]:
-        return {**self._table.to_lists(), "meta": {"name": self.name, "problems": self.problems}}
+        meta = {
+            "name": self.name,
+            "problems": self.problems,
+            "problem_kinds": self.problem_kinds,
+        }
+        return {**self._table.to_lists(), "meta": meta}
 
     def to_json(self) -> str:
         """Return everything in one JSON object, with a list for each column."""
@@ -265,7 +286,8 @@ class Terminology(RegionHierarchy):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Terminology, (self._table, self.name, self.problems)
+        problems = map(Problem, self.problem_kinds, self.problems)
+        return Terminology, (self._table, self.name, tuple(problems))
 
     def __setattr__(self, attribute: str, value: object) -> NoReturn:
         raise AttributeError("a Terminology cannot be changed; build another one")
