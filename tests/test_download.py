@@ -33,7 +33,7 @@ from xarray_atlas.errors import (
     StoreError,
     StoreNotFoundError,
 )
-from xarray_atlas.io import copies, transfer
+from xarray_atlas.io import copies, remote
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder
 from xarray_atlas.io.copies import RECORDS, UNFINISHED, Object, copy_state
 from xarray_atlas.io.stores import open_group
@@ -97,7 +97,7 @@ def server(bucket: Bucket) -> Iterator[Proxy]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pauses a hundredth as long, and nobody's own folders."""
-    monkeypatch.setattr(transfer, "PAUSE", 0.01)
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
     monkeypatch.setenv("BRAINGLOBE_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
@@ -301,7 +301,7 @@ def test_attempts_are_bounded(server: Proxy, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"template.ome.zarr/s0/c/0/0/1.*the same call resumes"):
         get(server, tmp_path / "copy")
     asked = [path for path in server.requests if path.endswith("template.ome.zarr/s0/c/0/0/1")]
-    assert len(asked) == transfer.ATTEMPTS
+    assert len(asked) == remote.ATTEMPTS
     assert not (tmp_path / "copy" / MANIFEST).exists()
     server.fault = lambda path, before: None
     get(server, tmp_path / "copy")
@@ -309,8 +309,8 @@ def test_attempts_are_bounded(server: Proxy, tmp_path: Path) -> None:
 
 
 def test_patience_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "PAUSE", 0.2)
-    monkeypatch.setattr(transfer, "PATIENCE", 0.5)
+    monkeypatch.setattr(remote, "PAUSE", 0.2)
+    monkeypatch.setattr(remote, "PATIENCE", 0.5)
     calls = []
 
     def work() -> None:
@@ -318,11 +318,11 @@ def test_patience_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        transfer.patiently(work)
-    assert 2 <= len(calls) < transfer.ATTEMPTS
+        remote.patiently(work)
+    assert 2 <= len(calls) < remote.ATTEMPTS
     assert calls[-1] - calls[0] < 0.6
     # as it is shipped: all pauses together are shorter than the bound
-    assert sum(2**i for i in range(transfer.ATTEMPTS - 1)) < 60
+    assert sum(2**i for i in range(remote.ATTEMPTS - 1)) < 60
 
 
 @pytest.mark.parametrize("error", [PermissionError(), FileNotFoundError(), ValueError()])
@@ -334,7 +334,7 @@ def test_what_does_not_pass_is_an_error_at_once(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        transfer.patiently(work)
+        remote.patiently(work)
     assert calls == [1]
 
 
@@ -388,7 +388,7 @@ def test_etags_of_encrypted_objects_are_no_md5(head: dict, fails: bool) -> None:
             assert (method, keywords) == ("head_object", {"Bucket": "bucket", "Key": "atlas/x/1"})
             return head
 
-    source = transfer.Source("s3://bucket/atlas", Encrypting(), "bucket/atlas")
+    source = remote.Source("s3://bucket/atlas", Encrypting(), "bucket/atlas")
     listed = Object(3, hashlib.md5(b"other").hexdigest())
     if fails:
         with pytest.raises(OSError, match="MD5"):
@@ -408,9 +408,9 @@ def test_an_object_that_leads_out_of_the_folder() -> None:
         def find(self, path: str, detail: bool) -> dict:
             return {f"{path}/../../x": {"size": 1}}
 
-    source = transfer.Source("s3://bucket", Evil(), "bucket")
+    source = remote.Source("s3://bucket", Evil(), "bucket")
     with pytest.raises(StoreError, match="leads out of it"):
-        source.listing(transfer.Piece("x"))
+        source.listing("x")
 
 
 def test_a_full_disk(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,9 @@ from xarray_atlas.io.components import MASKS, open_part
 from xarray_atlas.io.copies import Object, default_folder
 from xarray_atlas.io.manifest import Manifest, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.remote import Source, connect
 from xarray_atlas.io.stores import is_url, locate
-from xarray_atlas.io.transfer import Piece, Source, connect, fetch, plan
+from xarray_atlas.io.transfer import Piece, fetch, plan
 from xarray_atlas.units import quantity
 
 __all__ = ["download"]
@@ -130,14 +131,14 @@ def download(
     chosen = _levels(pyramid, manifest, wanted, any(map(_is_all, several)))
     names = dict.fromkeys([include] if isinstance(include, str) else include)
     for piece in _stores(manifest, annotation, pyramid, chosen, names, storage_options):
-        found = source.listing(piece)
+        found = source.listing(piece.path)
         if not found and piece.path.endswith((MASKS, MESHES)):
             raise ComponentNotFoundError(
                 f"{manifest.name} {manifest.version} has no {Path(piece.path).name} in {place}"
             )
         listings[piece] = found
     manifests = _manifests(manifest, chosen, storage_options)
-    last = {piece: source.listing(piece) for piece in manifests}
+    last = {piece: source.listing(piece.path) for piece in manifests}
     with _shown(progress, manifest.folder) as bar:
         for pieces in (listings, last):
             tasks = [plan(source, piece, found, str(target)) for piece, found in pieces.items()]
@@ -185,13 +186,13 @@ def _below(place: str, manifest: Manifest) -> str:
 def _tables(source: Source, manifest: Manifest) -> Iterator[tuple[Piece, dict[str, Object]]]:
     """List what is no store: the terminology, and the coordinate space where it has a file."""
     terminology = Piece(_below(manifest.terminology.url, manifest))
-    found = source.listing(terminology)
+    found = source.listing(terminology.path)
     if not found:
         raise StoreNotFoundError(f"there is no terminology in {manifest.terminology.url}")
     yield terminology, found
     if manifest.coordinate_space is not None:
         space = Piece(_below(manifest.coordinate_space.url, manifest))
-        if listed := source.listing(space):
+        if listed := source.listing(space.path):
             yield space, listed
 
 
