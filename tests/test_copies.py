@@ -16,15 +16,14 @@ from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 from fsspec.implementations.local import LocalFileSystem
 
 from catalogues import annotation, write_catalogue
-from stores import chunk_files, scaling, write_ome_zarr
+from stores import REGIONS, chunk_files, scaling, write_ome_zarr
 from xarray_atlas import download, open_atlas
 from xarray_atlas.errors import StoreError
-from xarray_atlas.io.copies import (
+from xarray_atlas.io.copies import copy_state, default_folder
+from xarray_atlas.io.records import (
     RECORDS,
     Object,
     Record,
-    copy_state,
-    default_folder,
     level_of,
     read_record,
     write_record,
@@ -153,7 +152,7 @@ def test_records_that_go_while_the_copy_is_open(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", ["path", "url", "store", "fsspec", "group", "below", "pickled", "xarray"]
+    "way", ["path", "url", "store", "fsspec", "group", "below", "pickled", "zip", "xarray"]
 )
 def test_however_it_is_opened(copy: Path, way: str) -> None:
     missing = copy / STORE / "s0/c/1/1/1"
@@ -166,12 +165,14 @@ def test_however_it_is_opened(copy: Path, way: str) -> None:
         "store": zarr.storage.LocalStore(place, read_only=True),
         "fsspec": zarr.storage.FsspecStore(local, path=str(place), read_only=True),
         "group": zarr.open_group(place, mode="r"),
+        "zip": shutil.make_archive(str(copy / "zipped"), "zip", place) if way == "zip" else "",
         "below": zarr.open_group(above, path=STORE, mode="r"),
     }.get(way, place)
     if way == "xarray":
         ds = xr.open_dataset(source, engine="atlas", resolution="25 um")
     else:
-        ds = open_atlas(source, resolution="25 um", terminology=None)
+        table = REGIONS if way == "zip" else None  # which has left the layout
+        ds = open_atlas(source, resolution="25 um", terminology=table)
     if way == "pickled":
         ds = pickle.loads(pickle.dumps(ds))
     with pytest.raises(StoreError, match="'s0/c/1/1/1' has not been downloaded yet"):

@@ -33,9 +33,10 @@ from xarray_atlas.errors import (
     StoreError,
     StoreNotFoundError,
 )
-from xarray_atlas.io import copies, remote
+from xarray_atlas.io import records, remote
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder
-from xarray_atlas.io.copies import RECORDS, UNFINISHED, Object, copy_state
+from xarray_atlas.io.copies import copy_state
+from xarray_atlas.io.records import RECORDS, UNFINISHED, Object
 from xarray_atlas.io.stores import open_group
 
 ATLAS = "tiny_mouse_25um"
@@ -240,7 +241,7 @@ def test_components_that_the_atlas_has_not(tmp_path: Path) -> None:
     folder = download(ATLAS, tmp_path / "copy", root=root)  # it has no hemispheres
     assert not (folder / SETS / "hemispheres.ome.zarr").exists()
     for name in ("masks", "meshes"):
-        with pytest.raises(ComponentNotFoundError, match=r"has no annotations\.(ome|precomputed)"):
+        with pytest.raises(ComponentNotFoundError, match=rf"has no {SETS}/annotations\.(ome|prec)"):
             download(ATLAS, tmp_path / "copy", root=root, include=name)
 
 
@@ -437,7 +438,7 @@ def test_a_full_disk(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyP
                 raise OSError(errno.ENOSPC, "No space left on device")
 
     folder = tmp_path / "copy"
-    monkeypatch.setattr(copies, "open", Full, raising=False)
+    monkeypatch.setattr(records, "open", Full, raising=False)
     for _ in range(3):
         with pytest.raises(StoreError, match=r"no space left .*make room; .*the same call resumes"):
             download(ATLAS, folder, root=bucket.folder)

@@ -18,9 +18,10 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder
 from xarray_atlas.io.catalogue import BUCKET, Entry, find_manifest
 from xarray_atlas.io.components import MASKS, open_part
-from xarray_atlas.io.copies import Object, default_folder
+from xarray_atlas.io.copies import default_folder
 from xarray_atlas.io.manifest import Manifest, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.records import Object
 from xarray_atlas.io.remote import Source, connect
 from xarray_atlas.io.stores import is_url, locate
 from xarray_atlas.io.transfer import Piece, fetch, plan
@@ -132,9 +133,9 @@ def download(
     names = dict.fromkeys([include] if isinstance(include, str) else include)
     for piece in _stores(manifest, annotation, pyramid, chosen, names, storage_options):
         found = source.listing(piece.path)
-        if not found and piece.path.endswith((MASKS, MESHES)):
+        if not found:
             raise ComponentNotFoundError(
-                f"{manifest.name} {manifest.version} has no {Path(piece.path).name} in {place}"
+                f"{manifest.name} {manifest.version} has no {piece.path} in {place}"
             )
         listings[piece] = found
     manifests = _manifests(manifest, chosen, storage_options)

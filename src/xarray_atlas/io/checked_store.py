@@ -11,10 +11,10 @@ from fsspec.implementations.local import LocalFileSystem
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import FsspecStore, LocalStore, WrapperStore
+from zarr.storage import FsspecStore, LocalStore, WrapperStore, ZipStore
 
 from xarray_atlas.errors import StoreError
-from xarray_atlas.io.copies import Copy, find_copy
+from xarray_atlas.io.copies import Copy, find_copy, find_zipped_copy
 
 __all__ = ["CheckedStore", "innermost", "is_refusal"]
 
@@ -52,8 +52,7 @@ class CheckedStore(WrapperStore[Store]):
         super().__init__(store)
         self._blosc: set[str] = set()
         self._path = path
-        folder = local_folder(self)
-        self._copy: Copy | None = None if folder is None else find_copy(folder, path)
+        self._copy = _copy(innermost(store), path)
 
     def _with_store(self, store: Store) -> CheckedStore:
         return type(self)(store, self._path)
@@ -152,14 +151,15 @@ def innermost(store: Store) -> Store:
     return store
 
 
-def local_folder(store: Store) -> str | None:
-    """Return the folder that a store reads from; None where it is none on this machine."""
-    store = innermost(store)
+def _copy(store: Store, path: str) -> Copy | None:
+    """Find the copy on this machine that a group is in; None where it is in none."""
     if isinstance(store, LocalStore):
-        return str(store.root)
+        return find_copy(str(store.root), path)
+    if isinstance(store, ZipStore):
+        return find_zipped_copy(str(store.path), path)
     if isinstance(store, FsspecStore):
         filesystem = getattr(store.fs, "sync_fs", store.fs)
-        return store.path if isinstance(filesystem, LocalFileSystem) else None
+        return find_copy(store.path, path) if isinstance(filesystem, LocalFileSystem) else None
     return None
 
 

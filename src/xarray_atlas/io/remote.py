@@ -16,7 +16,7 @@ import fsspec
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.checked_store import is_refusal
-from xarray_atlas.io.copies import Object
+from xarray_atlas.io.records import Object
 from xarray_atlas.io.stores import protocol, storage_for, unreadable
 
 __all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
@@ -98,8 +98,10 @@ class Source:
         objects = {}
         for name, about in found.items():
             key = str(name).removeprefix(prefix)
-            if key == name or not key or key.endswith("/"):
+            if name == prefix[:-1] or not key or key.endswith("/"):
                 continue  # folders, as some tools put them into buckets
+            if key == name:
+                raise StoreError(f"{place} is listed as if it held {name!r}, which lies elsewhere")
             if ".." in key.split("/") or os.path.isabs(key):
                 raise StoreError(f"{place} holds an object called {key!r}, which leads out of it")
             if not isinstance(about.get("size"), int):
@@ -151,7 +153,7 @@ def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
         filesystem, path = fsspec.url_to_fs(root, **options)
     except (ValueError, TypeError, ImportError) as error:
         raise StoreError(f"cannot open {root}: {error}") from error
-    if hasattr(filesystem, "retries"):
+    if protocol(root) in ("s3", "s3a"):
         filesystem.retries = 1  # of an instance that nobody else has: the options are its own
     return Source(root, filesystem, path.rstrip("/"))
 

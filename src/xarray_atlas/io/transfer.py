@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xarray_atlas.errors import StoreError
-from xarray_atlas.io.copies import (
+from xarray_atlas.io.records import (
     RECORDS,
     UNFINISHED,
     Object,
