@@ -46,6 +46,7 @@ class LabelArray(BackendArray):
     def __init__(self, group: zarr.Group, path: str, place: str) -> None:
         # a name of this opening that no other one has: what is learned is kept by it
         self.snapshot = uuid.uuid4().hex
+        self.group_place = place
         self.place = f"{place}/{path}"
         try:
             array = within(lambda: group[path])

@@ -1,0 +1,193 @@
+"""The surface of a region: as the store has it, else from the labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pint
+import xarray as xr
+
+from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.errors import (
+    MissingTerminologyError,
+    StoreError,
+    StoreFormatError,
+    TerminologyError,
+)
+from xarray_atlas.grid import annotation_of, lengths, users_level
+from xarray_atlas.io.brainglobe import find_terminology, load_terminology
+from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.label_array import LabelArray
+from xarray_atlas.io.meshes import StoredMesh, read_mesh
+from xarray_atlas.io.stores import has_neighbours, options_of
+from xarray_atlas.results import Regions
+from xarray_atlas.sources import stored_array
+from xarray_atlas.space import AXES, Space
+from xarray_atlas.spacing import TOLERANCE, same_lengths
+from xarray_atlas.surface import Mesh, mesh_from_labels, position_of_one
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.units import to_mm
+
+__all__ = ["mesh"]
+
+
+def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None = None) -> Mesh:
+    """Return the surface of a region, with its descendants, as triangles in mm.
+
+    Of a whole atlas as :func:`open_atlas` opened it from BrainGlobe's layout, it is the
+    mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
+    atlas, of labels that were changed, of one hemisphere, with a terminology that gives
+    the region other labels than the store's own, and where no mesh is stored.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid.
+    region : str, int or Region
+        By acronym, full name, or id (int).
+    hemisphere : "left" or "right", optional
+        Only that side. A voxel on the midline is left.
+
+    Returns
+    -------
+    Mesh
+        ``vertices`` in mm, in the coordinates of `obj` and in the order of its dimensions, and
+        ``faces``. Its ``source`` says where it comes from. Without a vertex if the region has
+        neither a voxel nor a stored mesh.
+
+    Raises
+    ------
+    GridError
+        If a coordinate is unevenly spaced, or a spatial dimension is missing.
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    HemisphereError
+        If left and right cannot be told apart.
+    StoreError
+        If the store cannot be reached, or the mesh in it is not complete.
+    ImportError
+        If DracoPy is not installed, which decodes stored meshes, or scikit-image, which makes
+        the others: ``pip install "xarray-atlas[mesh]"``.
+    TypeError
+        For a list of regions.
+
+    Warns
+    -----
+    UserWarning
+        If the store has a mesh in a form that is not read, or refuses to say whether it has
+        one (as a bucket does that may be read but not listed). It is made from the labels then.
+
+    Notes
+    -----
+    Stored meshes were made at one resolution by whoever made the atlas; those of the Allen
+    atlas enclose 1 % less to 1 % more than the voxels they were made from. A mesh from labels
+    encloses exactly the volume of the voxels, however few; see
+    :func:`xarray_atlas.surface.mesh_from_labels` for how and at what price.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> rsp = xarray_atlas.mesh(ds, "RSP")
+    >>> rsp.vertices.shape, rsp.faces.shape, rsp.dims
+    >>> f"{rsp.volume:.3f}", f"{ds.atlas.volume('RSP').item():.3f}"
+    >>> rsp.vertices.min(axis=0).round(3)
+    """
+    if hemisphere is None:
+        found = _stored(obj, region)
+        if found is not None:
+            return found
+    return mesh_from_labels(obj, region, hemisphere)
+
+
+def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
+    """Return the mesh in the store from which an annotation is read, if it is the region's."""
+    annotation = annotation_of(obj)
+    terminology, space = find_atlas(obj)
+    position = position_of_one(terminology, region)
+    labels = terminology.labels_of(position, direct=True)
+    source = stored_array(annotation.variable._data)
+    if labels.size != 1 or not isinstance(source, LabelArray) or not _is_whole(annotation, space):
+        return None
+    store, place = source.array.store, source.group_place
+    if not has_neighbours(store, place):
+        return None
+    options = options_of(store)
+    try:
+        found = read_mesh(place, int(labels[0]), options)
+        if found is None:
+            return None
+        own = _own_terminology(place, obj.attrs.get("terminology_url"), options)
+    except StoreFormatError as error:
+        return _warn(str(error))
+    except StoreError as error:
+        if not _is_refused(error):
+            raise
+        return _warn(str(error))
+    if own is None or not _same_labels(own, terminology, position):
+        return None
+    acronym = str(terminology.acronyms[position])
+    vertices = _in_space(found, space)
+    return Mesh(vertices, found.faces, annotation.dims, acronym, None, found.place)
+
+
+def _is_whole(annotation: xr.DataArray, space: Space) -> bool:
+    """Tell whether the coordinates are those of the whole volume, as it was opened."""
+    for axis in AXES:
+        name, at = space.coordinate(annotation, axis), space.position(axis)
+        if name is None or annotation.coords[name].dims != annotation.dims[at : at + 1]:
+            return False
+        size, count = space.voxel_size[at], annotation.shape[at]
+        centres = space.corner[at] + size * (np.arange(count) + 0.5)
+        if not same_lengths(lengths(annotation, name), centres, TOLERANCE * size):
+            return False
+    return True
+
+
+def _in_space(found: StoredMesh, space: Space) -> Any:
+    """Put stored vertices, xyz from the corner of the volume, into the Dataset's coordinates."""
+    nanometres = pint.get_application_registry().Quantity(found.vertices, "nanometer")
+    return np.asarray(space.corner) + to_mm(nanometres)[:, ::-1]
+
+
+def _own_terminology(
+    place: str, url: str | None, options: Mapping[str, Any] | None
+) -> Terminology | None:
+    """Load the terminology with which the meshes of a store were made."""
+    try:
+        return find_terminology(place, options)
+    except (MissingTerminologyError, TerminologyError):
+        pass
+    except StoreError as error:
+        if not _is_refused(error):
+            raise
+    return None if url is None else load_terminology(url, options)
+
+
+def _same_labels(own: Terminology, other: Terminology, position: int) -> bool:
+    """Tell whether a region with one label consists of the same labels in two terminologies."""
+    labels, regions = own.label_pairs(direct=True)
+    (label,) = other.labels_of(position, direct=True)
+    return any(
+        np.array_equal(own.labels_of(int(region)), other.labels_of(position))
+        for region in regions[labels == label]
+    )
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if is_refusal(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _warn(reason: str) -> None:
+    warnings.warn(
+        f"the stored mesh is not used, the surface is made from the labels: {reason}",
+        UserWarning,
+        stacklevel=users_level(),
+    )
