@@ -82,19 +82,37 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
 
     Notes
     -----
-    Stored meshes were made at one resolution by whoever made the atlas; those of the Allen
-    atlas enclose 1 % less to 1 % more than the voxels they were made from. A mesh from labels
-    encloses exactly the volume of the voxels, however few; see
-    :func:`xarray_atlas.surface.mesh_from_labels` for how and at what price.
+    A stored mesh is the same at every resolution, and was made at one by whoever made the
+    atlas. Twenty that BrainGlobe's packager made of the Allen labels at 50 um enclose 1.3 % less
+    to 0.2 % more than the voxels of 50 um, and up to 10 % more or less than those of 100 um.
+
+    A mesh from labels encloses exactly the volume of the voxels. Marching cubes [1]_ puts a
+    vertex between each voxel of the region and each neighbour outside. Midway between them,
+    where the faces of the voxels are, it cuts off corners: in the packaged sample at 100 um that
+    takes 83 % of the volume of a single voxel, in the median 10 % of regions of 100 to 300
+    voxels, 2.5 % of 1000 to 3000 and 0.3 % of more than 10000; of thin sheets far more. So all
+    vertices are moved outwards by one share of a voxel, until the surface encloses the volume of
+    the voxels: it is the surface of another level than one half. Nothing is smoothed. The share
+    is 0.41 for a single voxel, never more, and 0.08, 0.04 and 0.014 in the median of those sizes.
+    That far can a flat face lie outside of the faces of the voxels, and neighbours overlap.
+
+    References
+    ----------
+    .. [1] W. E. Lorensen and H. E. Cline, "Marching cubes: a high resolution 3D surface
+       construction algorithm", SIGGRAPH 1987, doi 10.1145/37402.37422.
 
     Examples
     --------
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> rsp = xarray_atlas.mesh(ds, "RSP")
-    >>> rsp.vertices.shape, rsp.faces.shape, rsp.dims
+    >>> rsp
+    <Mesh 'RSP': 6134 vertices, 12248 faces, 10.17 mm**3>
+        in mm along z, y, x; from labels, 0.1 x 0.1 x 0.1 mm (z, y, x)
     >>> f"{rsp.volume:.3f}", f"{ds.atlas.volume('RSP').item():.3f}"
+    ('10.174 millimeter ** 3', '10.174 millimeter ** 3')
     >>> rsp.vertices.min(axis=0).round(3)
+    array([5.973, 0.173, 2.973])
     """
     if hemisphere is None:
         found = _stored(obj, region)
@@ -121,12 +139,15 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
         if found is None:
             return None
         own = _own_terminology(place, obj.attrs.get("terminology_url"), options)
-    except StoreFormatError as error:
-        return _warn(str(error))
-    except StoreError as error:
-        if not _is_refused(error):
+    except (StoreFormatError, StoreError) as error:
+        if isinstance(error, StoreError) and not _is_refused(error):
             raise
-        return _warn(str(error))
+        warnings.warn(
+            f"the stored mesh is not used, the surface is made from the labels: {error}",
+            UserWarning,
+            stacklevel=users_level(),
+        )
+        return None
     if own is None or not _same_labels(own, terminology, position):
         return None
     acronym = str(terminology.acronyms[position])
@@ -183,11 +204,3 @@ def _is_refused(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-def _warn(reason: str) -> None:
-    warnings.warn(
-        f"the stored mesh is not used, the surface is made from the labels: {reason}",
-        UserWarning,
-        stacklevel=users_level(),
-    )

@@ -225,8 +225,9 @@ def _in_stored_space(
     if points.dtype.kind in "ui" or (
         np.all(points == np.round(points)) and np.all((points >= 0) & (points <= last))
     ):
-        return origin + shape * (points / last)
-    found = points.astype(np.float64)
+        placed: FloatArray = origin + shape * (points / last)
+        return placed
+    found = np.asarray(points, np.float64)
     step = shape / last
     if not np.all((found >= origin - step) & (found <= origin + shape + step)):
         raise StoreFormatError(
