@@ -37,10 +37,11 @@ __all__ = ["mesh"]
 def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None = None) -> Mesh:
     """Return the surface of a region, with its descendants, as triangles in mm.
 
-    Of a whole atlas as :func:`open_atlas` opened it from BrainGlobe's layout, it is the
+    Of a whole atlas as :func:`open_atlas` opens it lazily from BrainGlobe's layout, it is the
     mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
-    atlas, of labels that were changed, of one hemisphere, with a terminology that gives
-    the region other labels than the store's own, and where no mesh is stored.
+    atlas, of labels in memory or derived from those in the store, of one hemisphere, with a
+    terminology that gives the region other labels than the store's own, and where no mesh is
+    stored.
 
     Parameters
     ----------
