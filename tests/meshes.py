@@ -66,9 +66,7 @@ def index(
     return b"".join(part.tobytes(order="C") for part in parts)
 
 
-def write_mesh(
-    annotation: Path, segment: int, content: bytes, index: bytes, **info: Any
-) -> Path:
+def write_mesh(annotation: Path, segment: int, content: bytes, index: bytes, **info: Any) -> Path:
     """Put a mesh where BrainGlobe's layout has it; return its folder."""
     folder = annotation.parent / "annotations.precomputed" / "mesh"
     folder.mkdir(parents=True, exist_ok=True)
