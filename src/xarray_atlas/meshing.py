@@ -91,10 +91,10 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
     vertex between each voxel of the region and each neighbour outside. Midway between them,
     where the faces of the voxels are, it cuts off corners: in the packaged sample at 100 um that
     takes 83 % of the volume of a single voxel, in the median 10 % of regions of 100 to 300
-    voxels, 2.5 % of 1000 to 3000 and 0.3 % of more than 10000; of thin sheets far more. So all
+    voxels, 2.7 % of 1000 to 3000 and 0.3 % of more than 10000; of thin sheets far more. So all
     vertices are moved outwards by one share of a voxel, until the surface encloses the volume of
     the voxels: it is the surface of another level than one half. Nothing is smoothed. The share
-    is 0.41 for a single voxel, never more, and 0.08, 0.04 and 0.014 in the median of those sizes.
+    is 0.41 for a single voxel, never more, and 0.08, 0.04 and 0.013 in the median of those sizes.
     That far can a flat face lie outside of the faces of the voxels, and neighbours overlap.
 
     References
