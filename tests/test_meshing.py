@@ -170,6 +170,7 @@ def test_a_store_without_a_terminology(place):
     table = there.rename(there.parent / "other.csv")
     assert not is_stored(ds.atlas.mesh("grey"))
     assert is_stored(ds.assign_attrs(terminology_url=str(table)).atlas.mesh("grey"))
+    assert not is_stored(ds.assign_attrs(terminology_url="/nowhere.csv").atlas.mesh("grey"))
     there.write_text("no table")
     assert not is_stored(ds.atlas.mesh("grey"))
     with pytest.raises(TerminologyError):

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pint
 import pytest
 import trimesh
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 import xarray_atlas
 from atlases import Example, examples, make_atlas, make_terminology, parts
+from xarray_atlas import Terminology
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 from xarray_atlas.surface import Mesh, mesh_from_labels
 
@@ -128,6 +130,24 @@ def test_a_single_voxel_is_an_octahedron(change, centre, size):
     found, expected = (v[i] for v, i in zip((mesh.vertices, expected), order, strict=True))
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert mm3(mesh.volume) == pytest.approx(np.prod(size))
+
+
+def test_regions_by_any_key():
+    """Also where ids are text, as the Allen Institute's own atlases have them."""
+    table = pd.DataFrame(
+        {
+            "identifier": ["MBA:997"],
+            "parent_identifier": [""],
+            "annotation_value": ["1"],
+            "name": ["the brain"],
+            "abbreviation": ["root"],
+        }
+    )
+    ds = make_atlas(np.ones((2, 2, 2), "uint8"), Terminology.from_dataframe(table))
+    for key in ("root", "the brain", ds.atlas.region("root")):
+        mesh = mesh_from_labels(ds, key)
+        assert mesh.region == "root"
+        assert mm3(mesh.volume) == pytest.approx(8 * 0.1 * 0.2 * 0.4)
 
 
 def test_normals_point_outwards():

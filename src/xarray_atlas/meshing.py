@@ -22,7 +22,7 @@ from xarray_atlas.io.brainglobe import find_terminology, load_terminology
 from xarray_atlas.io.checked_store import is_refusal
 from xarray_atlas.io.label_array import LabelArray
 from xarray_atlas.io.meshes import StoredMesh, read_mesh
-from xarray_atlas.io.stores import has_neighbours, options_of
+from xarray_atlas.io.stores import has_neighbours, locate, options_of, protocol
 from xarray_atlas.results import Regions
 from xarray_atlas.sources import stored_array
 from xarray_atlas.space import AXES, Space
@@ -186,7 +186,14 @@ def _own_terminology(
     except StoreError as error:
         if not _is_refused(error):
             raise
-    return None if url is None else load_terminology(url, options)
+    if url is None:
+        return None
+    # options are the store's: another file system would not know them
+    same = protocol(locate(url)) == protocol(place)
+    try:
+        return load_terminology(url, options if same else None)
+    except (MissingTerminologyError, TerminologyError):
+        return None
 
 
 def _same_labels(own: Terminology, other: Terminology, position: int) -> bool:

@@ -165,7 +165,6 @@ def mesh_from_labels(
         )
     terminology, _ = find_atlas(obj)
     position = position_of_one(terminology, region)
-    region = terminology.ids[position]
     found = measured(obj, region, hemisphere, ndim=3)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct=False)
     start, stop = totals.start[position, 0], totals.stop[position, 0]
