@@ -107,3 +107,22 @@ def test_structures_at_1000_points(oracle: Any, atlas: xr.Dataset) -> None:
     assert len(set(expected)) > 100
     sides = [oracle.hemisphere_from_coords(point, microns=True) for point in points]
     np.testing.assert_array_equal(atlas.hemispheres.sel(columns, method="nearest"), sides)
+
+
+def test_meshes(oracle: Any, atlas: xr.Dataset, resolution: int) -> None:
+    """Micrometres from the corner there, of single precision; mm here. At both resolutions."""
+    folder = Path(atlas.attrs["annotation_url"]).parent / "annotations.precomputed/mesh"
+    labels = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+    assert len(labels) == 20
+    for label in labels:
+        mesh = atlas.atlas.mesh(label)
+        assert mesh.source.endswith(f"/mesh/{label}")
+        expected = oracle.mesh_from_structure(label)
+        corner = mesh.vertices - atlas.atlas.space.corner
+        np.testing.assert_array_equal((corner * 1000).astype("f4"), expected.points.astype("f4"))
+        # its triangles are turned inwards
+        faces = {tuple(sorted(face)) for face in mesh.faces.tolist()}
+        assert faces == {tuple(sorted(face)) for face in expected.cells_dict["triangle"].tolist()}
+        if resolution == 50:
+            voxels = oracle.get_structure_mask(label).sum() * 0.05**3
+            assert mesh.volume.magnitude == pytest.approx(voxels, rel=0.03)

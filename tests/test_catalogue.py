@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import xarray as xr
 import xarray_atlas
 from atlases import no_compute
 from catalogues import annotation, hemispheres, image, under, write_catalogue
+from meshes import as_packager, box, write_mesh
 from stores import REGIONS, Server, labels, s3_server, scaling, serve, upload
 from xarray_atlas import list_atlases, open_atlas
 from xarray_atlas.errors import (
@@ -443,6 +445,87 @@ def test_on_s3_with_listings(tmp_path: Path) -> None:
         table = list_atlases("s3://brainglobe/atlas", storage_options=own)
         assert table.local.tolist() == [False]
         assert table.resolutions.tolist() == [("25 um", "50 um")]
+
+
+@pytest.fixture(scope="module")
+def allen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bucket's content: the Allen atlas of real data, else a small one with a mesh."""
+    folder = os.environ.get("XARRAY_ATLAS_TEST_DATA")
+    bucket = tmp_path_factory.mktemp("served") / "bucket"
+    if folder:
+        source = Path(folder) / "brainglobe"
+        parts = ("atlases", "terminologies", "annotation-sets/allen-adult-mouse-annotation/2017_0")
+        for part in parts:
+            shutil.copytree(
+                source / part, bucket / part, ignore=shutil.ignore_patterns("annotations.ome.zarr")
+            )
+        versions = "[atlases]\nallen_mouse_50um = 3.0\nallen_mouse_100um = 3.0\n"
+    else:
+        write_catalogue(bucket)
+        place = "annotation-sets/tiny_mouse-annotation/1_0/annotations_compressed.ome.zarr"
+        write_mesh(bucket / place, 8, *as_packager(box((0, 0, 0), (100000, 75000, 50000))))
+        versions = "[atlases]\ntiny_mouse_25um = 1.0\ntiny_mouse_50um = 1.0\n"
+    (bucket / "atlases/last_versions.conf").write_text(versions)
+    return bucket
+
+
+def from_name_to_mesh(local: Path, root: str, options: dict[str, Any]) -> None:
+    """Open by name, measure, and take a mesh; each as a folder gives it."""
+    name, region = (
+        ("allen_mouse", "RSP")
+        if (local / "atlases/allen_mouse_50um").exists()
+        else ("tiny_mouse", "grey")
+    )
+    ds = open_atlas(name, resolution="50 um", root=root, storage_options=options)
+    truth = open_atlas(name, resolution="50 um", root=local)
+    assert ds.attrs["root"] == root
+    volume = ds.atlas.volume(region, hemisphere=["left", "right"])
+    xr.testing.assert_identical(
+        volume.drop_attrs(), truth.atlas.volume(region, hemisphere=["left", "right"]).drop_attrs()
+    )
+    mesh = ds.atlas.mesh(region)
+    assert mesh.source.startswith(f"{root}/annotation-sets/")
+    np.testing.assert_array_equal(mesh.vertices, truth.atlas.mesh(region).vertices)
+    if name == "allen_mouse":
+        assert mesh.volume.magnitude == pytest.approx(83093 * 0.05**3, rel=0.03)
+
+
+def test_from_name_to_mesh_anonymously_on_s3(allen: Path) -> None:
+    with s3_server() as endpoint:
+        upload(allen, endpoint, "s3://brainglobe/atlas")
+        options = {"endpoint_url": endpoint}
+        from_name_to_mesh(allen, "s3://brainglobe/atlas", options)
+
+
+def test_from_name_to_mesh_with_throttling_and_cut_connections(allen: Path) -> None:
+    """Each object is answered with 503, or cut in its middle, the first time that it is asked.
+
+    And nothing may be listed: what there is not is refused.
+    """
+    with serve(allen.parent) as server:
+        seen: set[str] = set()
+
+        def fault(path: str) -> Any:
+            if path in seen:
+                return None
+            seen.add(path)
+            return 503 if len(seen) % 2 else "drop"
+
+        server.fault = fault
+        server.absent = 403
+        from_name_to_mesh(allen, "s3://bucket", {"endpoint_url": server.url})
+        assert len(seen) > 8
+
+
+def test_throttling_that_does_not_end(allen: Path) -> None:
+    with serve(allen.parent) as server:
+        options = {"endpoint_url": server.url}
+        name = next(path.name for path in sorted((allen / "atlases").iterdir()) if path.is_dir())
+        ds = open_atlas(name, root="s3://bucket", storage_options=options)
+        for fault in (503, "drop"):
+            server.fault = lambda path, fault=fault: fault if "/c/" in path else None
+            with pytest.raises(StoreError, match="cannot read the labels"):
+                ds.annotation[:2, :2, :2].compute()
 
 
 # -- masks that are stored

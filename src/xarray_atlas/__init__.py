@@ -19,6 +19,7 @@ from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.listing import list_atlases
 from xarray_atlas.masks import mask
 from xarray_atlas.measure import area, volume
+from xarray_atlas.meshing import mesh
 from xarray_atlas.opening import open_atlas, open_sample
 from xarray_atlas.options import set_options
 from xarray_atlas.properties import bounding_box, centroid, region_properties
@@ -26,6 +27,7 @@ from xarray_atlas.report import Report
 from xarray_atlas.resample import interp, interp_like, reindex_like
 from xarray_atlas.select import crop, sel
 from xarray_atlas.space import Space
+from xarray_atlas.surface import Mesh
 from xarray_atlas.terminology import Region, Terminology
 
 __version__ = "0.1.0"
@@ -34,6 +36,7 @@ __all__ = [
     "AtlasAccessor",
     "AtlasIndex",
     "LengthIndex",
+    "Mesh",
     "Region",
     "Report",
     "Space",
@@ -51,6 +54,7 @@ __all__ = [
     "interp_like",
     "list_atlases",
     "mask",
+    "mesh",
     "open_atlas",
     "open_sample",
     "region_properties",

@@ -9,11 +9,22 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas import checking, forms, grid, masks, measure, properties, resample, select
+from xarray_atlas import (
+    checking,
+    forms,
+    grid,
+    masks,
+    measure,
+    meshing,
+    properties,
+    resample,
+    select,
+)
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.report import Report
 from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
+from xarray_atlas.surface import Mesh
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
 __all__ = ["AtlasAccessor", "register"]
@@ -182,6 +193,10 @@ class AtlasAccessor(Generic[T]):
     ) -> xr.DataArray:
         """Find the box around regions in mm; see :func:`xarray_atlas.bounding_box`."""
         return properties.bounding_box(self._obj, regions, hemisphere, direct, progress)
+
+    def mesh(self, region: Regions, hemisphere: str | None = None) -> Mesh:
+        """Return the surface of a region, in mm; see :func:`xarray_atlas.mesh`."""
+        return meshing.mesh(self._obj, region, hemisphere)
 
     # -- trusting
 

@@ -18,7 +18,7 @@ from xarray_atlas.rollup import points_by_region, totals_by_region, unassigned
 from xarray_atlas.spacing import FloatArray
 from xarray_atlas.units import quantity
 
-__all__ = ["bounding_box", "centroid", "region_properties"]
+__all__ = ["axis_lines", "bounding_box", "centroid", "region_properties"]
 
 
 def region_properties(
@@ -115,7 +115,7 @@ def region_properties(
     """
     found = measured(obj, regions, hemisphere, None, progress)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
-    line, step = _axes(found)
+    line, step = axis_lines(found)
     centre = totals.sums / np.where(totals.voxels > 0, totals.voxels, np.nan)[..., None]
     point = points_by_region(
         found.table, found.wanted, found.terminology, direct, centre, [abs(s) for s in step]
@@ -153,7 +153,7 @@ def region_properties(
     return found.dataset(variables, coords).assign_attrs(found.attrs)
 
 
-def _axes(found: Measured) -> tuple[FloatArray, FloatArray]:
+def axis_lines(found: Measured) -> tuple[FloatArray, FloatArray]:
     """Return along each axis the position of the first voxel, and the signed step, in mm."""
     _, space = find_atlas(found.annotation)
     coords = [n for n in space.coordinates(found.annotation).values() if n is not None]

@@ -17,12 +17,14 @@ class MaskStore(Protocol):
     """Where they are."""
     shape: tuple[int, ...]
     """How many masks, and the shape of one."""
-    chunks: tuple[int, ...]
-    """The shape of one stored object."""
     labels: tuple[int, ...]
     """The label of the region of each mask."""
     terminology: int
     """The fingerprint of the terminology whose regions they are."""
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of one stored object."""
 
     def position(self, label: int) -> int | None:
         """Return which of the masks is that of the region with a label."""

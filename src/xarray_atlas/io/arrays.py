@@ -51,6 +51,7 @@ class ImageArray(BackendArray):
     ndim = 3
 
     def __init__(self, group: zarr.Group, path: str, place: str) -> None:
+        self.group_place = place
         self.place = f"{place}/{path}"
         try:
             array = within(lambda: group[path])

@@ -23,6 +23,7 @@ from xarray_atlas.io.checked_store import CheckedStore, innermost, is_refusal
 __all__ = [
     "TIMEOUT",
     "Source",
+    "has_neighbours",
     "is_url",
     "locate",
     "open_group",
@@ -101,6 +102,16 @@ def options_of(
         k: v for k, v in filesystem.storage_options.items() if k not in ("asynchronous", "loop")
     }
     return {**options, "anon": filesystem.anon} if hasattr(filesystem, "anon") else options
+
+
+def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
+    """Tell whether what lies beside a store has a URL or a path of its own.
+
+    Not beside a zip file, and not in a chain of file systems, whose URL has the place of the
+    store in its middle.
+    """
+    kinds = (zarr.storage.FsspecStore, zarr.storage.LocalStore)
+    return isinstance(innermost(store), kinds) and "::" not in place
 
 
 def open_group(source: Source, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
