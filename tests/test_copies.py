@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 from catalogues import annotation, write_catalogue
 from stores import REGIONS, chunk_files, scaling, write_ome_zarr
 from xarray_atlas import download, open_atlas
-from xarray_atlas.errors import StoreError
+from xarray_atlas.errors import StoreError, StoreNotFoundError
 from xarray_atlas.io.copies import copy_state, default_folder
 from xarray_atlas.io.records import (
     RECORDS,
@@ -28,7 +29,7 @@ from xarray_atlas.io.records import (
     read_record,
     write_record,
 )
-from xarray_atlas.io.stores import open_group
+from xarray_atlas.io.stores import open_group, read_bytes
 
 SETS = "annotation-sets/tiny_mouse-annotation/1_0"
 STORE = f"{SETS}/annotations_compressed.ome.zarr"
@@ -224,6 +225,24 @@ def test_masks_that_are_not_all_there_are_not_used(source: Path, tmp_path: Path)
     download("tiny_mouse_25um", copy, root=source, include="masks")
     chunk_files(copy / SETS / "annotations.ome.zarr/s0")[0].unlink()
     xr.testing.assert_equal(open_atlas("tiny_mouse_25um", root=copy).atlas.mask("grey"), expected)
+
+
+def test_what_is_no_store_is_not_taken_for_absent_either(source: Path, tmp_path: Path) -> None:
+    meshes = source / SETS / "annotations.precomputed/mesh"
+    meshes.mkdir(parents=True)
+    (meshes / "info").write_text("{}")
+    copy = download("tiny_mouse_25um", tmp_path / "copy", root=source, include="meshes")
+    table = "terminologies/tiny_mouse-terminology/1_0/terminology.csv"
+    for file in (f"{SETS}/annotations.precomputed/mesh/info", table):
+        (copy / file).unlink()
+    root = re.escape(f"folder={str(copy)!r}")
+    says = rf"'mesh/info' has not been downloaded yet.*, {root}, include='meshes'\)"
+    with pytest.raises(StoreError, match=says):
+        read_bytes(copy / SETS / "annotations.precomputed/mesh/info")
+    with pytest.raises(StoreNotFoundError):
+        read_bytes(copy / SETS / "annotations.precomputed/mesh/997")
+    with pytest.raises(StoreError, match=rf"'terminology.csv' has not .*atlas>, {root}\)"):
+        open_atlas("tiny_mouse_25um", root=copy)
 
 
 # -- the record

@@ -31,6 +31,12 @@ __all__ = [
     "find_zipped_copy",
 ]
 
+KINDS = ("annotation-sets", "atlases", "coordinate-spaces", "templates", "terminologies")
+"""The folders of the layout, directly below its root."""
+
+COMPONENTS = {"annotations.ome.zarr": "masks", "annotations.precomputed": "meshes"}
+"""What is copied only if it is asked for by that name."""
+
 State = Literal["complete", "incomplete", "absent"]
 
 
@@ -192,10 +198,12 @@ class Copy:
 
     def _call(self, level: str | None) -> str:
         """Write the call that completes the copy."""
-        parents = Path(self.folder).parents
-        root = f", folder={str(parents[3])!r}" if len(parents) > 3 else ""
+        above = [each for each in Path(self.folder).parents if each.name in KINDS]
+        root = f", folder={str(above[0].parent)!r}" if above else ""
+        component = COMPONENTS.get(Path(self.folder).name)
+        include = "" if component is None else f", include={component!r}"
         which = "" if level is None else f", resolution={level!r}"
-        return f"xarray_atlas.download(<name of the atlas>{root}{which})"
+        return f"xarray_atlas.download(<name of the atlas>{root}{include}{which})"
 
 
 @dataclass(frozen=True)

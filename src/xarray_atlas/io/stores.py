@@ -19,6 +19,7 @@ from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.checked_store import CheckedStore, innermost, is_refusal
+from xarray_atlas.io.copies import find_copy
 
 __all__ = [
     "TIMEOUT",
@@ -274,7 +275,10 @@ def read_bytes(
 
     Raises
     ------
-    StoreNotFoundError, StoreError
+    StoreNotFoundError
+        If there is none.
+    StoreError
+        If it cannot be read, or is missing in a copy to which it belongs.
     """
     place = locate(source)
 
@@ -286,6 +290,9 @@ def read_bytes(
     try:
         return within(read)
     except FileNotFoundError as error:
+        folder, name = os.path.split(place)
+        if not is_url(place) and (copy := find_copy(folder)) is not None:
+            copy.check(name, None)
         raise StoreNotFoundError(
             f"there is nothing at {place}{_endpoint(storage_options)}"
         ) from error
