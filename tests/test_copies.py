@@ -128,7 +128,15 @@ def test_a_chunk_that_the_source_had_not(copy: Path) -> None:
         open_atlas("tiny_mouse_25um", root=copy).annotation.compute()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"format": 1, "objects": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b'{"format": 1, "objects": 3}',
+        b'{"format": 1, "source": "x", "levels": [], "objects": {"../zarr.json": [1, ""]}}',
+    ],
+)
 def test_a_damaged_record_is_an_error_and_made_anew(
     source: Path, copy: Path, content: bytes
 ) -> None:

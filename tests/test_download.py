@@ -494,6 +494,18 @@ def test_files_that_were_there_before_are_compared(
     assert not [path for path in server.requests if path.endswith(right)]
 
 
+def test_files_that_were_there_before_and_cannot_be_compared(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    """The source has no MD5: what no earlier download wrote is fetched."""
+    folder = tmp_path / "copy"
+    wrong = f"{TEMPLATE}/s0/c/0/0/1"
+    (folder / wrong).parent.mkdir(parents=True)
+    (folder / wrong).write_bytes(bytes((bucket.folder / wrong).stat().st_size))
+    download(ATLAS, folder, root=bucket.folder)
+    assert_identical(folder, bucket, expected(bucket))
+
+
 def test_a_source_that_has_changed(bucket: Bucket, tmp_path: Path) -> None:
     """Not a chunk of before is taken for one of after."""
     source = write_catalogue(tmp_path / "source")

@@ -121,6 +121,8 @@ def parse_record(content: bytes, place: str) -> Record:
         objects = {
             str(key): Object(int(size), str(tag)) for key, (size, tag) in said["objects"].items()
         }
+        if any(".." in key.split("/") for key in objects):
+            raise ValueError("a path that leads out of the store")
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(

@@ -36,6 +36,10 @@ __all__ = ["Piece", "Task", "fetch", "plan"]
 ABANDONED = 3600.0
 """Seconds after which a file that was never finished is removed."""
 
+ROUNDS = 3
+"""How often is looked whether all is there: a process that began at the same moment may have
+removed what it had looked at before another one replaced it."""
+
 RESUME = "what has been downloaded is kept: the same call resumes"
 
 
@@ -104,8 +108,8 @@ def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str)
         _remove_abandoned(os.path.join(folder, RECORDS))
         # that of what belongs to no level first: it makes the folder a copy
         for level, record in parts.items():
-            known = _settle(folder, level, record)
-            lacking += _lacking(folder, record.objects, known)
+            before = _settle(folder, level, record)
+            lacking += _lacking(folder, record.objects, before)
     except StoreError:
         raise
     except OSError as error:
@@ -119,7 +123,11 @@ def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str
     place = f"{source.url}/{piece.path}"
     levels = piece.levels if part is None else ()
     if record_name(None) not in objects:
-        own = {key: o for key, o in objects.items() if level_of(key, piece.levels) == part}
+        own = {
+            key: each
+            for key, each in objects.items()
+            if level_of(key, piece.levels) == part and not key.startswith(f"{RECORDS}/")
+        }
         return Record(place, own, levels)
     # a copy is copied: what belongs to it is in its records, be it there or not
     name = record_name(part)
@@ -138,44 +146,58 @@ def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str
     return Record(place, record.objects, levels)
 
 
-def _settle(folder: str, level: str | None, record: Record) -> bool:
-    """Write a record where it is not there yet; tell whether all its objects were known before."""
+def _settle(folder: str, level: str | None, record: Record) -> Mapping[str, Object]:
+    """Write a record where it is not there yet; return the objects of the one before."""
     try:
         former = read_record(folder, level)
     except StoreError:  # damaged
         former = None
-    if former == record:
-        return True
     before = {} if former is None else former.objects
+    if former == record:
+        return before
     for key, old in before.items():
         new = record.objects.get(key)
         if new is None or new.size != old.size or (new.tag != old.tag and new.tag and old.tag):
             # its source has changed since: it must not be taken for what is listed now
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, key))
+            _remove(os.path.join(folder, key))
     write_record(folder, level, record)
-    return before == record.objects
+    return before
 
 
-def _lacking(folder: str, objects: Mapping[str, Object], known: bool) -> list[str]:
-    """Return what is absent, or is not what is listed.
+def _lacking(folder: str, objects: Mapping[str, Object], before: Mapping[str, Object]) -> list[str]:
+    """Return what is absent, or may not be what is listed: that is removed.
 
     Where nothing is absent of what an earlier call wrote, which verifies what it writes, the
-    sizes will do. Else what is there is compared by its MD5, where the listing has it.
+    sizes will do. Else what is there is compared by its MD5, where the listing has it; where it
+    has not, only what an earlier call was to write is taken as it is.
     """
     lacking = [key for key, o in objects.items() if size_of(os.path.join(folder, key)) != o.size]
-    if known and not lacking:
+    if before == objects and not lacking:
         return []
     absent = set(lacking)
-    for key, listed in objects.items():
-        path = os.path.join(folder, key)
-        if key not in absent and is_md5(listed.tag):
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-            if digest.hexdigest() != listed.tag:
-                os.unlink(path)
-                lacking.append(key)
+    for key in objects.keys() - absent:
+        path, listed = os.path.join(folder, key), objects[key]
+        same = before.get(key) == listed
+        if is_md5(listed.tag):
+            same = _md5_of(path) == listed.tag
+        if not same:
+            _remove(path)
+            lacking.append(key)
     return lacking
+
+
+def _md5_of(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    except FileNotFoundError:  # removed by another process
+        return None
+    return digest.hexdigest()
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _remove_abandoned(folder: str) -> None:
@@ -205,8 +227,25 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
     """
     tasks = list(tasks)
     todo = [(task, key) for task in tasks for key in task.lacking]
-    # several processes that begin together do not fetch the same objects all the way
-    random.shuffle(todo)
+    for _ in range(ROUNDS):
+        # several processes that begin together do not fetch the same objects all the way
+        random.shuffle(todo)
+        _fetch_all(source, todo, progress)
+        todo = [
+            (task, key)
+            for task in tasks
+            for key, listed in task.objects.items()
+            if size_of(os.path.join(task.folder, key)) != listed.size
+        ]
+        if not todo:
+            return
+    task, key = todo[0]
+    raise StoreError(f"{key!r} goes from {task.folder} while it is downloaded; {RESUME}")
+
+
+def _fetch_all(
+    source: Source, todo: Iterable[tuple[Task, str]], progress: Callable[[int], Any]
+) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="xarray-atlas-download") as pool:
         waiting = [pool.submit(_fetch, source, task, key, stop) for task, key in todo]
@@ -217,12 +256,6 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    for task in tasks:
-        for key, listed in task.objects.items():
-            if size_of(os.path.join(task.folder, key)) != listed.size:
-                raise StoreError(
-                    f"{key!r} has gone from {task.folder} while it was downloaded; {RESUME}"
-                )
 
 
 def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> int:
