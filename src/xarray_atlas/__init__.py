@@ -12,6 +12,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.creating import create_atlas
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.masks import mask
@@ -36,6 +37,7 @@ __all__ = [
     "area",
     "bounding_box",
     "centroid",
+    "create_atlas",
     "crop",
     "decode",
     "encode",

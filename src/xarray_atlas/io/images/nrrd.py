@@ -1,0 +1,119 @@
+"""NRRD: voxels and space directions, by pynrrd."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xarray_atlas.errors import StoreError, StoreFormatError
+from xarray_atlas.geometry import Geometry, geometry_of_affine, known_unit, sizes_in_mm
+from xarray_atlas.io.images.voxels import Image, RawVoxels
+
+__all__ = ["read_nrrd"]
+
+SPACES = {
+    "right-anterior-superior": "lpi",
+    "left-anterior-superior": "rpi",
+    "left-posterior-superior": "rai",
+    "ras": "lpi",
+    "las": "rpi",
+    "lps": "rai",
+}
+"""The anatomical spaces of the format, and the sides from which their axes come."""
+
+
+def _spellings() -> dict[str, str]:
+    found = {
+        "float": "f4",
+        "double": "f8",
+        "signed char": "i1",
+        "unsigned char": "u1",
+        "uchar": "u1",
+    }
+    for code, bits, names in (
+        ("2", 16, ("short", "short int")),
+        ("4", 32, ("int",)),
+        ("8", 64, ("long long", "long long int")),
+    ):
+        found.update(dict.fromkeys(names, f"i{code}"))
+        found.update({f"signed {name}": f"i{code}" for name in names})
+        found.update({f"unsigned {name}": f"u{code}" for name in names})
+        short = names[0].replace(" ", "")
+        found.update({short: f"i{code}", f"u{short}": f"u{code}"})
+        found.update({f"int{bits}": f"i{code}", f"uint{bits}": f"u{code}"})
+    found.update({"int8": "i1", "uint8": "u1"})
+    return {**found, **{f"{n}_t": c for n, c in found.items() if n.startswith(("int", "uint"))}}
+
+
+TYPES = _spellings()
+"""What the format calls the types of numbers, and numpy's codes of them."""
+
+
+def read_nrrd(path: str) -> Image:
+    """Open a ``.nrrd``, or the ``.nhdr`` of voxels in another file.
+
+    Voxels with the encoding "raw" are mapped; others are read whole.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is no NRRD.
+    """
+    import nrrd
+
+    try:
+        with open(path, "rb") as file:
+            header = nrrd.read_header(file)
+            offset = file.tell()
+        raw = _raw(path, header, offset)
+        voxels: Any = raw if raw is not None else nrrd.read(path, index_order="F")[0]
+    except (nrrd.NRRDError, ValueError, KeyError, EOFError) as error:
+        raise StoreFormatError(f"{path} is no NRRD file that can be read: {error}") from error
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} names a file of voxels that is not there: {error}") from error
+    if raw is None:
+        voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
+    return Image(voxels, _geometry(header), path)
+
+
+def _raw(path: str, header: Any, offset: int) -> RawVoxels | None:
+    """Return the voxels of a raw file; None of one that pynrrd must decode."""
+    skips = [header.get(key, 0) for key in ("byte skip", "line skip", "byteskip", "lineskip")]
+    if header["encoding"] != "raw" or any(skips) or header["type"] not in TYPES:
+        return None
+    data = header.get("data file", header.get("datafile"))
+    if data is not None:
+        if not isinstance(data, str) or data.startswith("LIST") or "%" in data:
+            return None
+        path, offset = str(Path(path).parent / data), 0
+        if not os.path.exists(path):
+            raise FileNotFoundError(path)
+    endian = ">" if header.get("endian") == "big" else "<"
+    return RawVoxels(path, endian + TYPES[header["type"]], tuple(header["sizes"]), offset, "F")
+
+
+def _geometry(header: Any) -> Geometry:
+    # what has no unit is in mm, as ITK and Slicer take it
+    units = header.get("space units") or header.get("units") or []
+    unit = next((known for known in map(known_unit, units) if known is not None), "mm")
+    directions = header.get("space directions")
+    if directions is not None:
+        steps = np.asarray(directions, dtype=np.float64)
+        if steps.shape != (3, 3):
+            return Geometry()
+        origin = np.asarray(header.get("space origin", np.full(3, np.nan)), dtype=np.float64)
+        there = bool(np.all(np.isfinite(origin)))
+        affine = np.column_stack([steps.T, origin if there else np.zeros(3)])
+        letters = SPACES.get(str(header.get("space", "")).lower())
+        found = geometry_of_affine(affine, unit, letters or "lpi")
+        if letters is None:
+            return Geometry(found.voxel_size, oblique=found.oblique)
+        first = found.first if there else None
+        return Geometry(found.voxel_size, found.orientation, first, found.oblique)
+    spacings = header.get("spacings")
+    if spacings is None or np.shape(spacings) != (3,) or not np.all(np.isfinite(spacings)):
+        return Geometry()
+    return Geometry(sizes_in_mm(np.abs(spacings), unit))
