@@ -12,6 +12,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.brainreg import open_brainreg
 from xarray_atlas.creating import create_atlas
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
@@ -46,6 +47,7 @@ __all__ = [
     "interp_like",
     "mask",
     "open_atlas",
+    "open_brainreg",
     "open_sample",
     "region_properties",
     "reindex_like",

@@ -15,6 +15,9 @@ __all__ = ["EXACT", "as_hemispheres", "as_labels", "hemispheres_of_labels"]
 EXACT = 2**24
 """Floats of single precision hold every integer below this; above, labels may have been rounded."""
 
+HALF_EXACT = 2**11
+"""The same of half precision. Double precision may have been single before: it has EXACT too."""
+
 
 def as_labels(data: Any, what: str) -> Any:
     """Return labels as integers: as they are, or floats turned into int32.
@@ -104,11 +107,12 @@ def _integral(block: Any, what: str) -> Any:
             f"{what} is {block.dtype} and holds {block[~whole][0]!s}, which is no label: labels "
             "are integers. Was it interpolated? Resample labels by the nearest voxel"
         )
-    large = np.abs(block) >= EXACT
+    exact = HALF_EXACT if block.dtype.itemsize == 2 else EXACT
+    large = np.abs(block) >= exact
     if large.any():
         raise GridError(
-            f"{what} is {block.dtype} and holds {block[large][0]:.0f}: floats of single precision "
-            f"round integers from {EXACT} on, so that it may not be the label that was meant. "
+            f"{what} is {block.dtype} and holds {block[large][0]:.0f}: floats may round "
+            f"integers from {exact} on, so that it may not be the label that was meant. "
             "Store the labels as integers"
         )
     return block.astype(np.int32)
