@@ -18,11 +18,11 @@ import pint
 import pytest
 import tifffile
 import xarray as xr
-from atlases import BIG, make_atlas, make_terminology, no_compute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
+from atlases import BIG, make_atlas, make_terminology, no_compute
 from xarray_atlas import create_atlas
 from xarray_atlas.errors import (
     GridError,
@@ -198,9 +198,9 @@ def test_floats_that_are_labels(dtype: str, lazy: bool):
 def test_floats_that_are_no_labels(value: float, message: str, lazy: bool):
     labels = labels_of(dtype="f8")
     labels[5, 6, 7] = value
+    data = da.from_array(labels, chunks=3) if lazy else labels
     with pytest.raises(GridError, match=message):
-        data = da.from_array(labels, chunks=3) if lazy else labels
-        create(data, voxel_size="25 um", orientation="asr").annotation.values  # noqa: B018
+        create(data, voxel_size="25 um", orientation="asr").annotation.compute()
 
 
 def test_other_types_are_no_labels():
@@ -287,11 +287,11 @@ def test_template_and_hemispheres_take_the_grid_of_the_annotation():
 def test_hemispheres_are_checked(lazy: bool):
     sides = np.full(SHAPE, 1)
     sides[0, 0, 0] = 255
+    data = da.from_array(sides, chunks=4) if lazy else sides
     with pytest.raises(HemisphereError, match="holds 255; it is 1 for left"):
-        data = da.from_array(sides, chunks=4) if lazy else sides
         create(
             labels_of(), hemispheres=data, voxel_size="25 um", orientation="asr"
-        ).hemispheres.values  # noqa: B018
+        ).hemispheres.compute()
 
 
 def test_without_any_of_the_three_there_is_no_hemisphere():

@@ -71,12 +71,16 @@ def open_brainreg(
     Returns
     -------
     Dataset
-        Decoded, in mm: ``annotation``; and of what the folder holds ``hemispheres``, ``image``
-        (the downsampled image), ``image_<channel>`` (further channels), and ``deformation_z``,
-        ``deformation_y`` and ``deformation_x``: for each voxel of the subject, where in the atlas it
-        lies along that axis, float32 in mm, in the coordinates of the atlas's Dataset
-        (the first voxel's centre is at 0). The attribute ``registered_atlas`` names
-        the atlas, ``brain_geometry`` says whether a hemisphere was registered.
+        Decoded, in mm: ``annotation``, and of what the folder holds
+
+        - ``hemispheres``: 1 left, 2 right, 0 outside of what was registered;
+        - ``image``, the downsampled image, and ``image_<channel>``, further channels;
+        - ``deformation_z``, ``deformation_y``, ``deformation_x``: where in the atlas each
+          voxel of the subject lies, along the atlas's axes; float32 in mm, in the
+          coordinates of the atlas's Dataset (its first voxel's centre is at 0).
+
+        The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether
+        one hemisphere was registered. Files that are not there are passed over.
 
     Raises
     ------
@@ -197,7 +201,7 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
             f"given are {times(space.voxel_size)} mm: pass that atlas, or voxel_size="
             f"'{match[1]} um' where only its regions are wanted"
         )
-    return [f"{size!r} mm" for size in space.voxel_size]
+    return [f"{float(size)!r} mm" for size in space.voxel_size]
 
 
 def _variable(stem: str, path: Path, ds: xr.Dataset, chunks: Any) -> xr.Variable:

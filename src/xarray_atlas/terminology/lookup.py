@@ -18,11 +18,11 @@ SHARED = -1
 
 def distinct_acronyms(table: RegionTable) -> TextArray:
     """Return the acronyms, with " #id" appended to each that several regions share."""
-    counts = Counter(table.acronyms)
-    pairs = list(zip(table.acronyms, table.ids.tolist(), strict=True))
-    labels = [f"{a} #{i}" if counts[a] > 1 else a for a, i in pairs]
-    if len(set(labels)) < len(labels):  # one is called "A #2" by itself
-        labels = [f"{a} #{i}" for a, i in pairs]
+    labels = table.acronyms.tolist()
+    while len(set(labels)) < len(labels):  # again where one is called "A #2" by itself
+        counts = Counter(labels)
+        pairs = zip(labels, table.ids.tolist(), strict=True)
+        labels = [f"{label} #{i}" if counts[label] > 1 else label for label, i in pairs]
     return np.array(labels, dtype=np.object_)
 
 
