@@ -54,14 +54,17 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
 def _sizes(voxel_size: Any) -> tuple[float, ...]:
     many = isinstance(voxel_size, list | tuple)
     for part in voxel_size if many else [voxel_size]:
-        is_number = isinstance(part, int | float | np.number | np.ndarray)
+        is_number = isinstance(part, int | float | np.number) or (
+            isinstance(part, np.ndarray) and part.dtype.kind in "iuf"
+        )
         unit = getattr(part, "units", getattr(part, "attrs", {}).get("units"))
         if is_number or (isinstance(part, xr.DataArray | xr.Variable) and unit is None):
             raise UnitsError(
                 f"voxel_size={voxel_size!r} has no unit; write '25 um', or one length an axis, "
                 "['50 um', '25 um', '25 um']"
             )
-    sizes = np.ravel(getattr(to_mm(voxel_size, "voxel_size"), "values", to_mm(voxel_size)))
+    lengths = to_mm(voxel_size, "voxel_size")
+    sizes = np.ravel(getattr(lengths, "values", lengths))
     sizes = np.repeat(sizes, 3) if sizes.size == 1 else sizes
     if sizes.size != 3 or not np.all(np.isfinite(sizes)) or not np.all(sizes > 0):
         raise GridError(
@@ -134,7 +137,7 @@ def check_extent(shape: Sequence[int], sizes: Sequence[float], stated: bool) -> 
     longest = max(extent)
     if SMALLEST <= longest <= LARGEST:
         return
-    origin = "voxel_size=" if stated else "its header"
+    origin = "voxel_size=" if stated else "as it says itself"
     text = f"the volume of {times(shape)} voxels of {times(sizes)} mm ({origin}) would be "
     if longest > LARGEST:
         wrong = f"{longest:g} mm long, more than the {LARGEST:g} mm of any brain"
