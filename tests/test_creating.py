@@ -34,6 +34,9 @@ from xarray_atlas.errors import (
     UnitsError,
 )
 
+# pynrrd writes the time into its headers
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd")
+
 SHAPE = (6, 7, 8)
 REGIONS = pd.DataFrame({"id": [1, 2], "name": ["one", "two"], "acronym": ["R1", "R2"]})
 u = pint.get_application_registry()
@@ -637,10 +640,27 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         create(tmp_path / "labels.npy", **known)
     for name in ("a.nii", "a.nii.gz", "a.nrrd", "a.tif"):
         (tmp_path / name).write_bytes(b"not an image at all" * 100)
-        with pytest.raises(StoreFormatError, match="is no .* file"):
+        with pytest.raises((StoreError, StoreFormatError), match="cannot be read"):
             create(tmp_path / name, **known)
     with pytest.raises(MissingTerminologyError):
         create(labels_of(), terminology=tmp_path / "absent.csv", **known)
+
+
+@pytest.mark.parametrize("name", ["labels.nii.gz", "labels.nrrd", "labels.nii", "labels.tif"])
+def test_files_that_are_cut_short(name: str, tmp_path: Path):
+    labels = np.random.default_rng(0).integers(0, 2**16, (20, 20, 20)).astype("u2")
+    path = tmp_path / name
+    if name == "labels.nrrd":
+        save_nrrd(path, labels, encoding="gzip")
+    elif name == "labels.tif":
+        tifffile.imwrite(path, labels, photometric="minisblack")
+    else:
+        save_nifti(path, labels, np.diag([0.025, 0.025, 0.025, 1]))
+    known = {"voxel_size": "25 um", "orientation": "asr"}
+    np.testing.assert_array_equal(create(path, **known).annotation.values, labels)
+    path.write_bytes(path.read_bytes()[:-4000])
+    with pytest.raises((StoreError, StoreFormatError), match="cut short|cannot be read"):
+        create(path, **known).annotation.compute()
 
 
 @given(

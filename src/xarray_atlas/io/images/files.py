@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
 from typing import Any
 
-from xarray_atlas.errors import StoreFormatError, StoreNotFoundError
+from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.images.nifti import read_nifti
 from xarray_atlas.io.images.nrrd import read_nrrd
 from xarray_atlas.io.images.tiff import read_tiff
@@ -18,6 +19,7 @@ READERS = {
     (".nrrd", ".nhdr"): read_nrrd,
     (".tif", ".tiff"): read_tiff,
 }
+FORMATS = {read_nifti: "NIfTI", read_nrrd: "NRRD", read_tiff: "TIFF"}
 
 
 def read_image(source: Any) -> Image:
@@ -35,7 +37,7 @@ def read_image(source: Any) -> Image:
     StoreFormatError
         If it is of no such format, or not a volume of three dimensions.
     StoreError
-        If it is cut short.
+        If it is cut short, or cannot be read.
     ImportError
         If the package that reads its format is not installed.
     """
@@ -51,11 +53,17 @@ def read_image(source: Any) -> Image:
         raise StoreNotFoundError(f"there is no file {path}")
     try:
         image = reader(path)
+    except (AtlasError, MemoryError):
+        raise
     except ImportError as error:
         raise ImportError(
             f"reading {os.path.basename(path)} needs {error.name}, which is not installed: "
             'pip install "xarray-atlas[files]"'
         ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # each library raises its own
+        raise StoreFormatError(f"{path} cannot be read as {FORMATS[reader]}: {error}") from error
     if image.voxels.ndim != 3:
         raise StoreFormatError(
             f"{path} has the shape {tuple(image.voxels.shape)}; a volume has three dimensions"

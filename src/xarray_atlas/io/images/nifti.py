@@ -27,10 +27,7 @@ def read_nifti(path: str) -> Image:
     """
     import nibabel
 
-    try:
-        image: Any = nibabel.load(path)
-    except (nibabel.filebasedimages.ImageFileError, ValueError) as error:
-        raise StoreFormatError(f"{path} is no NIfTI file: {error}") from error
+    image: Any = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Image):  # of which Nifti2Image is one
         raise StoreFormatError(f"{path} is no NIfTI file, but a {type(image).__name__}")
     stored: Any = image.dataobj

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xarray_atlas.errors import StoreError, StoreFormatError
+from xarray_atlas.errors import StoreNotFoundError
 from xarray_atlas.geometry import Geometry, geometry_of_affine, known_unit, sizes_in_mm
 from xarray_atlas.io.images.voxels import Image, RawVoxels
 
@@ -59,22 +59,17 @@ def read_nrrd(path: str) -> Image:
 
     Raises
     ------
-    StoreFormatError
-        If it is no NRRD.
+    StoreNotFoundError
+        If it names a file of voxels that is not there.
     """
     import nrrd
 
-    try:
-        with open(path, "rb") as file:
-            header = nrrd.read_header(file)
-            offset = file.tell()
-        raw = _raw(path, header, offset)
-        voxels: Any = raw if raw is not None else nrrd.read(path, index_order="F")[0]
-    except (nrrd.NRRDError, ValueError, KeyError, EOFError) as error:
-        raise StoreFormatError(f"{path} is no NRRD file that can be read: {error}") from error
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} names a file of voxels that is not there: {error}") from error
-    if raw is None:
+    with open(path, "rb") as file:
+        header = nrrd.read_header(file)
+        offset = file.tell()
+    voxels: Any = _raw(path, header, offset)
+    if voxels is None:
+        voxels = nrrd.read(path, index_order="F")[0]
         voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
     return Image(voxels, _geometry(header), path)
 
@@ -90,7 +85,7 @@ def _raw(path: str, header: Any, offset: int) -> RawVoxels | None:
             return None
         path, offset = str(Path(path).parent / data), 0
         if not os.path.exists(path):
-            raise FileNotFoundError(path)
+            raise StoreNotFoundError(f"the header names a file of voxels that is not there: {path}")
     endian = ">" if header.get("endian") == "big" else "<"
     return RawVoxels(path, endian + TYPES[header["type"]], tuple(header["sizes"]), offset, "F")
 

@@ -24,31 +24,26 @@ def read_tiff(path: str) -> Image:
     Raises
     ------
     StoreFormatError
-        If it is no TIFF, or its planes are in color.
+        If its planes are in color.
     """
     import tifffile
 
-    try:
-        with tifffile.TiffFile(path) as file:
-            series: Any = file.series[0]
-            if "S" in series.axes:
-                raise StoreFormatError(
-                    f"{path} holds colors (axes {series.axes}), not one value a voxel; save it in "
-                    "one channel"
-                )
-            geometry = _geometry(file)
-            shape, dtype = tuple(series.shape), np.dtype(series.dtype)
-            whole_planes = len(series.pages) == shape[0] and series.pages[0].shape == shape[1:]
-            if series.dataoffset is not None:
-                stored = dtype.newbyteorder(file.byteorder)
-                return Image(RawVoxels(path, stored, shape, series.dataoffset, "C"), geometry, path)
-            if len(shape) == 3 and whole_planes:
-                return Image(Planes(path, shape, dtype), geometry, path, planes=True)
-            return Image(series.asarray(), geometry, path)
-    except (tifffile.TiffFileError, IndexError, ValueError) as error:
-        if isinstance(error, StoreFormatError):
-            raise
-        raise StoreFormatError(f"{path} is no TIFF file that can be read: {error}") from error
+    with tifffile.TiffFile(path) as file:
+        series: Any = file.series[0]
+        if "S" in series.axes:
+            raise StoreFormatError(
+                f"{path} holds colors (axes {series.axes}), not one value a voxel; save it in one "
+                "channel"
+            )
+        geometry = _geometry(file)
+        shape, dtype = tuple(series.shape), np.dtype(series.dtype)
+        if series.dataoffset is not None:
+            stored = dtype.newbyteorder(file.byteorder)
+            return Image(RawVoxels(path, stored, shape, series.dataoffset, "C"), geometry, path)
+        whole_planes = len(series.pages) == shape[0] and series.pages[0].shape == shape[1:]
+        if len(shape) == 3 and whole_planes:
+            return Image(Planes(path, shape, dtype), geometry, path, planes=True)
+        return Image(series.asarray(), geometry, path)
 
 
 class Planes:
