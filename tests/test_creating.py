@@ -576,7 +576,17 @@ def test_tiff(compression: str | None, dtype: str, tmp_path: Path):
         create(path)
     ds = create(path, voxel_size="25 um", orientation="asr")
     np.testing.assert_array_equal(ds.annotation.values, labels)
-    np.testing.assert_array_equal(ds.annotation.isel(z=slice(1, 4), y=2).values, labels[1:4, 2])
+    for key in (
+        (slice(1, 4), 2, slice(None)),
+        (3, slice(None), slice(1, 7, 2)),
+        (slice(None, None, -2),) * 3,
+        (2, 3, 4),
+    ):
+        part = ds.annotation.isel(dict(zip("zyx", key, strict=True)))
+        np.testing.assert_array_equal(part.values, labels[key])
+    np.testing.assert_array_equal(
+        ds.annotation.isel(z=[5, 0], x=[1, 3]).values, labels[[5, 0]][..., [1, 3]]
+    )
     assert ds.annotation.dtype.isnative
 
 

@@ -53,17 +53,18 @@ class Planes:
         self.path, self.shape, self.ndim = path, shape, len(shape)
         self.dtype = dtype.newbyteorder("=")
 
-    def __getitem__(self, key: tuple[slice, ...]) -> Any:
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
         import tifffile
 
-        numbers = range(*key[0].indices(self.shape[0]))
+        one = not isinstance(key[0], slice)
+        numbers = [key[0]] if one else range(*key[0].indices(self.shape[0]))
         try:
             with tifffile.TiffFile(self.path) as file:
                 pages: Any = file.series[0].pages
                 planes = [pages[number].asarray()[key[1:]] for number in numbers]
         except Exception as error:  # each codec raises its own
             raise StoreError(f"cannot read plane(s) {numbers} of {self.path}: {error}") from error
-        return np.asarray(planes, dtype=self.dtype)
+        return np.asarray(planes[0] if one else planes, dtype=self.dtype)
 
 
 def _geometry(file: Any) -> Geometry:

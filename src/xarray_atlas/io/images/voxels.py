@@ -19,13 +19,13 @@ __all__ = ["Image", "LazyVoxels", "RawVoxels"]
 
 
 class LazyVoxels(Protocol):
-    """An array that is read where it is indexed, by slices."""
+    """An array that is read where it is indexed, by slices and integers."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     ndim: int
 
-    def __getitem__(self, key: tuple[slice, ...]) -> Any:
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
         """Return the voxels of a block."""
 
 
@@ -67,7 +67,10 @@ class Image:
         # a name that no other opening has: what is kept by it is not taken for a file that changed
         name = f"{Path(self.place).name}-{uuid.uuid4().hex}"
         meta = np.empty((0,) * self.voxels.ndim, self.voxels.dtype)
-        return da.from_array(self.voxels, chunks=chunks, name=name, asarray=False, meta=meta)
+        # dask asks for slices and single planes, as the readers have them, and no lists
+        return da.from_array(
+            self.voxels, chunks=chunks, name=name, asarray=False, fancy=False, meta=meta
+        )
 
 
 class RawVoxels:
