@@ -243,6 +243,21 @@ def test_a_dataarray_keeps_the_names_and_the_order_of_its_dimensions():
     np.testing.assert_array_equal(ds.template.values, labels_of().T)
 
 
+def test_an_assumed_midline_stays_assumed():
+    atlas = make_atlas(labels_of(), make_terminology([-1, 0]), assumed=True)
+    assert create(atlas.annotation, terminology=atlas).atlas.space.midline_assumed
+    said = create(atlas.annotation, terminology=atlas, midline="1 mm")
+    assert not said.atlas.space.midline_assumed
+
+
+def test_a_dataarray_in_a_file_is_not_read(tmp_path: Path):
+    image().to_dataset(name="labels").to_netcdf(tmp_path / "labels.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "labels.nc", engine="h5netcdf") as opened:
+        ds = create(opened.labels, orientation="asr")
+        assert not ds.annotation.variable._in_memory
+        np.testing.assert_array_equal(ds.annotation.values, labels_of())
+
+
 def test_voxel_size_overrides_coordinates():
     ds = create(image(), orientation="asr", voxel_size="50 um")
     np.testing.assert_allclose(ds.z.values, 0.05 * np.arange(6))
@@ -536,6 +551,14 @@ def test_spaces_of_nrrd(space: str, orientation: str, tmp_path: Path):
     })  # fmt: skip
     ds = create(path)
     assert (ds.attrs["orientation"], ds.attrs["resolution"]) == (orientation, "25 um")
+
+
+def test_each_axis_of_nrrd_has_its_unit(tmp_path: Path):
+    directions = np.array([[0, 0.05, 0], [0, 0, 25], [10, 0, 0]])
+    path = save_nrrd(tmp_path / "labels.nrrd", labels_of(), **{
+        "space": "RAS", "space directions": directions, "space units": ["um", "mm", "um"],
+    })  # fmt: skip
+    assert create(path).atlas.space.voxel_size == (0.05, 0.025, 0.01)
 
 
 def test_nrrd_that_says_less(tmp_path: Path):

@@ -79,7 +79,7 @@ def hemispheres_of_labels(data: Any, left: Any, right: Any) -> Any:
 
 def _each_block(function: Any, data: Any, dtype: Any, *args: Any) -> Any:
     if not isinstance(data, da.Array):
-        return function(data, *args)
+        return function(np.asarray(data), *args)
     meta = np.empty((0,) * data.ndim, dtype)
     return da.map_blocks(function, data, *args, dtype=dtype, meta=meta)
 

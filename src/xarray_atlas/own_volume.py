@@ -40,8 +40,8 @@ class Volume:
     dims : tuple of str
     centres : tuple of float64 arrays, optional
         The centres of the voxels in mm, where it has coordinates.
-    midline : float, optional
-        In mm, where it carries an atlas that has one.
+    space : Space, optional
+        Of the atlas that it carries.
     attrs : dict
         Of its variable.
     """
@@ -51,7 +51,7 @@ class Volume:
     geometry: Geometry
     dims: tuple[str, ...] = ("z", "y", "x")
     centres: tuple[FloatArray, ...] | None = None
-    midline: float | None = None
+    space: Space | None = None
     attrs: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -104,16 +104,16 @@ def volume_of_dataarray(
     steps = [_step(what, array, dim) for dim in dims] if coordinates else [None]
     if None in steps:
         return Volume(
-            what, array.variable.data, Geometry(None, orientation), dims, attrs=array.attrs
+            what, array.variable._data, Geometry(None, orientation), dims, attrs=array.attrs
         )
-    midline = None if find_coordinate(array) is None else find_atlas(array)[1].midline
+    space = None if find_coordinate(array) is None else find_atlas(array)[1]
     return Volume(
         what,
-        array.variable.data,
+        array.variable._data,  # which is not read here
         Geometry(tuple(step for step in steps if step is not None), orientation),
         dims,
         tuple(np.asarray(to_mm(array.coords[dim].variable).values) for dim in dims),
-        midline,
+        space,
         array.attrs,
     )
 
@@ -163,18 +163,20 @@ def grid_of(volume: Volume, stated: Geometry, midline: Any = None) -> Grid:
         centres = tuple(centres_of(size, 0.0, count) for size, count in pairs)
     corner = tuple(float(c[0]) - size / 2 for c, size in zip(centres, sizes, strict=True))
     space = Space(volume.dims, orientation, sizes, corner, shape=shape)
-    middle = volume.midline if volume.geometry.orientation == orientation else None
+    middle, assumed = None, False
+    if volume.space is not None and volume.geometry.orientation == orientation:
+        middle, assumed = volume.space.midline, volume.space.midline_assumed
     if midline is not None:
         at = space.position("ml")
-        middle = float(to_mm(midline, "midline"))
+        middle, assumed = float(to_mm(midline, "midline")), False
         low, high = corner[at], corner[at] + shape[at] * sizes[at]
         if not low <= middle <= high:
             raise GridError(
                 f"midline {middle:g} mm lies outside the volume, which spans {low:g} to {high:g} "
                 f"mm along {space.dims[at]!r}"
             )
-    first = volume.geometry.first
-    return Grid(dataclasses.replace(space, midline=middle), centres, first)
+    space = dataclasses.replace(space, midline=middle, midline_assumed=assumed)
+    return Grid(space, centres, volume.geometry.first)
 
 
 def require_on_grid(volume: Volume, grid: Grid, stated: Geometry) -> None:

@@ -19,6 +19,10 @@ from xarray_atlas.terminology.mending import build
 __all__ = ["read_terminology"]
 
 
+NAMELESS = ("terminology", "structures")
+"""What BrainGlobe calls the files of all terminologies."""
+
+
 def read_terminology(
     source: Any, name: str = "", lateral: Lateral | None = None
 ) -> tuple[Terminology, Sides]:
@@ -56,7 +60,8 @@ def read_terminology(
         )
     place = locate(source)
     try:
-        return build(_cells_at(source), PurePath(place).stem, lateral)
+        stem = PurePath(place).stem
+        return build(_cells_at(source), name if stem in NAMELESS else stem, lateral)
     except TerminologyError as error:
         raise TerminologyError(f"{place}: {error}") from error
 

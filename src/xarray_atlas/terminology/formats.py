@@ -21,7 +21,7 @@ import pandas as pd
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import REQUIRED, cells_from_dataframe, listing
 
-__all__ = ["Cells", "cells_from_frame", "cells_from_text", "integer"]
+__all__ = ["Cells", "cells_from_frame", "cells_from_text", "integer", "labels_in"]
 
 Cells: TypeAlias = dict[str, list[str]]
 
@@ -95,6 +95,12 @@ def integer(cell: str) -> int | None:
         return None if fraction.strip("0") else int(whole)
     except ValueError:
         return None
+
+
+def labels_in(cell: str) -> list[int]:
+    """Read a cell of labels, such as "997" or "[1, 2]"; what is no integer is passed over."""
+    parts = map(integer, cell.strip("[] ").split(","))
+    return [label for label in parts if label is not None]
 
 
 def _require_distinct(names: Iterable[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import listing
-from xarray_atlas.terminology.formats import Cells, integer
+from xarray_atlas.terminology.formats import Cells, labels_in
 
 __all__ = ["Lateral", "Sides", "fold"]
 
@@ -55,8 +55,8 @@ def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
     """
     if isinstance(lateral, str):
         sided = _by_column(cells, lateral)
-    elif isinstance(lateral, tuple) and [type(part) for part in lateral] == [str, str]:
-        sided = _by_pattern(cells, lateral)
+    elif isinstance(lateral, list | tuple) and [type(part) for part in lateral] == [str, str]:
+        sided = _by_pattern(cells, (str(lateral[0]), str(lateral[1])))
     else:
         return _folded(cells, *_by_pairs(cells, lateral))
     return _folded(cells, _matched(cells, sided), {row: side for row, (side, _) in sided.items()})
@@ -199,8 +199,7 @@ def _folded(cells: Cells, pairs: _Pairs, sides: dict[int, str]) -> tuple[Cells, 
 
 
 def _labels_of(cells: Cells, row: int) -> list[int]:
-    parts = cells["annotation_value"][row].strip("[] ").split(",")
-    return [label for label in map(integer, parts) if label]
+    return labels_in(cells["annotation_value"][row])
 
 
 def _shared(left: str, right: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.formats import Cells, integer
+from xarray_atlas.terminology.formats import Cells, integer, labels_in
 from xarray_atlas.terminology.lateral import Lateral, Sides, fold
 from xarray_atlas.terminology.table import table_from_cells
 from xarray_atlas.terminology.terminology import Terminology
@@ -72,11 +72,13 @@ def _without_zero(cells: Cells) -> Cells:
     parents = set(cells["parent_identifier"])
     kept, labels = [], []
     for row, cell in enumerate(cells["annotation_value"]):
-        zero = integer(cell) == 0
-        if zero and cells["identifier"][row] not in parents:
-            continue
+        if 0 in labels_in(cell):
+            others = [label for label in labels_in(cell) if label]
+            if not others and cells["identifier"][row] not in parents:
+                continue
+            cell = str(others) if others else ""
         kept.append(row)
-        labels.append("" if zero else cell)
+        labels.append(cell)
     if not kept:
         raise TerminologyError("the table of regions has no region but label 0, the background")
     rows = {column: [values[row] for row in kept] for column, values in cells.items()}
@@ -122,8 +124,8 @@ def _free_id(cells: Cells) -> str:
         taken = set(cells["identifier"])
         free = ("root", *(f"root {n}" for n in range(len(taken) + 1)))
         return next(name for name in free if name not in taken)
-    parts = [part for cell in cells["annotation_value"] for part in cell.strip("[] ").split(",")]
-    used = {number for number in (*numbers, *map(integer, parts)) if number is not None}
+    labels = [label for cell in cells["annotation_value"] for label in labels_in(cell)]
+    used = {number for number in (*numbers, *labels) if number is not None}
     above = max(max(used), 0) + 1
     # an id is a 64-bit integer
     return str(above if above < 2**63 else next(n for n in range(1, above) if n not in used))

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from xarray_atlas.errors import StoreNotFoundError
-from xarray_atlas.geometry import Geometry, geometry_of_affine, known_unit, sizes_in_mm
+from xarray_atlas.geometry import Geometry, geometry_of_affine, known_unit
 from xarray_atlas.io.images.voxels import Image, RawVoxels
+from xarray_atlas.spacing import FloatArray, without_noise
+from xarray_atlas.units import unit_factor
 
 __all__ = ["read_nrrd"]
 
@@ -91,24 +93,30 @@ def _raw(path: str, header: Any, offset: int) -> RawVoxels | None:
 
 
 def _geometry(header: Any) -> Geometry:
-    # what has no unit is in mm, as ITK and Slicer take it
-    units = header.get("space units") or header.get("units") or []
-    unit = next((known for known in map(known_unit, units) if known is not None), "mm")
     directions = header.get("space directions")
-    if directions is not None:
-        steps = np.asarray(directions, dtype=np.float64)
-        if steps.shape != (3, 3):
+    if directions is None:
+        spacings = np.asarray(header.get("spacings", ()), dtype=np.float64)
+        if spacings.shape != (3,) or not np.all(np.isfinite(spacings)):
             return Geometry()
-        origin = np.asarray(header.get("space origin", np.full(3, np.nan)), dtype=np.float64)
-        there = bool(np.all(np.isfinite(origin)))
-        affine = np.column_stack([steps.T, origin if there else np.zeros(3)])
-        letters = SPACES.get(str(header.get("space", "")).lower())
-        found = geometry_of_affine(affine, unit, letters or "lpi")
-        if letters is None:
-            return Geometry(found.voxel_size, oblique=found.oblique)
-        first = found.first if there else None
-        return Geometry(found.voxel_size, found.orientation, first, found.oblique)
-    spacings = header.get("spacings")
-    if spacings is None or np.shape(spacings) != (3,) or not np.all(np.isfinite(spacings)):
+        return Geometry(tuple(map(without_noise, np.abs(spacings) * _factors(header, "units"))))
+    steps = np.asarray(directions, dtype=np.float64)
+    if steps.shape != (3, 3):
         return Geometry()
-    return Geometry(sizes_in_mm(np.abs(spacings), unit))
+    origin = np.asarray(header.get("space origin", [np.nan] * 3), dtype=np.float64)
+    there = bool(np.all(np.isfinite(origin)))
+    affine = np.column_stack([steps.T, origin if there else np.zeros(3)])
+    letters = SPACES.get(str(header.get("space", "")).lower())
+    millimetres = affine * _factors(header, "space units")[:, np.newaxis]
+    found = geometry_of_affine(millimetres, "mm", letters or "lpi")
+    return Geometry(
+        found.voxel_size,
+        found.orientation if letters else None,
+        found.first if letters and there else None,
+        found.oblique,
+    )
+
+
+def _factors(header: Any, field: str) -> FloatArray:
+    """Return how many mm the unit of each axis is: 1 where there is none, as ITK has it."""
+    units = list(map(known_unit, header.get(field) or ()))
+    return np.array([unit_factor(unit or "mm") for unit in (units + [None] * 3)[:3]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -76,6 +75,8 @@ def _geometry(file: Any) -> Geometry:
 
 def _of_ome(text: str) -> tuple[float, ...] | None:
     """Read PhysicalSizeZ, Y and X; a micrometre is what OME takes where no unit is given."""
+    from xml.etree import ElementTree
+
     root = ElementTree.fromstring(text)
     pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
     if pixels is None:
