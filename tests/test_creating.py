@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -436,6 +437,17 @@ def test_nifti_is_read_where_it_is_needed(tmp_path: Path):
         create(path)
 
 
+def test_a_header_that_spans_no_volume(tmp_path: Path):
+    image = nibabel.Nifti1Image(labels_of(), None)
+    image.header["sform_code"] = 1
+    for row in "xyz":
+        image.header[f"srow_{row}"] = 0
+    nibabel.save(image, tmp_path / "labels.nii")
+    with pytest.raises(GridError, match="spans no volume.*give both"):
+        create(tmp_path / "labels.nii")
+    assert create(tmp_path / "labels.nii", voxel_size="25 um", orientation="asr").z.size == 6
+
+
 def test_scaled_nifti(tmp_path: Path):
     image = nibabel.Nifti1Image(labels_of(), np.diag([0.025, 0.025, 0.025, 1]))
     image.header.set_slope_inter(2, 0)
@@ -480,7 +492,7 @@ def test_oblique_headers(tmp_path: Path):
     for known in ({}, {"voxel_size": "25 um"}, {"orientation": "asr"}):
         with pytest.raises(
             GridError,
-            match=r"oblique: it is rotated by up to 10 degrees.*Resample.*both voxel_size= and",
+            match=r"is oblique .rotated by up to 10 degrees.: resample.*both voxel_size= and",
         ):
             create(path, **known)
     ds = create(path, voxel_size="25 um", orientation="asr")
@@ -663,6 +675,16 @@ def test_colors_are_no_labels(tmp_path: Path):
 
 
 # -- files that are not what they should be
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path, monkeypatch: Any):
+    for name, package in (("a.nii", "nibabel"), ("a.nrrd", "nrrd"), ("a.tif", "tifffile")):
+        (tmp_path / name).write_bytes(b"")
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ImportError, match=rf"needs {package}.*xarray-atlas\[files\]"):
+            create(tmp_path / name, voxel_size="25 um", orientation="asr")
+    with pytest.raises(StoreFormatError, match="is a URL; images are read from local files"):
+        create("s3://bucket/labels.nii")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):

@@ -186,6 +186,26 @@ def test_dataframes(tmp_path: Path):
         assert table.parent.tolist() == WANTED["parent"]
 
 
+def test_the_table_of_an_atlas_changed():
+    """What `.regions` gives names parents by acronym, and has a tuple of labels."""
+    terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+    again = create(terminology.regions).atlas.terminology
+    assert again == terminology
+    table = terminology.regions
+    table.loc[table.acronym == "RSPd", "labels"] = pd.Series(
+        [(5, 6)], index=table.index[table.acronym == "RSPd"]
+    )
+    assert create(table).atlas.region("RSPd").labels == (5, 6)
+    assert create(table).atlas.region("RSPd").parent.acronym == "RSP"
+    frame = pd.DataFrame(
+        {"id": [1, 2, 3], "acronym": ["a", "a", "b"], "name": "x", "parent": ["", "", "a"]}
+    )
+    with pytest.raises(TerminologyError, match="the parent 'a' is the acronym of ids '1', '2'"):
+        create(frame)
+    frame = pd.DataFrame({"id": [1, 2], "name": ["a", "b"], "parent": ["", "1"]})
+    assert regions(frame).parent.to_dict() == {"a": "", "b": "a"}
+
+
 def test_an_open_atlas_and_its_terminology():
     sample = xarray_atlas.open_sample("100 um")
     for source in (sample, sample.annotation, sample.atlas.terminology):

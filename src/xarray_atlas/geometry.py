@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from xarray import Variable
 
-from xarray_atlas.errors import GridError
 from xarray_atlas.spacing import FloatArray, without_noise
 from xarray_atlas.units import is_length_unit, to_mm
 
@@ -34,14 +33,14 @@ class Geometry:
     first : tuple of float, optional
         In mm, where the centre of the first voxel lies along each axis, in the
         space of the file and in the direction in which the axis runs.
-    oblique : str
-        Why the axes of the array are not anatomical axes, "" where they are.
+    fault : str
+        What keeps it from saying more, "" where nothing does: it is oblique, or damaged.
     """
 
     voxel_size: tuple[float, ...] | None = None
     orientation: str | None = None
     first: tuple[float, ...] | None = None
-    oblique: str = ""
+    fault: str = ""
 
 
 def geometry_of_affine(
@@ -60,27 +59,19 @@ def geometry_of_affine(
         the right, anterior and superior (NIfTI's RAS+), "rai" for LPS.
     exact : bool
         Whether the numbers are doubles; else they were stored in single precision.
-
-    Raises
-    ------
-    GridError
-        If the matrix is singular.
     """
     matrix = np.asarray(affine, dtype=np.float64)[:3, :4]
     steps, origin = matrix[:, :3], matrix[:, 3]
     lengths = np.linalg.norm(steps, axis=0)
     if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(steps)) <= 1e-9 * np.prod(lengths):
-        raise GridError(
-            f"the axes {steps.T.tolist()} of the image do not span a volume: its header "
-            "is damaged; give voxel_size= and orientation="
-        )
+        return Geometry(fault=f"spans no volume (its axes are {steps.T.tolist()})")
     # which axis of space each axis of the array follows
     along = np.argmax(np.abs(steps), axis=0)
     sizes = sizes_in_mm(lengths if exact else _shortest(lengths), unit)
     lean = np.sort(np.abs(steps), axis=0)[1] / lengths
     if len(set(along.tolist())) < 3 or lean.max() > OBLIQUE:
         degrees = float(np.degrees(np.arcsin(min(lean.max(), 1.0))))
-        return Geometry(sizes, oblique=f"it is rotated by up to {degrees:.2g} degrees")
+        return Geometry(sizes, fault=f"is oblique (rotated by up to {degrees:.2g} degrees)")
     back = [bool(steps[space, axis] < 0) for axis, space in enumerate(along)]
     orientation = "".join(
         OPPOSITE[letters[space]] if turned else letters[space]

@@ -98,13 +98,15 @@ def combine(stated: Geometry, found: Geometry, what: str) -> tuple[tuple[float, 
     GridError
         If something stays unknown, or axes are oblique; it says what to give.
     """
-    if found.oblique and not (stated.voxel_size and stated.orientation):
+    if found.fault and not (stated.voxel_size and stated.orientation):
         raise GridError(
-            f"the header of {what} is oblique: {found.oblique} against the axes of the brain. "
-            "Resample the image onto straight axes first; or, where the header is wrong, give both "
-            "voxel_size= and orientation= (where the first voxel lies) or axcodes="
+            f"the header of {what} {found.fault}: resample the image onto the axes of the brain "
+            "first; or, where the header is wrong, give both voxel_size= and orientation= (where "
+            "the first voxel lies) or axcodes="
         )
     sizes = stated.voxel_size or found.voxel_size
+    if sizes is not None and min(sizes) <= 0:
+        sizes = None  # as headers have it that nobody filled in
     orientation = stated.orientation or found.orientation
     if sizes is None or orientation is None:
         missing = []

@@ -198,8 +198,8 @@ def require_on_grid(volume: Volume, grid: Grid, stated: Geometry) -> None:
         raise GridError(
             f"{where}: its shape is {times(shape)}, the annotation's {times(space.shape)}; {mend}"
         )
-    if own.oblique and not (stated.voxel_size and stated.orientation):
-        raise GridError(f"{where}: its header is oblique, {own.oblique}; {mend}")
+    if own.fault and not (stated.voxel_size and stated.orientation):
+        raise GridError(f"{where}: its header {own.fault}; {mend}")
     if own.orientation and not stated.orientation and own.orientation != space.orientation:
         raise GridError(
             f"{where}: its orientation is {own.orientation!r}, the annotation's "

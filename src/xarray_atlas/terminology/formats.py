@@ -28,13 +28,16 @@ Cells: TypeAlias = dict[str, list[str]]
 NAMES = {
     "identifier": ("identifier", "id", "index"),
     "parent_identifier": ("parent_identifier", "parent_structure_id", "parent_id"),
-    "annotation_value": ("annotation_value",),
+    "annotation_value": ("annotation_value", "labels"),
     "name": ("name",),
     "abbreviation": ("abbreviation", "acronym"),
     "color_hex_triplet": ("color_hex_triplet", "color", "rgb_triplet"),
     "root_identifier_path": ("root_identifier_path", "structure_id_path"),
 }
-"""BrainGlobe's columns, and what others call them: the Allen Institute, older atlases, BIDS."""
+"""BrainGlobe's columns, and what others call them: the Allen Institute, older atlases, BIDS.
+
+``labels`` is what `Terminology.regions` calls them; its ``parent`` is an acronym.
+"""
 
 # index, red, green, blue, opacity, visibility, mesh visibility, "name"
 _ITK_SNAP = re.compile(
@@ -142,7 +145,9 @@ def _filled(cells: Cells, found: Mapping[str, Any]) -> Cells:
         filled["annotation_value"] = list(own)
     if found["abbreviation"] is None:
         filled["abbreviation"] = blank
-    if found["parent_identifier"] is None:
+    if found["parent_identifier"] is None and "parent" in cells:
+        filled["parent_identifier"] = _parents_by_name(cells, filled["abbreviation"])
+    elif found["parent_identifier"] is None:
         paths = cells.get("root_identifier_path", blank)
         filled["parent_identifier"] = list(map(_parent_in, paths, own))
     return filled
@@ -153,6 +158,23 @@ def _parent_in(path: str, own: str) -> str:
     ids = re.findall(r"[^\s,/\[\]\"']+", path)
     above = ids[:-1] if ids[-1:] == [own.strip()] else ids
     return above[-1] if above else ""
+
+
+def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
+    """Look up a column of parents that are named by acronym, or by id where none is called so."""
+    named: dict[str, list[str]] = {}
+    for own, acronym in zip(cells["identifier"], acronyms, strict=True):
+        named.setdefault(acronym, []).append(own)
+    found = []
+    for parent in cells["parent"]:
+        ids = named.get(parent, [parent]) if parent else [""]
+        if len(ids) > 1:
+            raise TerminologyError(
+                f"the parent {parent!r} is the acronym of ids {listing(ids)}; name parents by id, "
+                "in a column 'parent_identifier'"
+            )
+        found.append(ids[0])
+    return found
 
 
 def _cells_from_csv(text: str) -> Cells:

@@ -11,6 +11,7 @@ from xarray_atlas.io.images.nifti import read_nifti
 from xarray_atlas.io.images.nrrd import read_nrrd
 from xarray_atlas.io.images.tiff import read_tiff
 from xarray_atlas.io.images.voxels import Image
+from xarray_atlas.io.stores import is_url
 
 __all__ = ["read_image"]
 
@@ -41,6 +42,8 @@ def read_image(source: Any) -> Image:
     ImportError
         If the package that reads its format is not installed.
     """
+    if is_url(os.fspath(source)):
+        raise StoreFormatError(f"{source} is a URL; images are read from local files: download it")
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
     ends = [end for group in READERS for end in group]
     reader = next((r for group, r in READERS.items() if path.lower().endswith(group)), None)

@@ -112,7 +112,7 @@ def _geometry(header: Any) -> Geometry:
         found.voxel_size,
         found.orientation if letters else None,
         found.first if letters and there else None,
-        found.oblique,
+        found.fault,
     )
 
 
