@@ -629,7 +629,7 @@ def test_compressed_tiff_is_decoded_by_planes(tmp_path: Path):
     path = tmp_path / "labels.tif"
     labels = labels_of((20, 7, 8))
     tifffile.imwrite(path, labels, compression="zlib", photometric="minisblack")
-    ds = create(path, voxel_size="25 um", orientation="asr", chunks={0: 5})
+    ds = create(path, voxel_size="25 um", orientation="asr", chunks={"z": 5})
     assert ds.annotation.data.chunks == ((5, 5, 5, 5), (7,), (8,))
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(ds)).annotation.values, labels)
     tifffile.imwrite(path, labels[:3], compression="zlib", photometric="minisblack")

@@ -392,6 +392,16 @@ def test_acronyms_of_the_sides_are_folded_too():
     assert ds.atlas.region("field CA1 (right)").labels == (1, 2)
 
 
+@pytest.mark.parametrize("patterns", [("*", "*_R"), ("*_L", "*")])
+def test_a_pattern_that_matches_all_is_the_other_side(patterns: tuple[str, str]):
+    other = "R" if patterns[0] == "*" else "L"
+    frame = pd.DataFrame({"id": [1, 2, 3], "name": ["CA1", f"CA1_{other}", "DG"]})
+    ds = create(frame, np.arange(240).reshape(SHAPE) % 4, lateral=patterns)
+    assert ds.atlas.region("CA1").labels == (1, 2)
+    sides = np.array([0, 1, 2, 1] if other == "R" else [0, 2, 1, 2])
+    np.testing.assert_array_equal(ds.hemispheres.values, sides[ds.annotation.values])
+
+
 def test_parents_are_folded_with_their_children():
     frame = pd.DataFrame({
         "id": [10, 1, 2, 3, 4], "parent_id": ["", "10", "10", "1", "2"],

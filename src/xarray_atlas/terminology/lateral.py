@@ -109,10 +109,12 @@ def _by_pattern(cells: Cells, patterns: tuple[str, str]) -> _Sided:
         compiled[side] = re.compile(f"{re.escape(before)}(.+){re.escape(after)}", re.DOTALL)
     sided = {}
     for row, name in enumerate(cells["name"]):
-        for side, expression in compiled.items():
-            match = expression.fullmatch(name)
-            if match is not None:
-                sided[row] = (side, match[1].strip())
+        matches = {side: e.fullmatch(name) for side, e in compiled.items()}
+        # of ("*", "*_R"), "CA1_R" matches both: the one that leaves less says more
+        found = [(len(m[1]), side, m[1].strip()) for side, m in matches.items() if m is not None]
+        if found:
+            _, side, shared = min(found)
+            sided[row] = (side, shared)
     if not sided:
         raise TerminologyError(
             f"no region's name matches {patterns[0]!r} or {patterns[1]!r} (lateral=); the names "

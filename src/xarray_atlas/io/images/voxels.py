@@ -55,7 +55,8 @@ class Image:
         Parameters
         ----------
         chunks : int, dict, "auto" or None
-            ``{}`` are cubes of 128 voxels, or planes where they are read whole.
+            ``{}`` are cubes of 128 voxels, or planes where they are read whole. A dict
+            names axes z, y and x, in their order.
         """
         if chunks is None:
             return self.voxels[(slice(None),) * self.voxels.ndim]
@@ -64,6 +65,8 @@ class Image:
             # about as many voxels in planes as in a cube
             thick = max(1, 128**3 // max(math.prod(shape[1:]), 1))
             chunks = (thick, *shape[1:]) if self.planes else 128
+        elif isinstance(chunks, dict):
+            chunks = {{"z": 0, "y": 1, "x": 2}.get(axis, axis): n for axis, n in chunks.items()}
         # a name that no other opening has: what is kept by it is not taken for a file that changed
         name = f"{Path(self.place).name}-{uuid.uuid4().hex}"
         meta = np.empty((0,) * self.voxels.ndim, self.voxels.dtype)
