@@ -346,6 +346,7 @@ def test_what_does_not_lie_on_the_grid_says_what_differs(what: str, tmp_path: Pa
     ):
         with pytest.raises(GridError, match=f"{what} .*does not lie on the grid.*{message}"):
             create(annotation, **{what: other})
+    create(annotation, orientation="asr", **{what: turned})
     # what is said overrides the headers of all
     for other in (finer, turned, moved):
         create(annotation, voxel_size="25 um", orientation="asr", **{what: other})

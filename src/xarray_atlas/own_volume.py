@@ -176,7 +176,8 @@ def grid_of(volume: Volume, stated: Geometry, midline: Any = None) -> Grid:
                 f"mm along {space.dims[at]!r}"
             )
     space = dataclasses.replace(space, midline=middle, midline_assumed=assumed)
-    return Grid(space, centres, volume.geometry.first)
+    # along axes that the caller has corrected, a header's origin says nothing
+    return Grid(space, centres, None if stated.orientation else volume.geometry.first)
 
 
 def require_on_grid(volume: Volume, grid: Grid, stated: Geometry) -> None:
