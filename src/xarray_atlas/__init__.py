@@ -12,7 +12,9 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.brainreg import open_brainreg
 from xarray_atlas.checking import check
+from xarray_atlas.creating import create_atlas
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.listing import list_atlases
@@ -44,6 +46,7 @@ __all__ = [
     "bounding_box",
     "centroid",
     "check",
+    "create_atlas",
     "crop",
     "decode",
     "encode",
@@ -54,6 +57,7 @@ __all__ = [
     "mask",
     "mesh",
     "open_atlas",
+    "open_brainreg",
     "open_sample",
     "region_properties",
     "reindex_like",

@@ -31,6 +31,7 @@ from xarray_atlas.terminology.cells import (
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
 from xarray_atlas.terminology.lookup import (
     SHARED,
+    distinct_acronyms,
     explain_shared,
     explain_unknown,
     positions_by_text,
@@ -381,6 +382,16 @@ class Terminology(RegionHierarchy):
     @property
     def _title(self) -> str:
         return f"{self.name or 'the terminology'} ({counted(len(self), 'region')})"
+
+    @cached_property
+    def distinct_acronyms(self) -> TextArray:
+        """The acronyms, with " #id" appended to each that several regions share.
+
+        They name the regions of a result; each also names its region as an acronym does.
+        """
+        found = distinct_acronyms(self._table)
+        found.setflags(write=False)
+        return found
 
     @cached_property
     def _by_id(self) -> dict[int | str, int]:
