@@ -1,8 +1,9 @@
-"""Other numbers for the labels of a block, where the labels themselves do not fit."""
+"""The labels of a block as the ids that stand for them in BrainGlobe's files."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from xarray_atlas.errors import AtlasMismatchError
 from xarray_atlas.labels import Int64s, Ints, lookup, runs
@@ -10,7 +11,7 @@ from xarray_atlas.labels import Int64s, Ints, lookup, runs
 __all__ = ["relabel"]
 
 
-def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s, dtype: str) -> Ints:
+def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s) -> npt.NDArray[np.uint32]:
     """Replace labels by numbers; those that no region has stay as they are.
 
     Parameters
@@ -19,15 +20,13 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s, dtype: 
     labels : ndarray of int64, shape (n,)
         Sorted and unique.
     numbers : ndarray of int64, shape (n,)
-        What each becomes.
+        What each becomes, from 1 to 2**32 - 1.
     taken : ndarray of int64
         All numbers that mean a region, sorted.
-    dtype : str
-        Of the result.
 
     Returns
     -------
-    ndarray of dtype, shape block.shape
+    ndarray of uint32, shape block.shape
 
     Raises
     ------
@@ -37,7 +36,7 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s, dtype: 
     Examples
     --------
     >>> ids = np.array([100])
-    >>> relabel(np.array([[0, 5, 5, 7]], "uint8"), np.array([5]), ids, ids, "uint32")
+    >>> relabel(np.array([[0, 5, 5, 7]], "uint8"), np.array([5]), ids, ids)
     array([[  0, 100, 100,   7]], dtype=uint32)
     """
     starts, values = runs(block)
@@ -45,11 +44,11 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s, dtype: 
     known = at >= 0
     strays = np.unique(values[~known])
     strays = strays[strays != 0]
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(np.uint32)
     unfit = [label for label in strays.tolist() if not limits.min <= label <= limits.max]
     if unfit:
         raise AtlasMismatchError(
-            f"the annotation holds labels that no region has and that {dtype} cannot hold: "
+            f"the annotation holds labels that no region has and that do not fit 32 bits: "
             f"{_listed(unfit)}; set them to 0 or give them a region first"
         )
     mistaken = strays[lookup(strays, taken) >= 0].tolist()
@@ -59,8 +58,8 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s, dtype: 
             f"{_listed(mistaken)}; they would become voxels of those. Set them to 0, or make "
             "them labels of a region, first"
         )
-    replaced = values.astype(dtype)
-    replaced[known] = numbers[at[known]].astype(dtype)
+    replaced = values.astype(np.uint32)
+    replaced[known] = numbers[at[known]]
     lengths = np.diff(starts, append=block.size)
     return np.repeat(replaced, lengths).reshape(block.shape)
 

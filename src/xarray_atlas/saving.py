@@ -255,7 +255,7 @@ def _renumbered(
         labels=labels,
         numbers=numbers,
         taken=np.sort(table.ids),
-        dtype="uint32",
+        dtype=np.uint32,
         meta=np.empty((0, 0, 0), np.uint32),
     )
 
