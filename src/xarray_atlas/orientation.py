@@ -11,6 +11,7 @@ import xarray as xr
 from xarray import Index, Variable
 from xarray.indexes import PandasIndex
 
+from xarray_atlas.assemble import centres_of
 from xarray_atlas.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.errors import GridError
 from xarray_atlas.forms import replace_coordinates
@@ -18,7 +19,7 @@ from xarray_atlas.grid import lengths
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.length_variable import LengthVariable
 from xarray_atlas.space import AXES, DIRECTIONS, Space
-from xarray_atlas.spacing import TOLERANCE, FloatArray, same_lengths
+from xarray_atlas.spacing import TOLERANCE, FloatArray, same_lengths, snap, without_noise
 
 __all__ = ["reorient"]
 
@@ -179,13 +180,14 @@ def _turned(space: Space, order: Sequence[str], wanted: str) -> Space:
 
 
 def _mirrored(values: FloatArray, space: Space, at: int) -> FloatArray:
-    """Measure positions from the other end of the whole volume."""
-    size = space.voxel_size[at]
-    mirrored = 2 * space.corner[at] + size * space.shape[at] - values
-    if same_lengths(mirrored[::-1], values, TOLERANCE * size):
-        # the whole axis: the same numbers, without the noise of a subtraction
-        return values[::-1]
-    return np.round(mirrored, 12)
+    """Measure positions from the other end of the whole volume, without a subtraction's noise."""
+    size, count, corner = space.voxel_size[at], space.shape[at], space.corner[at]
+    mirrored = 2 * corner + size * count - values
+    tolerance = TOLERANCE * size
+    if same_lengths(mirrored[::-1], values, tolerance):
+        return values[::-1]  # the whole axis, or a midline in the middle
+    centres = centres_of(size, without_noise(corner + size / 2), count)
+    return snap(np.round(mirrored, 12), centres, tolerance)
 
 
 def _replace_coordinate(

@@ -171,7 +171,7 @@ def _write(stage: Path, atlas: NewAtlas) -> None:
     template = atlas.template
     if template is None:
         # BrainGlobe's API opens no atlas without one
-        template = da.zeros(pyramid.shape, np.uint16)
+        template = da.zeros(pyramid.shape, dtype=np.uint16)
     write_image(folder(atlas.image) / "template.ome.zarr", template, pyramid, mean)
     for name, component in atlas.further.items():
         data = atlas.references[name]

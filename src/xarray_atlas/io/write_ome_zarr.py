@@ -23,7 +23,7 @@ __all__ = ["Pyramid", "write_image", "write_masks"]
 Regions: TypeAlias = tuple[Int64s, Int64s, Bools]
 
 CHUNK = 128
-"""Voxels along each axis of a chunk. BrainGlobe has 256 for masks, which takes four times as
+"""Voxels along each axis of a chunk. BrainGlobe has 256 for masks, which takes twice as
 long to write: most regions are small, and all of each chunk that they touch is compressed."""
 
 
