@@ -67,8 +67,7 @@ def write_nifti(path: Path, volume: Volume) -> None:
     header["magic"] = header.single_magic
     header.set_data_offset(header.single_vox_offset)
     with _replacing(path) as raw, _compressed(raw, path.suffix == ".gz") as file:
-        header.write_to(file)  # of 348 bytes; four more say that no extension follows
-        file.write(bytes(int(header.single_vox_offset) - header.sizeof_hdr))
+        header.write_to(file)  # and that no extension follows
         _write_slabs(file, volume)
 
 
