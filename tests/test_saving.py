@@ -30,6 +30,7 @@ from xarray_atlas.errors import (
     StoreExistsError,
     TerminologyError,
 )
+from xarray_atlas.io.label_array import LabelArray
 from xarray_atlas.terminology.numbering import as_brainglobe
 
 ANNOTATION = "annotation-sets/my-mouse-annotation/1_0/annotations_compressed.ome.zarr"
@@ -329,7 +330,7 @@ def test_references_and_no_template(tmp_path):
     }
     stored = zarr.open_group(f"{tmp_path}{found['nissl']}/template.ome.zarr", mode="r")["s0"]
     np.testing.assert_array_equal(stored[:], image)
-    assert manifest(tmp_path)["template"]["name"] == "my-mouse-empty-template"
+    assert manifest(tmp_path)["template"]["name"] == "my-mouse-template-missing"
     empty = f"{tmp_path}{manifest(tmp_path)['template']['location']}/template.ome.zarr"
     assert zarr.open_group(empty, mode="r")["s0"].dtype == "uint16"
 
@@ -351,6 +352,20 @@ def test_nothing_is_overwritten(tmp_path):
     assert files(tmp_path) == before
     atlas().atlas.save(tmp_path, version="1.1", masks=False)
     assert xarray_atlas.open_atlas(tmp_path / ANNOTATION).annotation.shape == (6, 5, 4)
+
+
+def test_nothing_is_there_before_it_is_complete(tmp_path):
+    seen = []
+
+    class Watched(Counted):
+        def __getitem__(self, key):
+            seen.append({path.name.partition("-")[0] for path in tmp_path.iterdir()})
+            return super().__getitem__(key)
+
+    ds = atlas(template=Watched(np.ones((6, 5, 4), "uint16")).dask(3))
+    ds.atlas.save(tmp_path)
+    assert seen == [{".saving"}] * 8
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_save_that_fails_leaves_nothing(tmp_path):
@@ -412,7 +427,7 @@ def test_another_orientation_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"name": ""}, "cannot name an atlas"),
+        ({"name": ""}, "cannot name an atlas or"),
         ({"name": "a/b"}, "'a/b' cannot name"),
         ({"version": "one"}, "'one' is not one or two numbers"),
         ({"version": "1.2.3"}, "'1.2.3' is not"),
@@ -431,6 +446,20 @@ def test_only_to_a_local_folder():
 def test_an_annotation_by_itself(tmp_path):
     atlas().annotation.atlas.save(tmp_path, name="my_mouse", masks=False)
     assert xarray_atlas.open_atlas(tmp_path / ANNOTATION).annotation.shape == (6, 5, 4)
+
+
+def test_opened_without_dask_it_is_still_read_in_parts(tmp_path, monkeypatch):
+    atlas(shape=(300, 3, 3)).atlas.save(tmp_path / "first", masks=False, levels=1)
+    ds = xarray_atlas.open_atlas(tmp_path / "first" / ANNOTATION, chunks=None, midline=0.01)
+    read = []
+    real = LabelArray._read
+    monkeypatch.setattr(
+        LabelArray, "_read", lambda self, indexer, key: read.append(key) or real(self, indexer, key)
+    )
+    ds.atlas.save(tmp_path, name="my_mouse", version="1.0", masks=False, levels=1)
+    assert len(read) == 3
+    again = xarray_atlas.open_atlas(tmp_path / ANNOTATION)
+    np.testing.assert_array_equal(again.annotation.values, ds.annotation.values)
 
 
 def test_synchronously(tmp_path):

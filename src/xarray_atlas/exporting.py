@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import AtlasMismatchError, GridError
@@ -25,6 +26,9 @@ __all__ = ["to_nifti", "to_nrrd"]
 
 SAFE = ("uint8", "int16", "int32")
 """Integers that every reader of either format takes."""
+
+THICKNESS = 64
+"""Planes that are read together of an array that has no chunks."""
 
 WORLD = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
 """The axis of RAS+ along which each letter's axis lies, and its sign."""
@@ -125,16 +129,16 @@ def _write(
     assert isinstance(array, xr.DataArray)
     terminology, _ = find_atlas(array)
     affine = _affine(array)
-    data = array.variable.data
+    data = array.variable
     if not labels:
         kind = _plain_type(data.dtype) if dtype is None else np.dtype(dtype)
-        write(path, Volume(array.shape, kind, affine, _blocks(data, lambda b: _cast(b, kind))))
+        write(path, Volume(array.shape, kind, affine, _slabs(data, lambda b: _cast(b, kind))))
         return
     kind = np.dtype(_label_type(data.dtype) if dtype is None else dtype)
     if kind.kind not in "iu":
         raise GridError(f"region labels are integers; {kind} does not hold them")
     numbering = _Numbering(terminology, kind)
-    write(path, Volume(array.shape, kind, affine, _blocks(data, numbering)))
+    write(path, Volume(array.shape, kind, affine, _slabs(data, numbering)))
     table = path.with_name(path.name[: -len(ending)] + ".labels.csv")
     numbering.write_table(terminology, table)
 
@@ -164,12 +168,15 @@ def _affine(array: xr.DataArray) -> npt.NDArray[np.float64]:
     return affine
 
 
-def _blocks(data: Any, convert: Callable[[Any], Any]) -> Iterator[Any]:
-    """Give slabs along the last axis, in which both formats are stored slowest."""
-    thickness = data.chunks[-1] if isinstance(data, da.Array) else (data.shape[-1],)
-    stops = np.cumsum(thickness)
-    for start, stop in zip(stops - thickness, stops, strict=True):
-        yield convert(np.asarray(data[..., start:stop]))
+def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:
+    """Read slabs along the last axis, in which both formats are stored slowest."""
+    size = variable.shape[-1]
+    if variable.chunks:
+        stops = np.cumsum(variable.chunks[-1]).tolist()
+    else:
+        stops = [*range(THICKNESS, size, THICKNESS), size]
+    for start, stop in itertools.pairwise([0, *stops]):
+        yield convert(variable[..., start:stop].values)
 
 
 def _label_type(dtype: np.dtype[Any]) -> str:

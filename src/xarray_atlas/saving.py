@@ -110,7 +110,7 @@ def save(
     the largest. A region without a color becomes grey.
 
     *Without a template* one of zeros is written, since BrainGlobe's API opens no atlas without;
-    its name ends in "-empty-template".
+    its name ends in "-template-missing".
 
     Species, citation and link are ``ds.attrs["species"]``, ``["citation"]`` and ``["atlas_link"]``;
     by default "unknown", "unpublished" and "".
@@ -169,8 +169,8 @@ def _name(ds: xr.Dataset, name: str | None) -> str:
         name = str(ds.attrs.get("name", "")).removesuffix("-annotation")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ValueError(
-            f"{name!r} cannot name an atlas: letters, digits, '_', '-' and '.' can, such as "
-            "name='allen_mouse'"
+            f"{name!r} cannot name an atlas or an image of one: names are of letters, digits, '_', "
+            "'-' and '.', such as name='allen_mouse'"
         )
     return name
 
@@ -248,7 +248,7 @@ def _renumbered(
     annotation: Variable, table: Terminology, labels: Any, numbers: Any
 ) -> da.Array | Any:
     """Return the labels as BrainGlobe's ids, lazily."""
-    data = _as_dask(annotation.data)
+    data = _as_dask(annotation)
     return da.map_blocks(
         relabel,
         data,
@@ -260,8 +260,10 @@ def _renumbered(
     )
 
 
-def _as_dask(data: Any) -> da.Array:
-    return data if isinstance(data, da.Array) else da.from_array(data, chunks=CHUNK)
+def _as_dask(variable: Variable) -> da.Array:
+    # also what was opened without dask stays where it is until it is written
+    chunked: da.Array = variable.data if variable.chunks else variable.chunk(CHUNK).data
+    return chunked
 
 
 def _images(ds: xr.Dataset, annotation: Variable) -> dict[str, Any]:
@@ -276,7 +278,7 @@ def _images(ds: xr.Dataset, annotation: Variable) -> dict[str, Any]:
                 f"the annotation and cannot be saved with the atlas; leave it out with "
                 f"ds.drop_vars({name!r})"
             )
-        data = array.variable.transpose(*annotation.dims).data
+        data = _as_dask(array.variable.transpose(*annotation.dims))
         images[_name(ds, str(name))] = data.astype(np.uint8) if data.dtype == bool else data
     return images
 
@@ -295,7 +297,7 @@ def _hemispheres(
         d: n for d, n in annotation.sizes.items() if d not in sides.dims
     }
     whole = sides.chunk().set_dims({**missing, **sides.sizes}).transpose(*annotation.dims)
-    return False, _as_dask(whole.data).rechunk(CHUNK).astype(np.uint8)
+    return False, _as_dask(whole).rechunk(CHUNK).astype(np.uint8)
 
 
 def _is_halved(space: Space, pyramid: Pyramid) -> bool:

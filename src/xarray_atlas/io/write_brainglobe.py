@@ -72,7 +72,7 @@ class NewAtlas:
     @property
     def image(self) -> dict[str, str]:
         """The component of the template, whose name says where there is none."""
-        kind = "empty-template" if self.template is None else "template"
+        kind = "template-missing" if self.template is None else "template"
         return self.component("templates", kind)
 
     @property
@@ -123,8 +123,8 @@ class NewAtlas:
 def write_atlas(root: Path, atlas: NewAtlas) -> None:
     """Write an atlas below a folder, all of it or nothing.
 
-    It is written to a hidden folder beside, and moved into its place at the end, component
-    by component, the manifests last.
+    It is written to a hidden folder beside, ".saving-...", and moved into its place at the end,
+    component by component, the manifests last.
 
     Raises
     ------
