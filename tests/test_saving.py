@@ -354,17 +354,21 @@ def test_nothing_is_overwritten(tmp_path):
     assert xarray_atlas.open_atlas(tmp_path / ANNOTATION).annotation.shape == (6, 5, 4)
 
 
+class Watched(Counted):
+    """Remembers what is in a folder whenever it is read."""
+
+    folder: Path
+
+    def __getitem__(self, key):
+        self.reads.append({path.name.partition("-")[0] for path in self.folder.iterdir()})
+        return self.array[key]
+
+
 def test_nothing_is_there_before_it_is_complete(tmp_path):
-    seen = []
-
-    class Watched(Counted):
-        def __getitem__(self, key):
-            seen.append({path.name.partition("-")[0] for path in tmp_path.iterdir()})
-            return super().__getitem__(key)
-
-    ds = atlas(template=Watched(np.ones((6, 5, 4), "uint16")).dask(3))
-    ds.atlas.save(tmp_path)
-    assert seen == [{".saving"}] * 8
+    watched = Watched(np.ones((6, 5, 4), "uint16"))
+    watched.folder = tmp_path
+    atlas(template=watched.dask(3)).atlas.save(tmp_path)
+    assert watched.reads == [{".saving"}] * 8
     assert not list(tmp_path.glob(".*"))
 
 
