@@ -236,4 +236,17 @@ def test_what_is_refused(tmp_path):
         ds.atlas.to_nrrd(tmp_path / "a.nrrd", dtype="float32")
     with pytest.raises(GridError, match="values that uint8 cannot"):
         ds.template.atlas.to_nrrd(tmp_path / "a.nrrd", dtype="uint8")
+    with pytest.raises(GridError, match="values that int16 cannot"):
+        ds.template.where(ds.template < 0).atlas.to_nifti(tmp_path / "a.nii", dtype="int16")
+    with pytest.raises(GridError, match="complex64 cannot be written"):
+        ds.template.atlas.to_nifti(tmp_path / "a.nii", dtype="complex64")
+    with pytest.raises(GridError, match="nothing to write"):
+        ds.isel(z=slice(0)).atlas.to_nifti(tmp_path / "a.nii")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_dask_slabs_are_put_together(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 4, (2, 2, 128)).astype("uint8")
+    for ending in (".nii", ".nrrd"):
+        data, _, _ = write(small(labels), tmp_path, ending)
+        np.testing.assert_array_equal(data, labels)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 from xarray import Variable
 
@@ -48,7 +49,7 @@ def to_nifti(
         The local file, ``.nii`` or ``.nii.gz``; one that is there is replaced.
     dtype : dtype, optional
         Of the file. By default labels are uint8, int16 or int32, which every reader takes;
-        other arrays keep their own.
+        other arrays keep their own, but bool is uint8 and float16 is float32.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def _write(
     affine = _affine(array)
     data = array.variable
     if not labels:
-        kind = _plain_type(data.dtype) if dtype is None else np.dtype(dtype)
+        kind = _plain_type(np.dtype(data.dtype if dtype is None else dtype))
         write(path, Volume(array.shape, kind, affine, _slabs(data, lambda b: _cast(b, kind))))
         return
     kind = np.dtype(_label_type(data.dtype) if dtype is None else dtype)
@@ -153,6 +154,8 @@ def _affine(array: xr.DataArray) -> npt.NDArray[np.float64]:
             f"{array.name!r} has the dimensions {extra} beside its three of space; select one of "
             "them first"
         )
+    if array.size == 0:
+        raise GridError(f"there is nothing to write: {array.name!r} has no voxel")
     affine = np.zeros((4, 4))
     affine[3, 3] = 1
     for axis in AXES:
@@ -192,8 +195,9 @@ def _plain_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _cast(block: Any, dtype: np.dtype[Any]) -> Any:
-    result = block.astype(dtype)
-    if dtype.kind in "iu" and not np.array_equal(result, block):
+    with np.errstate(invalid="ignore"):  # what a type cannot hold is told below
+        result = block.astype(dtype, copy=False)
+    if dtype.kind in "iu" and result is not block and not np.array_equal(result, block):
         raise GridError(
             f"the array holds values that {dtype} cannot, between {block.min():g} and "
             f"{block.max():g}; pass another dtype="
@@ -244,8 +248,6 @@ class _Numbering:
 
     def write_table(self, terminology: Terminology, path: Path) -> None:
         """Write what each value of the file means, as CSV."""
-        import pandas as pd
-
         first = np.unique(terminology.labels, return_index=True)
         regions = dict(zip(first[0].tolist(), terminology.label_regions[first[1]], strict=True))
         rows = [
