@@ -29,6 +29,7 @@ from xarray_atlas.terminology.cells import (
     listing,
 )
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
+from xarray_atlas.terminology.itksnap import itksnap_text
 from xarray_atlas.terminology.lookup import (
     SHARED,
     distinct_acronyms,
@@ -257,6 +258,26 @@ class Terminology(RegionHierarchy):
             return text
         Path(path).write_bytes(text.encode())
         return None
+
+    def to_itksnap(self, path: str | os.PathLike[str]) -> None:
+        """Write a label description file of ITK-SNAP: number, color and full name.
+
+        A line for each label; regions without one are left out, and a region without
+        a color is grey. ITK-SNAP holds 16 bits: where a label does not fit, all are
+        numbered from 1 in the order of their values, just as
+        ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the two go together.
+
+        Parameters
+        ----------
+        path : str or path
+            The local file to write, in UTF-8.
+
+        Raises
+        ------
+        TerminologyError
+            If there are more than 65535 labels, and one that does not fit.
+        """
+        Path(path).write_bytes(itksnap_text(self._table).encode())
 
     # ---- a value
 
