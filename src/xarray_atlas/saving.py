@@ -123,8 +123,7 @@ def save(
     >>> part = whole.isel(z=slice(60, 64))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     xarray_atlas.save(part, folder, name="my_mouse", version="1.0", masks=False)
-    ...     place = "annotation-sets/my-mouse-annotation/1_0/annotations_compressed.ome.zarr"
-    ...     again = xarray_atlas.open_atlas(f"{folder}/{place}")
+    ...     again = xarray_atlas.open_atlas("my_mouse_100um", root=folder)
     ...     bool((again.annotation.values == part.annotation.values).all()), again.z.values[0]
     (True, np.float64(6.025))
     """
