@@ -12,8 +12,11 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.atlas_index import AtlasIndex
+from xarray_atlas.brainreg import open_brainreg
 from xarray_atlas.checking import check
+from xarray_atlas.creating import create_atlas
 from xarray_atlas.downloading import download
+from xarray_atlas.exporting import to_nifti, to_nrrd
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.listing import list_atlases
@@ -22,9 +25,11 @@ from xarray_atlas.measure import area, volume
 from xarray_atlas.meshing import mesh
 from xarray_atlas.opening import open_atlas, open_sample
 from xarray_atlas.options import set_options
+from xarray_atlas.orientation import reorient
 from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.report import Report
 from xarray_atlas.resample import interp, interp_like, reindex_like
+from xarray_atlas.saving import save
 from xarray_atlas.select import crop, sel
 from xarray_atlas.space import Space
 from xarray_atlas.surface import Mesh
@@ -45,6 +50,7 @@ __all__ = [
     "bounding_box",
     "centroid",
     "check",
+    "create_atlas",
     "crop",
     "decode",
     "download",
@@ -56,11 +62,16 @@ __all__ = [
     "mask",
     "mesh",
     "open_atlas",
+    "open_brainreg",
     "open_sample",
     "region_properties",
     "reindex_like",
+    "reorient",
+    "save",
     "sel",
     "set_options",
+    "to_nifti",
+    "to_nrrd",
     "volume",
 ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
@@ -11,6 +12,7 @@ import xarray as xr
 
 from xarray_atlas import (
     checking,
+    exporting,
     forms,
     grid,
     masks,
@@ -18,9 +20,11 @@ from xarray_atlas import (
     meshing,
     properties,
     resample,
+    saving,
     select,
 )
 from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.orientation import reorient
 from xarray_atlas.report import Report
 from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
@@ -228,6 +232,34 @@ class AtlasAccessor(Generic[T]):
     def reindex_like(self, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
         """Take another's labels; see :func:`xarray_atlas.reindex_like`."""
         return resample.reindex_like(self._obj, other, method=method)
+
+    def reorient(
+        self, orientation: str | None = None, *, axcodes: str | Sequence[str] | None = None
+    ) -> T:
+        """Flip and transpose the axes; see :func:`xarray_atlas.reorient`."""
+        return reorient(self._obj, orientation, axcodes=axcodes)
+
+    # -- writing
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        levels: int | None = None,
+        masks: bool = True,
+    ) -> None:
+        """Save in BrainGlobe's layout; see :func:`xarray_atlas.save`."""
+        saving.save(self._obj, path, name=name, version=version, levels=levels, masks=masks)
+
+    def to_nifti(self, path: str | os.PathLike[str], *, dtype: Any = None) -> None:
+        """Write a NIfTI file; see :func:`xarray_atlas.to_nifti`."""
+        exporting.to_nifti(self._obj, path, dtype=dtype)
+
+    def to_nrrd(self, path: str | os.PathLike[str], *, dtype: Any = None) -> None:
+        """Write an NRRD file; see :func:`xarray_atlas.to_nrrd`."""
+        exporting.to_nrrd(self._obj, path, dtype=dtype)
 
 
 def register() -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "RegionNotFoundError",
     "ResolutionNotFoundError",
     "StoreError",
+    "StoreExistsError",
     "StoreFormatError",
     "StoreNotFoundError",
     "TerminologyError",
@@ -70,6 +71,10 @@ class StoreError(AtlasError, OSError):
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
     """Nothing is stored at that place."""
+
+
+class StoreExistsError(StoreError, FileExistsError):
+    """Something is stored there already, and is not overwritten."""
 
 
 class StoreFormatError(AtlasError, ValueError):

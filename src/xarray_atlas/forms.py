@@ -22,12 +22,15 @@ from xarray_atlas.length_variable import COARSE, LengthVariable
 from xarray_atlas.space import Space
 from xarray_atlas.units import is_length_unit, to_mm
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "replace_coordinates"]
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
 
-def _replace(obj: T, variables: dict[Hashable, Variable], indexes: dict[Hashable, Index]) -> T:
+def replace_coordinates(
+    obj: T, variables: dict[Hashable, Variable], indexes: dict[Hashable, Index]
+) -> T:
+    """Return the object with other coordinates of the same names, in the same order."""
     if not variables:
         return obj
     stale = [name for name in variables if name in obj.xindexes]
@@ -82,7 +85,7 @@ def encode(obj: T) -> T:
                 indexes[name] = PandasIndex.from_variables({name: plain}, options={})
                 plain = plain.to_index_variable()
             variables[name] = plain
-    return _replace(obj, variables, indexes)
+    return replace_coordinates(obj, variables, indexes)
 
 
 def decode(obj: T) -> T:
@@ -150,7 +153,7 @@ def decode(obj: T) -> T:
         elif variable.ndim == 0 and not isinstance(variable, LengthVariable):
             attrs = {k: v for k, v in variable.attrs.items() if k != "units"}
             variables[name] = LengthVariable((), variable, attrs, variable.encoding)
-    return _replace(obj, variables, indexes)
+    return replace_coordinates(obj, variables, indexes)
 
 
 def _size_of_one(obj: xr.Dataset | xr.DataArray, space: Space, name: Hashable) -> float | None:

@@ -50,14 +50,16 @@ def region_coords(
 ) -> dict[Hashable, Variable]:
     """Return the coordinates of a result by region: acronym, name, id, parent and depth.
 
+    An acronym that several regions share has " #id" appended, so that each can be selected.
+
     On a ``region`` dimension; scalars for a single region, as ``.sel(region=...)`` has it.
     """
     parents = terminology.parents[positions]
     columns = {
-        "region": terminology.acronyms[positions],
+        "region": terminology.distinct_acronyms[positions],
         "region_name": terminology.names[positions],
         "region_id": terminology.ids[positions],
-        "region_parent": np.where(parents < 0, "", terminology.acronyms[parents]),
+        "region_parent": np.where(parents < 0, "", terminology.distinct_acronyms[parents]),
         "region_depth": terminology.depths[positions],
     }
     coords: dict[Hashable, Variable] = {}

@@ -10,15 +10,32 @@ import numpy as np
 from xarray_atlas.terminology.cells import listing
 from xarray_atlas.terminology.table import RegionTable, TextArray, describe
 
-__all__ = ["SHARED", "explain_shared", "explain_unknown", "positions_by_text"]
+__all__ = ["SHARED", "distinct_acronyms", "explain_shared", "explain_unknown", "positions_by_text"]
 
 SHARED = -1
 """What stands for a position where several regions have the same name."""
 
 
+def distinct_acronyms(table: RegionTable) -> TextArray:
+    """Return the acronyms, with " #id" appended to each that several regions share."""
+    labels = table.acronyms.tolist()
+    while len(set(labels)) < len(labels):  # again where one is called "A #2" by itself
+        counts = Counter(labels)
+        pairs = zip(labels, table.ids.tolist(), strict=True)
+        labels = [f"{label} #{i}" if counts[label] > 1 else label for label, i in pairs]
+    return np.array(labels, dtype=np.object_)
+
+
 def positions_by_text(table: RegionTable) -> dict[str, int]:
-    """Map acronyms, and the full names that are no acronyms, to positions or `SHARED`."""
-    found = {**_positions(table.names), **_positions(table.acronyms)}
+    """Map acronyms, and the full names that are no acronyms, to positions or `SHARED`.
+
+    So are the acronyms that `distinct_acronyms` makes, by which results name regions.
+    """
+    found = {
+        **_positions(distinct_acronyms(table)),
+        **_positions(table.names),
+        **_positions(table.acronyms),
+    }
     found.pop("", None)
     return found
 

@@ -25,7 +25,10 @@ from xarray_atlas.terminology.cells import (
     require_columns,
 )
 
-__all__ = ["Problem", "RegionTable", "depths_of", "describe", "table_from_cells"]
+__all__ = ["NO_COLOR", "Problem", "RegionTable", "depths_of", "describe", "table_from_cells"]
+
+NO_COLOR = "#808080"
+"""What a region without a color has in files where there must be one."""
 
 _MOST_SENTENCES = 20  # of one kind: they travel with every file
 _INT64 = np.iinfo(np.int64)

@@ -29,8 +29,10 @@ from xarray_atlas.terminology.cells import (
     listing,
 )
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
+from xarray_atlas.terminology.itksnap import itksnap_text
 from xarray_atlas.terminology.lookup import (
     SHARED,
+    distinct_acronyms,
     explain_shared,
     explain_unknown,
     positions_by_text,
@@ -257,6 +259,26 @@ class Terminology(RegionHierarchy):
         Path(path).write_bytes(text.encode())
         return None
 
+    def to_itksnap(self, path: str | os.PathLike[str]) -> None:
+        """Write a label description file of ITK-SNAP: number, color and full name.
+
+        A line for each label; regions without one are left out, and a region without
+        a color is grey. ITK-SNAP holds 16 bits: where a label does not fit, all are
+        numbered from 1 in the order of their values, just as
+        ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the two go together.
+
+        Parameters
+        ----------
+        path : str or path
+            The local file to write, in UTF-8.
+
+        Raises
+        ------
+        TerminologyError
+            If there are more than 65535 labels, and one that does not fit.
+        """
+        Path(path).write_bytes(itksnap_text(self._table).encode())
+
     # ---- a value
 
     @cached_property
@@ -381,6 +403,16 @@ class Terminology(RegionHierarchy):
     @property
     def _title(self) -> str:
         return f"{self.name or 'the terminology'} ({counted(len(self), 'region')})"
+
+    @cached_property
+    def distinct_acronyms(self) -> TextArray:
+        """The acronyms, with " #id" appended to each that several regions share.
+
+        They name the regions of a result; each also names its region as an acronym does.
+        """
+        found = distinct_acronyms(self._table)
+        found.setflags(write=False)
+        return found
 
     @cached_property
     def _by_id(self) -> dict[int | str, int]:

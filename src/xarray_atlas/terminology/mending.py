@@ -1,0 +1,131 @@
+"""What a table of regions may lack, and is given when an atlas is made of it."""
+
+from __future__ import annotations
+
+from xarray_atlas.errors import TerminologyError
+from xarray_atlas.terminology.formats import Cells, integer, labels_in
+from xarray_atlas.terminology.lateral import Lateral, Sides, fold
+from xarray_atlas.terminology.table import table_from_cells
+from xarray_atlas.terminology.terminology import Terminology
+
+__all__ = ["build"]
+
+
+def build(
+    cells: Cells, name: str = "", lateral: Lateral | None = None
+) -> tuple[Terminology, Sides]:
+    """Make a Terminology of cells, with what they lack.
+
+    Label 0 is never a region: what has it keeps no label, and is left out where
+    nothing lies below it ("Clear Label", "background"). A region without an
+    acronym is called by its name, one without a name by its acronym, one with
+    neither by its id. Where there are several roots they are put below one: the one
+    that is called "root", else a new one, whose id is above all others.
+
+    Parameters
+    ----------
+    cells : dict of str to list of str
+        With BrainGlobe's columns but for the color and the path.
+    name : str
+    lateral : str, (str, str), or list of (int, int), optional
+        As :func:`~xarray_atlas.terminology.lateral.fold` has it.
+
+    Returns
+    -------
+    terminology : Terminology
+    sides : Sides
+        The labels of one hemisphere; none without `lateral`.
+
+    Raises
+    ------
+    TerminologyError
+        If it cannot be read as a table of regions.
+    """
+    cells = _named(_without_zero(_plain(cells)))
+    sides = Sides((), ())
+    if lateral is not None:
+        cells, sides = fold(cells, lateral)
+    first, problems = table_from_cells(cells)
+    roots = {str(first.ids[i]) for i, parent in enumerate(first.parents.tolist()) if parent < 0}
+    if len(roots) == 1:
+        return Terminology(first, name, problems), sides
+    # the second reading finds no orphan any more: the first has told of them
+    told = [problem for problem in problems if problem.kind != "roots"]
+    table, after = table_from_cells(_below_one(cells, roots))
+    return Terminology(table, name, [*told, *(p for p in after if p not in told)]), sides
+
+
+def _plain(cells: Cells) -> Cells:
+    """Write ids as the table does, "997" for "997.0": they are compared as text."""
+    if None in map(integer, cells["identifier"]):
+        return cells
+    plain = {
+        column: [
+            cell if (number := integer(cell)) is None else str(number) for cell in cells[column]
+        ]
+        for column in ("identifier", "parent_identifier")
+    }
+    return {**cells, **plain}
+
+
+def _without_zero(cells: Cells) -> Cells:
+    parents = set(cells["parent_identifier"])
+    kept, labels = [], []
+    for row, cell in enumerate(cells["annotation_value"]):
+        if 0 in labels_in(cell):
+            others = [label for label in labels_in(cell) if label]
+            if not others and cells["identifier"][row] not in parents:
+                continue
+            cell = str(others) if others else ""
+        kept.append(row)
+        labels.append(cell)
+    if not kept:
+        raise TerminologyError("the table of regions has no region but label 0, the background")
+    rows = {column: [values[row] for row in kept] for column, values in cells.items()}
+    return {**rows, "annotation_value": labels}
+
+
+def _named(cells: Cells) -> Cells:
+    def first(*texts: str) -> str:
+        return next(text for text in texts if text.strip())
+
+    triples = list(zip(cells["identifier"], cells["name"], cells["abbreviation"], strict=True))
+    return {
+        **cells,
+        "name": [first(name, acronym, own) for own, name, acronym in triples],
+        "abbreviation": [first(acronym, name, own) for own, name, acronym in triples],
+    }
+
+
+def _below_one(cells: Cells, roots: set[str]) -> Cells:
+    rows = {column: list(values) for column, values in cells.items()}
+    rows.pop("root_identifier_path", None)  # of the hierarchy as it was
+    named = zip(rows["identifier"], rows["name"], rows["abbreviation"], strict=True)
+    called_root = {own for own, *names in named if own in roots and "root" in map(str.lower, names)}
+    if len(called_root) == 1:
+        (top,) = called_root
+    else:
+        top = _free_id(rows)
+        new = {"identifier": top, "name": "root", "abbreviation": "root"}
+        for column, values in rows.items():
+            values.insert(0, new.get(column, ""))
+    for row, own in enumerate(rows["identifier"]):
+        if own == top:
+            rows["parent_identifier"][row] = ""
+        elif own in roots:
+            rows["parent_identifier"][row] = top
+    return rows
+
+
+def _free_id(cells: Cells) -> str:
+    """Return an id that neither a region nor a label has."""
+    numbers = [integer(cell) for cell in cells["identifier"]]
+    if None in numbers:
+        taken = set(cells["identifier"])
+        free = ("root", *(f"root {n}" for n in range(len(taken) + 1)))
+        return next(name for name in free if name not in taken)
+    labels = [label for cell in cells["annotation_value"] for label in labels_in(cell)]
+    used = {number for number in (*numbers, *labels) if number is not None}
+    above = max(max(used), 0) + 1
+    # an id is a 64-bit integer
+    return str(above if above < 2**63 else next(n for n in range(1, above) if n not in used))
