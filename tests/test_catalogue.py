@@ -41,6 +41,7 @@ def nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BRAINGLOBE_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XARRAY_ATLAS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XARRAY_ATLAS_DATA", str(tmp_path / "copies"))
     return tmp_path / "home"
 
 
@@ -761,6 +762,46 @@ def test_a_version_that_only_the_bucket_has(local: Path, bucket: str, tmp_path: 
     assert open_atlas("tiny_mouse", version="2.0").attrs["root"] == bucket
     assert open_atlas("tiny_mouse").attrs["version"] == "1.0"
     assert list_atlases().versions.tolist() == [("1.0", "2.0")]
+
+
+# -- copies of the package's own
+
+
+def test_a_copy_of_ones_own_is_used_first(local: Path, bucket: str, tmp_path: Path) -> None:
+    copies = xarray_atlas.download("tiny_mouse_25um", root=bucket)
+    assert copies == tmp_path / "copies"
+    assert open_atlas("tiny_mouse_25um").attrs["root"] == str(copies)
+    # a level that was not copied is in BrainGlobe's folder
+    assert open_atlas("tiny_mouse_50um").attrs["root"] == str(local)
+    assert open_atlas("tiny_mouse", resolution="50 um").attrs["root"] == str(local)
+    tree = xr.open_datatree("tiny_mouse", engine="atlas")
+    assert tree.attrs["root"] == str(local)
+    shutil.rmtree(local)
+    assert open_atlas("tiny_mouse", resolution="50 um").attrs["root"] == bucket
+    assert list_atlases().local.tolist() == [True]
+
+
+def test_a_copy_of_ones_own_needs_no_bucket(bucket: str, tmp_path: Path) -> None:
+    copies = xarray_atlas.download("tiny_mouse_25um", root=bucket)
+    memory = fsspec.filesystem("memory")
+    memory.rm("/brainglobe", recursive=True)
+    ds = open_atlas("tiny_mouse_25um", include=("annotation", "template"))
+    np.testing.assert_array_equal(ds.annotation, labels())
+    np.testing.assert_array_equal(ds.template, image(2)["s0"][0])
+    lost = copies / "templates/tiny_mouse-template/1_0/template.ome.zarr/s0/c/0/0/0"
+    lost.unlink()
+    assert open_atlas("tiny_mouse_25um").attrs["root"] == str(copies)
+    with pytest.raises(StoreError, match=r"does not hold all.*download\('tiny_mouse_25um'"):
+        open_atlas("tiny_mouse_25um", include=("annotation", "template"))
+    there = open_atlas("tiny_mouse_25um", root=copies, include=("annotation", "template"))
+    with pytest.raises(StoreError, match="has not been downloaded yet"):
+        there.template.compute()
+    memory.pipe_file("/brainglobe/x", b"")
+
+
+def test_what_was_saved_beside_the_copies(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "copies", "my_mouse")
+    assert open_atlas("my_mouse").attrs["root"] == str(tmp_path / "copies")
 
 
 # -- real data

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from xarray_atlas.errors import (
+    AtlasNotFoundError,
     ComponentNotFoundError,
     ResolutionNotFoundError,
+    StoreError,
     StoreNotFoundError,
 )
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder, is_complete
 from xarray_atlas.io.catalogue import BUCKET, find_manifest
 from xarray_atlas.io.components import open_part
+from xarray_atlas.io.copies import copy_state, default_folder
 from xarray_atlas.io.manifest import Manifest, Part
 from xarray_atlas.io.ome_zarr import read_multiscale
 from xarray_atlas.units import quantity
@@ -22,8 +25,11 @@ __all__ = ["find_atlas_manifest", "local_roots"]
 
 
 def local_roots() -> list[str]:
-    """Return the folders in which copies of atlases are looked for, the first one first."""
-    return [str(brainglobe_folder())]
+    """Return the folders in which copies of atlases are looked for, the first one first.
+
+    That of :func:`xarray_atlas.download`, and BrainGlobe's own.
+    """
+    return [str(default_folder()), str(brainglobe_folder())]
 
 
 def find_atlas_manifest(
@@ -57,52 +63,68 @@ def find_atlas_manifest(
     StoreError
         If a copy is incomplete, or nobody knows; or the catalogue cannot be read.
     """
-    if root is None:
-        wanted = [include] if isinstance(include, str) else list(include)
-        for folder in local_roots():
-            try:
-                manifest = find_manifest(name, folder, version=version, resolution=resolution)
-                if _is_there(manifest, resolution, wanted, all_levels, storage_options):
-                    return manifest
-            except (StoreNotFoundError, ResolutionNotFoundError, ComponentNotFoundError):
-                continue
-    return find_manifest(
-        name,
-        BUCKET if root is None else root,
-        version=version,
-        resolution=resolution,
-        storage_options=storage_options,
-    )
+    if root is not None:
+        return find_manifest(
+            name, root, version=version, resolution=resolution, storage_options=storage_options
+        )
+    wanted = [include] if isinstance(include, str) else list(include)
+    incomplete = []
+    for folder in local_roots():
+        try:
+            manifest = find_manifest(name, folder, version=version, resolution=resolution)
+            parts = list(_parts(manifest, resolution, wanted, all_levels))
+        except (StoreNotFoundError, ResolutionNotFoundError, ComponentNotFoundError):
+            continue
+        if all(_is_there(manifest, *part, storage_options) for part in parts):
+            return manifest
+        incomplete.append(folder)
+    try:
+        return find_manifest(
+            name, BUCKET, version=version, resolution=resolution, storage_options=storage_options
+        )
+    except AtlasNotFoundError:
+        raise
+    except StoreError as error:
+        if not incomplete:
+            raise
+        raise StoreError(
+            f"{error}. The copy in {' and in '.join(incomplete)} does not hold all that is to be "
+            f"opened; complete it with xarray_atlas.download({name!r}, ...) when the bucket can "
+            "be reached"
+        ) from error
 
 
 def _is_there(
     manifest: Manifest,
-    resolution: Any,
-    include: Iterable[str],
-    all_levels: bool,
+    folder: str,
+    level: str | None,
     storage_options: Mapping[str, Any] | None,
 ) -> bool:
-    """Tell whether BrainGlobe's folder holds all that is to be opened, as the bucket has it."""
+    """Tell whether a folder holds a level, or all of something that has no levels.
 
-    def complete(path: str) -> bool:
-        url = f"{BUCKET}{path.removeprefix(manifest.root)}"
-        return is_complete(path, url, storage_options)
+    As the record of a copy says it. BrainGlobe's own folder has none, and is compared with the
+    bucket. What has no record elsewhere is no copy: somebody has saved it there.
+    """
+    state = copy_state(folder)
+    if state is not None:
+        return state.has() if level is None else state.has(level)
+    if manifest.root != str(brainglobe_folder()):
+        return True
+    path = folder if level is None else os.path.join(folder, level)
+    return is_complete(path, f"{BUCKET}{path.removeprefix(manifest.root)}", storage_options)
 
-    return complete(manifest.terminology.url) and all(
-        complete(level) for level in _levels(manifest, resolution, include, all_levels)
-    )
 
-
-def _levels(
+def _parts(
     manifest: Manifest, resolution: Any, include: Iterable[str], all_levels: bool
-) -> Iterator[str]:
-    """Yield the folder of each array that is to be opened."""
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the folder of each store that is to be opened, and the level of it."""
     wanted = dict.fromkeys(include)
     if manifest.symmetric is False:
         wanted["hemispheres"] = None  # which a Dataset of it has in any case
     elif manifest.symmetric:
         wanted.pop("hemispheres", None)  # which the midline makes
     wanted.pop("annotation", None)
+    yield manifest.terminology.url, None
     place, group = open_part(manifest.annotation)
     grid = read_multiscale(group, place)
     if all_levels:
@@ -110,10 +132,15 @@ def _levels(
     else:
         size = quantity(list(manifest.voxel_size)) if resolution is None else resolution
         chosen = (grid.select(size),)
-    yield from (os.path.join(place, level.path) for level in chosen)
+    yield from ((place, level.path) for level in chosen)
     for name in wanted:
         part: Part = manifest.hemispheres if name == "hemispheres" else manifest.image(name)
-        place, group = open_part(part)
+        try:
+            place, group = open_part(part)
+        except StoreNotFoundError:
+            if name == "hemispheres" and name not in include:
+                continue  # it may have none
+            raise
         for level in read_multiscale(group, place).levels:
             if any(level.has_voxels_of(other.scale) for other in chosen):
-                yield os.path.join(place, level.path)
+                yield place, level.path
