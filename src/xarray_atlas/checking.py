@@ -133,7 +133,8 @@ def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
 
 def _symmetric(obj: xr.Dataset | xr.DataArray) -> bool | None:
     """Return what the manifest says, None where there was none."""
-    return {"true": True, "false": False}.get(str(obj.attrs.get("symmetric")).lower())
+    said = obj.attrs.get("symmetric")
+    return None if said is None else bool(said)
 
 
 def _hemispheres(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:

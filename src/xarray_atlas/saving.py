@@ -290,7 +290,7 @@ def _hemispheres(
     if not given and space.midline is None:
         return False, None
     sides = hemispheres_of(ds)
-    if not given and ds.attrs.get("symmetric") != "false" and _is_halved(space, pyramid):
+    if not given and ds.attrs.get("symmetric", 1) and _is_halved(space, pyramid):
         return True, None
     missing: dict[Hashable, int] = {
         d: n for d, n in annotation.sizes.items() if d not in sides.dims

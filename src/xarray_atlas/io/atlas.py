@@ -80,8 +80,8 @@ class StoredAtlas:
         return component is not None and self.terminology_url == component.terminology
 
     @property
-    def attrs(self) -> dict[str, str]:
-        """Where everything came from, as text, which every format of files holds."""
+    def attrs(self) -> dict[str, Any]:
+        """Where everything came from, in text and numbers, which every format of files holds."""
         place = {
             "orientation": self.multiscale.orientation,
             "source": self.place,
@@ -96,10 +96,10 @@ class StoredAtlas:
             return {**known, **place, "root": component.root, **terminology}
         manifest = self.manifest
         said = {key: manifest.content.get(key) for key in ("species", "citation", "atlas_link")}
-        attrs = {"name": manifest.name, "version": manifest.version}
+        attrs: dict[str, Any] = {"name": manifest.name, "version": manifest.version}
         attrs.update({key: str(value) for key, value in said.items() if value})
         if manifest.symmetric is not None:
-            attrs["symmetric"] = str(manifest.symmetric).lower()
+            attrs["symmetric"] = int(manifest.symmetric)
         attrs.update(place, root=manifest.root, manifest=manifest.place)
         attrs.update(_about("annotation", manifest.annotation, self.place))
         if self._own_terminology:
