@@ -114,15 +114,23 @@ def test_meshes(oracle: Any, atlas: xr.Dataset, resolution: int) -> None:
     folder = Path(atlas.attrs["annotation_url"]).parent / "annotations.precomputed/mesh"
     labels = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
     assert len(labels) == 20
-    for label in labels:
+    # they are the same at both resolutions
+    for label in labels if resolution == 50 else labels[:3]:
         mesh = atlas.atlas.mesh(label)
         assert mesh.source.endswith(f"/mesh/{label}")
         expected = oracle.mesh_from_structure(label)
         corner = mesh.vertices - atlas.atlas.space.corner
         np.testing.assert_array_equal((corner * 1000).astype("f4"), expected.points.astype("f4"))
         # its triangles are turned inwards
-        faces = {tuple(sorted(face)) for face in mesh.faces.tolist()}
-        assert faces == {tuple(sorted(face)) for face in expected.cells_dict["triangle"].tolist()}
+        np.testing.assert_array_equal(
+            sorted_rows(mesh.faces), sorted_rows(expected.cells_dict["triangle"])
+        )
         if resolution == 50:
             voxels = oracle.get_structure_mask(label).sum() * 0.05**3
             assert mesh.volume.magnitude == pytest.approx(voxels, rel=0.03)
+
+
+def sorted_rows(faces: Any) -> Any:
+    """The triangles as sets of three, in one order."""
+    rows = np.sort(faces, axis=1)
+    return rows[np.lexsort(rows.T)]

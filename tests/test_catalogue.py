@@ -165,7 +165,7 @@ def test_the_attributes_say_where_everything_came_from(root: Path, tmp_path: Pat
         "version": "1.0",
         "species": "Mus musculus",
         "citation": "Nobody et al.",
-        "symmetric": "true",
+        "symmetric": 1,
         "annotation_name": "tiny_mouse-annotation",
         "annotation_version": "1.0",
         "annotation_url": f"{sets}/annotations_compressed.ome.zarr",
@@ -791,12 +791,52 @@ def test_a_copy_of_ones_own_needs_no_bucket(bucket: str, tmp_path: Path) -> None
     lost = copies / "templates/tiny_mouse-template/1_0/template.ome.zarr/s0/c/0/0/0"
     lost.unlink()
     assert open_atlas("tiny_mouse_25um").attrs["root"] == str(copies)
-    with pytest.raises(StoreError, match=r"does not hold all.*download\('tiny_mouse_25um'"):
+    with pytest.raises(StoreError, match=r"none holds all.*download\('tiny_mouse_25um'"):
         open_atlas("tiny_mouse_25um", include=("annotation", "template"))
     there = open_atlas("tiny_mouse_25um", root=copies, include=("annotation", "template"))
     with pytest.raises(StoreError, match="has not been downloaded yet"):
         there.template.compute()
     memory.pipe_file("/brainglobe/x", b"")
+
+
+def test_a_name_without_a_resolution_is_the_finest_whatever_was_copied(bucket: str) -> None:
+    copies = xarray_atlas.download("tiny_mouse_50um", root=bucket)
+    assert open_atlas("tiny_mouse_50um").attrs["root"] == str(copies)
+    ds = open_atlas("tiny_mouse")
+    assert (ds.attrs["resolution"], ds.attrs["root"]) == ("25 um", bucket)
+    xarray_atlas.download("tiny_mouse_25um", root=bucket)
+    ds = open_atlas("tiny_mouse")
+    assert (ds.attrs["resolution"], ds.attrs["root"]) == ("25 um", str(copies))
+
+
+def test_without_a_network_it_is_said_what_was_copied(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = xarray_atlas.download("tiny_mouse_50um", root=bucket)
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise ConnectionError("no network")
+
+    memory = type(fsspec.filesystem("memory"))
+    says = f"copies on this machine .tiny_mouse_50um in {copies}"
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "find", refused)
+        patch.setattr(memory, "cat_file", refused)
+        for name in ("tiny_mouse", "tiny_mouse_25um", "tiny_mose"):
+            with pytest.raises(StoreError, match=says):
+                open_atlas(name)
+
+
+def test_the_midline_of_an_atlas_that_is_not_symmetric(tmp_path: Path) -> None:
+    root = write_catalogue(tmp_path, symmetric=False, sides=True, extra={"midline_mm": 0.0625})
+    assert open_atlas("tiny_mouse", root=root).atlas.space.midline == 0.0625
+    assert open_atlas("tiny_mouse", root=root, midline="0.1 mm").atlas.space.midline == 0.1
+
+
+def test_a_folder_of_atlases_is_a_root(tmp_path: Path) -> None:
+    root = write_catalogue(tmp_path)
+    with pytest.raises(StoreFormatError, match=r"by name, with root='"):
+        open_atlas(root)
 
 
 def test_what_was_saved_beside_the_copies(tmp_path: Path) -> None:

@@ -292,13 +292,13 @@ def test_midline():
     ds = with_shape(atlas())
     assert check(ds).table.empty
     assert found(check(with_shape(ds, midline=5.0))) == {"midline": "error"}
-    off = with_shape(ds, midline=1.0).assign_attrs(symmetric="true")
+    off = with_shape(ds, midline=1.0).assign_attrs(symmetric=1)
     assert found(check(off)) == {"midline": "error"}
     assert "0.95 mm" in check(off).table.message[0]
-    assert found(check(ds.assign_attrs(symmetric="true"))) == {}
-    assert found(check(ds.assign_attrs(symmetric="false"))) == {"midline": "warning"}
+    assert found(check(ds.assign_attrs(symmetric=1))) == {}
+    assert found(check(ds.assign_attrs(symmetric=0))) == {"midline": "warning"}
     ds["hemispheres"] = xr.ones_like(ds.annotation, dtype="uint8")
-    assert found(check(ds.assign_attrs(symmetric="false"))) == {}
+    assert found(check(ds.assign_attrs(symmetric=0))) == {}
     assert found(check(with_shape(ds, midline=None))) == {}
 
 
@@ -510,10 +510,10 @@ def test_the_share_that_differs_from_its_mirror_image(shape, orientation):
         report = check(part, full=True)
         assert f"{differ:.2%} of" in detail(report, "symmetry")
         assert "symmetry" not in found(report)
-        assert found(check(part.assign_attrs(symmetric="true"), full=True))["symmetry"] == "note"
+        assert found(check(part.assign_attrs(symmetric=1), full=True))["symmetry"] == "note"
     split = values.copy()
     split[..., : shape[2] // 2] = np.where(split[..., : shape[2] // 2] > 0, 1, 0)
-    report = check(atlas(split).assign_attrs(symmetric="true"), full=True)
+    report = check(atlas(split).assign_attrs(symmetric=1), full=True)
     assert found(report)["symmetry"] == "warning"
 
 
@@ -523,7 +523,7 @@ def test_half_a_brain_has_no_mirror_plane():
     report = check(atlas(values), full=True)
     assert "mirror plane" not in found(report)
     assert "no clear one along x" in detail(report, "mirror plane")
-    report = check(atlas(values).assign_attrs(symmetric="true"), full=True)
+    report = check(atlas(values).assign_attrs(symmetric=1), full=True)
     assert found(report)["mirror plane"] == "warning"
 
 
@@ -623,7 +623,7 @@ def test_hemispheres_against_the_midline():
     report = hemispheres(part)
     assert found(report) == {"hemispheres": "note"}
     assert f"{wrong} of {whole}" in detail(report, "hemispheres")
-    assert found(hemispheres(part, symmetric="true")) == {"hemispheres": "warning"}
+    assert found(hemispheres(part, symmetric=1)) == {"hemispheres": "warning"}
     neither = right.copy()
     neither[20, 5, 10] = 0
     report = hemispheres(neither)
@@ -637,10 +637,10 @@ def test_hemispheres_against_the_midline():
 def test_the_middle_plane_of_an_odd_axis_may_be_on_either_side():
     values = np.full((24, 18, 21), 2, np.uint8)
     values[..., 11:] = 1
-    report = hemispheres(values, symmetric="true")  # here the middle plane, 10, is left
+    report = hemispheres(values, symmetric=1)  # here the middle plane, 10, is left
     assert found(report) == {"hemispheres": "note"}
     values[..., 10] = 1
-    assert found(hemispheres(values, symmetric="true")) == {}
+    assert found(hemispheres(values, symmetric=1)) == {}
 
 
 # -- masks
@@ -815,7 +815,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     frame=tables(),
     dtype=st.sampled_from(["uint8", "int16", "uint32", "int64", "uint64"]),
     midline=st.sampled_from([None, "half", 0.1, 99.0]),
-    symmetric=st.sampled_from([None, "true", "false", "perhaps"]),
+    symmetric=st.sampled_from([None, 1, 0, np.int64(1)]),
     shape=st.tuples(*[st.integers(1, 4)] * 3),
 )
 @settings(max_examples=60)
@@ -922,3 +922,38 @@ def test_hemispheres_of_brainglobes_packager(packaged):
     ds["hemispheres"] = ds.annotation.dims, stored
     report = check(ds.drop_attrs(), full=True)
     assert detail(report, "hemispheres") == "0 of 498257 labelled voxels contradict the midline"
+
+
+def test_sides_that_are_swapped_are_found_without_a_midline():
+    """By where the voxels of each side lie."""
+    values = np.zeros((4, 4, 10), "uint8")
+    values[1:3, 1:3, 1:5], values[1:3, 1:3, 5:9] = 1, 2
+    regions = pd.DataFrame({"id": [1, 2], "name": ["Right-Cortex", "Left-Cortex"]})
+    sides = ("Left-*", "Right-*")
+    for lateral, wrong in ((sides, False), (sides[::-1], True)):
+        ds = xarray_atlas.create_atlas(
+            values, regions, name="a", voxel_size="1 mm", orientation="asr", lateral=lateral
+        )
+        report = check(ds, full=True)
+        assert found(report).get("hemispheres") == ("error" if wrong else None)
+        assert report.ok is not wrong
+    swapped = report.table.set_index("check").message["hemispheres"]
+    assert "said to be left lie about 2.5 mm, those to be right about 6.5 mm" in swapped
+
+
+def test_what_was_saved_has_no_finding(tmp_path):
+    """Also of the root that was added, which has no label, and a mask under its id."""
+    values = np.zeros((12, 12, 12), "uint8")
+    values[2:10, 2:10, 2:10] = 1
+    ds = xarray_atlas.create_atlas(
+        values, pd.DataFrame({"id": [1, 2], "name": ["one", "two"]}), name="saved",
+        voxel_size="0.1 mm", orientation="asr", midline="0.4 mm",
+    )  # fmt: skip
+    ds.atlas.save(tmp_path)
+    again = xarray_atlas.open_atlas("saved_100um", root=tmp_path)
+    assert again.atlas.space.midline == pytest.approx(0.4)
+    report = check(again, full=True)
+    made = report.checks.set_index("check")
+    assert made.made["masks"]
+    assert "masks" not in found(report)
+    assert report.ok

@@ -243,7 +243,7 @@ def test_what_is_no_store_is_not_taken_for_absent_either(source: Path, tmp_path:
     table = "terminologies/tiny_mouse-terminology/1_0/terminology.csv"
     for file in (f"{SETS}/annotations.precomputed/mesh/info", table):
         (copy / file).unlink()
-    root = re.escape(f"folder={str(copy)!r}")
+    root = re.escape(f"folder={str(copy)!r}, root={str(source)!r}")
     says = rf"'mesh/info' has not been downloaded yet.*, {root}, include='meshes'\)"
     with pytest.raises(StoreError, match=says):
         read_bytes(copy / SETS / "annotations.precomputed/mesh/info")

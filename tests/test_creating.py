@@ -739,3 +739,10 @@ def test_sizes_and_orientations_of_any_header(
     nibabel.save(kind(labels, affine), path)
     ds, said = create(path), create(labels, axcodes=codes, voxel_size=[f"{s} mm" for s in sizes])
     xr.testing.assert_identical(ds.compute(), said)
+
+
+def test_letters_in_upper_case_are_nibabels() -> None:
+    labels = np.ones((4, 4, 4), "uint8")
+    regions = pd.DataFrame({"id": [1], "name": ["all"]})
+    with pytest.raises(GridError, match="axcodes='RAS'"):
+        create_atlas(labels, regions, name="a", voxel_size="1 mm", orientation="RAS")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ import xarray as xr
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.creating import create_atlas
 from xarray_atlas.errors import AtlasError, GridError, StoreFormatError, StoreNotFoundError
+from xarray_atlas.io.catalogue import is_name
 from xarray_atlas.io.images import read_image
+from xarray_atlas.io.manifest import MANIFEST
 from xarray_atlas.opening import open_atlas
 from xarray_atlas.own_grid import times
 from xarray_atlas.space import Space
@@ -57,8 +59,9 @@ def open_brainreg(
     folder : str or path
         The folder that holds ``registered_atlas.tiff``.
     atlas : Dataset, DataArray, Terminology, DataFrame, str or path, optional
-        The atlas that was registered, open, or its table of regions. By default the one
-        that ``brainreg.json`` names is opened by :func:`open_atlas`.
+        The atlas that was registered: open, its name, or its ``manifest.json``; or its table of
+        regions alone. By default the one that ``brainreg.json`` names is opened by
+        :func:`open_atlas`.
     voxel_size : str, quantity, or one of these an axis, optional
         With its unit. By default that of the atlas: as it is open, else as its name
         says (``"allen_mouse_25um"``).
@@ -109,6 +112,8 @@ def open_brainreg(
     by_name = atlas is None
     if atlas is None:
         atlas = _open(registered, place)
+    elif _is_atlas(atlas):
+        atlas = open_atlas(atlas)
     space = find_atlas(atlas)[1] if isinstance(atlas, xr.Dataset | xr.DataArray) else None
     if voxel_size is None:
         voxel_size = _voxel_size(space, registered, by_name, place)
@@ -178,6 +183,16 @@ def _open(registered: str, place: Path) -> xr.Dataset:
             f"the atlas {registered!r} that brainreg.json names cannot be opened: {error}. Pass "
             "atlas= that atlas, open, or its terminology (then no atlas is looked for)"
         ) from error
+
+
+def _is_atlas(given: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Tell the name or manifest of an atlas from the path of a table."""
+    if not isinstance(given, str | os.PathLike):
+        return False
+    table = str(given).endswith((".csv", ".txt", ".label"))
+    return Path(given).name == MANIFEST or (
+        is_name(given) and not table and not Path(given).exists()
+    )
 
 
 def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path) -> list[str]:

@@ -23,7 +23,7 @@ examples:
   xarray-atlas volume RSP VISp
   xarray-atlas volume "Primary visual area" --hemisphere both --format csv
   xarray-atlas regions visual
-  xarray-atlas list --species mouse
+  xarray-atlas list --species "mus musculus"
   xarray-atlas info --atlas allen_mouse_25um
   xarray-atlas info --atlas s3://bucket/path/annotation.ome.zarr
   xarray-atlas download allen_mouse_25um

@@ -222,7 +222,11 @@ def _stores(
             with contextlib.suppress(StoreNotFoundError):
                 yield _image(manifest, manifest.hemispheres, chosen, storage_options)
         elif name != "template" or manifest.template is not None:
-            yield _image(manifest, manifest.image(name), chosen, storage_options)
+            try:
+                part = manifest.image(name)
+            except ComponentNotFoundError as error:
+                raise ComponentNotFoundError(f"{error}, 'masks', 'meshes'") from error
+            yield _image(manifest, part, chosen, storage_options)
 
 
 def _image(

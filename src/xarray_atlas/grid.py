@@ -46,7 +46,10 @@ def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     if isinstance(obj, xr.Dataset):
         if "annotation" not in obj.data_vars:
             there = sorted(map(str, obj.data_vars))
-            raise GridError(f"this Dataset has no variable 'annotation' (it has {there})")
+            raise GridError(
+                f"this Dataset has no variable 'annotation' (it has {there}), which holds the "
+                "regions; open it too: include=('annotation', ...)"
+            )
         obj = obj["annotation"]
     elif obj.name in ("template", "hemispheres"):
         # integers too: taken for labels they would give numbers that look right

@@ -42,7 +42,7 @@ def check_masks(
         return done("masks", [Finding("error", why, mend)])
     wanted: list[Int64s | None] = []
     for value in np.asarray(values).tolist():
-        owners = terminology.label_regions[terminology.labels == value]
+        owners = _owners(value, terminology)
         below = [terminology.labels_of(int(owner)) for owner in owners]
         wanted.append(np.unique(np.concatenate(below)) if below else None)
     known = np.array([labels is not None for labels in wanted], bool)
@@ -69,8 +69,17 @@ def check_masks(
 
 
 def _called(value: Any, terminology: Terminology) -> str:
-    owners = terminology.label_regions[terminology.labels == int(value)]
-    return " and ".join(region_names(terminology, owners))
+    return " and ".join(region_names(terminology, _owners(int(value), terminology)))
+
+
+def _owners(value: int, terminology: Terminology) -> Int64s:
+    """Return the regions with a label; else the region without one whose id that is."""
+    owners: Int64s = terminology.label_regions[terminology.labels == value]
+    if not owners.size:
+        # BrainGlobe's files name a region that is only a parent by its id
+        owners = np.flatnonzero(terminology.ids == value)
+        owners = owners[~np.isin(owners, terminology.label_regions)]
+    return owners
 
 
 def _differing(labels: Any, masks: Any, wanted: list[Int64s | None]) -> Int64s:

@@ -47,7 +47,14 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
         pointing = _letters(axcodes, "axcodes", "'RAS'")
         return Geometry(sizes, "".join(OPPOSITE[letter] for letter in pointing))
     if orientation is not None:
-        return Geometry(sizes, _letters(orientation, "orientation", "'asr'"))
+        letters = _letters(orientation, "orientation", "'asr'")
+        if letters != orientation:
+            raise GridError(
+                f"orientation={orientation!r} is not in lower case: letters like nibabel's, which "
+                f"say where the axes point, are passed as axcodes={orientation!r}; orientation= "
+                "says on which side the first voxel lies, such as 'asr'"
+            )
+        return Geometry(sizes, letters)
     return Geometry(sizes)
 
 

@@ -17,6 +17,7 @@ from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.downsample import halved
 from xarray_atlas.errors import GridError, StoreError
 from xarray_atlas.grid import annotation_of, hemispheres_of, lengths, spacing
+from xarray_atlas.io.manifest import MIDLINE
 from xarray_atlas.io.stores import is_url
 from xarray_atlas.io.write_brainglobe import NewAtlas, write_atlas
 from xarray_atlas.io.write_ome_zarr import CHUNK, Pyramid
@@ -100,7 +101,8 @@ def save(
     voxel of an odd axis covers what is left.
 
     *Left and right.* ``symmetric`` is true where the midline is the half extent and there is no
-    ``hemispheres``; a midline elsewhere is saved as hemispheres. Without either, BrainGlobe's
+    ``hemispheres``; a midline elsewhere is saved as hemispheres, and noted in the manifest as
+    ``midline_mm``, which BrainGlobe passes over. Without either, BrainGlobe's
     ``hemispheres`` is an error. BrainGlobe gives the middle plane of an odd axis to left or
     right by rounding; here it is left.
 
@@ -140,7 +142,10 @@ def save(
     table, *numbers = as_brainglobe(terminology)
     images = _images(ds, annotation)
     symmetric, sides = _hemispheres(ds, annotation, space, pyramid)
-    about = {key: ds.attrs[key] for key in ("species", "citation", "atlas_link") if key in ds.attrs}
+    known = ("species", "citation", "atlas_link")
+    about: dict[str, Any] = {key: ds.attrs[key] for key in known if key in ds.attrs}
+    if not symmetric and space.midline is not None:
+        about[MIDLINE] = space.midline
     write_atlas(
         Path(path).expanduser().absolute(),
         NewAtlas(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from dask.base import compute
+from xarray import Variable
 
 from xarray_atlas import index_cache
+from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.checks import region_names
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.grid import HEMISPHERES, lengths, sides_if_known
@@ -300,27 +303,49 @@ def check_hemispheres(
     """
     inside, side = annotation.variable != 0, hemispheres.variable
     midline = sides_if_known(annotation)
-    neither = inside & (side != HEMISPHERES["left"]) & (side != HEMISPHERES["right"])
-    counts = [inside.sum(), neither.sum()]
+    left, right = (inside & (side == HEMISPHERES[name]) for name in ("left", "right"))
+    _, space = find_atlas(annotation)
+    name = space.coordinate(annotation, "ml")
+    ml = None if name is None else annotation.coords[name].dims[0]
+    counts = [inside.sum(), *(_profile(each, ml) for each in (left, right))]
     if midline.ndim:
-        ml = midline.dims[0]
-        counts.append(
-            (inside & ~neither & (side != midline)).sum([d for d in inside.dims if d != ml])
-        )
-    labelled, without, *wrong = compute(*(variable.data for variable in counts))
+        counts.append(_profile((left | right) & (side != midline), midline.dims[0]))
+    labelled, on_left, on_right, *wrong = compute(*(variable.data for variable in counts))
+    without = int(labelled) - int(on_left.sum()) - int(on_right.sum())
     found = []
     if without:
         why = (
-            f"{counted(int(without), 'labelled voxel')} of {int(labelled)} have a hemisphere that "
+            f"{counted(without, 'labelled voxel')} of {int(labelled)} have a hemisphere that "
             "is neither 1 (left) nor 2 (right): they are on no side"
         )
-        mend = "correct the volume of hemispheres, or leave it out when opening"
+        mend = (
+            "nothing, if they are meant to be; else correct the volume of hemispheres, or say "
+            "where left and right meet: create_atlas(midline=)"
+        )
         found.append(Finding("warning", why, mend))
-    if not wrong:
-        return done("hemispheres", found, "not compared with a midline: there is none")
-    found += _against_midline(wrong[0], int(labelled), symmetric)
-    told = f"{int(wrong[0].sum())} of {int(labelled)} labelled voxels contradict the midline"
-    return done("hemispheres", found, told)
+    if wrong:
+        found += _against_midline(wrong[0], int(labelled), symmetric)
+        told = f"{int(wrong[0].sum())} of {int(labelled)} labelled voxels contradict the midline"
+        return done("hemispheres", found, told)
+    told = "not compared with a midline: there is none"
+    if name is None or not on_left.any() or not on_right.any():
+        return done("hemispheres", found, told)
+    positions = lengths(annotation, name)
+    middles = [float(np.average(positions, weights=each)) for each in (on_left, on_right)]
+    runs = space.direction("ml")
+    if (middles[0] > middles[1]) is not (runs == "right-to-left"):
+        why = (
+            f"left and right are swapped: {name!r} runs {runs}, and the voxels that are said to be "
+            f"left lie about {middles[0]:.3g} mm, those to be right about {middles[1]:.3g} mm"
+        )
+        mend = "correct the hemispheres, lateral= (left first), or the orientation"
+        found.append(Finding("error", why, mend))
+    return done("hemispheres", found, f"{told}; left and right lie on their sides of each other")
+
+
+def _profile(which: Variable, ml: Hashable | None) -> Variable:
+    """Count the voxels of each plane across an axis; of all planes where there is no axis."""
+    return which.sum([dim for dim in which.dims if dim != ml])
 
 
 def _against_midline(wrong: Int64s, labelled: int, symmetric: bool | None) -> list[Finding]:

@@ -152,6 +152,9 @@ class StoredAtlas:
                 )
             return replace(space, midline=self.midline)
         symmetric = None if self.manifest is None else self.manifest.symmetric
+        said = None if self.manifest is None else self.manifest.midline
+        if said is not None and low <= said <= high:
+            return replace(space, midline=said)
         if symmetric is False:
             return space  # it has hemispheres, or nobody knows
         return replace(space, midline=(low + high) / 2, midline_assumed=symmetric is None)

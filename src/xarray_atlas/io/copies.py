@@ -199,11 +199,18 @@ class Copy:
     def _call(self, level: str | None) -> str:
         """Write the call that completes the copy."""
         above = [each for each in Path(self.folder).parents if each.name in KINDS]
-        root = f", folder={str(above[0].parent)!r}" if above else ""
+        where = ""
+        if above:
+            folder = above[0].parent
+            where = f", folder={str(folder)!r}"
+            rest = self._record(None)
+            tail = "/" + Path(self.folder).relative_to(folder).as_posix()
+            if rest is not None and rest.source.endswith(tail):
+                where += f", root={rest.source.removesuffix(tail)!r}"
         component = COMPONENTS.get(Path(self.folder).name)
         include = "" if component is None else f", include={component!r}"
         which = "" if level is None else f", resolution={level!r}"
-        return f"xarray_atlas.download(<name of the atlas>{root}{include}{which})"
+        return f"xarray_atlas.download(<name of the atlas>{where}{include}{which})"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
 )
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder, is_complete
-from xarray_atlas.io.catalogue import BUCKET, find_manifest
+from xarray_atlas.io.catalogue import BUCKET, Entry, find_manifest, list_entries
 from xarray_atlas.io.components import open_part
 from xarray_atlas.io.copies import copy_state, default_folder
 from xarray_atlas.io.manifest import Manifest, Part
@@ -68,16 +69,14 @@ def find_atlas_manifest(
             name, root, version=version, resolution=resolution, storage_options=storage_options
         )
     wanted = [include] if isinstance(include, str) else list(include)
-    incomplete = []
     for folder in local_roots():
         try:
             manifest = find_manifest(name, folder, version=version, resolution=resolution)
-            parts = list(_parts(manifest, resolution, wanted, all_levels))
+            parts = list(_parts(manifest, resolution, wanted, all_levels, finest=name))
         except (StoreNotFoundError, ResolutionNotFoundError, ComponentNotFoundError):
             continue
         if all(_is_there(manifest, *part, storage_options) for part in parts):
             return manifest
-        incomplete.append(folder)
     try:
         return find_manifest(
             name, BUCKET, version=version, resolution=resolution, storage_options=storage_options
@@ -85,13 +84,19 @@ def find_atlas_manifest(
     except AtlasNotFoundError:
         raise
     except StoreError as error:
-        if not incomplete:
-            raise
+        there = [f"{entry.folder} in {folder}" for folder, entry in _local_entries()]
         raise StoreError(
-            f"{error}. The copy in {' and in '.join(incomplete)} does not hold all that is to be "
-            f"opened; complete it with xarray_atlas.download({name!r}, ...) when the bucket can "
-            "be reached"
+            f"{error}. Of the copies on this machine ({', '.join(there) or 'there are none'}) "
+            f"none holds all that is to be opened of {name!r}; root= says where else to look, and "
+            f"xarray_atlas.download({name!r}, ...) completes a copy when the bucket can be reached"
         ) from error
+
+
+def _local_entries() -> Iterator[tuple[str, Entry]]:
+    for folder in local_roots():
+        with contextlib.suppress(StoreNotFoundError):
+            for entry in list_entries(folder):
+                yield folder, entry
 
 
 def _is_there(
@@ -115,9 +120,13 @@ def _is_there(
 
 
 def _parts(
-    manifest: Manifest, resolution: Any, include: Iterable[str], all_levels: bool
+    manifest: Manifest, resolution: Any, include: Iterable[str], all_levels: bool, finest: str
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield the folder of each store that is to be opened, and the level of it."""
+    """Yield the folder of each store that is to be opened, and the level of it.
+
+    `finest` is the name: where it has no resolution, and none is asked for, that is the finest
+    that there is, not the finest that has been copied.
+    """
     wanted = dict.fromkeys(include)
     if manifest.symmetric is False:
         wanted["hemispheres"] = None  # which a Dataset of it has in any case
@@ -132,6 +141,8 @@ def _parts(
     else:
         size = quantity(list(manifest.voxel_size)) if resolution is None else resolution
         chosen = (grid.select(size),)
+        if resolution is None and finest != manifest.folder and chosen != (grid.finest,):
+            raise ResolutionNotFoundError(f"{manifest.root} has not the finest level of {finest}")
     yield from ((place, level.path) for level in chosen)
     for name in wanted:
         part: Part = manifest.hemispheres if name == "hemispheres" else manifest.image(name)

@@ -10,9 +10,11 @@ from typing import Any
 from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
 from xarray_atlas.io.stores import locate, read_bytes
 
-__all__ = ["MANIFEST", "Manifest", "Part", "read_manifest"]
+__all__ = ["MANIFEST", "MIDLINE", "Manifest", "Part", "read_manifest"]
 
 MANIFEST = "manifest.json"
+MIDLINE = "midline_mm"
+"""A key of a manifest that is not BrainGlobe's, whose tools pass over it."""
 
 LABELS = ("annotations_compressed.ome.zarr", "annotation.ome.zarr")
 """What the labels of an annotation set are called, the newest name first."""
@@ -88,6 +90,12 @@ class Manifest:
         """Whether left and right meet at half the extent; None where it is not said."""
         said = self.content.get("symmetric")
         return said if isinstance(said, bool) else None
+
+    @property
+    def midline(self) -> float | None:
+        """Where left and right meet, in mm: what `save` adds where that is not half the extent."""
+        said = self.content.get(MIDLINE)
+        return float(said) if isinstance(said, int | float) else None
 
     @property
     def voxel_size(self) -> tuple[float, ...]:

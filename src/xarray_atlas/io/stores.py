@@ -204,6 +204,11 @@ def _open_group(store: CheckedStore, path: str | None) -> zarr.Group:
 
 def _absent(place: str, storage_options: Mapping[str, Any] | None) -> AtlasError:
     if not is_url(place) and os.path.isdir(place):
+        if os.path.isdir(os.path.join(place, "atlases")):
+            return StoreFormatError(
+                f"{place} is a folder in BrainGlobe's layout: open an atlas of it by name, with "
+                f"root={place!r}"
+            )
         zarrs = sorted(name for name in os.listdir(place) if name.endswith(".zarr"))
         hint = f"; it holds {', '.join(zarrs)}" if zarrs else ""
         return StoreFormatError(f"{place} is a folder, but not a zarr group{hint}")
