@@ -194,7 +194,7 @@ def _of_voxels(
         outcomes.append(skipped("hemispheres", "the atlas was opened without 'hemispheres'"))
     else:
         outcomes.append(voxel_checks.check_hemispheres(annotation, hemispheres, symmetric))
-    stored = _stored_masks(obj, annotation, space, storage_options)
+    stored = _stored_masks(obj, annotation, space, pyramid, storage_options)
     if isinstance(stored, str):
         return [*outcomes, skipped("masks", stored)]
     return [*outcomes, mask_checks.check_masks(annotation, *stored, terminology)]
@@ -231,14 +231,18 @@ def _stored_masks(
     obj: xr.Dataset | xr.DataArray,
     annotation: xr.DataArray,
     space: Space,
+    pyramid: Multiscale | str,
     storage_options: Mapping[str, Any] | None,
 ) -> tuple[_Masks, Any] | str:
     """Open the masks beside the annotation, with their values; or say why that cannot be."""
     source, level = obj.attrs.get("source"), obj.attrs.get("level")
     if source is None or level is None:
         return "the attributes do not say the source and the level"
+    if isinstance(pyramid, str):
+        return pyramid
     dims = list(map(str, annotation.dims))
-    if dims != list(space.dims) or any(
+    # reorient() turns the space too, not only the array
+    if (dims, space.orientation) != (list(space.dims), pyramid.orientation) or any(
         annotation[dim].variable[0] > annotation[dim].variable[-1] for dim in dims
     ):
         return "the annotation has been transposed or turned round"
