@@ -121,7 +121,7 @@ class StoredAtlas:
         masks = None
         if self._own_terminology:  # the masks are of no other one's regions
             masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
-        labels = LabelArray(self.group, level.path, self.place, masks)
+        labels = LabelArray(self.group, level.path, self.place, masks, level.scale)
         shape, dims = labels.shape, self.multiscale.dims
         axes = zip(level.scale, level.translation, shape, strict=True)
         space = self._space(level, shape)
