@@ -12,12 +12,13 @@ import zarr
 
 from xarray_atlas import checks, mask_checks, voxel_checks
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.errors import AtlasError, GridError, StoreNotFoundError
+from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.grid import annotation_of
 from xarray_atlas.io.backend import AtlasBackendEntrypoint
 from xarray_atlas.io.checked_store import CheckedStore
+from xarray_atlas.io.lookup import is_there
 from xarray_atlas.io.ome_zarr import Multiscale, is_multiscale, read_multiscale
-from xarray_atlas.io.stores import open_group, unreadable
+from xarray_atlas.io.stores import is_url, open_group, unreadable
 from xarray_atlas.report import Outcome, Report, skipped
 from xarray_atlas.space import Space
 from xarray_atlas.terminology import Terminology
@@ -213,6 +214,8 @@ def _finest(
         return None, "the attributes do not say the level"
     if pyramid.finest.path == obj.attrs["level"]:
         return None, ""
+    if missing := _missing(obj, str(obj.attrs["source"]), pyramid.finest.path, storage_options):
+        return None, missing
     try:
         ds = xr.open_dataset(
             obj.attrs["source"],
@@ -225,6 +228,26 @@ def _finest(
     except AtlasError as error:
         return None, f"the finest level cannot be opened: {error}"
     return ds["annotation"], ""
+
+
+def _missing(
+    obj: xr.Dataset | xr.DataArray,
+    place: str,
+    level: str,
+    storage_options: Mapping[str, Any] | None,
+) -> str:
+    """Say why a store on this machine may lack chunks of a level; "" where it has them all.
+
+    A copy need not have every level, and BrainGlobe's tools fetch masks one by one: what has
+    not come yet would be read as zeros, or be an error.
+    """
+    if is_url(place):
+        return ""
+    try:
+        there = is_there(str(obj.attrs.get("root", "")), place, level, storage_options)
+    except StoreError as error:
+        return str(error)
+    return "" if there else f"the copy {place} does not hold all of level {level!r}"
 
 
 def _stored_masks(
@@ -249,6 +272,8 @@ def _stored_masks(
     place = f"{str(source).replace(os.sep, '/').rpartition('/')[0]}/{MASKS}"
     if place == source:
         return "the source is that of the masks"
+    if os.path.isdir(place) and (missing := _missing(obj, place, str(level), storage_options)):
+        return missing
     try:
         group = open_group(place, storage_options)
         array, values = group.get(level), group.get("annotation_values")
