@@ -95,6 +95,17 @@ def test_a_deleted_chunk_is_an_error_that_names_it(source: Path, copy: Path) -> 
     np.testing.assert_array_equal(opened.annotation, truth(source))
 
 
+def test_what_is_said_of_a_reference_that_is_not_complete(tmp_path: Path) -> None:
+    root = write_catalogue(tmp_path / "source", references=("nissl",))
+    include = ("annotation", "tiny_mouse-nissl")
+    copy = download("tiny_mouse_25um", tmp_path / "copy", root=root, include=include)
+    chunk_files(copy / "templates/tiny_mouse-nissl/1_0/template.ome.zarr/s0")[0].unlink()
+    ds = open_atlas("tiny_mouse_25um", root=copy, include=include)
+    # the call without include= would not fetch it
+    with pytest.raises(StoreError, match="include=<'template', or the name of the reference>"):
+        ds["tiny_mouse-nissl"].compute()
+
+
 def test_a_level_that_was_not_copied(source: Path, copy: Path) -> None:
     ds = open_atlas("tiny_mouse_25um", root=copy, resolution="50 um")
     assert ds.annotation.shape == (3, 4, 5)
