@@ -202,7 +202,9 @@ def open_stored_atlas(
             part = manifest.image(name)
             found = open_component(name, part, options, align_levels, orientation)
         components += [found] if found is not None else []
-    if manifest is not None and manifest.symmetric is False and "hemispheres" not in wanted:
+    # a volume would be taken before the midline that the user says
+    unsaid = midline is None and "hemispheres" not in wanted
+    if manifest is not None and manifest.symmetric is False and unsaid:
         components += _hemispheres_if_there(manifest, options, align_levels)
     return StoredAtlas(
         place,
