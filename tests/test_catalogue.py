@@ -248,6 +248,20 @@ def test_other_atlases_take_hemispheres_from_their_volume(tmp_path: Path) -> Non
         ds.annotation.atlas.mask("grey", hemisphere="left")
 
 
+def test_a_midline_that_is_said_counts_where_the_manifest_says_not_symmetric(tmp_path):
+    root = write_catalogue(tmp_path, symmetric=False, sides=True)
+    ds = open_atlas("tiny_mouse", root=root, midline="0.2 mm")
+    assert "hemispheres" not in ds
+    left = np.arange(10) * 0.025 >= 0.2
+    np.testing.assert_array_equal(ds.atlas.mask("root", "left"), (labels() != 0) & left)
+    both = open_atlas(
+        "tiny_mouse", root=root, midline="0.2 mm", include=("annotation", "hemispheres")
+    )
+    np.testing.assert_array_equal(
+        both.atlas.mask("root", "left"), (labels() != 0) & (both.hemispheres.values == 1)
+    )
+
+
 def test_no_hemispheres_at_all(tmp_path: Path) -> None:
     root = write_catalogue(tmp_path, symmetric=False)
     ds = open_atlas("tiny_mouse", root=root)

@@ -669,6 +669,13 @@ def test_masks():
     assert (finding.severity, finding.subjects) == ("error", ("R1 (2 voxels)",))
     (finding,) = check_masks(ds.annotation, masks, np.array([1, 2, 77]), regions).findings
     assert (finding.severity, finding.subjects) == ("warning", ("77",))
+    # a root without a label of its own: its mask has its id
+    above = make_terminology([-1, 0, 1], [[], [2], [3]])
+    masks[0] = np.isin(ds.annotation.values, [2, 3])
+    assert not check_masks(ds.annotation, masks, np.array([100, 2, 3]), above).findings
+    masks[0, 0, 0, 0] ^= 1
+    (finding,) = check_masks(ds.annotation, masks, np.array([100, 2, 3]), above).findings
+    assert finding.subjects == ("R0 (1 voxel)",)
     (finding,) = check_masks(ds.annotation, masks[:, 1:], own, regions).findings
     assert finding.severity == "error"
     assert "another volume" in finding.mend
@@ -695,6 +702,9 @@ def test_masks_beside_the_annotation(tmp_path):
     report = check(ds, full=True)
     assert subjects(report, "masks") == ("two (2 voxels)",)
     assert "masks" not in made(check(ds.isel(x=slice(None, None, -1)), full=True))
+    for orientation in ("asl", "psr", "lpi"):
+        report = check(ds.atlas.reorient(orientation), full=True)
+        assert "turned round" in detail(report, "masks")
     assert "no level '1'" in detail(
         check(xarray_atlas.open_atlas(path, resolution="1"), full=True), "masks"
     )

@@ -19,7 +19,9 @@ from fsspec.implementations.local import LocalFileSystem
 from catalogues import annotation, write_catalogue
 from stores import REGIONS, chunk_files, scaling, write_ome_zarr
 from xarray_atlas import download, open_atlas
+from xarray_atlas.cli import main
 from xarray_atlas.errors import StoreError, StoreNotFoundError
+from xarray_atlas.io import lookup
 from xarray_atlas.io.copies import copy_state, default_folder
 from xarray_atlas.io.records import (
     RECORDS,
@@ -91,6 +93,17 @@ def test_a_deleted_chunk_is_an_error_that_names_it(source: Path, copy: Path) -> 
     assert state.levels["s0"] == "incomplete"
     download("tiny_mouse_25um", copy, root=source)
     np.testing.assert_array_equal(opened.annotation, truth(source))
+
+
+def test_what_is_said_of_a_reference_that_is_not_complete(tmp_path: Path) -> None:
+    root = write_catalogue(tmp_path / "source", references=("nissl",))
+    include = ("annotation", "tiny_mouse-nissl")
+    copy = download("tiny_mouse_25um", tmp_path / "copy", root=root, include=include)
+    chunk_files(copy / "templates/tiny_mouse-nissl/1_0/template.ome.zarr/s0")[0].unlink()
+    ds = open_atlas("tiny_mouse_25um", root=copy, include=include)
+    # the call without include= would not fetch it
+    with pytest.raises(StoreError, match="include=<'template', or the name of the reference>"):
+        ds["tiny_mouse-nissl"].compute()
 
 
 def test_a_level_that_was_not_copied(source: Path, copy: Path) -> None:
@@ -233,6 +246,42 @@ def test_masks_that_are_not_all_there_are_not_used(source: Path, tmp_path: Path)
     download("tiny_mouse_25um", copy, root=source, include="masks")
     chunk_files(copy / SETS / "annotations.ome.zarr/s0")[0].unlink()
     xr.testing.assert_equal(open_atlas("tiny_mouse_25um", root=copy).atlas.mask("grey"), expected)
+
+
+def test_a_copy_of_one_level_is_checked_and_described(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a request, and without what the finest level would say."""
+    monkeypatch.setenv("XARRAY_ATLAS_DATA", str(tmp_path / "copy"))
+    monkeypatch.setattr(lookup, "BUCKET", "http://127.0.0.1:9/nowhere")
+    root = download("tiny_mouse_50um", root=source, include=("annotation", "masks"))
+    ds = open_atlas("tiny_mouse_50um")
+    checks = ds.atlas.check(full=True).checks.set_index("check")
+    assert "does not hold all of level 's0'" in checks.detail["lost regions"]
+    assert checks.detail["masks"] == "4 masks compared"
+    masks = root / SETS / "annotations.ome.zarr"
+    chunk_files(masks / "s1")[0].unlink()
+    checks = ds.atlas.check(full=True).checks.set_index("check")
+    assert "does not hold all of level 's1'" in checks.detail["masks"]
+    assert main(["info", "--atlas", "tiny_mouse_50um", "--format", "json"]) == 0
+    levels = json.loads(capsys.readouterr().out)["levels"]
+    assert [level["path"] for level in levels] == ["s0", "s1"]
+
+
+def test_the_masks_of_brainglobes_folder_are_fetched_one_by_one(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are no contradiction of the labels as long as they have not come."""
+    folder = tmp_path / "brainglobe-atlasapi"
+    shutil.copytree(source, folder)
+    shutil.rmtree(folder / SETS / "annotations.ome.zarr/s0/c")
+    monkeypatch.setattr(lookup, "brainglobe_folder", lambda: folder)
+    monkeypatch.setattr(lookup, "BUCKET", str(source))
+    checks = open_atlas("tiny_mouse_25um", root=folder).atlas.check(full=True).checks
+    assert "does not hold all of level 's0'" in checks.set_index("check").detail["masks"]
 
 
 def test_what_is_no_store_is_not_taken_for_absent_either(source: Path, tmp_path: Path) -> None:

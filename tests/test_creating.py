@@ -133,6 +133,12 @@ def test_impossible_orientations(orientation: Any):
         create(labels_of(), voxel_size="25 um", orientation=orientation)
 
 
+@pytest.mark.parametrize("orientation", ["RAS", "Asr", ("P", "I", "L")])
+def test_nibabels_letters_are_no_orientation(orientation: Any):
+    with pytest.raises(GridError, match="not in lower case.*axcodes="):
+        create(labels_of(), voxel_size="25 um", orientation=orientation)
+
+
 def test_axcodes_point_and_orientations_begin():
     for codes in nibabel_codes():
         ds = create(labels_of(), voxel_size="25 um", axcodes=codes)

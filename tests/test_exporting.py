@@ -140,6 +140,15 @@ def test_labels_that_do_not_fit_are_numbered_with_a_table(tmp_path, ending):
     assert [back[v] for v in data.ravel().tolist()] == labels.ravel().tolist()
 
 
+def test_a_table_with_more_labels_than_the_annotation_can_hold(tmp_path):
+    labels = np.array([[[0, 1, 2]]], "uint8")
+    for largest, written in ((300, "int16"), (70000, "int32")):
+        ds = small(labels, own=[[1, *range(largest - 290, largest)], [2], []])
+        data, _, _ = write(ds, tmp_path, ".nii")
+        assert data.dtype.newbyteorder("=") == written
+        np.testing.assert_array_equal(data, labels)
+
+
 def test_sixteen_bits_go_with_itksnap(tmp_path, sample):
     data, _, _ = write(sample, tmp_path, ".nii.gz", dtype="uint16")
     terminology = sample.atlas.terminology

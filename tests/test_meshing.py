@@ -118,6 +118,18 @@ def test_only_of_the_whole_annotation_as_it_is_stored(place, change, stored):
         assert mesh.volume.magnitude == pytest.approx(volume.magnitude, rel=1e-9)
 
 
+def test_voxels_that_are_said_to_be_larger(place):
+    opened = open_atlas(place)
+    ds = xarray_atlas.create_atlas(
+        opened.annotation, opened, name="mended", voxel_size="50 um", orientation="asr"
+    )
+    mesh = ds.atlas.mesh("grey")
+    assert not is_stored(mesh)
+    assert mesh.volume.magnitude == pytest.approx(ds.atlas.volume("grey").item().magnitude)
+    same = xarray_atlas.create_atlas(opened.annotation, opened, name="same")
+    assert is_stored(same.atlas.mesh("grey"))
+
+
 def test_one_side_is_made_from_the_labels(place):
     ds = open_atlas(place, midline="0.1 mm")
     mesh = ds.atlas.mesh("grey", hemisphere="left")

@@ -423,6 +423,11 @@ def test_another_orientation_is_refused(tmp_path):
         atlas().transpose("x", "y", "z").atlas.save(tmp_path)
     with pytest.raises(GridError, match="'asl'"):
         atlas().isel(x=slice(None, None, -1)).atlas.save(tmp_path)
+    # the voxels lie as they should, but positions cannot be written
+    backwards = ds.isel(z=slice(None, None, -1))
+    with pytest.raises(GridError, match="a coordinate of the annotation falls.*reorient"):
+        backwards.atlas.save(tmp_path)
+    assert backwards.atlas.reorient("asr").identical(ds.atlas.reorient("asr"))
     turned = ds.atlas.reorient("asr")
     turned.atlas.save(tmp_path, masks=False)
     again = xarray_atlas.open_atlas(tmp_path / ANNOTATION)

@@ -12,12 +12,13 @@ import zarr
 
 from xarray_atlas import checks, mask_checks, voxel_checks
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.errors import AtlasError, GridError, StoreNotFoundError
+from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.grid import annotation_of
 from xarray_atlas.io.backend import AtlasBackendEntrypoint
 from xarray_atlas.io.checked_store import CheckedStore
+from xarray_atlas.io.lookup import is_there
 from xarray_atlas.io.ome_zarr import Multiscale, is_multiscale, read_multiscale
-from xarray_atlas.io.stores import open_group, unreadable
+from xarray_atlas.io.stores import is_url, open_group, unreadable
 from xarray_atlas.report import Outcome, Report, skipped
 from xarray_atlas.space import Space
 from xarray_atlas.terminology import Terminology
@@ -195,7 +196,7 @@ def _of_voxels(
         outcomes.append(skipped("hemispheres", "the atlas was opened without 'hemispheres'"))
     else:
         outcomes.append(voxel_checks.check_hemispheres(annotation, hemispheres, symmetric))
-    stored = _stored_masks(obj, annotation, space, storage_options)
+    stored = _stored_masks(obj, annotation, space, pyramid, storage_options)
     if isinstance(stored, str):
         return [*outcomes, skipped("masks", stored)]
     return [*outcomes, mask_checks.check_masks(annotation, *stored, terminology)]
@@ -214,6 +215,8 @@ def _finest(
         return None, "the attributes do not say the level"
     if pyramid.finest.path == obj.attrs["level"]:
         return None, ""
+    if missing := _missing(obj, str(obj.attrs["source"]), pyramid.finest.path, storage_options):
+        return None, missing
     try:
         ds = xr.open_dataset(
             obj.attrs["source"],
@@ -228,24 +231,50 @@ def _finest(
     return ds["annotation"], ""
 
 
+def _missing(
+    obj: xr.Dataset | xr.DataArray,
+    place: str,
+    level: str,
+    storage_options: Mapping[str, Any] | None,
+) -> str:
+    """Say why a store on this machine may lack chunks of a level; "" where it has them all.
+
+    A copy need not have every level, and BrainGlobe's tools fetch masks one by one: what has
+    not come yet would be read as zeros, or be an error.
+    """
+    if is_url(place):
+        return ""
+    try:
+        there = is_there(str(obj.attrs.get("root", "")), place, level, storage_options)
+    except StoreError as error:
+        return str(error)
+    return "" if there else f"the copy {place} does not hold all of level {level!r}"
+
+
 def _stored_masks(
     obj: xr.Dataset | xr.DataArray,
     annotation: xr.DataArray,
     space: Space,
+    pyramid: Multiscale | str,
     storage_options: Mapping[str, Any] | None,
 ) -> tuple[_Masks, Any] | str:
     """Open the masks beside the annotation, with their values; or say why that cannot be."""
     source, level = obj.attrs.get("source"), obj.attrs.get("level")
     if source is None or level is None:
         return "the attributes do not say the source and the level"
+    if isinstance(pyramid, str):
+        return pyramid
     dims = list(map(str, annotation.dims))
-    if dims != list(space.dims) or any(
+    # reorient() turns the space too, not only the array
+    if (dims, space.orientation) != (list(space.dims), pyramid.orientation) or any(
         annotation[dim].variable[0] > annotation[dim].variable[-1] for dim in dims
     ):
         return "the annotation has been transposed or turned round"
     place = f"{str(source).replace(os.sep, '/').rpartition('/')[0]}/{MASKS}"
     if place == source:
         return "the source is that of the masks"
+    if os.path.isdir(place) and (missing := _missing(obj, place, str(level), storage_options)):
+        return missing
     try:
         group = open_group(place, storage_options)
         array, values = group.get(level), group.get("annotation_values")

@@ -296,7 +296,7 @@ def _about(args: argparse.Namespace) -> Record:
         "resolution": ds.attrs.get("resolution"),
         "orientation": space.orientation,
         "axes": axes,
-        "levels": _levels(args, terminology),
+        "levels": _levels(args, ds, terminology),
         "midline_mm": None if space.midline is None else without_noise(space.midline),
         "midline_axis": space.dims[space.position("ml")],
         "midline_assumed": space.midline_assumed,
@@ -309,19 +309,22 @@ def _about(args: argparse.Namespace) -> Record:
     }
 
 
-def _levels(args: argparse.Namespace, terminology: Terminology) -> list[Record]:
+def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) -> list[Record]:
     """Describe the levels of the pyramid; none where xarray wrote the atlas."""
     import xarray as xr
 
     from xarray_atlas.io.backend import AtlasBackendEntrypoint
+    from xarray_atlas.io.catalogue import is_name
 
+    source = _source(args)
+    if is_name(source) and "manifest" in ds.attrs:
+        # what the name has led to: a copy is described whole, also where it lacks levels
+        source = ds.attrs["manifest"]
     try:
         tree = xr.open_datatree(
-            _source(args),
+            source,
             engine=AtlasBackendEntrypoint,
             terminology=terminology,
-            root=args.root,
-            version=args.version,
             storage_options=dict(args.storage_option) or None,
             align_levels=args.align_levels,
         )

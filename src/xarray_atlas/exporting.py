@@ -135,7 +135,7 @@ def _write(
         kind = _plain_type(np.dtype(data.dtype if dtype is None else dtype))
         write(path, Volume(array.shape, kind, affine, _slabs(data, lambda b: _cast(b, kind))))
         return
-    kind = np.dtype(_label_type(data.dtype) if dtype is None else dtype)
+    kind = np.dtype(_label_type(data.dtype, terminology) if dtype is None else dtype)
     if kind.kind not in "iu":
         raise GridError(f"region labels are integers; {kind} does not hold them")
     numbering = _Numbering(terminology, kind)
@@ -182,9 +182,16 @@ def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:
         yield convert(variable[..., start:stop].values)
 
 
-def _label_type(dtype: np.dtype[Any]) -> str:
-    """Return the smallest safe type for labels of a type; int32 for what is wider."""
-    return next((safe for safe in SAFE if np.can_cast(dtype, safe)), SAFE[-1])
+def _label_type(dtype: np.dtype[Any], terminology: Terminology) -> str:
+    """Return the smallest safe type for labels of a type, and of a table; else int32."""
+    labels = terminology.labels
+
+    def holds(safe: str) -> bool:
+        limits = np.iinfo(safe)
+        return bool(np.all((labels >= limits.min) & (labels <= limits.max)))
+
+    # a table may have labels that an annotation of a small type has no voxel of
+    return next((safe for safe in SAFE if np.can_cast(dtype, safe) and holds(safe)), SAFE[-1])
 
 
 def _plain_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -31,7 +31,7 @@ def check_masks(
     masks : array, shape (n, *annotation.shape)
         One mask a region, with all below it: whatever can be sliced.
     values : ndarray of int, shape (n,)
-        The label of the region of each mask.
+        The label of the region of each mask, or its id where it has no label of its own.
     """
     if tuple(masks.shape) != (len(values), *annotation.shape):
         why = (
@@ -42,8 +42,7 @@ def check_masks(
         return done("masks", [Finding("error", why, mend)])
     wanted: list[Int64s | None] = []
     for value in np.asarray(values).tolist():
-        owners = _owners(value, terminology)
-        below = [terminology.labels_of(int(owner)) for owner in owners]
+        below = [terminology.labels_of(int(owner)) for owner in _owners(value, terminology)]
         wanted.append(np.unique(np.concatenate(below)) if below else None)
     known = np.array([labels is not None for labels in wanted], bool)
     differ = _differing(annotation.data, masks, wanted)
@@ -73,13 +72,13 @@ def _called(value: Any, terminology: Terminology) -> str:
 
 
 def _owners(value: int, terminology: Terminology) -> Int64s:
-    """Return the regions with a label; else the region without one whose id that is."""
+    """Return the positions of the regions that a mask is of."""
     owners: Int64s = terminology.label_regions[terminology.labels == value]
-    if not owners.size:
-        # BrainGlobe's files name a region that is only a parent by its id
-        owners = np.flatnonzero(terminology.ids == value)
-        owners = owners[~np.isin(owners, terminology.label_regions)]
-    return owners
+    if owners.size or terminology.ids.dtype.kind != "i":
+        return owners
+    # of a region that has no label but those below it, BrainGlobe's files have the id
+    named = np.flatnonzero(terminology.ids == value)
+    return np.setdiff1d(named, terminology.label_regions)
 
 
 def _differing(labels: Any, masks: Any, wanted: list[Int64s | None]) -> Int64s:

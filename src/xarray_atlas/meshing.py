@@ -40,8 +40,8 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
     Of a whole atlas as :func:`open_atlas` opens it lazily from BrainGlobe's layout, it is the
     mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
     atlas, of labels in memory or derived from those in the store, of one hemisphere, with a
-    terminology that gives the region other labels than the store's own, and where no mesh is
-    stored.
+    terminology that gives the region other labels than the store's own, where the voxels are said
+    to be of another size than in the store, and where no mesh is stored.
 
     Parameters
     ----------
@@ -130,6 +130,12 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
     labels = terminology.labels_of(position, direct=True)
     source = stored_array(annotation.variable._data)
     if labels.size != 1 or not isinstance(source, LabelArray) or not _is_whole(annotation, space):
+        return None
+    # stored meshes are in nanometres: of another voxel size than the atlas is said to have here
+    # (by create_atlas with voxel_size=) they would be of another size than the voxels
+    if source.voxel_size is None or not np.allclose(
+        source.voxel_size, space.voxel_size, rtol=TOLERANCE, atol=0
+    ):
         return None
     store, place = source.array.store, source.group_place
     if not has_neighbours(store, place):

@@ -71,7 +71,7 @@ def open_atlas(
         What to open, on one grid: ``"annotation"``, ``"template"``,
         ``"hemispheres"``, and additional references by their names. All but
         annotation and hemispheres need a manifest. An atlas whose manifest says
-        that it is not symmetric has its hemispheres in any case.
+        that it is not symmetric has its hemispheres in any case, unless `midline` is given.
     terminology : path, URL, DataFrame or Terminology, optional
         The table of regions. By default the manifest says where it is; without
         one it is looked for where BrainGlobe's layout puts it:
@@ -91,7 +91,8 @@ def open_atlas(
         Where left and right meet along the right-left axis. By default half of
         the volume's extent, which is assumed, and warned about when a
         hemisphere is first asked for, unless a manifest says that the atlas is
-        symmetric. If it says that it is not, its hemispheres are a volume.
+        symmetric. If it says that it is not, its hemispheres are a volume; one
+        that is included counts before `midline`.
 
     Returns
     -------

@@ -48,11 +48,12 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
         return Geometry(sizes, "".join(OPPOSITE[letter] for letter in pointing))
     if orientation is not None:
         letters = _letters(orientation, "orientation", "'asr'")
-        if letters != orientation:
+        if "".join(map(str, orientation)) != letters:
+            # as reorient() has it: it would be the other side on every axis
             raise GridError(
-                f"orientation={orientation!r} is not in lower case: letters like nibabel's, which "
-                f"say where the axes point, are passed as axcodes={orientation!r}; orientation= "
-                "says on which side the first voxel lies, such as 'asr'"
+                f"orientation={orientation!r} is not in lower case: it says where the first voxel "
+                f"lies, {letters!r}; nibabel's letters, which say where the axes point, are passed "
+                f"as axcodes={orientation!r}"
             )
         return Geometry(sizes, letters)
     return Geometry(sizes)

@@ -202,6 +202,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
             f"its three of space, {list(names)}"
         )
     orientation, scale, first = "", [], []
+    backwards = False
     for dim in annotation.dims:
         axis, coord = names[dim]
         letter = space.orientation[space.position(axis)]
@@ -210,6 +211,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
             raise GridError(f"there is nothing to save: dimension {dim!r} has no voxel")
         if positions[-1] < positions[0]:
             letter = next(other for other in AXES[axis] if other != letter)
+            backwards = True
         orientation += letter
         scale.append(_known(sizes[dim], space.voxel_size[space.position(axis)]))
         first.append(float(positions[0]))
@@ -218,6 +220,11 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
             f"the annotation has the orientation {orientation!r} (as its dimensions "
             f"{list(annotation.dims)} run), and BrainGlobe's API takes every atlas to be "
             f"{ORIENTATION!r}; save ds.atlas.reorient({ORIENTATION!r})"
+        )
+    if backwards:
+        raise GridError(
+            "a coordinate of the annotation falls along its dimension, and those of a file grow; "
+            f"save ds.atlas.reorient({ORIENTATION!r})"
         )
     shape = annotation.shape
     return Pyramid(shape, tuple(scale), tuple(first), _levels(shape, levels), orientation)

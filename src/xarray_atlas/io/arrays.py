@@ -124,6 +124,8 @@ class LabelArray(ImageArray):
         As :class:`ImageArray` has them.
     masks : callable, optional
         Opens the masks that are stored beside the labels; called once, when they are asked for.
+    voxel_size : tuple of float, optional
+        As the store has it, in mm: a Dataset that holds the labels may be said to have another.
     """
 
     content = "labels"
@@ -136,8 +138,10 @@ class LabelArray(ImageArray):
         path: str,
         place: str,
         masks: Callable[[LabelArray], Masks | None] | None = None,
+        voxel_size: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__(group, path, place)
+        self.voxel_size = voxel_size
         # a name of this opening that no other one has: what is learned is kept by it
         self.snapshot = uuid.uuid4().hex
         self._open_masks = masks

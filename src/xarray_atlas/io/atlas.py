@@ -121,7 +121,7 @@ class StoredAtlas:
         masks = None
         if self._own_terminology:  # the masks are of no other one's regions
             masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
-        labels = LabelArray(self.group, level.path, self.place, masks)
+        labels = LabelArray(self.group, level.path, self.place, masks, level.scale)
         shape, dims = labels.shape, self.multiscale.dims
         axes = zip(level.scale, level.translation, shape, strict=True)
         space = self._space(level, shape)
@@ -205,7 +205,9 @@ def open_stored_atlas(
             part = manifest.image(name)
             found = open_component(name, part, options, align_levels, orientation)
         components += [found] if found is not None else []
-    if manifest is not None and manifest.symmetric is False and "hemispheres" not in wanted:
+    # a volume would be taken before the midline that the user says
+    unsaid = midline is None and "hemispheres" not in wanted
+    if manifest is not None and manifest.symmetric is False and unsaid:
         components += _hemispheres_if_there(manifest, options, align_levels)
     return StoredAtlas(
         place,

@@ -210,6 +210,11 @@ class Copy:
         component = COMPONENTS.get(Path(self.folder).name)
         include = "" if component is None else f", include={component!r}"
         which = "" if level is None else f", resolution={level!r}"
+        if above and above[0].name == "templates":
+            # a reference is fetched by its name only, and its levels may be called otherwise
+            # than those of the annotation, by which they are chosen
+            include = ", include=<'template', or the name of the reference>"
+            which = "" if level is None else f", resolution=<the voxel size of level {level!r}>"
         return f"xarray_atlas.download(<name of the atlas>{where}{include}{which})"
 
 

@@ -22,7 +22,7 @@ from xarray_atlas.io.manifest import Manifest, Part
 from xarray_atlas.io.ome_zarr import read_multiscale
 from xarray_atlas.units import quantity
 
-__all__ = ["find_atlas_manifest", "local_roots"]
+__all__ = ["find_atlas_manifest", "is_there", "local_roots"]
 
 
 def local_roots() -> list[str]:
@@ -75,7 +75,7 @@ def find_atlas_manifest(
             parts = list(_parts(manifest, resolution, wanted, all_levels, finest=name))
         except (StoreNotFoundError, ResolutionNotFoundError, ComponentNotFoundError):
             continue
-        if all(_is_there(manifest, *part, storage_options) for part in parts):
+        if all(is_there(manifest.root, *part, storage_options) for part in parts):
             return manifest
     try:
         return find_manifest(
@@ -99,24 +99,39 @@ def _local_entries() -> Iterator[tuple[str, Entry]]:
                 yield folder, entry
 
 
-def _is_there(
-    manifest: Manifest,
+def is_there(
+    root: str,
     folder: str,
     level: str | None,
-    storage_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> bool:
     """Tell whether a folder holds a level, or all of something that has no levels.
 
     As the record of a copy says it. BrainGlobe's own folder has none, and is compared with the
     bucket. What has no record elsewhere is no copy: somebody has saved it there.
+
+    Parameters
+    ----------
+    root : str
+        That of the layout in which the folder lies.
+    folder : str
+        Of a store, or of something that has no levels.
+    level : str, optional
+    storage_options : mapping, optional
+        For fsspec, to reach the bucket.
+
+    Raises
+    ------
+    StoreError
+        If it is BrainGlobe's own folder, and cannot be compared with the bucket.
     """
     state = copy_state(folder)
     if state is not None:
         return state.has() if level is None else state.has(level)
-    if manifest.root != str(brainglobe_folder()):
+    if root != str(brainglobe_folder()):
         return True
     path = folder if level is None else os.path.join(folder, level)
-    return is_complete(path, f"{BUCKET}{path.removeprefix(manifest.root)}", storage_options)
+    return is_complete(path, f"{BUCKET}{path.removeprefix(root)}", storage_options)
 
 
 def _parts(
