@@ -133,6 +133,19 @@ def test_impossible_orientations(orientation: Any):
         create(labels_of(), voxel_size="25 um", orientation=orientation)
 
 
+def test_an_orientation_in_capitals_may_be_nibabels():
+    with pytest.raises(GridError, match=r"lies, 'ras'; .* passed as axcodes='RAS'"):
+        create(labels_of(), voxel_size="25 um", orientation="RAS")
+
+
+def test_masked_voxels_have_no_label():
+    masked = np.ma.masked_equal(labels_of(), 2)
+    with pytest.raises(GridError, match=r"annotation is a masked array.*\.filled\(0\)"):
+        create(masked, voxel_size="25 um", orientation="asr")
+    ds = create(masked.filled(0), voxel_size="25 um", orientation="asr")
+    np.testing.assert_array_equal(ds.annotation.values, np.where(labels_of() == 2, 0, labels_of()))
+
+
 def test_axcodes_point_and_orientations_begin():
     for codes in nibabel_codes():
         ds = create(labels_of(), voxel_size="25 um", axcodes=codes)

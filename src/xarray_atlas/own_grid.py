@@ -47,7 +47,14 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
         pointing = _letters(axcodes, "axcodes", "'RAS'")
         return Geometry(sizes, "".join(OPPOSITE[letter] for letter in pointing))
     if orientation is not None:
-        return Geometry(sizes, _letters(orientation, "orientation", "'asr'"))
+        letters = _letters(orientation, "orientation", "'asr'")
+        if "".join(orientation) != letters:
+            raise GridError(
+                f"orientation={orientation!r} is not in lower case: it says where the first voxel "
+                f"lies, {letters!r}; nibabel's letters, which say where the axes point, are "
+                f"passed as axcodes={orientation!r}"
+            )
+        return Geometry(sizes, letters)
     return Geometry(sizes)
 
 
