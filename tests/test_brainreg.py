@@ -135,10 +135,12 @@ def test_another_resolution_than_was_registered(folder: Path):
 
 
 def test_an_atlas_that_is_not_cubic(folder: Path):
-    """The name of an atlas has the coarsest of its voxel sizes: allen_cord_20um is 20 x 10 x 10."""
+    """The name of an atlas has its first voxel size: allen_cord_20um is 20 x 10 x 10."""
     (folder / "brainreg.json").write_text(json.dumps({"atlas": "allen_cord_20um"}))
     cord = make_atlas(np.zeros(SHAPE, "u4"), make_terminology([-1]), size=(0.02, 0.01, 0.01))
     assert open_brainreg(folder, atlas=cord).atlas.space.voxel_size == (0.02, 0.01, 0.01)
+    flat = make_atlas(np.zeros(SHAPE, "u4"), make_terminology([-1]), size=(0.02, 0.06, 0.02))
+    assert open_brainreg(folder, atlas=flat).atlas.space.voxel_size == (0.02, 0.06, 0.02)
 
 
 def test_without_metadata(folder: Path):

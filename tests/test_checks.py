@@ -527,6 +527,24 @@ def test_half_a_brain_has_no_mirror_plane():
     assert found(report)["mirror plane"] == "warning"
 
 
+@pytest.mark.parametrize("width", [8, 20])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_one_hemisphere_may_be_its_own_mirror_image_elsewhere(width: int, backwards: bool):
+    z, y, _ = np.indices((24, 18, 40))
+    inside = ((z - 11.5) / 11) ** 2 + ((y - 8.5) / 8) ** 2 < 1
+    values = np.where(inside, 2, 0).astype(np.uint32)
+    values[..., :20] = values[..., 20 + width :] = 0
+    ds = atlas(values[..., ::-1] if backwards else values)
+    report = check(ds, full=True)
+    assert report.ok
+    assert "mirror axis" not in made(report)
+    assert found(report)["mirror plane"] == "warning"
+    # a midline that divides what is labelled is wrong all the same
+    whole = np.where(inside, 2, 0).astype(np.uint32)
+    whole[..., 30:] = 0
+    assert found(check(atlas(whole), full=True))["mirror plane"] == "error"
+
+
 def test_where_left_and_right_cannot_be_measured():
     for ds in (atlas(np.zeros_like(brain())), atlas(brain()[..., :1])):
         assert {"mirror axis", "mirror plane", "symmetry"}.isdisjoint(made(check(ds, full=True)))

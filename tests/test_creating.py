@@ -139,6 +139,14 @@ def test_nibabels_letters_are_no_orientation(orientation: Any):
         create(labels_of(), voxel_size="25 um", orientation=orientation)
 
 
+def test_masked_voxels_have_no_label():
+    masked = np.ma.masked_equal(labels_of(), 2)
+    with pytest.raises(GridError, match=r"annotation is a masked array.*\.filled\(0\)"):
+        create(masked, voxel_size="25 um", orientation="asr")
+    ds = create(masked.filled(0), voxel_size="25 um", orientation="asr")
+    np.testing.assert_array_equal(ds.annotation.values, np.where(labels_of() == 2, 0, labels_of()))
+
+
 def test_axcodes_point_and_orientations_begin():
     for codes in nibabel_codes():
         ds = create(labels_of(), voxel_size="25 um", axcodes=codes)
@@ -745,10 +753,3 @@ def test_sizes_and_orientations_of_any_header(
     nibabel.save(kind(labels, affine), path)
     ds, said = create(path), create(labels, axcodes=codes, voxel_size=[f"{s} mm" for s in sizes])
     xr.testing.assert_identical(ds.compute(), said)
-
-
-def test_letters_in_upper_case_are_nibabels() -> None:
-    labels = np.ones((4, 4, 4), "uint8")
-    regions = pd.DataFrame({"id": [1], "name": ["all"]})
-    with pytest.raises(GridError, match="axcodes='RAS'"):
-        create_atlas(labels, regions, name="a", voxel_size="1 mm", orientation="RAS")

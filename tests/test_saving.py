@@ -27,6 +27,7 @@ from xarray_atlas.downsample import majority, mean
 from xarray_atlas.errors import (
     AtlasMismatchError,
     GridError,
+    ResolutionNotFoundError,
     StoreError,
     StoreExistsError,
     TerminologyError,
@@ -131,6 +132,18 @@ def test_opened_again_it_is_the_same(
     assert found.voxel_size == space.voxel_size
     assert found.corner == pytest.approx(space.corner)
     assert found.midline == pytest.approx(space.midline)
+
+
+@pytest.mark.parametrize("size", [(0.02, 0.01, 0.01), (0.02, 0.06, 0.02), (0.01, 0.02, 0.02)])
+def test_resolutions_that_are_listed_can_be_opened(tmp_path, size):
+    atlas(size=size).atlas.save(tmp_path, levels=2, masks=False)
+    (listed,) = xarray_atlas.list_atlases(root=tmp_path).itertuples()
+    assert len(listed.resolutions) == 2
+    for factor, resolution in zip((1, 2), listed.resolutions, strict=True):
+        ds = xarray_atlas.open_atlas(listed.name, root=tmp_path, resolution=resolution)
+        np.testing.assert_allclose(ds.atlas.space.voxel_size, np.multiply(size, factor))
+    with pytest.raises(ResolutionNotFoundError):
+        xarray_atlas.open_atlas(listed.name, root=tmp_path, resolution="60 um")
 
 
 def test_levels_are_halves_of_the_whole_across_chunks(tmp_path):

@@ -205,12 +205,10 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
                 "not say it; give voxel_size='25 um', that of the atlas that was registered"
             )
         return [f"{match[1]} um"] * 3
-    # a name has the coarsest of an atlas's voxel sizes, "allen_cord_20um" has 20 x 10 x 10
-    if (
-        not by_name
-        and match
-        and not np.isclose(max(space.voxel_size) * 1000, float(match[1]), rtol=0.02)
-    ):
+    # a name has the voxel size along the first axis, "allen_cord_20um" has 20 x 10 x 10; which
+    # axis that was is not known of an atlas that has been turned
+    sizes = np.array(space.voxel_size) * 1000
+    if not by_name and match and not np.isclose(sizes, float(match[1]), rtol=0.02).any():
         raise GridError(
             f"brainreg.json says that {registered!r} was registered, but the voxels of the atlas "
             f"given are {times(space.voxel_size)} mm: pass that atlas, or voxel_size="

@@ -14,6 +14,7 @@ from xarray import Variable
 
 from xarray_atlas.assemble import atlas_coordinates
 from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.errors import GridError
 from xarray_atlas.geometry import Geometry
 from xarray_atlas.grid import HEMISPHERES
 from xarray_atlas.io.images import read_image
@@ -75,8 +76,8 @@ def create_atlas(
         With its unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides what
         files and coordinates say, of the template and the hemispheres too.
     orientation : str, optional
-        A letter an axis: the side on which the *first* voxel lies. ``"asr"`` starts at
-        the anterior, superior, right corner. Overrides what files say.
+        A letter an axis, in lower case: the side on which the *first* voxel lies. ``"asr"``
+        starts at the anterior, superior, right corner. Overrides what files say.
     axcodes : str or sequence of str, optional
         The same in nibabel's letters, which say where an axis *points*:
         ``axcodes="RAS"`` is ``orientation="lpi"``.
@@ -207,6 +208,11 @@ def _volume(
         raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
     if isinstance(source, xr.DataArray):
         return volume_of_dataarray(what, source, like, coordinates=trusted)
+    if np.ma.is_masked(source):
+        raise GridError(
+            f"{what} is a masked array, and what its masked voxels hold is not said; give them a "
+            "value first, .filled(0)"
+        )
     data = source if isinstance(source, da.Array) else np.asarray(source)
     require_volume(what, data.shape)
     return Volume(what, data, Geometry())

@@ -57,7 +57,8 @@ def open_atlas(
     resolution : str, quantity or int, optional
         The level of the pyramid: ``"25 um"``, a length (one, or one an axis),
         the level's index, or its path. That of the manifest by default, else
-        the finest.
+        the finest. One length is that along all axes, or where no level has
+        it, along the first, as BrainGlobe names its atlases.
     version : str, optional
         Of an atlas by name: ``"3.0"``. The newest by default; where a copy on
         this machine is used, the newest copy.

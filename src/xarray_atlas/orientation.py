@@ -15,6 +15,7 @@ from xarray_atlas.assemble import centres_of
 from xarray_atlas.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.errors import GridError
 from xarray_atlas.forms import replace_coordinates
+from xarray_atlas.geometry import OPPOSITE
 from xarray_atlas.grid import lengths
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.length_variable import LengthVariable
@@ -24,8 +25,6 @@ from xarray_atlas.spacing import TOLERANCE, FloatArray, same_lengths, snap, with
 __all__ = ["reorient"]
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
-
-OPPOSITE = {"a": "p", "p": "a", "s": "i", "i": "s", "r": "l", "l": "r"}
 
 
 def reorient(

@@ -52,6 +52,9 @@ FEW = 8
 
 MIRROR = ("mirror axis", "mirror plane", "symmetry")
 
+ONE_SIDED = "all that is labelled lies on one side of the midline"
+"""Then it may be one hemisphere, which has no mirror plane."""
+
 UNLIKE = 0.1
 """Of an atlas that says that it is symmetric, this share is more than noise at the edges."""
 
@@ -211,10 +214,15 @@ def check_mirror(
     share, place = best_plane_of_profile(found.profile, near)
     there = np.flatnonzero(found.profile)
     plane = _Plane(
-        dims["ml"], share, first + step * place, int(np.ptp(there) + 1) * abs(step), abs(step)
+        dims["ml"],
+        share,
+        first + step * place,
+        int(np.ptp(there) + 1) * abs(step),
+        abs(step),
+        at is not None and bool(there[0] >= at or there[-1] <= at),
     )
     return [
-        _mirror_axis(shares, dims),
+        skipped("mirror axis", ONE_SIDED) if plane.one_sided else _mirror_axis(shares, dims),
         _mirror_plane(plane, space, symmetric, volume),
         _symmetry(found.labelled, found.alike, space, symmetric),
     ]
@@ -230,6 +238,8 @@ class _Plane(NamedTuple):
     width: float
     """Of what is labelled."""
     step: float
+    one_sided: bool
+    """Whether all of it lies on one side of the midline."""
 
 
 def _mirror_axis(shares: dict[str, float], dims: dict[str, str]) -> Outcome:
@@ -269,6 +279,9 @@ def _mirror_plane(plane: _Plane, space: Space, symmetric: bool | None, volume: b
         "left and right are divided in the wrong place"
     )
     mend = f"open the atlas with midline='{plane.place:g} mm'"
+    if plane.one_sided:
+        mend = f"nothing, where one hemisphere is meant; else {mend}"
+        return done("mirror plane", [Finding("warning", f"{why}; {ONE_SIDED}", mend)], told)
     return done("mirror plane", [Finding("error", why, mend)], told)
 
 

@@ -130,7 +130,8 @@ class Multiscale:
         Parameters
         ----------
         resolution : str, quantity or int, optional
-            ``"25 um"``, a length (one, or one an axis), the level's index, or its path.
+            ``"25 um"``, a length (one, or one an axis), the level's index, or its path. One
+            length is that along all axes, or where no level has it, along the first.
 
         Raises
         ------
@@ -162,6 +163,10 @@ class Multiscale:
             )
         for level in self.levels:
             if level.has_voxels_of(size):
+                return level
+        for level in self.levels:
+            # as BrainGlobe names an atlas: allen_cord_20um has voxels of 20 x 10 x 10 um
+            if np.shape(size) == () and np.isclose(level.scale[0], size, rtol=TOLERANCE, atol=0):
                 return level
         raise self._absent(str(resolution))
 

@@ -112,6 +112,11 @@ def _by_pattern(cells: Cells, patterns: tuple[str, str]) -> _Sided:
         matches = {side: e.fullmatch(name) for side, e in compiled.items()}
         # of ("*", "*_R"), "CA1_R" matches both: the one that leaves less says more
         found = [(len(m[1]), side, m[1].strip()) for side, m in matches.items() if m is not None]
+        if len(found) == 2 and found[0][0] == found[1][0]:
+            raise TerminologyError(
+                f"{name!r} matches the pattern of left names, {patterns[0]!r}, as well as that of "
+                f"right ones, {patterns[1]!r} (lateral=): write more of what tells them apart"
+            )
         if found:
             _, side, shared = min(found)
             sided[row] = (side, shared)
