@@ -218,6 +218,15 @@ def test_components_on_one_grid_lazily(tmp_path: Path) -> None:
     assert ds.template.atlas.terminology == ds.atlas.terminology
 
 
+@pytest.mark.parametrize("name", ["z", "terminology"])
+def test_a_reference_that_is_called_as_a_coordinate(tmp_path: Path, name: str) -> None:
+    root = write_catalogue(tmp_path, references=("nissl",))
+    file = root / "atlases/tiny_mouse_25um/1_0/manifest.json"
+    file.write_text(file.read_text().replace('"tiny_mouse-nissl"', f'"{name}"'))
+    with pytest.raises(ComponentNotFoundError, match=f"component called '{name}'"):
+        open_atlas("tiny_mouse_25um", root=root, include=("annotation", name))
+
+
 def test_without_the_annotation(root: Path) -> None:
     ds = open_atlas("tiny_mouse", root=root, include="template")
     assert list(ds.data_vars) == ["template"]
