@@ -19,7 +19,7 @@ class Proxy:
     """What a :func:`proxy` is told.
 
     `fault` takes the path of a request, with its query, and how often it has been asked for
-    before; it returns None, a status to answer, "drop" (the connection breaks in the middle of
+    before; it returns None, a status to answer, bytes to answer with status 200, "drop" (the connection breaks in the middle of
     the body), "spoil" (a byte is another one), "silence" (no answer), or a number of seconds
     as a float to wait.
     """
@@ -57,6 +57,9 @@ def proxy(target: str) -> Iterator[Proxy]:
             if fault == "silence":
                 told.closing.wait()
                 self.close_connection = True
+                return
+            if isinstance(fault, bytes):
+                self.answer(200, fault, {"Content-Type": "text/html"})
                 return
             if isinstance(fault, float):
                 time.sleep(fault)

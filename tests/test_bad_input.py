@@ -427,6 +427,16 @@ def test_a_store_that_has_gone(tiny: Path) -> None:
         tiny.with_name("elsewhere").rename(tiny)
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_level_that_is_deleted_while_it_is_open(tmp_path: Path, zarr_format: int) -> None:
+    """Its chunks are not absent as chunks of zeros are, which are not stored."""
+    store = write_ome_zarr(tmp_path / "a.ome.zarr", zarr_format=zarr_format)
+    ds = open_atlas(store, terminology=REGIONS)
+    shutil.rmtree(tmp_path / "a.ome.zarr/0")
+    with pytest.raises(StoreError, match=r"the array .*0 has gone"):
+        ds.annotation.compute()
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_no_permission(tiny: Path) -> None:
     ds = open_atlas(tiny)

@@ -78,6 +78,16 @@ def test_a_resolution_that_only_the_pyramid_has(tmp_path: Path) -> None:
     assert open_atlas("tiny_mouse", resolution="50 um", root=root).attrs["level"] == "s1"
 
 
+@pytest.mark.parametrize("name", ["größe", "dot.ted-name", "x_1.2.3um", "y_.um"])
+def test_names_that_are_odd(tmp_path: Path, name: str) -> None:
+    write_catalogue(tmp_path, name, version="2017", resolutions=(25,))
+    for version in ("2017-b", "1.²"):
+        write_catalogue(tmp_path, "other", version=version, resolutions=(25,))
+    assert list_atlases(tmp_path).name.tolist() == sorted(["other", name])
+    assert open_atlas(name, root=tmp_path).attrs["version"] == "2017"
+    assert open_atlas(f"{name}_25um", root=tmp_path).attrs["name"] == name
+
+
 def test_the_newest_version_by_number(tmp_path: Path) -> None:
     for version in ("1.9", "1.10", "1.2"):
         write_catalogue(tmp_path, version=version)
@@ -206,6 +216,15 @@ def test_components_on_one_grid_lazily(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ds["tiny_mouse-nissl"], image(10)["s1"][0])
     assert ds.template.dtype == "uint16"
     assert ds.template.atlas.terminology == ds.atlas.terminology
+
+
+@pytest.mark.parametrize("name", ["z", "terminology"])
+def test_a_reference_that_is_called_as_a_coordinate(tmp_path: Path, name: str) -> None:
+    root = write_catalogue(tmp_path, references=("nissl",))
+    file = root / "atlases/tiny_mouse_25um/1_0/manifest.json"
+    file.write_text(file.read_text().replace('"tiny_mouse-nissl"', f'"{name}"'))
+    with pytest.raises(ComponentNotFoundError, match=f"component called '{name}'"):
+        open_atlas("tiny_mouse_25um", root=root, include=("annotation", name))
 
 
 def test_without_the_annotation(root: Path) -> None:
@@ -359,6 +378,14 @@ def test_list_atlases(root: Path) -> None:
     pd.testing.assert_frame_equal(table, expected)
     assert list_atlases(root, species="RATTUS").name.tolist() == ["tiny_rat"]
     assert list_atlases(root, species="whale").empty
+
+
+def test_list_atlases_with_a_broken_manifest(root: Path) -> None:
+    write_catalogue(root, "tiny_rat", species="Rattus norvegicus", resolutions=(50,))
+    (root / "atlases/tiny_rat_50um/1_0/manifest.json").write_text("")
+    with pytest.warns(UserWarning, match="species of tiny_rat is not known: .* is no manifest"):
+        table = list_atlases(root)
+    assert table.species.tolist() == ["Mus musculus", ""]
 
 
 def test_list_atlases_of_nothing(tmp_path: Path) -> None:
@@ -691,6 +718,51 @@ def test_where_brainglobes_folder_is(
     (nobodys_home / ".config/brainglobe").mkdir(parents=True)
     (nobodys_home / ".config/brainglobe/bg_config.conf").write_text("not a configuration")
     assert found() == nobodys_home / ".brainglobe/brainglobe-atlasapi"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[other]\nx = 1", "[default_dirs]\nx = 1", "[default_dirs]\nbrainglobe_dir = ~no-such-user/x"],
+)
+def test_configurations_that_do_not_say_where_it_is(
+    tmp_path: Path, nobodys_home: Path, text: str
+) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config/bg_config.conf").write_text(text)
+    found = brainglobe_folder.brainglobe_folder()
+    assert found == nobodys_home / ".brainglobe/brainglobe-atlasapi"
+
+
+@pytest.mark.parametrize("way", ["relative", "link"])
+def test_brainglobes_folder_by_another_path_is_compared_too(
+    local: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What lacks there must not be taken for zeros of an atlas that somebody has saved."""
+    lost = "annotation-sets/tiny_mouse-annotation/1_0/annotations_compressed.ome.zarr/s0/c/0/0/0"
+    (local / lost).unlink()
+    if way == "link":
+        (tmp_path / "link").symlink_to(local)
+        monkeypatch.setenv("XARRAY_ATLAS_DATA", str(tmp_path / "link"))
+    else:
+        (tmp_path / "config").mkdir(exist_ok=True)
+        relative = f"[default_dirs]\nbrainglobe_dir = {local.parent.name}\n"
+        (tmp_path / "config/bg_config.conf").write_text(relative)
+        monkeypatch.chdir(local.parent.parent)
+    ds = open_atlas("tiny_mouse")
+    assert ds.attrs["root"] == bucket
+    np.testing.assert_array_equal(ds.annotation, labels())
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "atlases/tiny_mouse_25um/1_0/manifest.json",
+        "annotation-sets/tiny_mouse-annotation/1_0/annotations_compressed.ome.zarr/zarr.json",
+    ],
+)
+def test_metadata_in_brainglobes_folder_that_end_early(local: Path, bucket: str, file: str) -> None:
+    (local / file).write_bytes((local / file).read_bytes()[:20])
+    assert open_atlas("tiny_mouse").attrs["root"] == bucket
 
 
 def test_the_bucket_where_nothing_is_local(bucket: str) -> None:

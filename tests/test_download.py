@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import filecmp
 import hashlib
+import json
 import multiprocessing
 import os
 import re
@@ -31,12 +32,13 @@ from xarray_atlas.errors import (
     ComponentNotFoundError,
     ResolutionNotFoundError,
     StoreError,
+    StoreFormatError,
     StoreNotFoundError,
 )
 from xarray_atlas.io import records, remote
 from xarray_atlas.io.brainglobe_folder import brainglobe_folder
 from xarray_atlas.io.copies import copy_state
-from xarray_atlas.io.records import RECORDS, UNFINISHED, Object
+from xarray_atlas.io.records import RECORDS, UNFINISHED, Object, record_name
 from xarray_atlas.io.stores import open_group
 
 ATLAS = "tiny_mouse_25um"
@@ -359,6 +361,23 @@ def test_a_server_that_has_no_listings(bucket: Bucket, tmp_path: Path) -> None:
         download(ATLAS, tmp_path / "copy", root=http.url, version="1.0")
 
 
+@pytest.mark.parametrize("page", [b"", b"<html><body>busy</body></html>"])
+@pytest.mark.parametrize("last", [False, True])
+def test_what_is_no_listing_is_not_taken_for_an_empty_one(
+    server: Proxy, tmp_path: Path, page: bytes, last: bool
+) -> None:
+    """A proxy may say so with status 200, and of the last of several pages."""
+    server.fault = lambda path, before: (
+        page if "list-type" in path and (before == 0 or last) else None
+    )
+    if last:
+        with pytest.raises(StoreError, match="no listing"):
+            get(server, tmp_path / "copy", version="1.0")
+        assert not (tmp_path / "copy").exists()
+    else:
+        get(server, tmp_path / "copy", version="1.0")
+
+
 def test_a_spoilt_object_is_never_kept(bucket: Bucket, server: Proxy, tmp_path: Path) -> None:
     def fault(path: str, before: int) -> str | None:
         return "spoil" if before < 2 and path.endswith("s0/c/0/0/0") else None
@@ -402,15 +421,18 @@ def test_etags_of_encrypted_objects_are_no_md5(head: dict, fails: bool) -> None:
         source.read("x/1", Object(4, ""))
 
 
-def test_an_object_that_leads_out_of_the_folder() -> None:
+@pytest.mark.parametrize(
+    "key", ["../../x", "/x", "..\\x", "s0\\..\\..\\x", "C:x", "x\0", "./x", "s0//x"]
+)
+def test_an_object_that_leads_out_of_the_folder(key: str) -> None:
     class Evil:
         def invalidate_cache(self) -> None: ...
 
         def find(self, path: str, detail: bool) -> dict:
-            return {f"{path}/../../x": {"size": 1}}
+            return {f"{path}/{key}": {"size": 1}}
 
     source = remote.Source("s3://bucket", Evil(), "bucket")
-    with pytest.raises(StoreError, match="leads out of it"):
+    with pytest.raises(StoreError, match="no path of a file within it"):
         source.listing("x")
 
 
@@ -516,6 +538,80 @@ def test_a_source_that_has_changed(bucket: Bucket, tmp_path: Path) -> None:
     download(ATLAS, folder, root=source, include="annotation")
     assert not (folder / STORE / "s0/c/0/0/0").exists()
     np.testing.assert_array_equal(open_atlas(ATLAS, root=folder).annotation, volume)
+
+
+@pytest.mark.parametrize("volume", [labels((3, 4, 5), seed=9), labels((2, 4, 4), seed=9)])
+def test_levels_that_have_changed_and_are_not_copied_again(
+    tmp_path: Path, volume: np.ndarray
+) -> None:
+    """The metadata are of all levels: those of after do not describe chunks of before."""
+    source = write_catalogue(tmp_path / "source")
+    folder = download(ATLAS, tmp_path / "copy", root=source, resolution="all", include="annotation")
+    fine = zarr.open_array(source / STORE / "s0", mode="r")[...]
+    write_ome_zarr(source / STORE, levels=levels(fine, volume), chunks=(4, 4, 4))
+    download(ATLAS, folder, root=source, include="annotation")
+    np.testing.assert_array_equal(open_atlas(ATLAS, root=folder).annotation, fine)
+    coarse = open_atlas("tiny_mouse_50um", root=folder).annotation
+    with pytest.raises(StoreError, match="level 's1' was not downloaded"):
+        coarse.compute()
+    download("tiny_mouse_50um", folder, root=source, include="annotation")
+    np.testing.assert_array_equal(coarse, volume)
+
+
+def test_levels_that_have_not_changed_stay(tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "source")
+    folder = download(ATLAS, tmp_path / "copy", root=source, resolution="all", include="annotation")
+    (source / STORE / "s0/README").write_text("new")
+    download(ATLAS, folder, root=source, include="annotation")
+    state = copy_state(folder / STORE)
+    assert state is not None
+    assert state.has("s0", "s1")
+
+
+@pytest.mark.parametrize("part", ["annotation_set", "terminology", "template"])
+@pytest.mark.parametrize(
+    "location", ["/../x", "x/../../y", "..\\x", "", "/", ".", "C:x", "s3://b/x"]
+)
+def test_a_manifest_that_leads_out_of_the_folder(tmp_path: Path, part: str, location: str) -> None:
+    source = write_catalogue(tmp_path / "here/source")
+    manifest = source / f"atlases/{ATLAS}/1_0/manifest.json"
+    content = json.loads(manifest.read_text())
+    where = content["annotation_set"] if part == "template" else content
+    where[part]["location"] = location
+    manifest.write_text(json.dumps(content))
+    before = files(tmp_path)
+    with pytest.raises(StoreFormatError, match="no folder below its root"):
+        download(ATLAS, tmp_path / "there/copy", root=source)
+    assert files(tmp_path) == before
+
+
+def test_a_record_that_leads_out_of_the_folder(tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "source")
+    folder = download(ATLAS, tmp_path / "copy", root=source, include="annotation")
+    (other := tmp_path / "other").write_text("x")
+    record = folder / STORE / record_name("s0")
+    content = json.loads(record.read_text())
+    content["objects"][str(other)] = [1, ""]
+    record.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="is damaged"):
+        copy_state(folder / STORE)
+    download(ATLAS, folder, root=source, include="annotation")
+    assert other.read_text() == "x"
+
+
+def test_parts_of_a_copy_that_are_links_to_brainglobes_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write_catalogue(tmp_path / "own/brainglobe-atlasapi")
+    before = files(own)
+    (tmp_path / "bg_config.conf").write_text(f"[default_dirs]\nbrainglobe_dir = {own.parent}\n")
+    monkeypatch.setenv("BRAINGLOBE_CONFIG_DIR", str(tmp_path))
+    source = write_catalogue(tmp_path / "source")
+    (folder := tmp_path / "copy").mkdir()
+    (folder / "annotation-sets").symlink_to(own / "annotation-sets")
+    with pytest.raises(StoreError, match="never written to"):
+        download(ATLAS, folder, root=source)
+    assert files(own) == before
 
 
 # -- killed

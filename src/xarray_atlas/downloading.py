@@ -15,7 +15,7 @@ from xarray_atlas.errors import (
     StoreError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe_folder import brainglobe_folder
+from xarray_atlas.io.brainglobe_folder import brainglobe_folder, is_brainglobes
 from xarray_atlas.io.catalogue import BUCKET, Entry, find_manifest
 from xarray_atlas.io.components import MASKS, open_part
 from xarray_atlas.io.copies import default_folder
@@ -140,6 +140,8 @@ def download(
         listings[piece] = found
     manifests = _manifests(manifest, chosen, storage_options)
     last = {piece: source.listing(piece.path) for piece in manifests}
+    for piece in (*listings, *last):  # parts of a copy may be links
+        _refuse_brainglobes(target / piece.path)
     with _shown(progress, manifest.folder) as bar:
         for pieces in (listings, last):
             tasks = [plan(source, piece, found, str(target)) for piece, found in pieces.items()]
@@ -149,21 +151,24 @@ def download(
 
 
 def _refuse(target: Path, place: str) -> None:
-    own = brainglobe_folder().resolve()
-    if target.resolve().is_relative_to(own):
-        raise StoreError(
-            f"{target} is BrainGlobe's own folder, which is never written to; choose another one, "
-            f"or leave it out: {default_folder()}"
-        )
+    _refuse_brainglobes(target)
     if is_url(place):
         return
-    if Path(place).resolve() == own:
+    if Path(place).resolve() == brainglobe_folder().resolve():
         raise StoreError(
             f"{place} is BrainGlobe's own folder, of which nobody knows whether it is complete: a "
             "copy of it would pass for complete. Leave out root= to copy BrainGlobe's bucket"
         )
     if Path(place).resolve() == target.resolve():
         raise StoreError(f"{target} cannot be copied to itself: folder and root are the same")
+
+
+def _refuse_brainglobes(target: Path) -> None:
+    if is_brainglobes(target):
+        raise StoreError(
+            f"{target} is in BrainGlobe's own folder, which is never written to; choose another "
+            f"one, or leave it out: {default_folder()}"
+        )
 
 
 def _is_all(resolution: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from xarray_atlas.errors import StoreError, StoreNotFoundError
+from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.grid import users_level
 from xarray_atlas.io.catalogue import BUCKET, Entry, list_entries, version_order
 from xarray_atlas.io.lookup import local_roots
@@ -66,7 +66,7 @@ def list_atlases(
     -----
     UserWarning
         If BrainGlobe's bucket cannot be reached, so that only the copies on this
-        machine are listed.
+        machine are listed; or a manifest is broken, so that a species is not known.
 
     Examples
     --------
@@ -85,14 +85,24 @@ def list_atlases(
             row["local"] |= is_local
             row["manifest"] = row["manifest"] or (place, entry, is_local)
 
+    broken: dict[str, StoreFormatError] = {}
+
     def species_of(row: dict[str, Any]) -> str:
         place, entry, is_local = row["manifest"]
         path = f"{place}/atlases/{entry.folder}/{entry.versions[-1]}/{MANIFEST}"
-        content = read_manifest(path, None if is_local else storage_options).content
+        try:
+            content = read_manifest(path, None if is_local else storage_options).content
+        except StoreFormatError as error:
+            broken[entry.name] = error
+            return ""
         return str(content.get("species") or "")
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         all_species = list(pool.map(species_of, rows.values()))
+    for name, error in broken.items():
+        warnings.warn(
+            f"the species of {name} is not known: {error}", UserWarning, stacklevel=users_level()
+        )
     table = pd.DataFrame(
         {
             "name": list(rows),

@@ -14,6 +14,7 @@ from xarray import Variable
 from xarray.core import indexing
 
 from xarray_atlas.assemble import atlas_coordinates, centres_of
+from xarray_atlas.atlas_index import COORDINATE
 from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.grid import HEMISPHERES
 from xarray_atlas.io.arrays import LabelArray, SidesArray
@@ -196,6 +197,11 @@ def open_stored_atlas(
     for name in wanted:
         if name == "hemispheres":
             found, sides = _hemispheres(place, manifest, options, align_levels)
+        elif name in (*multiscale.dims, COORDINATE):
+            raise ComponentNotFoundError(
+                f"a component called {name!r} cannot be opened with the annotation: that is what a "
+                "coordinate is called"
+            )
         elif manifest is None:
             raise ComponentNotFoundError(
                 f"{name!r} cannot be found from {place} alone: open the atlas by its name, or its "

@@ -22,9 +22,9 @@ import fsspec
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.index_files import cache_directory
-from xarray_atlas.io.stores import storage_for, unreadable, within
+from xarray_atlas.io.stores import find_objects, storage_for, unreadable, within
 
-__all__ = ["brainglobe_folder", "is_complete"]
+__all__ = ["brainglobe_folder", "is_brainglobes", "is_complete"]
 
 CONFIG = "bg_config.conf"
 
@@ -39,10 +39,17 @@ def brainglobe_folder() -> Path:
     config = Path(named).expanduser() if named else Path.home() / ".config/brainglobe"
     parser = configparser.ConfigParser(interpolation=None)
     folder = Path.home() / ".brainglobe"
-    with contextlib.suppress(OSError, configparser.Error, UnicodeDecodeError):
+    # a user that "~user" does not find is a RuntimeError
+    wrong = (OSError, configparser.Error, UnicodeDecodeError, LookupError, RuntimeError)
+    with contextlib.suppress(*wrong):
         parser.read(config / CONFIG)
-        folder = Path(parser["default_dirs"]["brainglobe_dir"]) if parser.sections() else folder
-    return folder.expanduser() / "brainglobe-atlasapi"
+        folder = Path(parser["default_dirs"]["brainglobe_dir"]).expanduser()
+    return folder.absolute() / "brainglobe-atlasapi"
+
+
+def is_brainglobes(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is in BrainGlobe's folder, by whatever links it leads there."""
+    return Path(path).resolve().is_relative_to(brainglobe_folder().resolve())
 
 
 def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None = None) -> bool:
@@ -96,8 +103,7 @@ def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, i
 
     def listing() -> dict[str, int]:
         filesystem, path = fsspec.url_to_fs(url, **storage_for(url, storage_options))
-        filesystem.invalidate_cache()
-        found = filesystem.find(path, detail=True)
+        found = find_objects(filesystem, path, detail=True)
         prefix = path.rstrip("/") + "/"
         return {key.removeprefix(prefix): int(about["size"]) for key, about in found.items()}
 

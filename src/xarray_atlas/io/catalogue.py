@@ -20,7 +20,7 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io.checked_store import is_refusal
 from xarray_atlas.io.manifest import MANIFEST, Manifest, read_manifest
-from xarray_atlas.io.stores import is_url, read_bytes, storage_for, unreadable, within
+from xarray_atlas.io.stores import find_objects, is_url, read_bytes, storage_for, unreadable, within
 from xarray_atlas.units import parse_length, to_mm
 
 __all__ = ["BUCKET", "Entry", "find_manifest", "is_name", "list_entries", "version_order"]
@@ -33,8 +33,8 @@ LAST_VERSIONS = "atlases/last_versions.conf"
 
 TOLERANCE = 1e-3
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-_FOLDER = re.compile(r"(?P<name>.+)_(?P<size>[0-9.]+ ?(?:nm|um|mm))")
+_NAME = re.compile(r"\w[\w.+-]*")
+_FOLDER = re.compile(r"(?P<name>.+)_(?P<size>[0-9]+(?:[.][0-9]+)? ?(?:nm|um|mm))", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
 
     def listing() -> list[str]:
         filesystem, path = fsspec.url_to_fs(place, **storage_for(place, storage_options))
-        filesystem.invalidate_cache()
-        return [str(found) for found in filesystem.find(path)]
+        return [str(found) for found in find_objects(filesystem, path)]
 
     try:
         files = within(listing)
@@ -257,5 +256,6 @@ def _unknown(name: str, root: str, entries: list[Entry]) -> str:
 def version_order(version: str) -> tuple[Any, ...]:
     """Order versions by their numbers; what is no number comes first."""
     return tuple(
-        (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in version.split("_")
+        (part.isdecimal(), int(part) if part.isdecimal() else 0, part)
+        for part in version.split("_")
     )

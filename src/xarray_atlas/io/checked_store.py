@@ -21,6 +21,9 @@ __all__ = ["CheckedStore", "innermost", "is_refusal"]
 OPTIONAL = (".zattrs", ".zgroup", ".zmetadata")
 """What zarr asks for although many a store of format 2 has none."""
 
+ARRAY = ("zarr.json", ".zarray")
+"""What an array is known by."""
+
 BLOSC_HEADER = 16
 """Its bytes; the last four are the length of the whole, little-endian."""
 
@@ -50,6 +53,7 @@ class CheckedStore(WrapperStore[Store]):
 
     def __init__(self, store: Store, path: str = "") -> None:
         super().__init__(store)
+        self._arrays: set[str] = set()
         self._blosc: set[str] = set()
         self._path = path
         self._copy = _copy(innermost(store), path)
@@ -58,12 +62,13 @@ class CheckedStore(WrapperStore[Store]):
         return type(self)(store, self._path)
 
     def expect(self, path: str, compressors: Any, shards: Any) -> None:
-        """Take note of how an array is compressed.
+        """Take note of an array that is read, and how it is compressed.
 
         Blosc, which zarr format 2 uses by default, does not look how long its
         input is: what it decodes of a chunk that ends early is partly whatever
         lies behind it in memory. Its header says how long the chunk must be.
         """
+        self._arrays.add(path.strip("/"))
         last = compressors[-1] if compressors and not shards else None
         if isinstance(last, BloscCodec) or getattr(last, "codec_id", None) == "blosc":
             self._blosc.add(path.strip("/"))
@@ -138,6 +143,12 @@ class CheckedStore(WrapperStore[Store]):
             raise StoreError(f"{key!r} is {what}")
         if not os.path.isdir(store.root):
             raise StoreError(f"the folder {store.root} has gone")
+        for array in self._arrays:
+            folder = os.path.join(store.root, array)
+            if key.startswith(f"{array}/") and not any(
+                os.path.exists(os.path.join(folder, name)) for name in ARRAY
+            ):
+                raise StoreError(f"the array {folder} has gone")
 
 
 def _is_metadata(key: str) -> bool:

@@ -167,16 +167,15 @@ def masks_beside(
         be opened, or their voxels are others: the labels have it all.
     """
     folder, _, name = place.replace("\\", "/").rpartition("/")
-    # of a folder nobody knows whether it is complete: BrainGlobe's tools fetch a mask at a time,
-    # and what is not there yet would be empty
-    if name != LABELS[0] or not is_url(place):
+    if name != LABELS[0]:
         return None
 
     def open_masks(labels: LabelArray) -> Masks | None:
         at = f"{folder}/{MASKS}"
         try:
-            copied = None if is_url(at) else copy_state(at)
-            if copied is not None and not copied.has(level):
+            # of a folder without records nobody knows whether it is complete: BrainGlobe's tools
+            # fetch a mask at a time, and what is not there yet would be empty
+            if not is_url(at) and ((copied := copy_state(at)) is None or not copied.has(level)):
                 return None
             group = open_group(at, storage_options)
             # most of the chunks of a mask are not stored: a bucket that refuses what it does not

@@ -12,9 +12,10 @@ from xarray_atlas.errors import (
     ComponentNotFoundError,
     ResolutionNotFoundError,
     StoreError,
+    StoreFormatError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe_folder import brainglobe_folder, is_complete
+from xarray_atlas.io.brainglobe_folder import brainglobe_folder, is_brainglobes, is_complete
 from xarray_atlas.io.catalogue import BUCKET, Entry, find_manifest, list_entries
 from xarray_atlas.io.components import open_part
 from xarray_atlas.io.copies import copy_state, default_folder
@@ -75,6 +76,10 @@ def find_atlas_manifest(
             parts = list(_parts(manifest, resolution, wanted, all_levels, finest=name))
         except (StoreNotFoundError, ResolutionNotFoundError, ComponentNotFoundError):
             continue
+        except StoreFormatError:
+            if not is_brainglobes(folder):
+                raise
+            continue  # its tools were interrupted while they wrote a file
         if all(is_there(manifest.root, *part, storage_options) for part in parts):
             return manifest
     try:
@@ -128,7 +133,7 @@ def is_there(
     state = copy_state(folder)
     if state is not None:
         return state.has() if level is None else state.has(level)
-    if root != str(brainglobe_folder()):
+    if not is_brainglobes(folder):
         return True
     path = folder if level is None else os.path.join(folder, level)
     return is_complete(path, f"{BUCKET}{path.removeprefix(root)}", storage_options)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
+from xarray_atlas.io.records import leads_out
 from xarray_atlas.io.stores import locate, read_bytes
 
 __all__ = ["MANIFEST", "MIDLINE", "Manifest", "Part", "read_manifest"]
@@ -159,7 +160,10 @@ class Manifest:
         return there[name]
 
     def _part(self, said: Mapping[str, Any], files: tuple[str, ...]) -> Part:
-        location = str(said["location"]).strip("/")
+        location = str(said["location"] or "").strip("/")
+        # it is read below the root, and copied there: it must lie there
+        if leads_out(location):
+            raise ValueError(f"the location {said['location']!r} is no folder below its root")
         return Part(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)
 
 

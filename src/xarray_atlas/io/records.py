@@ -22,7 +22,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -33,6 +33,7 @@ __all__ = [
     "UNFINISHED",
     "Object",
     "Record",
+    "leads_out",
     "level_of",
     "parse_record",
     "read_record",
@@ -89,6 +90,16 @@ class Record:
         return json.dumps(content, separators=(",", ":"))
 
 
+def leads_out(path: str) -> bool:
+    """Tell whether a path could name something outside of a folder, or in it by another name.
+
+    On any system: on Windows there are two separators, and drives.
+    """
+    parts = path.replace("\\", "/").split("/")
+    odd = not {"", ".", ".."}.isdisjoint(parts) or "\0" in path
+    return odd or bool(PureWindowsPath(path).drive)
+
+
 def level_of(key: str, levels: Iterable[str]) -> str | None:
     """Return the level that a key is a chunk of; None for metadata and what else there is."""
     if key.rpartition("/")[2] in METADATA:
@@ -121,8 +132,8 @@ def parse_record(content: bytes, place: str) -> Record:
         objects = {
             str(key): Object(int(size), str(tag)) for key, (size, tag) in said["objects"].items()
         }
-        if any(".." in key.split("/") for key in objects):
-            raise ValueError("a path that leads out of the store")
+        if any(map(leads_out, objects)):
+            raise ValueError("what is no path of a file within the store")
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(
@@ -198,8 +209,8 @@ def write_atomically(path: str, content: bytes, beside: str, keep: bool = False)
 
 
 def size_of(path: str | os.PathLike[str]) -> int | None:
-    """Return a file's size; None where there is none."""
+    """Return a file's size; None where there is none, or links lead nowhere."""
     try:
         return os.stat(path).st_size
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import threading
@@ -16,8 +15,8 @@ import fsspec
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.checked_store import is_refusal
-from xarray_atlas.io.records import Object
-from xarray_atlas.io.stores import protocol, storage_for, unreadable
+from xarray_atlas.io.records import Object, leads_out
+from xarray_atlas.io.stores import find_objects, protocol, storage_for, unreadable
 
 __all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
 
@@ -78,12 +77,10 @@ class Source:
         """
         place = f"{self.url}/{folder}"
 
-        def find() -> Any:
-            self.filesystem.invalidate_cache()
-            return self.filesystem.find(f"{self.path}/{folder}", detail=True)
-
         try:
-            found = patiently(find)
+            found = patiently(
+                lambda: find_objects(self.filesystem, f"{self.path}/{folder}", detail=True)
+            )
         except FileNotFoundError:
             return {}
         except Exception as error:  # file systems raise whatever their client library raises
@@ -102,8 +99,8 @@ class Source:
                 continue  # folders, as some tools put them into buckets
             if key == name:
                 raise StoreError(f"{place} is listed as if it held {name!r}, which lies elsewhere")
-            if ".." in key.split("/") or os.path.isabs(key):
-                raise StoreError(f"{place} holds an object called {key!r}, which leads out of it")
+            if leads_out(key):
+                raise StoreError(f"{place} holds {key!r}, which is no path of a file within it")
             if not isinstance(about.get("size"), int):
                 raise StoreError(f"{place} lists {key!r} without its size: it cannot be verified")
             tags = (about[name] for name in TAGS if about.get(name))

@@ -24,6 +24,7 @@ from xarray_atlas.io.copies import find_copy
 __all__ = [
     "TIMEOUT",
     "Source",
+    "find_objects",
     "has_neighbours",
     "is_url",
     "locate",
@@ -249,6 +250,28 @@ def _endpoint(storage_options: Mapping[str, Any] | None) -> str:
     return f" (endpoint {url})" if url else ""
 
 
+def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
+    """List all objects below a path, as they are now, as ``find`` of fsspec does.
+
+    Of S3 it takes several answers. One that is no listing (empty, or a page of a proxy, with status
+    200) looks to its client like one that is empty and the last, so that the rest would be missing
+    without a word. Here it is an OSError.
+    """
+    filesystem.invalidate_cache()
+    if hasattr(filesystem, "call_s3"):
+        for operation in ("ListObjectsV2", "ListObjectVersions"):
+            filesystem.s3.meta.events.register(
+                f"after-call.s3.{operation}", _check_listing, unique_id=f"xarray-atlas-{operation}"
+            )
+    return filesystem.find(path, detail=detail)
+
+
+def _check_listing(parsed: Mapping[str, Any], **about: Any) -> None:
+    succeeded = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") == 200
+    if succeeded and "IsTruncated" not in parsed:
+        raise OSError("what the server answered is no listing")
+
+
 def within(work: Callable[[], T]) -> T:
     """Run `work`, and raise TimeoutError if it has not returned within :data:`TIMEOUT`.
 
@@ -292,14 +315,18 @@ def read_bytes(
         content: bytes = filesystem.cat_file(path)
         return content
 
+    folder, name = os.path.split(place)
+    copy = None if is_url(place) else find_copy(folder)
     try:
-        return within(read)
+        found = within(read)
     except FileNotFoundError as error:
-        folder, name = os.path.split(place)
-        if not is_url(place) and (copy := find_copy(folder)) is not None:
+        if copy is not None:
             copy.check(name, None)
         raise StoreNotFoundError(
             f"there is nothing at {place}{_endpoint(storage_options)}"
         ) from error
     except Exception as error:  # file systems raise whatever their client library raises
         raise unreadable(place, error, storage_options) from error
+    if copy is not None:
+        copy.check(name, len(found))
+    return found

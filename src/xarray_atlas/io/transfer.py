@@ -106,6 +106,8 @@ def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str)
     lacking: list[str] = []
     try:
         _remove_abandoned(os.path.join(folder, RECORDS))
+        # those of the levels that have changed since they were copied, before the metadata do
+        _forget(folder, piece, objects, parts[None])
         # that of what belongs to no level first: it makes the folder a copy
         for level, record in parts.items():
             before = _settle(folder, level, record)
@@ -144,6 +146,30 @@ def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str
                 "first, or take another root"
             )
     return Record(place, record.objects, levels)
+
+
+def _forget(folder: str, piece: Piece, objects: Mapping[str, Object], rest: Record) -> None:
+    """Remove the records of levels copied before, if their source has changed since.
+
+    The metadata that are copied now are not theirs. What has come of their chunks stays, to be
+    compared when they are copied again.
+    """
+    try:
+        former = read_record(folder)
+    except StoreError:  # damaged: nobody knows of what the levels are
+        former = None
+    if former is not None and former.objects == rest.objects:
+        return
+    for level in (*piece.levels, *(() if former is None else former.levels)):
+        if level in piece.chosen:
+            continue
+        now = {key: each for key, each in objects.items() if level_of(key, piece.levels) == level}
+        try:
+            then = read_record(folder, level)
+        except StoreError:
+            then = None
+        if then is None or then.objects != now:
+            _remove(os.path.join(folder, record_name(level)))
 
 
 def _settle(folder: str, level: str | None, record: Record) -> Mapping[str, Object]:
