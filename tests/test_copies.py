@@ -21,7 +21,7 @@ from stores import REGIONS, chunk_files, scaling, write_ome_zarr
 from xarray_atlas import download, open_atlas
 from xarray_atlas.cli import main
 from xarray_atlas.errors import StoreError, StoreNotFoundError
-from xarray_atlas.io import lookup
+from xarray_atlas.io import brainglobe_folder, lookup
 from xarray_atlas.io.copies import copy_state, default_folder
 from xarray_atlas.io.records import (
     RECORDS,
@@ -278,7 +278,7 @@ def test_the_masks_of_brainglobes_folder_are_fetched_one_by_one(
     folder = tmp_path / "brainglobe-atlasapi"
     shutil.copytree(source, folder)
     shutil.rmtree(folder / SETS / "annotations.ome.zarr/s0/c")
-    monkeypatch.setattr(lookup, "brainglobe_folder", lambda: folder)
+    monkeypatch.setattr(brainglobe_folder, "brainglobe_folder", lambda: folder)
     monkeypatch.setattr(lookup, "BUCKET", str(source))
     checks = open_atlas("tiny_mouse_25um", root=folder).atlas.check(full=True).checks
     assert "does not hold all of level 's0'" in checks.set_index("check").detail["masks"]
