@@ -44,6 +44,8 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io import stores
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:

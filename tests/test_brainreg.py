@@ -17,6 +17,8 @@ from atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas import brainreg, open_brainreg
 from xarray_atlas.errors import GridError, StoreFormatError, StoreNotFoundError
 
+pytestmark = pytest.mark.once
+
 SHAPE = (9, 7, 8)
 METADATA = {
     # as brainreg.core.cli logs its arguments; orientation and voxel sizes are the raw data's

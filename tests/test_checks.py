@@ -33,6 +33,8 @@ from xarray_atlas.mask_checks import check_masks
 from xarray_atlas.report import Finding, done, skipped
 from xarray_atlas.symmetry import best_plane, best_plane_of_profile, measure_mirror
 
+pytestmark = pytest.mark.once
+
 SIZE = (0.1, 0.1, 0.1)
 
 

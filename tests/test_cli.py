@@ -23,6 +23,8 @@ import xarray_atlas
 from xarray_atlas import cli
 from xarray_atlas.cli import main
 
+pytestmark = pytest.mark.once
+
 COMMAND = "import sys; from xarray_atlas.cli import main; sys.exit(main())"
 
 # every chunk comes from far away: slow:///path is the same as /path

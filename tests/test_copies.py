@@ -33,6 +33,8 @@ from xarray_atlas.io.records import (
 )
 from xarray_atlas.io.stores import open_group, read_bytes
 
+pytestmark = pytest.mark.once
+
 SETS = "annotation-sets/tiny_mouse-annotation/1_0"
 STORE = f"{SETS}/annotations_compressed.ome.zarr"
 

@@ -36,7 +36,10 @@ from xarray_atlas.errors import (
 )
 
 # pynrrd writes the time into its headers
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd"),
+    pytest.mark.once,
+]
 
 SHAPE = (6, 7, 8)
 REGIONS = pd.DataFrame({"id": [1, 2], "name": ["one", "two"], "acronym": ["R1", "R2"]})

@@ -41,6 +41,8 @@ from xarray_atlas.io.copies import copy_state
 from xarray_atlas.io.records import RECORDS, UNFINISHED, Object, record_name
 from xarray_atlas.io.stores import open_group
 
+pytestmark = pytest.mark.once
+
 ATLAS = "tiny_mouse_25um"
 SETS = "annotation-sets/tiny_mouse-annotation/1_0"
 STORE = f"{SETS}/annotations_compressed.ome.zarr"

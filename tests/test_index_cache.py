@@ -30,6 +30,8 @@ from xarray_atlas.io import arrays
 from xarray_atlas.io import fingerprint as fingerprints
 from xarray_atlas.label_tables import tabulate
 
+pytestmark = pytest.mark.once
+
 SIZE = 0.025**3
 PLAIN = {"compressors": None, "filters": None}
 

@@ -12,6 +12,8 @@ from meshes import CORNERS, LAST, OPEN, TRIANGLES, as_packager, box, encode, ind
 from xarray_atlas.errors import StoreError, StoreFormatError
 from xarray_atlas.io.meshes import mesh_folder, read_mesh
 
+pytestmark = pytest.mark.once
+
 
 def volume(vertices, faces):
     a, b, c = (vertices[faces[:, i]] for i in range(3))

@@ -14,6 +14,8 @@ from test_labels import assert_same, blocks
 from xarray_atlas import label_tables
 from xarray_atlas.label_tables import concatenate, shifted, tabulate
 
+pytestmark = pytest.mark.once
+
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)
 
 

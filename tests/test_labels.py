@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from xarray_atlas import labels
 
+pytestmark = pytest.mark.once
+
 DTYPES = [
     np.dtype(name)
     for name in (

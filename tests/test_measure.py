@@ -26,6 +26,8 @@ from atlases import (
 )
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
+pytestmark = pytest.mark.once
+
 um = pint.get_application_registry().Unit("um")
 SIZE = (0.1, 0.2, 0.4)
 VOXEL = 0.1 * 0.2 * 0.4

@@ -20,6 +20,8 @@ from atlases import BIG
 from xarray_atlas import Terminology, create_atlas
 from xarray_atlas.errors import AmbiguousRegionError, TerminologyError
 
+pytestmark = pytest.mark.once
+
 SHAPE = (6, 5, 8)
 
 ITK_SNAP = """\

@@ -16,6 +16,8 @@ import xarray_atlas
 from atlases import Counted, Example, examples, make_atlas, make_terminology, parts, through_file
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
+pytestmark = pytest.mark.once
+
 SIZE = (0.1, 0.2, 0.4)
 mm = pint.get_application_registry().Unit("mm")
 LENGTHS = ("centroid", "bounding_box", "extent", "representative_point")

@@ -14,6 +14,8 @@ import xarray_atlas
 from atlases import Counted, Example, examples, make_atlas, make_terminology, no_compute, parts
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
 
+pytestmark = pytest.mark.once
+
 u = pint.get_application_registry()
 SIZE = (0.1, 0.2, 0.4)
 

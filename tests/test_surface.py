@@ -22,6 +22,8 @@ from xarray_atlas import Terminology
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 from xarray_atlas.surface import Mesh, mesh_from_labels
 
+pytestmark = pytest.mark.once
+
 u = pint.get_application_registry()
 ONE = (3 / 4) ** (1 / 3)
 """How far the vertices of a voxel's octahedron are from its centre, so that it encloses 1."""

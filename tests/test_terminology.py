@@ -30,6 +30,8 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.terminology import Region, Terminology
 
+pytestmark = pytest.mark.once
+
 SMALL = """\
 identifier,parent_identifier,annotation_value,name,abbreviation,color_hex_triplet,root_identifier_path
 997,,997,root,root,#FFFFFF,[997]
