@@ -17,6 +17,8 @@ import xarray as xr
 import xarray_atlas
 from xarray_atlas import AtlasAccessor
 
+pytestmark = pytest.mark.once
+
 ureg = pint.get_application_registry()
 
 FUNCTIONS = ("mask", "volume", "area", "encode", "interp", "interp_like", "reindex_like")

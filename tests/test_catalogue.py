@@ -34,6 +34,8 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io import brainglobe_folder, catalogue, lookup
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -11,6 +11,8 @@ from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def client():

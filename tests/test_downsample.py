@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from xarray_atlas.downsample import halved, majority, mean
 
+pytestmark = pytest.mark.once
+
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5)
 
 

@@ -19,6 +19,8 @@ import xarray_atlas
 from atlases import Counted, make_atlas, make_terminology
 from xarray_atlas.errors import AtlasMismatchError, GridError, TerminologyError
 
+pytestmark = pytest.mark.once
+
 LETTERS = [
     "".join(p) for q in itertools.product("ap", "si", "rl") for p in itertools.permutations(q)
 ]

@@ -22,6 +22,8 @@ from xarray_atlas.grid import (
     spacing_quantities,
 )
 
+pytestmark = pytest.mark.once
+
 um = pint.get_application_registry().Unit("um")
 
 

@@ -28,6 +28,8 @@ from atlases import (
 )
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def small():

@@ -17,6 +17,8 @@ from atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas.errors import GridError
 from xarray_atlas.space import Space
 
+pytestmark = pytest.mark.once
+
 LETTERS = [
     "".join(p) for q in itertools.product("ap", "si", "rl") for p in itertools.permutations(q)
 ]

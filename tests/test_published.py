@@ -10,6 +10,8 @@ import zarr
 
 import xarray_atlas
 
+pytestmark = pytest.mark.once
+
 RESOLUTIONS = (25, 50, 100)
 
 

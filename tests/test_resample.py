@@ -15,6 +15,8 @@ import xarray_atlas
 from atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas.errors import GridError
 
+pytestmark = pytest.mark.once
+
 mm = pint.get_application_registry().Unit("mm")
 um = pint.get_application_registry().Unit("um")
 

@@ -41,6 +41,8 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io.stores import storage_for
 
+pytestmark = pytest.mark.once
+
 ALLEN = "annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
 TABLE = "terminologies/allen-adult-mouse-terminology/2017"
 
