@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -661,7 +662,9 @@ def test_killed_twenty_times(bucket: Bucket, server: Proxy, tmp_path: Path) -> N
         "resolution": "all",
         "storage_options": {"endpoint_url": server.url},
     }
-    for kill in range(20):
+    for kill in range(80):
+        if kill >= 20 and incomplete >= 15 and len(set(fetched)) >= 10:
+            break  # on a busy machine many a process dies before it has begun
         server.requests.clear()
         # anywhere, or while chunks come
         asked, target = (
@@ -684,6 +687,8 @@ def test_killed_twenty_times(bucket: Bucket, server: Proxy, tmp_path: Path) -> N
         right, wrong = truth.compare(folder)
         if (folder / MANIFEST).exists():
             assert wrong == 0
+        if complete:
+            shutil.rmtree(folder)  # and begin anew
     assert incomplete >= 15
     assert len(set(fetched)) >= 10  # they ended at many points
     download("tiny_mouse", folder, **keywords)
