@@ -16,6 +16,7 @@ from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFound
 from xarray_atlas.grid import annotation_of
 from xarray_atlas.io.backend import AtlasBackendEntrypoint
 from xarray_atlas.io.checked_store import CheckedStore
+from xarray_atlas.io.components import MASKS
 from xarray_atlas.io.lookup import is_there
 from xarray_atlas.io.ome_zarr import Multiscale, is_multiscale, read_multiscale
 from xarray_atlas.io.stores import is_url, open_group, unreadable
@@ -36,9 +37,6 @@ FULL = (
     "masks",
 )
 """The checks that read voxels."""
-
-MASKS = "annotations.ome.zarr"
-"""Where BrainGlobe's layout has the masks, beside the annotation."""
 
 
 def check(

@@ -20,7 +20,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.grid import annotation_of, lengths, users_level
 from xarray_atlas.io.arrays import LabelArray
 from xarray_atlas.io.brainglobe import find_terminology, load_terminology
-from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.checked_store import was_refused
 from xarray_atlas.io.meshes import StoredMesh, read_mesh
 from xarray_atlas.io.stores import has_neighbours, locate, options_of, protocol
 from xarray_atlas.results import Regions
@@ -147,7 +147,7 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
             return None
         own = _own_terminology(place, obj.attrs.get("terminology_url"), options)
     except (StoreFormatError, StoreError) as error:
-        if isinstance(error, StoreError) and not _is_refused(error):
+        if isinstance(error, StoreError) and not was_refused(error):
             raise
         warnings.warn(
             f"the stored mesh is not used, the surface is made from the labels: {error}",
@@ -190,7 +190,7 @@ def _own_terminology(
     except (MissingTerminologyError, TerminologyError):
         pass
     except StoreError as error:
-        if not _is_refused(error):
+        if not was_refused(error):
             raise
     if url is None:
         return None
@@ -210,11 +210,3 @@ def _same_labels(own: Terminology, other: Terminology, position: int) -> bool:
         np.array_equal(own.labels_of(int(region)), other.labels_of(position))
         for region in regions[labels == label]
     )
-
-
-def _is_refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if is_refusal(error):
-            return True
-        error = error.__cause__
-    return False

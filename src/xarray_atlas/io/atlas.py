@@ -19,7 +19,7 @@ from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, S
 from xarray_atlas.grid import HEMISPHERES
 from xarray_atlas.io.arrays import LabelArray, SidesArray
 from xarray_atlas.io.brainglobe import find_terminology, load_terminology, parse_place
-from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.checked_store import was_refused
 from xarray_atlas.io.components import ImagePyramid, masks_beside, open_component
 from xarray_atlas.io.manifest import HEMISPHERES as HEMISPHERES_FILES
 from xarray_atlas.io.manifest import Manifest, Part
@@ -281,7 +281,7 @@ def _hemispheres_if_there(
     except StoreNotFoundError:
         return []  # asking for a hemisphere is an error then
     except StoreError as error:
-        if error.__cause__ is None or not is_refusal(error.__cause__):
+        if not was_refused(error):
             raise
         return []  # as where a bucket may not be listed and has none
 

@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import fsspec
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.index_files import cache_directory
+from xarray_atlas.io.records import size_of, write_atomically
 from xarray_atlas.io.stores import find_objects, storage_for, unreadable, within
 
 __all__ = ["brainglobe_folder", "is_brainglobes", "is_complete"]
@@ -83,14 +83,7 @@ def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None
             f"{error}. Connect once; or fetch a copy that can be relied on with "
             "xarray_atlas.download; or pass root= BrainGlobe's folder, to read it as it is"
         ) from error
-    return all(_size(os.path.join(folder, key)) == size for key, size in objects.items())
-
-
-def _size(path: str) -> int | None:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return None
+    return all(size_of(os.path.join(folder, key)) == size for key, size in objects.items())
 
 
 def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, int]:
@@ -114,15 +107,7 @@ def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, i
     except Exception as error:  # file systems raise whatever their client library raises
         raise unreadable(url, error, storage_options) from error
     if objects:
-        _keep(kept, json.dumps({"url": url, "objects": objects}))
+        content = json.dumps({"url": url, "objects": objects}).encode()
+        with contextlib.suppress(OSError):  # a cache that cannot be written is no error
+            write_atomically(str(kept), content, str(kept.parent))
     return objects
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a cache that cannot be written is no error."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(".unfinished", path.stem, path.parent)
-        with open(descriptor, "w") as file:
-            file.write(text)
-        os.replace(unfinished, path)

@@ -18,7 +18,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
     UnitsError,
 )
-from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.checked_store import was_refused
 from xarray_atlas.io.manifest import MANIFEST, Manifest, read_manifest
 from xarray_atlas.io.stores import find_objects, is_url, read_bytes, storage_for, unreadable, within
 from xarray_atlas.units import parse_length, to_mm
@@ -121,7 +121,7 @@ def find_manifest(
         except StoreNotFoundError:
             pass  # the listing says what there is instead
         except StoreError as error:
-            if not _is_refused(error):
+            if not was_refused(error):
                 raise
     entries = _newest(root, storage_options) if wanted is None else None
     if entries is None or not _named(entries, name):
@@ -197,15 +197,10 @@ def _newest(root: str, storage_options: Mapping[str, Any] | None) -> list[Entry]
     except (StoreNotFoundError, configparser.Error, UnicodeDecodeError):
         return None
     except StoreError as error:
-        if _is_refused(error):
+        if was_refused(error):
             return None
         raise
     return [Entry(folder, (version.strip().replace(".", "_"),)) for folder, version in pairs]
-
-
-def _is_refused(error: StoreError) -> bool:
-    """Tell whether a bucket refused: it does so for what it has not, where it may not be listed."""
-    return error.__cause__ is not None and is_refusal(error.__cause__)
 
 
 def _named(entries: Iterable[Entry], name: str) -> list[Entry]:

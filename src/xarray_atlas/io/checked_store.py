@@ -16,7 +16,7 @@ from zarr.storage import FsspecStore, LocalStore, WrapperStore, ZipStore
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies import Copy, find_copy, find_zipped_copy
 
-__all__ = ["CheckedStore", "innermost", "is_refusal"]
+__all__ = ["CheckedStore", "innermost", "is_refusal", "was_refused"]
 
 OPTIONAL = (".zattrs", ".zgroup", ".zmetadata")
 """What zarr asks for although many a store of format 2 has none."""
@@ -177,3 +177,15 @@ def _copy(store: Store, path: str) -> Copy | None:
 def is_refusal(error: BaseException) -> bool:
     """Tell whether a file system says: not without permission."""
     return isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403)
+
+
+def was_refused(error: BaseException | None) -> bool:
+    """Tell whether an error comes from a refusal.
+
+    Where a bucket may not be listed, it refuses what it does not have too.
+    """
+    while error is not None:
+        if is_refusal(error):
+            return True
+        error = error.__cause__
+    return False

@@ -15,7 +15,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
 )
 from xarray_atlas.io.arrays import ImageArray, LabelArray, Masks
-from xarray_atlas.io.checked_store import is_refusal
+from xarray_atlas.io.checked_store import was_refused
 from xarray_atlas.io.copies import copy_state
 from xarray_atlas.io.manifest import LABELS, Part
 from xarray_atlas.io.ome_zarr import Level, Multiscale, read_multiscale
@@ -135,7 +135,7 @@ def open_part(
             continue
         except StoreError as error:
             # where it may not be listed, a bucket refuses also what it does not have
-            if error.__cause__ is None or not is_refusal(error.__cause__):
+            if not was_refused(error):
                 raise
             refusal = refusal or error
     if refusal is not None:

@@ -17,6 +17,7 @@ import zarr
 
 from xarray_atlas.downsample import majority, mean
 from xarray_atlas.errors import StoreExistsError
+from xarray_atlas.io.components import MASKS
 from xarray_atlas.io.write_ome_zarr import Pyramid, write_image, write_masks
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
@@ -177,7 +178,7 @@ def _write(stage: Path, atlas: NewAtlas) -> None:
         data = atlas.references[name]
         write_image(folder(component) / "template.ome.zarr", data, pyramid, mean)
     if atlas.masks:
-        _write_masks(labels / "annotations.ome.zarr", levels, atlas)
+        _write_masks(labels / MASKS, levels, atlas)
 
 
 def _write_masks(folder: Path, levels: list[zarr.Array[Any]], atlas: NewAtlas) -> None:
