@@ -18,6 +18,7 @@ from xarray_atlas.creating import create_atlas
 from xarray_atlas.downloading import download
 from xarray_atlas.exporting import to_nifti, to_nrrd
 from xarray_atlas.forms import decode, encode
+from xarray_atlas.interpolation import interp, interp_like, reindex_like
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.listing import list_atlases
 from xarray_atlas.masks import mask
@@ -28,7 +29,6 @@ from xarray_atlas.options import set_options
 from xarray_atlas.orientation import reorient
 from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.report import Report
-from xarray_atlas.resample import interp, interp_like, reindex_like
 from xarray_atlas.saving import save
 from xarray_atlas.select import crop, sel
 from xarray_atlas.space import Space

@@ -15,11 +15,11 @@ from xarray_atlas import (
     exporting,
     forms,
     grid,
+    interpolation,
     masks,
     measure,
     meshing,
     properties,
-    resample,
     saving,
     select,
 )
@@ -223,15 +223,15 @@ class AtlasAccessor(Generic[T]):
         self, coords: Mapping[Any, Any] | None = None, method: Any = "linear", **kw: Any
     ) -> T:
         """Interpolate onto other coordinates; see :func:`xarray_atlas.interp`."""
-        return resample.interp(self._obj, coords, method=method, **kw)
+        return interpolation.interp(self._obj, coords, method=method, **kw)
 
     def interp_like(self, other: xr.Dataset | xr.DataArray, method: Any = "linear") -> T:
         """Interpolate onto another's grid; see :func:`xarray_atlas.interp_like`."""
-        return resample.interp_like(self._obj, other, method=method)
+        return interpolation.interp_like(self._obj, other, method=method)
 
     def reindex_like(self, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
         """Take another's labels; see :func:`xarray_atlas.reindex_like`."""
-        return resample.reindex_like(self._obj, other, method=method)
+        return interpolation.reindex_like(self._obj, other, method=method)
 
     def reorient(
         self, orientation: str | None = None, *, axcodes: str | Sequence[str] | None = None
