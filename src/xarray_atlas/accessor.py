@@ -11,7 +11,9 @@ import pandas as pd
 import xarray as xr
 
 from xarray_atlas import (
+    aggregation,
     checking,
+    distances,
     exporting,
     forms,
     grid,
@@ -19,9 +21,16 @@ from xarray_atlas import (
     masks,
     measure,
     meshing,
+    neighbours,
+    painting,
+    parcellating,
+    point_counts,
     properties,
+    region_lookup,
+    regrid,
     saving,
     select,
+    tracks,
 )
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.orientation import reorient
@@ -201,6 +210,145 @@ class AtlasAccessor(Generic[T]):
     def mesh(self, region: Regions, hemisphere: str | None = None) -> Mesh:
         """Return the surface of a region, in mm; see :func:`xarray_atlas.mesh`."""
         return meshing.mesh(self._obj, region, hemisphere)
+
+    def adjacency(self, regions: Regions | None = None) -> xr.DataArray:
+        """Measure the surface that regions share; see :func:`xarray_atlas.adjacency`."""
+        return neighbours.adjacency(self._obj, regions)
+
+    def distance_to(
+        self, regions: Regions, hemisphere: str | Iterable[str] | None = None
+    ) -> xr.DataArray:
+        """Measure how far each voxel is from regions; see :func:`xarray_atlas.distance_to`."""
+        return distances.distance_to(self._obj, regions, hemisphere)
+
+    # -- points
+
+    def region_at(
+        self,
+        points: Any,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        outside: str = "missing",
+    ) -> xr.Dataset:
+        """Find the region that each of many points lies in; see :func:`xarray_atlas.region_at`."""
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        cut = {"level": level, "parcellation": parcellation}
+        return region_lookup.region_at(self._obj, points, **cut, **read, outside=outside)
+
+    def along(
+        self,
+        track: Any,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> xr.Dataset:
+        """List the regions along a track; see :func:`xarray_atlas.along`."""
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        return tracks.along(self._obj, track, level=level, parcellation=parcellation, **read)
+
+    def count_points(
+        self,
+        points: Any,
+        by: str | Iterable[str] | None = None,
+        level: int | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        mask: xr.DataArray | None = None,
+        *,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> xr.Dataset:
+        """Count points by region, with densities; see :func:`xarray_atlas.count_points`."""
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        return point_counts.count_points(
+            self._obj, points, by, level, hemisphere, mask, parcellation=parcellation, **read
+        )
+
+    # -- images
+
+    def aggregate(
+        self,
+        image: xr.DataArray,
+        regions: Regions | None = None,
+        func: str | Iterable[str] = "mean",
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+        weights: xr.DataArray | None = None,
+        skipna: bool = True,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        min_coverage: float | None = None,
+        q: float | Iterable[float] | None = None,
+    ) -> xr.DataArray | xr.Dataset:
+        """Reduce an image by region; see :func:`xarray_atlas.aggregate`."""
+        cut = {"level": level, "parcellation": parcellation}
+        return aggregation.aggregate(
+            self._obj,
+            image,
+            regions,
+            func,
+            hemisphere,
+            direct,
+            weights,
+            skipna,
+            **cut,
+            min_coverage=min_coverage,
+            q=q,
+        )
+
+    def paint(self, values: Any, fill: Any = float("nan")) -> xr.DataArray:
+        """Put values of regions back onto the grid; see :func:`xarray_atlas.paint`."""
+        return painting.paint(self._obj, values, fill)
+
+    def resample_like(
+        self,
+        image: xr.Dataset | xr.DataArray,
+        image_to_atlas: Any = None,
+        method: str | None = None,
+        order: str = "dims",
+        space: str | None = None,
+        *,
+        fractions: bool = False,
+    ) -> xr.Dataset:
+        """Bring the atlas onto an image's grid; see :func:`xarray_atlas.resample_like`."""
+        return regrid.resample_like(
+            self._obj, image, image_to_atlas, method, order, space, fractions=fractions
+        )
+
+    # -- parcellations
+
+    def parcellate(
+        self,
+        parcellation: Any = None,
+        *,
+        level: int | None = None,
+        regions: Regions | None = None,
+        mapping: Any = None,
+        leaves: bool = False,
+        rest: str = "drop",
+    ) -> T:
+        """Cut the atlas into disjoint regions; see :func:`xarray_atlas.parcellate`."""
+        return parcellating.parcellate(
+            self._obj,
+            parcellation,
+            level=level,
+            regions=regions,
+            mapping=mapping,
+            leaves=leaves,
+            rest=rest,
+        )
 
     # -- trusting
 

@@ -246,7 +246,7 @@ def measured(
     """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
-    positions, many = resolve_regions(terminology, terminology if regions is None else regions)
+    positions, many = resolve_regions(terminology, regions)
     voxel = _voxel(annotation, ndim)
     names, both = ([], False) if hemisphere is None else resolve_hemispheres(hemisphere)
     sides = hemispheres_of(obj) if names else sides_if_known(obj)

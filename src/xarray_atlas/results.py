@@ -30,7 +30,12 @@ _TEXT = {"dtype": np.dtype(object)}
 
 
 def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, bool]:
-    """Return the positions of regions in the table, and whether they were a list."""
+    """Return the positions of regions in the table, and whether they were a list.
+
+    None means all of them; of a parcellation, its parcels.
+    """
+    if regions is None:
+        return terminology.default_positions, True
     if isinstance(regions, pd.DataFrame | bytes):
         raise TypeError(
             f"regions are named by acronym, name or id, not by a {type(regions).__name__}; "

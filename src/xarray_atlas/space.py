@@ -51,6 +51,12 @@ class Space:
         Of the whole volume, in voxels.
     midline_assumed : bool
         Whether no manifest said that the atlas is symmetric.
+    atlas : Space, optional
+        Of a grid onto which an atlas was brought: the space of the atlas.
+    to_atlas : tuple of float
+        Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
+        position in `atlas`, both in mm and in the order of their dims. Empty where the
+        two are related by more than a matrix, a displacement field.
     """
 
     # names and the assumption are about one object, not about the space
@@ -61,6 +67,8 @@ class Space:
     midline: float | None = None
     midline_assumed: bool = field(default=False, compare=False)
     shape: tuple[int, ...] = ()
+    atlas: Space | None = None
+    to_atlas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -78,14 +86,19 @@ class Space:
 
     def to_json(self) -> str:
         """Write it as a JSON object."""
-        return json.dumps(dataclasses.asdict(self))
+        values = dataclasses.asdict(self)
+        if self.atlas is None:  # as it was written before there were such grids
+            del values["atlas"], values["to_atlas"]
+        return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what :meth:`to_json` wrote."""
         values = json.loads(text)
-        for name in ("dims", "voxel_size", "corner", "shape"):
-            values[name] = tuple(values[name])
+        if values.get("atlas"):
+            values["atlas"] = cls.from_json(json.dumps(values["atlas"]))
+        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas"):
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
     def rename(self, names: Mapping[Any, Hashable]) -> Self:

@@ -28,6 +28,11 @@ class RegionHierarchy:
         return len(self.parents)
 
     @cached_property
+    def default_positions(self) -> Int64Array:
+        """The positions of the regions that are meant where none are named."""
+        return _frozen(np.arange(len(self)))
+
+    @cached_property
     def depths(self) -> Int64Array:
         """The number of steps from each region to its root, int64."""
         return _frozen(depths_of(self.parents))
