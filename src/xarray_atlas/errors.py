@@ -15,6 +15,7 @@ __all__ = [
     "GridError",
     "HemisphereError",
     "MissingTerminologyError",
+    "ParcellationError",
     "RegionNotFoundError",
     "ResolutionNotFoundError",
     "StoreError",
@@ -51,6 +52,10 @@ class MissingTerminologyError(AtlasError, ValueError):
 
 class AtlasMismatchError(AtlasError, ValueError):
     """Two different atlases, or one that contradicts itself."""
+
+
+class ParcellationError(AtlasError, ValueError):
+    """Parcels that overlap, that leave voxels out where none may be, or that are not known."""
 
 
 class UnitsError(AtlasError, ValueError):

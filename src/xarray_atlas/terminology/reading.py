@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Self, overload
 
+import numpy as np
 import pandas as pd
 
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import COLUMNS, cells_from_csv, cells_from_dataframe
 from xarray_atlas.terminology.itksnap import itksnap_text
-from xarray_atlas.terminology.table import Problem, RegionTable, table_from_cells
+from xarray_atlas.terminology.table import Int64Array, Problem, RegionTable, table_from_cells
 
 __all__ = ["TerminologyFormats"]
 
@@ -24,10 +25,15 @@ class TerminologyFormats:
     name: str
     problems: tuple[str, ...]
     problem_kinds: tuple[str, ...]
+    parcels: Int64Array | None
     _table: RegionTable
 
     def __init__(
-        self, table: RegionTable, name: str = "", problems: Iterable[Problem] = ()
+        self,
+        table: RegionTable,
+        name: str = "",
+        problems: Iterable[Problem] = (),
+        parcels: Int64Array | None = None,
     ) -> None:
         raise NotImplementedError
 
@@ -113,16 +119,17 @@ class TerminologyFormats:
         kinds = kinds if len(kinds) == len(texts) else [""] * len(texts)
         stored = [Problem(str(kind), str(text)) for kind, text in zip(kinds, texts, strict=True)]
         told = {problem.text for problem in stored}
-        return cls(
-            table, meta.get("name", ""), [*stored, *(p for p in problems if p.text not in told)]
-        )
+        told_anew = [*stored, *(p for p in problems if p.text not in told)]
+        return cls(table, meta.get("name", ""), told_anew, _parcels(meta, len(table.ids)))
 
     def _to_lists(self) -> dict[str, Any]:
-        meta = {
+        meta: dict[str, Any] = {
             "name": self.name,
             "problems": self.problems,
             "problem_kinds": self.problem_kinds,
         }
+        if self.parcels is not None:
+            meta["parcels"] = self.parcels.tolist()
         return {**self._table.to_lists(), "meta": meta}
 
     def to_json(self) -> str:
@@ -142,6 +149,8 @@ class TerminologyFormats:
     def to_csv(self, path: str | os.PathLike[str]) -> None: ...
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
         """Write BrainGlobe's columns, the paths derived from the parents.
+
+        There is no column for which regions are parcels.
 
         Parameters
         ----------
@@ -180,3 +189,18 @@ def _parsed(text: str, what: str) -> Any:
         return json.loads(text)
     except (TypeError, ValueError) as error:
         raise TerminologyError(f"{what} is not JSON: {error}") from error
+
+
+def _parcels(meta: Mapping[str, Any], count: int) -> Int64Array | None:
+    """Read which regions are parcels, by position; None where the table is no parcellation."""
+    stored = meta.get("parcels")
+    if stored is None:
+        return None
+    if (
+        not isinstance(stored, list)
+        or set(map(type, stored)) - {int}
+        or len(set(stored)) < len(stored)
+        or any(not 0 <= position < count for position in stored)
+    ):
+        raise TerminologyError(f"'parcels' is not a list of positions in a table of {count} rows")
+    return np.array(stored, dtype=np.int64)

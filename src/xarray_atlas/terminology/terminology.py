@@ -50,8 +50,8 @@ class Terminology(RegionHierarchy, TerminologyFormats):
     Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`.
     It never changes, so copies are the object itself. Two are equal, and have
     the same `fingerprint`, where their tables are: same regions in the same
-    order with the same parents, labels, names and colors; their own names are
-    not compared.
+    order with the same parents, labels, names and colors, and the same parcels;
+    their own names are not compared.
 
     The hierarchy comes from the parents alone. What is odd about a table is
     told in `problems` and stops nothing: a region whose parent is not in the
@@ -76,6 +76,9 @@ class Terminology(RegionHierarchy, TerminologyFormats):
     labels, label_regions : ndarray of int64
         Label values of the volume and, for each, the position of its region;
         ordered by position, then value. A region has any number of labels.
+    parcels : ndarray of int64, or None
+        Of a parcellation, the positions of its parcels, in the order of results: regions
+        that stand for the voxels of their own labels. They are part of what makes two equal.
 
     Examples
     --------
@@ -110,15 +113,20 @@ class Terminology(RegionHierarchy, TerminologyFormats):
     _table: RegionTable
 
     def __init__(
-        self, table: RegionTable, name: str = "", problems: Iterable[Problem] = ()
+        self,
+        table: RegionTable,
+        name: str = "",
+        problems: Iterable[Problem] = (),
+        parcels: Int64Array | None = None,
     ) -> None:
-        for column in table:
+        for column in (*table, *(() if parcels is None else (parcels,))):
             column.setflags(write=False)
         told = [(str(kind), str(text)) for kind, text in problems]
         self.__dict__.update(
             table._asdict(),
             _table=table,
             name=str(name),
+            parcels=parcels,
             problems=tuple(text for _, text in told),
             problem_kinds=tuple(kind for kind, _ in told),
         )
@@ -128,7 +136,10 @@ class Terminology(RegionHierarchy, TerminologyFormats):
     @cached_property
     def fingerprint(self) -> int:
         """A signed 64-bit digest of the table, the same in every process and on every platform."""
-        content = json.dumps(list(self._table.to_lists().values()))
+        columns = list(self._table.to_lists().values())
+        if self.parcels is not None:
+            columns.append(self.parcels.tolist())
+        content = json.dumps(columns)
         digest = hashlib.blake2b(content.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little", signed=True)
 
@@ -137,6 +148,10 @@ class Terminology(RegionHierarchy, TerminologyFormats):
             return True
         if not isinstance(other, Terminology):
             return NotImplemented
+        if (self.parcels is None) != (other.parcels is None):
+            return False
+        if not np.array_equal(self.default_positions, other.default_positions):
+            return False
         return all(map(np.array_equal, self._table, other._table))
 
     def __hash__(self) -> int:
@@ -153,7 +168,7 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     def __reduce__(self) -> tuple[Any, ...]:
         problems = map(Problem, self.problem_kinds, self.problems)
-        return Terminology, (self._table, self.name, tuple(problems))
+        return Terminology, (self._table, self.name, tuple(problems), self.parcels)
 
     def __setattr__(self, attribute: str, value: object) -> NoReturn:
         raise AttributeError("a Terminology cannot be changed; build another one")
@@ -168,6 +183,8 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         title = f"Terminology {self.name!r}" if self.name else "Terminology"
         roots = int((self.parents < 0).sum())
         size = f"{counted(len(self), 'region')}, {counted(roots, 'root')}"
+        if self.parcels is not None:
+            size = f"{counted(len(self.parcels), 'parcel')} of {size}"
         return f"<{title}: {size}, depth {self.depths.max()}>"
 
     # ---- naming regions
