@@ -15,6 +15,7 @@ __all__ = [
     "GridError",
     "HemisphereError",
     "MissingTerminologyError",
+    "PointsError",
     "RegionNotFoundError",
     "ResolutionNotFoundError",
     "StoreError",
@@ -59,6 +60,10 @@ class UnitsError(AtlasError, ValueError):
 
 class GridError(AtlasError, ValueError):
     """Coordinates that do not say what the operation must know."""
+
+
+class PointsError(AtlasError, ValueError):
+    """Points that cannot be read as positions, or that lie in no region."""
 
 
 class HemisphereError(AtlasError, ValueError):
