@@ -69,8 +69,8 @@ def frame_of(
         return Frame(_in_axes(_checked(frame), space, space)[:3], (1, 1, 1))
     if frame not in FRAMES:
         raise PointsError(
-            f"no frame {frame!r}; there are 'dataset', 'brainglobe' and 'allen', and a 4 x 4 matrix "
-            "that takes points in mm to coordinates of the Dataset, for coordinates of your own "
+            f"no frame {frame!r}; there are 'dataset', 'brainglobe' and 'allen', and a 4 x 4 "
+            "matrix that takes points in mm to coordinates of the Dataset, for coordinates of your own "
             "(from bregma, for example)"
         )
     if frame == "dataset":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dask
@@ -42,6 +42,8 @@ class Points:
         The caller's coordinates and columns, as coordinates.
     positions : set of hashable
         Which of them are the positions themselves.
+    categories : dict of hashable to Index
+        Of the columns that are categoricals, in their order.
     """
 
     mm: dict[str, FloatArray]
@@ -49,6 +51,7 @@ class Points:
     dims: tuple[Hashable, ...]
     kept: xr.Dataset
     positions: set[Hashable]
+    categories: dict[Hashable, pd.Index] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -193,8 +196,8 @@ def _choose(
         }
         raise PointsError(
             f"no positions along {_listed(missing)}: the {what} are {_listed(there) or 'none'}. "
-            f"Call them {_listed(missing)} or {_listed(own.values())}, or say what they are called: "
-            f"columns={{{missing[0]!r}: ...}}"
+            f"Call them {_listed(missing)} or {_listed(own.values())}, or say what they are "
+            f"called: columns={{{missing[0]!r}: ...}}"
         )
     for name in chosen.values():
         if there.count(name) > 1:
@@ -260,7 +263,13 @@ def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> 
         own = _unit_of(table[name], name)
         if own is not None or unit is not None:
             coords[name].attrs["units"] = str(unit if own is None else own)
-    return Points(mm, dict(chosen), (dim,), xr.Dataset(coords=coords), set(chosen.values()))
+    categories = {
+        name: table[name].cat.categories
+        for name in table.columns
+        if isinstance(table[name].dtype, pd.CategoricalDtype)
+    }
+    kept = xr.Dataset(coords=coords)
+    return Points(mm, dict(chosen), (dim,), kept, set(chosen.values()), categories)
 
 
 def _plain(column: Any) -> Any:
@@ -365,8 +374,8 @@ def _in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
         )
     if own is not None and unit is not None and unit_factor(own) != unit_factor(unit):
         raise UnitsError(
-            f"{what} is in {own} by itself, and unit={str(unit)!r} says otherwise; leave out unit=, "
-            "or correct the unit that it has"
+            f"{what} is in {own} by itself, and unit={str(unit)!r} says otherwise; leave out "
+            "unit=, or correct the unit that it has"
         )
     stated = unit if own is None else own
     flat = Variable(("point",), values.ravel().astype(np.float64), {"units": stated})
