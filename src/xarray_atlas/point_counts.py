@@ -13,7 +13,7 @@ from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError
-from xarray_atlas.grid import HEMISPHERES, hemispheres_of, lengths
+from xarray_atlas.grid import hemispheres_of, lengths
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Bools, Int64s, Ints, lookup
 from xarray_atlas.measure import SIZES, Measured, measured, size_variable
@@ -146,7 +146,7 @@ def count_points(
     )
     variables = _counted(chosen, result, where, imaged, groups, mask is not None)
     sizes = [chosen.sums(*_by_label(table, result.wanted)) for table in tables]
-    dims = ("region", "hemisphere")
+    dims: tuple[str, ...] = ("region", "hemisphere")
     if mask is not None and names and names[0] in mask.dims:
         voxels = np.stack(sizes, axis=-1)
         dims = (*dims, names[0])
@@ -156,8 +156,7 @@ def count_points(
     name = SIZES[len(result.voxel)]
     size = QuantityVariable(dims, plain.data, result.attrs)
     count = variables["count"]
-    wide = Variable(dims, size.values).set_dims({d: 1 for d in count.dims if d not in dims})
-    wide = wide.transpose(*count.dims)
+    wide = Variable(dims, size.values).set_dims(count.sizes).transpose(*count.dims)
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.where(wide.values > 0, count.values / wide.values, np.nan)
     variables = {

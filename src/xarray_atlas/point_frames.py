@@ -70,8 +70,8 @@ def frame_of(
     if frame not in FRAMES:
         raise PointsError(
             f"no frame {frame!r}; there are 'dataset', 'brainglobe' and 'allen', and a 4 x 4 "
-            "matrix that takes points in mm to coordinates of the Dataset, for coordinates of your own "
-            "(from bregma, for example)"
+            "matrix that takes points in mm to coordinates of the Dataset, for coordinates of your "
+            "own (from bregma, for example)"
         )
     if frame == "dataset":
         return Frame(np.eye(3, 4), (1, 1, 1))

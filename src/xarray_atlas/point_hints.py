@@ -24,8 +24,11 @@ TRIED = 10_000
 
 SCALES = {
     1e-3: "a unit a thousand times smaller ('um' instead of 'mm')",
-    1e3: "a unit a thousand times larger ('mm' instead of 'um', or 'm' instead of 'mm')",
+    1e3: "a unit a thousand times larger ('m' instead of 'mm', or 'mm' instead of 'um')",
 }
+
+SPREAD = 0.01
+"""The share of the volume's length that points reach at the least: any number is inside in nm."""
 
 
 def warn_of_outside(
@@ -62,10 +65,13 @@ def _likely(
 ) -> str:
     tried = points[:: -(-len(points) // TRIED)]
     best, share = "", 0.5
+    longest = max(axis.size * axis.centres.size for axis in axes.values())
     for text, moved, other in _alternatives(axes, tried, frame):
         placed = frame_of(obj, other).place(moved)
         held = [axes[a].owners(placed[:, i])[1] for i, a in enumerate(AXES)]
         now = float(np.mean(np.logical_and.reduce(held)))
+        if np.abs(moved).max() < SPREAD * longest:
+            continue
         if now > share + 0.01:  # the simplest ones are tried first
             best, share = text, now
     if best:

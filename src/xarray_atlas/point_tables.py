@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas, find_coordinate
@@ -56,7 +56,7 @@ class Points:
     @property
     def shape(self) -> tuple[int, ...]:
         """The number of points along each dimension."""
-        return self.mm["ap"].shape
+        return tuple(self.mm["ap"].shape)
 
     def stacked(self) -> FloatArray:
         """Return the positions along ap, dv and ml, shape (points, 3)."""
@@ -199,9 +199,9 @@ def _choose(
             f"Call them {_listed(missing)} or {_listed(own.values())}, or say what they are "
             f"called: columns={{{missing[0]!r}: ...}}"
         )
-    for name in chosen.values():
-        if there.count(name) > 1:
-            raise PointsError(f"{what} {name!r} is there {there.count(name)} times")
+    for taken in chosen.values():
+        if there.count(taken) > 1:
+            raise PointsError(f"{taken!r} is {there.count(taken)} times among the {what}")
     return chosen
 
 
@@ -259,11 +259,10 @@ def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> 
         coords[dim] = Variable((dim,), _plain(table.index.to_series()))
     for name in table.columns:
         coords[name] = Variable((dim,), _plain(table[name]))
-    for name in chosen.values():
-        own = _unit_of(table[name], name)
-        if own is not None or unit is not None:
-            coords[name].attrs["units"] = str(unit if own is None else own)
-    categories = {
+    for position in chosen.values():
+        own = _unit_of(table[position], position)
+        coords[position].attrs.update({} if own is unit is None else {"units": str(own or unit)})
+    categories: dict[Hashable, pd.Index] = {
         name: table[name].cat.categories
         for name in table.columns
         if isinstance(table[name].dtype, pd.CategoricalDtype)
@@ -318,7 +317,7 @@ def _from_arrays(
     kept: xr.Dataset | None,
 ) -> Points:
     # once, also where the three are derived from one computation
-    computed = dask.compute(*found.values())
+    computed = compute(*found.values())
     arrays = []
     for array, name in zip(computed, chosen.values(), strict=True):
         variable = array.variable
@@ -337,8 +336,8 @@ def _from_arrays(
     gone = [n for n, c in kept.coords.items() if not set(c.dims) <= set(dims)]
     carrier = find_coordinate(kept)
     kept = kept.drop_vars([*gone, *([] if carrier is None else [carrier])])
-    mm = {axis: array.values for axis, array in zip(found, arrays, strict=True)}
-    return Points(mm, dict(chosen), dims, kept, set(chosen.values()))
+    values = {axis: array.values for axis, array in zip(found, arrays, strict=True)}
+    return Points(values, dict(chosen), dims, kept, set(chosen.values()))
 
 
 def _from_rows(
@@ -353,7 +352,7 @@ def _from_rows(
     if mm.ndim not in (1, 2) or mm.shape[-1] != 3:
         raise PointsError(f"an array of points has the shape (n, 3), not {mm.shape}")
     dims = ("point",)[: mm.ndim - 1]
-    columns = {known[name]: np.ascontiguousarray(mm[..., i]) for i, name in enumerate(axes)}
+    columns = {known[name]: np.array(mm[..., i]) for i, name in enumerate(axes)}
     return Points(columns, {known[n]: n for n in axes}, dims, xr.Dataset(), set())
 
 

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
@@ -328,7 +328,7 @@ def values_at(
             taken.append(data.vindex[at])  # which reads the chunks that hold points, each once
         else:
             taken.append(np.asarray(data)[at])
-    values = dask.compute(*taken)
+    values = compute(*taken)
     if everywhere:
         return list(values)
     result = [np.zeros(inside.size, value.dtype) for value in values]

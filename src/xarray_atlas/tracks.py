@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,9 @@ def along(
         position = np.where(position >= 0, parcels.of_region[position], -1)
         position = np.where(position >= 0, parcels.positions[position], -1)
     status = found.status(position)
-    first = _changes(position, status)
-    last = np.append(first[1:], position.size)
-    return _segments(obj, terminology, position[first], status[first], at, places, first, last)
+    begin = _changes(position, status)
+    end = np.append(begin[1:], position.size)
+    return _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
 
 
 def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[FloatArray, FloatArray]:
@@ -132,7 +133,7 @@ def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[Float
     """
     shortest = TOLERANCE * min(axis.size for axis in grid.values())
     distances, places, walked = [np.zeros(1)], [points[:1]], 0.0
-    for start, stop in zip(points[:-1], points[1:], strict=True):
+    for start, stop in pairwise(points):
         step = stop - start
         length = float(np.linalg.norm(step))
         if length == 0:
