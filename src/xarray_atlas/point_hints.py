@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.errors import GridError
 from xarray_atlas.grid import users_level
 from xarray_atlas.labels import Bools
 from xarray_atlas.point_frames import FRAMES, frame_of
@@ -67,7 +68,10 @@ def _likely(
     best, share = "", 0.5
     longest = max(axis.size * axis.centres.size for axis in axes.values())
     for text, moved, other in _alternatives(axes, tried, frame):
-        placed = frame_of(obj, other).place(moved)
+        try:
+            placed = frame_of(obj, other).place(moved)
+        except GridError:
+            continue  # not a frame of this grid
         held = [axes[a].owners(placed[:, i])[1] for i, a in enumerate(AXES)]
         now = float(np.mean(np.logical_and.reduce(held)))
         if np.abs(moved).max() < SPREAD * longest:
@@ -114,5 +118,5 @@ def _alternatives(
 def _in_order(order: tuple[int, ...]) -> str:
     names = tuple(AXES)
 
-    pairs = [f"{names[i]} as {a}" for i, a in zip(order, names, strict=True) if a != names[i]]
+    pairs = [f"{names[i]} read as {a}" for i, a in zip(order, names, strict=True) if a != names[i]]
     return f"the axes in another order (what is called {', '.join(pairs)})"

@@ -171,7 +171,8 @@ def _choose(
         if name not in known:
             raise PointsError(f"columns= has no axis {name!r}; the axes are {_listed(known)}")
         if column not in there:
-            close = difflib.get_close_matches(str(column), map(str, there))
+            low = {str(name).lower(): name for name in there}
+            close = [low[n] for n in difflib.get_close_matches(str(column).lower(), low)]
             hint = f"; did you mean {_listed(close)}?" if close else ""
             raise PointsError(f"no {column!r} among the {what} {_listed(there)}{hint}")
         if known[name] in chosen:

@@ -74,7 +74,7 @@ def along(
     Raises
     ------
     PointsError
-        If there are fewer than two points, on more than one dimension, or one is NaN.
+        If there are fewer than two different points, on more than one dimension, or one is NaN.
     UnitsError, GridError
         As :func:`region_at` does.
 
@@ -106,6 +106,8 @@ def along(
     if not np.isfinite(points).all():
         first = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise PointsError(f"point {first} of the track is NaN or infinite; leave it out")
+    if (points == points[0]).all():
+        raise PointsError("the track goes nowhere: all of its points are the same")
     grid = voxel_axes(obj)
     at, places = _crossings(points, grid)
     halves = (places[1:] + places[:-1]) / 2
