@@ -16,14 +16,14 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.grid import hemispheres_of, lengths
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Bools, Int64s, Ints, lookup
-from xarray_atlas.measure import SIZES, Measured, measured, size_variable
+from xarray_atlas.measure import SIZES, Measured, measured
 from xarray_atlas.parcels import Parcels, chosen_parcels
 from xarray_atlas.point_groups import Groups, group_points
 from xarray_atlas.point_tables import read_points
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.region_lookup import Found, find, values_at
 from xarray_atlas.scan import scan
-from xarray_atlas.spacing import TOLERANCE
+from xarray_atlas.spacing import TOLERANCE, without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
@@ -152,9 +152,9 @@ def count_points(
         dims = (*dims, names[0])
     else:
         voxels = sizes[0]
-    plain = size_variable(result, voxels)
-    name = SIZES[len(result.voxel)]
-    size = QuantityVariable(dims, plain.data, result.attrs)
+    name, ndim = SIZES[len(result.voxel)], len(result.voxel)
+    voxel = without_noise(math.prod(result.voxel.values()))
+    size = QuantityVariable(dims, quantity(voxels * voxel, ndim), result.attrs)
     count = variables["count"]
     wide = Variable(dims, size.values).set_dims(count.sizes).transpose(*count.dims)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -162,9 +162,7 @@ def count_points(
     variables = {
         "count": count,
         name: size,
-        "density": QuantityVariable(
-            count.dims, quantity(density, -len(result.voxel)), result.attrs
-        ),
+        "density": QuantityVariable(count.dims, quantity(density, -ndim), result.attrs),
         **{key: value for key, value in variables.items() if key != "count"},
     }
     found = result.dataset(variables, groups.coords)
