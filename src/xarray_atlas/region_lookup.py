@@ -134,18 +134,22 @@ def region_at(
 
     Examples
     --------
-    >>> import numpy as np, xarray_atlas
-    >>> ds = xarray_atlas.open_sample("100 um").drop_vars("hemispheres", errors="ignore")
-    >>> points = np.array([[8.1, 0.8, 6.1], [0, 0, 0], [8.1, 0.8, -1]])
-    >>> import warnings; warnings.simplefilter("ignore")  # that the midline is assumed
+    >>> import pandas as pd, xarray_atlas
+    >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+    >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    >>> points = [[8.1, 0.8, 6.1], [0, 0, 0], [8.1, 0.8, -1]]
     >>> found = xarray_atlas.region_at(ds, points, axes=("ap", "dv", "ml"), unit="mm")
     >>> found.region.values.tolist(), found.status.values
     (['RSPv5', '', ''], array([0, 1, 3], dtype=int8))
     >>> found.status.attrs["flag_meanings"]
     'ok background unknown_label outside'
-    >>> cells = pd.DataFrame({"AP": [8100.0], "DV": [800.0], "ML": [5300.0]})
+
+    Columns of other names, in another unit and frame, at a level of the hierarchy:
+
+    >>> cells = pd.DataFrame({"AP": [8100.0], "DV": [800.0], "ML": [7000.0]})
     >>> names = {"ap": "AP", "dv": "DV", "ml": "ML"}
-    >>> at = xarray_atlas.region_at(ds, cells, columns=names, unit="um", level=5)
+    >>> asked = {"columns": names, "unit": "um", "frame": "allen"}
+    >>> at = xarray_atlas.region_at(ds, cells, level=5, **asked)
     >>> at.region.item(), at.hemisphere.item()
     ('Isocortex', 'right')
     """
@@ -170,7 +174,10 @@ def region_at(
     status = found.status(position)
     if outside == "raise" and status.any():
         raise PointsError(_first_ones(read, status, found))
-    present, at = np.unique(position, return_inverse=True)
+    # not np.unique, which sorts the points
+    counts = np.bincount(position + 1, minlength=1)
+    present = np.flatnonzero(counts) - 1
+    at = (np.cumsum(counts > 0) - 1)[position + 1]
     known = present >= 0
     acronyms = np.where(known, terminology.distinct_acronyms[present], "").astype(str)
     ids = terminology.ids[present]

@@ -93,6 +93,12 @@ def along(
     >>> for i in range(found.sizes["segment"]):
     ...     one = found.isel(segment=i)
     ...     print(one.region.item(), one.start.values.round(3), one.stop.values.round(3))
+    Isocortex 0.0 0.675
+    cing 0.675 0.775
+    fp 0.775 1.075
+    hc 1.075 1.375
+    HPF 1.375 1.875
+    PRT 1.875 2.6
     """
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
