@@ -27,10 +27,14 @@ import numpy as np
 import xarray_atlas
 
 
-def clocked(function: Any) -> tuple[float, Any]:
+def clocked(function: Any, *args: Any, **keywords: Any) -> tuple[float, Any]:
     begin = time.perf_counter()
-    result = function()
+    result = function(*args, **keywords)
     return time.perf_counter() - begin, result
+
+
+def fancy(labels: Any, points: Any, step: Any) -> Any:
+    return labels[tuple((points / step).astype(np.intp).T)]
 
 
 def brainglobe(manifest: str, points: Any) -> dict[str, float]:
@@ -43,7 +47,7 @@ def brainglobe(manifest: str, points: Any) -> dict[str, float]:
         microns = points[:number] * np.array(atlas.shape) * atlas.resolution
         # what it keeps is not timed
         _ = atlas.annotation, atlas.hemispheres
-        seconds, _ = clocked(lambda atlas=atlas, microns=microns: _one_at_a_time(atlas, microns))
+        seconds, _ = clocked(_one_at_a_time, atlas, microns)
         found[name] = seconds / number
     return found
 
@@ -76,15 +80,15 @@ def main() -> None:
         ds = opened()
         seconds, labels = clocked(ds.annotation.data.compute)
         took["load"].append(seconds)
-        seconds, found = clocked(lambda: labels[tuple((points / step).astype(np.intp).T)])
+        seconds, found = clocked(fancy, labels, points, step)
         took["fancy"].append(seconds)
         ds = opened()
-        seconds, regions = clocked(lambda: ds.atlas.region_at(points, **asked))
+        seconds, regions = clocked(xarray_atlas.region_at, ds, points, **asked)
         took["region_at"].append(seconds)
         known = regions.status.values == 0
         assert (regions.region_id.values[known] == found[known]).all()
         loaded = ds.assign(annotation=(ds.annotation.dims, labels))
-        seconds, _ = clocked(lambda: loaded.atlas.region_at(points, **asked))
+        seconds, _ = clocked(xarray_atlas.region_at, loaded, points, **asked)
         took["in memory"].append(seconds)
     median = {name: statistics.median(seconds) for name, seconds in took.items()}
     print(f"{options.number} points in {' x '.join(map(str, shape))} voxels")
