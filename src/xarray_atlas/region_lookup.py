@@ -10,7 +10,8 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
-from dask.base import compute
+from dask.base import compute, tokenize
+from dask.highlevelgraph import HighLevelGraph
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
@@ -324,24 +325,76 @@ def values_at(
     """
     everywhere = bool(inside.all())
     part = {dim: at if everywhere else at[inside] for dim, at in index.items()}
-    taken = []
+    taken: list[Any] = []
+    orders: list[Any] = []
     for variable in variables:
+        order = None
         at = tuple(part[dim] for dim in variable.dims)
         data = variable.data
         if not at or not np.count_nonzero(inside):
             one = np.asarray(data) if not at else np.zeros((), variable.dtype)
             taken.append(np.full(np.count_nonzero(inside), one, variable.dtype))
         elif isinstance(data, da.Array):
-            taken.append(data.vindex[at])  # which reads the chunks that hold points, each once
+            order, lazy = _from_chunks(data, at)
+            taken.append(lazy)
         else:
             taken.append(np.asarray(data)[at])
-    values = compute(*taken)
+        orders.append(order)
+    values = list(compute(*taken))
+    for i, order in enumerate(orders):
+        if order is not None:
+            sorted_values, values[i] = values[i], np.empty_like(values[i])
+            values[i][order] = sorted_values
     if everywhere:
-        return list(values)
+        return values
     result = [np.zeros(inside.size, value.dtype) for value in values]
     for whole, value in zip(result, values, strict=True):
         whole[inside] = value
     return result
+
+
+def _from_chunks(data: da.Array, index: Sequence[Positions]) -> tuple[Positions, da.Array]:
+    """Take points from the chunks that hold any: each is read once, and let go of.
+
+    dask's own ``vindex`` does the same, in several times the time.
+
+    Returns
+    -------
+    order : ndarray of intp
+        The points in the order of the chunks.
+    values : dask array
+        Their values, in that order, a chunk for each one of `data`.
+    """
+    block = np.zeros(index[0].size, np.min_scalar_type(data.npartitions))
+    flat = np.zeros(index[0].size, np.int64)
+    for at, sizes in zip(index, data.chunks, strict=True):
+        width = np.array(sizes, np.int64)
+        number = np.repeat(np.arange(width.size), width)
+        inner = np.arange(number.size) - np.repeat(np.cumsum(width) - width, width)
+        flat *= width[number[at]]
+        flat += inner[at]
+        block *= block.dtype.type(width.size)
+        block += number.astype(block.dtype)[at]
+    order = np.argsort(block, kind="stable")  # of small integers a sort by counting
+    flat = flat[order]
+    counts = np.bincount(block, minlength=data.npartitions)
+    held = np.flatnonzero(counts)
+    stops = np.cumsum(counts[held])
+    name = f"points-{tokenize(data.name, flat, held)}"
+    places = np.unravel_index(held, data.numblocks)
+    layer = {
+        (name, i): (_take, (data.name, *key), flat[start:stop])
+        for i, (key, start, stop) in enumerate(
+            zip(np.stack(places, 1).tolist(), stops - counts[held], stops, strict=True)
+        )
+    }
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[data])
+    chunks = (tuple(counts[held].tolist()),)
+    return order, da.Array(graph, name, chunks, dtype=data.dtype, meta=np.empty(0, data.dtype))
+
+
+def _take(block: Any, flat: Positions) -> Any:
+    return np.asarray(block).reshape(-1)[flat]
 
 
 def _first_ones(points: Points, status: Int64s, found: Found) -> str:
