@@ -20,8 +20,9 @@ from xarray_atlas.measure import SIZES, Measured, measured
 from xarray_atlas.parcels import Parcels, chosen_parcels
 from xarray_atlas.point_groups import Groups, group_points
 from xarray_atlas.point_tables import read_points
+from xarray_atlas.point_values import values_at
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.region_lookup import Found, find, values_at
+from xarray_atlas.region_lookup import Found, find
 from xarray_atlas.scan import scan
 from xarray_atlas.spacing import TOLERANCE, without_noise
 from xarray_atlas.terminology import Terminology

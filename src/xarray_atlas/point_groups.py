@@ -55,6 +55,10 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
     if len(set(by)) != len(by):
         raise PointsError(f"by={by!r} names a column twice")
     for name in by:
+        if name in ("region", "hemisphere"):
+            raise PointsError(
+                f"the result has a dimension {name!r} of its own; rename the column to count by it"
+            )
         values = _column(points, name)
         wanted = points.categories.get(name)
         if wanted is None:

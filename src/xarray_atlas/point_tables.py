@@ -18,10 +18,10 @@ from dask.base import compute
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas, find_coordinate
-from xarray_atlas.errors import PointsError, UnitsError
+from xarray_atlas.errors import PointsError
+from xarray_atlas.point_units import in_mm, magnitudes
 from xarray_atlas.space import AXES
 from xarray_atlas.spacing import FloatArray
-from xarray_atlas.units import to_mm, unit_factor
 
 __all__ = ["Points", "read_points"]
 
@@ -238,7 +238,7 @@ def _split(
 
 def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> Points:
     mm = {
-        axis: _in_mm(_cells(table[name]), _unit_of(table[name], name), name, unit)
+        axis: in_mm(_cells(table[name]), _unit_of(table[name], name), name, unit)
         for axis, name in chosen.items()
     }
     twice = table.columns[table.columns.duplicated()]
@@ -304,7 +304,7 @@ def _as_array(value: Any, name: Hashable) -> xr.DataArray:
     if isinstance(value, pd.Series):
         own, value = _unit_of(value, name), _cells(value)
     else:
-        own, value = getattr(value, "units", None), _magnitudes(value)
+        own, value = getattr(value, "units", None), magnitudes(value)
     if value.ndim > 1:
         raise PointsError(f"{name!r} has {value.ndim} dimensions; name them in a DataArray")
     attrs = {} if own is None else {"units": own}
@@ -323,7 +323,7 @@ def _from_arrays(
     for array, name in zip(computed, chosen.values(), strict=True):
         variable = array.variable
         own = getattr(variable.data, "units", variable.attrs.get("units"))
-        mm = _in_mm(variable.data, own, name, unit)
+        mm = in_mm(variable.data, own, name, unit)
         arrays.append(xr.DataArray(mm, coords=array.coords, dims=array.dims))
     try:
         arrays = list(xr.broadcast(*xr.align(*arrays, join="exact")))
@@ -349,75 +349,9 @@ def _from_rows(
             "an array does not say which column is which axis: pass axes=('ap', 'dv', 'ml'), in "
             "the order of its columns"
         )
-    mm = _in_mm(points, getattr(points, "units", None), "points", unit)
+    mm = in_mm(points, getattr(points, "units", None), "points", unit)
     if mm.ndim not in (1, 2) or mm.shape[-1] != 3:
         raise PointsError(f"an array of points has the shape (n, 3), not {mm.shape}")
     dims = ("point",)[: mm.ndim - 1]
     columns = {known[name]: np.array(mm[..., i]) for i, name in enumerate(axes)}
     return Points(columns, {known[n]: n for n in axes}, dims, xr.Dataset(), set())
-
-
-# -- units
-
-
-def _in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
-    """Return positions in mm, by their own unit or the one that is stated for them."""
-    what = f"position {name!r}"
-    values = _magnitudes(values)
-    if values.dtype.kind in "OUT":
-        return _cells_in_mm(values, own, name, unit)
-    if values.dtype.kind not in "iuf":
-        raise PointsError(f"{what} is {values.dtype}, which is no length")
-    if own is None and unit is None:
-        raise UnitsError(
-            f"{what} has no unit; pass unit='um', or give it one: attrs['units'] = 'um'"
-        )
-    if own is not None and unit is not None and unit_factor(own) != unit_factor(unit):
-        raise UnitsError(
-            f"{what} is in {own} by itself, and unit={str(unit)!r} says otherwise; leave out "
-            "unit=, or correct the unit that it has"
-        )
-    stated = unit if own is None else own
-    flat = Variable(("point",), values.ravel().astype(np.float64), {"units": stated})
-    return np.asarray(to_mm(flat, what).values).reshape(values.shape)
-
-
-def _magnitudes(values: Any) -> Any:
-    """Return the numbers of an array or quantity; of lists of quantities the cells as they are."""
-    if hasattr(values, "magnitude"):
-        values = values.magnitude
-    elif isinstance(values, list | tuple) and _has_units(values):
-        shape = np.shape([[0] * len(row) if isinstance(row, list | tuple) else 0 for row in values])
-        cells = np.empty(len(values) if len(shape) == 1 else shape, object)
-        for place in np.ndindex(cells.shape):
-            cells[place] = values[place[0]] if len(place) == 1 else values[place[0]][place[1]]
-        return cells
-    return np.asarray(values)  # of dask: computed
-
-
-def _has_units(values: Any) -> bool:
-    """Tell whether nested lists hold strings or quantities."""
-    if isinstance(values, list | tuple):
-        return any(map(_has_units, values))
-    return isinstance(values, str) or hasattr(values, "units")
-
-
-def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
-    """Read cells one by one: lengths such as "5 mm", or numbers that a table holds as objects."""
-    cells = values.ravel().tolist()
-    missing = [cell is None or cell is pd.NA for cell in cells]
-    bare = [isinstance(c, int | float) and not isinstance(c, bool) for c in cells]
-    if all(m or b for m, b in zip(missing, bare, strict=True)):
-        numbers = [np.nan if m else float(c) for c, m in zip(cells, missing, strict=True)]
-        return _in_mm(np.array(numbers).reshape(values.shape), own, name, unit)
-    if any(b and c == c for b, c in zip(bare, cells, strict=True)):
-        raise UnitsError(
-            f"position {name!r} holds lengths with a unit and numbers without one; give each a unit"
-        )
-    if unit is not None:
-        raise UnitsError(
-            f"position {name!r} holds lengths that say their own unit; leave out unit={unit!r}"
-        )
-    found = [np.nan if m or b else to_mm(c, f"position {name!r}")
-             for c, m, b in zip(cells, missing, bare, strict=True)]  # fmt: skip
-    return np.array(found, dtype=np.float64).reshape(values.shape)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
-from dask.base import compute, tokenize
-from dask.highlevelgraph import HighLevelGraph
 from xarray import Variable
 
 from xarray_atlas.atlas_index import find_atlas
@@ -22,12 +19,13 @@ from xarray_atlas.parcels import chosen_parcels
 from xarray_atlas.point_frames import Frame, frame_of
 from xarray_atlas.point_hints import warn_of_outside
 from xarray_atlas.point_tables import Points, read_points
+from xarray_atlas.point_values import values_at
 from xarray_atlas.point_voxels import VoxelAxis, voxel_axes
 from xarray_atlas.space import AXES
 from xarray_atlas.spacing import FloatArray
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["OUTSIDE", "STATUS", "Found", "find", "region_at", "status_variable", "values_at"]
+__all__ = ["OUTSIDE", "STATUS", "Found", "find", "find_placed", "region_at", "status_variable"]
 
 STATUS = ("ok", "background", "unknown_label", "outside")
 """What the flags of ``status`` mean, from 0 on."""
@@ -308,93 +306,6 @@ def _told(obj: xr.Dataset | xr.DataArray) -> bool:
     _, space = find_atlas(obj)
     there = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
     return space.midline is not None or "hemispheres" in there
-
-
-def values_at(
-    variables: Sequence[Variable], index: Mapping[Any, Positions], inside: Bools
-) -> list[Any]:
-    """Return the values of variables at some voxels, 0 outside; of dask arrays in one pass.
-
-    Parameters
-    ----------
-    variables : sequence of Variable
-    index : mapping of hashable to ndarray of intp, shape (n,)
-        Along each dimension of the variables.
-    inside : ndarray of bool, shape (n,)
-        Where there is a voxel.
-    """
-    everywhere = bool(inside.all())
-    part = {dim: at if everywhere else at[inside] for dim, at in index.items()}
-    taken: list[Any] = []
-    orders: list[Any] = []
-    for variable in variables:
-        order = None
-        at = tuple(part[dim] for dim in variable.dims)
-        data = variable.data
-        if not at or not np.count_nonzero(inside):
-            one = np.asarray(data) if not at else np.zeros((), variable.dtype)
-            taken.append(np.full(np.count_nonzero(inside), one, variable.dtype))
-        elif isinstance(data, da.Array):
-            order, lazy = _from_chunks(data, at)
-            taken.append(lazy)
-        else:
-            taken.append(np.asarray(data)[at])
-        orders.append(order)
-    values = list(compute(*taken))
-    for i, order in enumerate(orders):
-        if order is not None:
-            sorted_values, values[i] = values[i], np.empty_like(values[i])
-            values[i][order] = sorted_values
-    if everywhere:
-        return values
-    result = [np.zeros(inside.size, value.dtype) for value in values]
-    for whole, value in zip(result, values, strict=True):
-        whole[inside] = value
-    return result
-
-
-def _from_chunks(data: da.Array, index: Sequence[Positions]) -> tuple[Positions, da.Array]:
-    """Take points from the chunks that hold any: each is read once, and let go of.
-
-    dask's own ``vindex`` does the same, in several times the time.
-
-    Returns
-    -------
-    order : ndarray of intp
-        The points in the order of the chunks.
-    values : dask array
-        Their values, in that order, a chunk for each one of `data`.
-    """
-    block = np.zeros(index[0].size, np.min_scalar_type(data.npartitions))
-    flat = np.zeros(index[0].size, np.int64)
-    for at, sizes in zip(index, data.chunks, strict=True):
-        width = np.array(sizes, np.int64)
-        number = np.repeat(np.arange(width.size), width)
-        inner = np.arange(number.size) - np.repeat(np.cumsum(width) - width, width)
-        flat *= width[number[at]]
-        flat += inner[at]
-        block *= block.dtype.type(width.size)
-        block += number.astype(block.dtype)[at]
-    order = np.argsort(block, kind="stable")  # of small integers a sort by counting
-    flat = flat[order]
-    counts = np.bincount(block, minlength=data.npartitions)
-    held = np.flatnonzero(counts)
-    stops = np.cumsum(counts[held])
-    name = f"points-{tokenize(data.name, flat, held)}"
-    places = np.unravel_index(held, data.numblocks)
-    layer = {
-        (name, i): (_take, (data.name, *key), flat[start:stop])
-        for i, (key, start, stop) in enumerate(
-            zip(np.stack(places, 1).tolist(), stops - counts[held], stops, strict=True)
-        )
-    }
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[data])
-    chunks = (tuple(counts[held].tolist()),)
-    return order, da.Array(graph, name, chunks, dtype=data.dtype, meta=np.empty(0, data.dtype))
-
-
-def _take(block: Any, flat: Positions) -> Any:
-    return np.asarray(block).reshape(-1)[flat]
 
 
 def _first_ones(points: Points, status: Int64s, found: Found) -> str:
