@@ -516,3 +516,10 @@ def test_one_point_reads_one_chunk_of_a_store(tmp_path):
 def test_no_points(small):
     found = small.chunk().atlas.region_at(np.empty((0, 3)), axes=AXES, unit="mm")
     assert found.sizes == {"point": 0}
+
+
+@pytest.mark.filterwarnings("ignore:.*points lie outside")
+def test_nothing_selected_holds_no_point(small):
+    for ds in (small, small.chunk(), xarray_atlas.encode(small)):
+        found = ds.sel(z=slice(20, 30)).atlas.region_at([[0.1, 0.2, 0.4]], axes=AXES, unit="mm")
+        assert found.status.values.tolist() == [3]

@@ -86,6 +86,8 @@ class VoxelAxis:
         inside : ndarray of bool
             Whether there is one. NaN is nowhere.
         """
+        if not self.centres.size:  # nothing was selected
+            return np.zeros(points.shape, np.intp), np.zeros(points.shape, bool)
         step = self._step
         with np.errstate(invalid="ignore", over="ignore"):
             if step is not None:
@@ -102,8 +104,8 @@ class VoxelAxis:
             place = np.searchsorted(lower, moved, side="right") - 1
             inside = (place >= 0) & np.isfinite(points)
             place = np.where(inside, place, 0)
-            inside &= moved < upper[place] if upper.size else False
-        return np.where(inside, order[place] if order.size else 0, 0), inside
+            inside &= moved < upper[place]
+        return np.where(inside, order[place], 0), inside
 
 
 def voxel_axes(obj: xr.Dataset | xr.DataArray) -> dict[str, VoxelAxis]:
