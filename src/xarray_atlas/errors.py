@@ -16,6 +16,7 @@ __all__ = [
     "HemisphereError",
     "MissingTerminologyError",
     "ParcellationError",
+    "PointsError",
     "RegionNotFoundError",
     "ResolutionNotFoundError",
     "StoreError",
@@ -64,6 +65,10 @@ class UnitsError(AtlasError, ValueError):
 
 class GridError(AtlasError, ValueError):
     """Coordinates that do not say what the operation must know."""
+
+
+class PointsError(AtlasError, ValueError):
+    """Points that cannot be read as positions, or that lie in no region."""
 
 
 class HemisphereError(AtlasError, ValueError):
