@@ -16,6 +16,7 @@ __all__ = [
     "HemisphereError",
     "MissingTerminologyError",
     "RegionNotFoundError",
+    "RegionOverlapError",
     "ResolutionNotFoundError",
     "StoreError",
     "StoreExistsError",
@@ -39,6 +40,10 @@ class RegionNotFoundError(AtlasError, KeyError):
 
 class AmbiguousRegionError(AtlasError, ValueError):
     """Several regions share that acronym or name."""
+
+
+class RegionOverlapError(AtlasError, ValueError):
+    """Regions that have voxels in common, where they must have none."""
 
 
 class TerminologyError(AtlasError, ValueError):

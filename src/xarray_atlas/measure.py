@@ -37,7 +37,7 @@ from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
-__all__ = ["Measured", "area", "measured", "size_variable", "volume"]
+__all__ = ["Measured", "area", "measured", "size_variable", "volume", "voxel_of"]
 
 SIZES = {2: "area", 3: "volume"}
 """What the size of a region is called, by the number of spatial dimensions."""
@@ -247,7 +247,7 @@ def measured(
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
-    voxel = _voxel(annotation, ndim)
+    voxel = voxel_of(annotation, ndim)
     names, both = ([], False) if hemisphere is None else resolve_hemispheres(hemisphere)
     sides = hemispheres_of(obj) if names else sides_if_known(obj)
     only = HEMISPHERES[names[0]] if len(set(names)) == 1 else None
@@ -269,8 +269,11 @@ def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:
     return QuantityVariable(("region", "hemisphere"), sizes, found.attrs)
 
 
-def _voxel(annotation: xr.DataArray, ndim: int | None) -> dict[Hashable, float]:
-    """Return the voxel size along each dimension, which must be `ndim` spatial ones."""
+def voxel_of(annotation: xr.DataArray, ndim: int | None = None) -> dict[Hashable, float]:
+    """Return the voxel size along each dimension, which must be `ndim` spatial ones, in mm.
+
+    By default two or three.
+    """
     found = spacing(annotation, need=0 if ndim is None else ndim)
     if ndim is None and len(found) < 2:
         spacing(annotation, need=3)  # which says what is missing
