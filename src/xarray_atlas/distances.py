@@ -6,12 +6,13 @@ import itertools
 import math
 from collections.abc import Iterable
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.array.core import getter_nofancy
+from dask.array.core import getter
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from xarray import Variable
@@ -88,12 +89,12 @@ def distance_to(
     >>> distance.sel(z="2 mm", y="4 mm", x="5.7 mm", method="nearest").compute().item()
     <Quantity(4.472136, 'millimeter')>
 
-    Compare it with a length, in any unit:
+    Which voxels are how near:
 
     >>> import pint
-    >>> near = distance <= pint.Quantity("200 um")
+    >>> near = distance <= pint.Quantity(0.2, "mm")
     >>> int(near.sum()), int(ds.atlas.mask("RSP").sum())
-    (16926, 10174)
+    (18217, 10174)
     """
     step = tuple(voxel_of(annotation_of(obj)).values())
     inside = mask(obj, regions, hemisphere)
@@ -133,8 +134,8 @@ class _Field:
             for mask_at, (start, stop) in zip(np.ndindex(masks), pairwise(ends), strict=True)
         }
 
-    def __getitem__(self, key: tuple[slice | int, ...]) -> Any:
-        """Make a part of the field, given by a slice or a position along each axis."""
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        """Make a part of the field, given by a slice, position or list of these along each axis."""
         places = [
             np.atleast_1d(np.arange(size)[part]) for size, part in zip(self.shape, key, strict=True)
         ]
@@ -143,7 +144,7 @@ class _Field:
         for at in np.ndindex(field.shape[: self.leading]):
             mask_at = tuple(int(along[i]) for along, i in zip(masks, at, strict=True))
             field[at] = distances_in_box(self.runs[mask_at], grid, self.step)
-        return field[tuple(slice(None) if isinstance(part, slice) else 0 for part in key)]
+        return field[tuple(0 if isinstance(part, Integral) else slice(None) for part in key)]
 
 
 def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
@@ -166,7 +167,7 @@ def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
     graph: dict[Any, Any] = {field: (_field_of, (runs.name,), inside.shape, step)}
     for block in np.ndindex(inside.numblocks):
         part = tuple(slice(ends[i], ends[i + 1]) for ends, i in zip(starts, block, strict=True))
-        graph[(name, *block)] = (getter_nofancy, field, part)
+        graph[(name, *block)] = (getter, field, part)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=[runs])
     return da.Array(layers, name, inside.chunks, dtype=np.float64)
 

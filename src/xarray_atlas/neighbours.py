@@ -116,11 +116,11 @@ def _disjoint(
         raise TypeError(
             f"adjacency is between regions: pass a list of two or more, not {regions!r} alone"
         )
-    keys, owners = _owners(terminology, positions, direct=False)
-    if regions is None and _shared(keys).size:
-        # a whole hierarchy
-        positions = np.unique(terminology.label_regions)
-        keys, owners = _owners(terminology, positions, direct=True)
+    # a whole hierarchy, or parcels of which one holds what is left of its ancestor
+    nested = regions is None and bool(np.isin(terminology.parents[positions], positions).any())
+    if nested:
+        positions = positions[np.isin(positions, terminology.label_regions)]
+    keys, owners = _owners(terminology, positions, direct=nested)
     _check_disjoint(terminology, positions, keys, owners)
     return positions, keys, owners
 
@@ -134,11 +134,6 @@ def _owners(terminology: Terminology, positions: Positions, direct: bool) -> tup
     return keys[wanted], places[regions[wanted]]
 
 
-def _shared(keys: Int64s) -> Positions:
-    """Return where labels are that are the next one's too."""
-    return np.flatnonzero(keys[1:] == keys[:-1])
-
-
 def _check_disjoint(
     terminology: Terminology, positions: Positions, keys: Int64s, owners: Int64s
 ) -> None:
@@ -146,21 +141,14 @@ def _check_disjoint(
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise RegionOverlapError(f"region {repeated[0]!r} is given more than once; give it once")
-    shared = _shared(keys)
-    if not shared.size:
-        return
-    pairs = {(owners[i], owners[i + 1]) for i in shared}
-    # the ancestor first
-    named = sorted(
-        {tuple(sorted(p, key=lambda i: terminology.depths[positions[i]])) for p in pairs}
-    )
-    told = [f"{names[one]!r} and {names[other]!r}" for one, other in named[:3]]
-    more = f" and {len(named) - 3} more pairs" if len(named) > 3 else ""
-    raise RegionOverlapError(
-        f"the surface that regions share is that of regions without a voxel in common; "
-        f"{', '.join(told)}{more} overlap. Leave one of them out: a region is given with its "
-        "descendants"
-    )
+    shared = np.flatnonzero(keys[1:] == keys[:-1])
+    if shared.size:
+        one, other = owners[shared[0] : shared[0] + 2]
+        raise RegionOverlapError(
+            f"regions {names[one]!r} and {names[other]!r} overlap: both hold the label "
+            f"{keys[shared[0]]}. A region is taken with its descendants, and only regions without "
+            "a voxel in common have a surface between them: leave one of the two out"
+        )
 
 
 def _owner(labels: Ints, keys: Int64s, owners: Int64s) -> Int64s:
