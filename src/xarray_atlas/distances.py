@@ -38,8 +38,8 @@ def distance_to(
 
     Nothing is read before something is computed. Then the annotation is read once, block by
     block on the active dask scheduler, and of the region its runs of voxels are kept: some
-    MB. Each block of distances is made of these alone, so that a plane or a box of the field
-    costs no more than its own voxels, and a field larger than memory can be written.
+    MB. Each block of distances is made of these alone, so that a plane or a box that is cut out of
+    the field in one step costs its own voxels only, and a field larger than memory can be written.
     Where the annotation is a numpy array, so is the field.
 
     Parameters
@@ -86,8 +86,9 @@ def distance_to(
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> distance = xarray_atlas.distance_to(ds, "RSP")
-    >>> distance.sel(z="2 mm", y="4 mm", x="5.7 mm", method="nearest").compute().item()
-    <Quantity(4.472136, 'millimeter')>
+    >>> there = distance.sel(z="2 mm", y="4 mm", x="5.7 mm", method="nearest").compute()
+    >>> f"{there.item():.3f}"
+    '4.472 millimeter'
 
     Which voxels are how near:
 

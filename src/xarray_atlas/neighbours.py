@@ -83,8 +83,8 @@ def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) ->
            [4.81, 0.  , 0.  , 0.  ],
            [2.09, 0.  , 0.  , 0.  ],
            [0.  , 0.  , 0.  , 0.  ]])
-    >>> shared.sel(region="RSP", neighbour="ACA").item().units
-    <Unit('millimeter ** 2')>
+    >>> f"{shared.sel(region='RSP', neighbour='ACA').item():.2f}"
+    '2.09 millimeter ** 2'
     """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
