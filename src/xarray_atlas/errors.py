@@ -18,6 +18,7 @@ __all__ = [
     "ParcellationError",
     "PointsError",
     "RegionNotFoundError",
+    "RegionOverlapError",
     "ResolutionNotFoundError",
     "StoreError",
     "StoreExistsError",
@@ -41,6 +42,10 @@ class RegionNotFoundError(AtlasError, KeyError):
 
 class AmbiguousRegionError(AtlasError, ValueError):
     """Several regions share that acronym or name."""
+
+
+class RegionOverlapError(AtlasError, ValueError):
+    """Regions that have voxels in common, where they must have none."""
 
 
 class TerminologyError(AtlasError, ValueError):

@@ -272,8 +272,11 @@ def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:
     return QuantityVariable(("region", "hemisphere"), sizes, found.attrs)
 
 
-def voxel_sizes(annotation: xr.DataArray, ndim: int | None) -> dict[Hashable, float]:
-    """Return the voxel size along each dimension, which must be `ndim` spatial ones."""
+def voxel_sizes(annotation: xr.DataArray, ndim: int | None = None) -> dict[Hashable, float]:
+    """Return the voxel size along each dimension, which must be `ndim` spatial ones, in mm.
+
+    By default two or three.
+    """
     found = spacing(annotation, need=0 if ndim is None else ndim)
     if ndim is None and len(found) < 2:
         spacing(annotation, need=3)  # which says what is missing
