@@ -114,11 +114,13 @@ def aggregate(
     DataArray or Dataset
         With ``region`` (then ``hemisphere``, for a list) where the spatial dimensions were,
         and the other dimensions and their coordinates kept: (time, z, y, x) gives (time, region).
-        A list of quantiles adds ``quantile`` in front, a list of functions gives a Dataset with
-        a variable for each, that of "quantile" called ``quantiles``. Values are float64, computed in float64 whatever the image's type,
-        and NaN for a region without a value; counts are int64, and 0. Sums of
-        integers are exact below 2**53. The unit of the image is kept, as quantities or
-        in the attributes, whichever way it has it; that of "var" is squared.
+        A list of quantiles adds ``quantile`` in front, and a list of functions gives a
+        Dataset with a variable for each (that of "quantile" is called ``quantiles``).
+
+        Values are float64, computed in float64 whatever the image's type, and NaN for a
+        region without a value; counts are int64, and 0. Sums of integers are exact below
+        2**53. The unit of the image is kept, as quantities or in the attributes,
+        whichever way it has it; that of "var" is squared.
 
         Coordinates beside the regions' names:
 

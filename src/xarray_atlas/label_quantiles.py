@@ -46,8 +46,8 @@ def image_values(image: npt.NDArray[Any], axes: tuple[int, ...], groups: Groups)
     found = [gathered(part, groups.voxels).T for part in frames(image, axes)]
     found = found or [np.empty((0, groups.voxels.size), image.dtype)]
     given = [*np.argsort(order), len(order)]
-    gathered = np.concatenate(found).reshape(*shape, groups.voxels.size).transpose(given)
-    values = gathered.reshape(math.prod(shape), groups.voxels.size)
+    joined = np.concatenate(found).reshape(*shape, groups.voxels.size).transpose(given)
+    values = joined.reshape(math.prod(shape), groups.voxels.size)
     return Values(np.repeat(groups.code, groups.sizes), values)
 
 
