@@ -18,7 +18,7 @@ from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import Positions, hemisphere_coord, region_coords, voxel_size_attrs
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["by_region"]
+__all__ = ["by_region", "with_unit"]
 
 PLACES = ("region", "hemisphere")
 
@@ -79,9 +79,10 @@ def by_region(
     for name, array in found.items():
         first = ("quantile",) if name == "quantile" else ()
         values = laid_out((*first, *frames, *PLACES), array)
+        values = values.astype(np.int64) if name == "count" else values
         # which cannot have the name of the coordinate
         called = "quantiles" if name == "quantile" else name
-        variables[called] = _with_unit(values, image, name, attrs)
+        variables[called] = with_unit(values, *_unit_of(image, name), attrs)
     coords = {name: v.isel({d: 0 for d in single if d in v.dims}) for name, v in coords.items()} | {
         name: laid_out(PLACES, array) for name, array in views.items()
     }
@@ -114,22 +115,27 @@ def _order(shown: Shown, frames: Sequence[Hashable]) -> list[Hashable]:
     return order
 
 
-def _with_unit(
-    values: Variable, image: xr.DataArray, name: str, attrs: Mapping[Any, Any]
-) -> Variable:
-    """Give a result the unit of the image, in the way in which the image has it."""
-    if name == "count":
-        return Variable(values.dims, values.data.astype(np.int64), attrs)
-    unit = getattr(image.variable._data, "units", None)
+def with_unit(values: Variable, unit: Any, text: Any, attrs: Mapping[Any, Any]) -> Variable:
+    """Give numbers a unit: as quantities, or as the text in the attributes, or none."""
     if unit is None:
-        text = image.attrs.get("units")
-        told = {} if text is None else {"units": _squared(text) if name == "var" else text}
+        told = {} if text is None else {"units": text}
         return Variable(values.dims, values.data, {**attrs, **told})
-    if name in ("var", "std"):
-        unit = (unit._REGISTRY.Quantity(0.0, unit) - unit._REGISTRY.Quantity(0.0, unit)).units
-    quantities = unit._REGISTRY.Quantity(values.data, unit**2 if name == "var" else unit)
+    quantities = unit._REGISTRY.Quantity(values.data, unit)
+    # which cannot be lazy
     kind = Variable if isinstance(values.data, da.Array) else QuantityVariable
     return kind(values.dims, quantities, attrs)
+
+
+def _unit_of(image: xr.DataArray, name: str) -> tuple[Any, Any]:
+    """Return the unit of a statistic of an image, as the image has it: of its data, or a text."""
+    unit, text = getattr(image.variable._data, "units", None), image.attrs.get("units")
+    if name == "count":
+        return None, None
+    if unit is None:
+        return None, text if text is None or name != "var" else _squared(text)
+    if name in ("var", "std"):  # of a temperature it is a difference
+        unit = (unit._REGISTRY.Quantity(0.0, unit) - unit._REGISTRY.Quantity(0.0, unit)).units
+    return unit**2 if name == "var" else unit, None
 
 
 def _squared(unit: Any) -> str:

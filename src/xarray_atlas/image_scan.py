@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
+from dask.base import compute, tokenize
 from dask.delayed import delayed
 from dask.utils import parse_bytes
 
@@ -37,7 +37,15 @@ from xarray_atlas.labels import Int64s, Ints, Positions
 from xarray_atlas.membership import Membership
 from xarray_atlas.scan import boxed, without_empty_chunks
 
-__all__ = ["Labelled", "labelled", "region_quantiles", "region_statistics", "region_voxels"]
+__all__ = [
+    "Labelled",
+    "frames_together",
+    "labelled",
+    "lazy_plans",
+    "region_quantiles",
+    "region_statistics",
+    "region_voxels",
+]
 
 SLAB = 2**21
 """Voxels that are put in order at a time, so that what that takes stays small beside them."""
@@ -96,7 +104,7 @@ def labelled(
     of : Membership
     """
     if not isinstance(image, da.Array):
-        labels, sides, weights = dask.compute(labels, sides, weights)
+        labels, sides, weights = compute(labels, sides, weights)
         return Labelled(image, axes, _plan(labels, sides, weights, of), of)
     image = without_empty_chunks(image)
     chunks = tuple(image.chunks[axis] for axis in axes)
@@ -151,7 +159,9 @@ def region_quantiles(data: Labelled, q: Sequence[float], skipna: bool = True) ->
     q = tuple(q)
     if not data.lazy:
         return _quantiles_of_image(data, q, skipna)
-    data = replace(data, image=data.image.rechunk(_frames_together(data)))
+    together = _frames_together(data).items()
+    smaller = {axis: n for axis, n in together if n < max(data.image.chunks[axis], default=0)}
+    data = replace(data, image=data.image.rechunk(smaller))
     tables = _tables(data, _values_block)
     merged = _over_blocks(data, tables, _merge_values)
     return _by_region(data, merged, _quantiles_block, len(q), q=q, skipna=skipna)
@@ -275,15 +285,21 @@ def _statistics_block(table: Any, of: Any, names: tuple[str, ...]) -> Any:
 
 
 def _frames_together(data: Labelled) -> dict[int, int]:
-    """Return how many entries of each axis of frames are worked on at a time."""
-    shape = data.image.shape
-    together = {axis: shape[axis] for axis in data.frames}
-    if data.lazy:
-        together = {axis: max(data.image.chunks[axis], default=0) for axis in data.frames}
-    limit = parse_bytes(dask.config.get("array.chunk-size")) // data.image.dtype.itemsize
-    voxels = max(math.prod(shape[axis] for axis in data.axes), 1)
-    for axis in data.frames:
-        size = math.prod(together.values()) * voxels
+    """Return how many entries of each axis of frames quantiles are made of at a time."""
+    sizes = {
+        axis: max(data.image.chunks[axis], default=0) if data.lazy else data.image.shape[axis]
+        for axis in data.frames
+    }
+    voxels = math.prod(data.image.shape[axis] for axis in data.axes)
+    return frames_together(sizes, voxels * data.image.dtype.itemsize)
+
+
+def frames_together(sizes: Mapping[int, int], frame: int) -> dict[int, int]:
+    """Cut axes of frames of so many bytes, so that a chunk keeps to dask's ``array.chunk-size``."""
+    limit = parse_bytes(dask.config.get("array.chunk-size"))
+    together = dict(sizes)
+    for axis in together:
+        size = math.prod(together.values()) * frame
         if size > limit:
             together[axis] = max(together[axis] * limit // size, 1)
     return together
