@@ -32,6 +32,7 @@ from xarray_atlas.results import (
     region_coords,
     resolve_regions,
     without_descendants,
+    voxel_size_attrs,
 )
 from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
@@ -203,8 +204,7 @@ class Measured:
     @property
     def attrs(self) -> dict[str, str]:
         """Which grid the numbers come from."""
-        shown = " x ".join(f"{step:.12g}" for step in self.voxel.values())
-        return {"voxel_size": f"{shown} mm ({', '.join(map(str, self.voxel))})"}
+        return voxel_size_attrs(self.voxel)
 
     def dataset(
         self, variables: Mapping[str, Variable], coords: Mapping[Any, Any] | None = None

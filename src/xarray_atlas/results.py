@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "resolve_regions",
     "text_coord",
     "without_descendants",
+    "voxel_size_attrs",
 ]
 
 Regions = RegionKey | Iterable[RegionKey]
@@ -95,3 +96,9 @@ def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
 def text_coord(dim: str, names: Sequence[str]) -> Variable:
     """Return the coordinate of a dimension whose labels are names."""
     return Variable((dim,), np.array(names, dtype=str), encoding=_TEXT)
+
+
+def voxel_size_attrs(voxel: Mapping[Hashable, float]) -> dict[str, str]:
+    """Return the attributes that say which grid a result came from, by its voxel size in mm."""
+    shown = " x ".join(f"{step:.12g}" for step in voxel.values())
+    return {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}

@@ -22,7 +22,7 @@ from xarray import Variable
 from xarray_atlas.label_tables import LabelTable, concatenate, shifted, tabulate
 from xarray_atlas.sources import read_from, stored_array
 
-__all__ = ["scan", "without_empty_chunks"]
+__all__ = ["boxed", "scan", "without_empty_chunks"]
 
 MANY = 50_000
 """Tasks; of more chunks than that, one task reads as many as it takes."""
@@ -85,15 +85,16 @@ def _tabulate_block(
 ) -> Any:
     """Tabulate the chunks of one block; their table is the one element of an array of objects."""
     corner = [start[i] for start, i in zip(starts, block_id, strict=True)]
-    return _boxed(shifted(tabulate(block, sides, thickness), corner), (1,) * block.ndim)
+    return boxed(shifted(tabulate(block, sides, thickness), corner), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
     """Put the tables of several blocks together, as a reduction of dask asks for it."""
-    return _boxed(concatenate(tables.ravel()), (1,) * tables.ndim if keepdims else ())
+    return boxed(concatenate(tables.ravel()), (1,) * tables.ndim if keepdims else ())
 
 
-def _boxed(table: LabelTable, shape: tuple[int, ...]) -> Any:
+def boxed(table: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array of objects that holds one, for dask."""
     box = np.empty(shape, object)
     box[(0,) * len(shape)] = table
     return box
