@@ -33,7 +33,7 @@ from xarray_atlas.image_scan import (
 from xarray_atlas.label_sums import NEEDS
 from xarray_atlas.membership import Membership, membership
 from xarray_atlas.parcels import chosen_parcels
-from xarray_atlas.results import Positions, Regions, resolve_regions
+from xarray_atlas.results import Positions, Regions, resolve_regions, without_descendants
 from xarray_atlas.scan import without_empty_chunks
 from xarray_atlas.terminology import Terminology
 
