@@ -31,8 +31,8 @@ from xarray_atlas.results import (
     hemisphere_coord,
     region_coords,
     resolve_regions,
-    without_descendants,
     voxel_size_attrs,
+    without_descendants,
 )
 from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
