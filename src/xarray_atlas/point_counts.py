@@ -181,7 +181,9 @@ class _Choice:
 
     @classmethod
     def of(cls, terminology: Terminology, parcels: Parcels | None) -> _Choice:
-        labels, regions = terminology.label_pairs(direct=parcels is not None)
+        labels, regions = terminology.label_pairs(
+            direct=parcels is not None or terminology.parcels is not None
+        )
         if parcels is None:
             positions = terminology.default_positions
             of_region = np.full(len(terminology), -1, np.int64)
