@@ -178,6 +178,7 @@ class _Choice:
     positions: Int64s
     labels: Int64s
     rows: Int64s
+    all_labels: Int64s
 
     @classmethod
     def of(cls, terminology: Terminology, parcels: Parcels | None) -> _Choice:
@@ -193,7 +194,7 @@ class _Choice:
             of_region = parcels.of_region
         rows = of_region[regions]
         pairs = np.unique(np.stack([labels[rows >= 0], rows[rows >= 0]]), axis=1)
-        return cls(terminology, positions, pairs[0], pairs[1])
+        return cls(terminology, positions, pairs[0], pairs[1], np.unique(labels))
 
     def sums(self, labels: Ints, counts: Int64s) -> Int64s:
         """Add up counts of labels, shape (labels, ...), by region."""
@@ -234,6 +235,8 @@ def _counted(
     cells = math.prod(shape)
     labels, codes = np.unique(where.labels, return_inverse=True)
     known = chosen.holds(labels)[codes]
+    # what is labelled with a region that no parcel takes is background, as region_at has it
+    unknown = ((labels != 0) & (lookup(labels, chosen.all_labels) < 0))[codes]
 
     def count(which: Bools) -> Int64s:
         return np.bincount(groups.codes[which], minlength=cells).reshape(shape)
@@ -250,8 +253,8 @@ def _counted(
         key = codes[counted] * cells + groups.codes[counted]
         each = np.bincount(key, minlength=labels.size * cells).reshape(labels.size, *shape)
         by_side["count"].append(chosen.sums(labels, each))
-        by_side["background"].append(count(held & ~known & (where.labels == 0)))
-        by_side["unknown_label"].append(count(held & ~known & (where.labels != 0)))
+        by_side["background"].append(count(held & ~known & ~unknown))
+        by_side["unknown_label"].append(count(held & unknown))
         if masked:
             by_side["outside_mask"].append(count(here & ~imaged))
     variables = {}

@@ -15,7 +15,7 @@ from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import PointsError
 from xarray_atlas.grid import annotation_of, hemispheres_of
 from xarray_atlas.labels import Bools, Int64s, Ints, Positions, lookup
-from xarray_atlas.parcels import chosen_parcels
+from xarray_atlas.parcels import Parcels, chosen_parcels
 from xarray_atlas.point_frames import Frame, frame_of
 from xarray_atlas.point_hints import warn_of_outside
 from xarray_atlas.point_tables import Points, read_points
@@ -164,13 +164,8 @@ def region_at(
             f"it: points.rename({name}='of_{name}')"
         )
     found = find(obj, read, frame, sides=True)
-    position = found.own_region(terminology)
-    if parcels is not None:
-        terminology = parcels.terminology
-        inside = position >= 0
-        position[inside] = parcels.of_region[position[inside]]
-        position[position >= 0] = parcels.positions[position[position >= 0]]
-    status = found.status(position)
+    position, status = found.regions(terminology, parcels)
+    terminology = terminology if parcels is None else parcels.terminology
     if outside == "raise" and status.any():
         raise PointsError(_first_ones(read, status, found))
     # not np.unique, which sorts the points
@@ -233,12 +228,19 @@ class Found:
         of_label = np.where(at >= 0, regions[first[at]] if keys.size else -1, -1)
         return np.where(self.inside, of_label[codes] if codes.size else -1, -1)
 
-    def status(self, position: Int64s) -> Int64s:
-        """Return a flag for each point, by the region that it was found in."""
-        # what has a region and no parcel is background as well
+    def regions(self, terminology: Terminology, parcels: Parcels | None) -> tuple[Int64s, Int64s]:
+        """Return the position of each point's region, or parcel, and a flag.
+
+        What is labelled with a region that no parcel takes is background.
+        """
+        position = self.own_region(terminology)
         unknown = (self.labels != 0) & (position < 0)
+        if parcels is not None:
+            # -1 picks the last one, which is put right
+            place = np.where(position >= 0, parcels.of_region[position], -1)
+            position = np.where(place >= 0, np.append(parcels.positions, -1)[place], -1)
         status = np.where(unknown, UNKNOWN, np.where(position < 0, BACKGROUND, OK))
-        return np.where(self.inside, status, OUTSIDE)
+        return position, np.where(self.inside, status, OUTSIDE)
 
 
 def find(

@@ -118,12 +118,8 @@ def along(
     at, places = _crossings(points, grid)
     halves = (places[1:] + places[:-1]) / 2
     found = find_placed(obj, grid, halves)
-    position = found.own_region(terminology)
-    if parcels is not None:
-        terminology = parcels.terminology
-        position = np.where(position >= 0, parcels.of_region[position], -1)
-        position = np.where(position >= 0, parcels.positions[position], -1)
-    status = found.status(position)
+    position, status = found.regions(terminology, parcels)
+    terminology = terminology if parcels is None else parcels.terminology
     begin = _changes(position, status)
     end = np.append(begin[1:], position.size)
     return _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
