@@ -131,6 +131,8 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
     source = stored_array(annotation.variable._data)
     if labels.size != 1 or not isinstance(source, LabelArray) or not _is_whole(annotation, space):
         return None
+    if space.atlas is not None:  # brought onto another grid, where a mesh of the atlas does not lie
+        return None
     # stored meshes are in nanometres: of another voxel size than the atlas is said to have here
     # (by create_atlas with voxel_size=) they would be of another size than the voxels
     if source.voxel_size is None or not np.allclose(
