@@ -151,7 +151,8 @@ def as_source(data: Any) -> da.Array:
     if isinstance(data, da.Array):
         full: da.Array = without_empty_chunks(data)
         return full
-    return da.from_array(np.asarray(data))
+    whole: da.Array = da.from_array(np.asarray(data))
+    return whole
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,8 @@ class _Task:
             return np.full(shape, self.fill)
         parts = _joined(parts)
         values = self.kernel(parts, start, self.mapping.axes, positions)
-        return np.ascontiguousarray(np.broadcast_to(values, shape))
+        whole = np.ascontiguousarray(np.broadcast_to(values, shape))
+        return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
 
 
 def _joined(parts: Any) -> Any:

@@ -245,8 +245,8 @@ def _warn_of_earlier_assumption(obj: xr.Dataset | xr.DataArray) -> None:
     _, space = find_atlas(obj)
     if space.atlas is not None and space.midline_assumed:
         warnings.warn(
-            "no manifest says where left and right meet: the middle of the volume was assumed, "
-            "before this atlas was brought onto another grid. Open it with midline= to say so yourself",
+            "no manifest says where left and right meet: the middle of the volume was assumed "
+            "before this atlas was brought onto another grid. Open it with midline= to say so",
             UserWarning,
             stacklevel=users_level(),
         )

@@ -146,8 +146,10 @@ def _is_axis(name: Hashable, coord: xr.DataArray) -> bool:
 
 def _require_units(image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Hashable]) -> None:
     for name in atlas.dims:
-        coord = image.coords.get(name)
-        if coord is None or name in there or coord.dims not in ((name,), ()):
+        if name not in image.coords or name in there:
+            continue
+        coord = image.coords[name]
+        if coord.dims not in ((name,), ()):
             continue
         unit = coord.attrs.get("units")
         says = "has no unit" if unit is None else f"has the unit {unit!r}, which is no length"

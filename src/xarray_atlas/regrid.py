@@ -167,7 +167,7 @@ def resample_like(
         name: _resampled(name, variable, dims, mapping, target, method, chunks)
         for name, variable in variables.items()
     }
-    coords: dict[Hashable, Any] = {}
+    coords: Mapping[Hashable, Any] = {}
     if fractions:
         target.require_sizes("fractions=True")
         result["fraction"], coords = _fractions(variables, dims, mapping, target, terminology)
@@ -282,7 +282,8 @@ def resample(
         )
     values = plain(data.transpose(*others, *axes.names).data)
     chunks = tuple(like.chunksizes.get(dim, "auto") for dim in dims)
-    fill = fill_of(image.dtype, method)
+    dtype = np.result_type(image.dtype, np.float32) if method == "linear" else image.dtype
+    fill = fill_of(dtype)
     result = Variable(
         (*others, *dims), resampled(values, mapping, method, fill, chunks), image.attrs
     )
@@ -358,9 +359,6 @@ def _chunks_of(image: xr.Dataset | xr.DataArray, target: ImageAxes) -> Any:
     )
 
 
-# -- the values
-
-
 def _resampled(
     name: Hashable,
     variable: Variable,
@@ -373,7 +371,7 @@ def _resampled(
     require_on_grid(name, variable, dims)
     others = [dim for dim in variable.dims if dim not in dims]
     how = method_of(name, variable, method)
-    fill = np.dtype(variable.dtype).type(np.nan if variable.dtype.kind in "fc" else 0)
+    fill = fill_of(variable.dtype)
     data = plain(variable.transpose(*others, *dims).data)
     values = resampled(data, mapping, how, fill, chunks)
     return Variable((*others, *target.names), values, variable.attrs)

@@ -105,7 +105,7 @@ def method_of(name: Hashable, variable: Variable, method: str | None) -> str:
 
 
 def with_hemispheres(ds: xr.Dataset) -> dict[Hashable, Variable]:
-    """Return the variables of an atlas, with its hemispheres voxel by voxel where they are known."""
+    """Return the variables of an atlas, with the hemisphere of each voxel where it is known."""
     variables = {name: array.variable for name, array in ds.data_vars.items()}
     if "annotation" in variables and "hemispheres" not in ds.variables:
         try:
@@ -139,11 +139,9 @@ def plain(data: Any) -> Any:
     return data if isinstance(data, da.Array) else np.asarray(getattr(data, "magnitude", data))
 
 
-def fill_of(dtype: np.dtype[Any], method: str) -> Any:
-    """Return what there is outside, of the type of the result."""
-    if method == "linear":
-        dtype = np.result_type(dtype, np.float32)
-    return dtype.type(np.nan if dtype.kind in "fc" else 0)
+def fill_of(dtype: np.dtype[Any]) -> Any:
+    """Return what there is outside, as an array of no dimension: NaN for floats, else 0."""
+    return np.array(np.nan if dtype.kind in "fc" else 0, dtype)
 
 
 def require_on_grid(name: Hashable, variable: Variable, dims: Sequence[Hashable]) -> None:
