@@ -121,6 +121,7 @@ def test_oblique_voxels_are_sampled() -> None:
     angle = 0.4
     matrix = np.eye(4)
     matrix[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    matrix[1, 3] = 0.4  # all of it inside
     image = image_on({"z": [0.5, 0.9], "y": [0.5, 1.0], "x": [0.2, 0.7]})
     out = xarray_atlas.resample_like(ds, image, matrix, fractions=True)
     values = out.fraction.transpose("region", "z", "y", "x").values
