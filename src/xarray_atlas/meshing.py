@@ -41,7 +41,7 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
     mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
     atlas, of labels in memory or derived from those in the store, of one hemisphere, with a
     terminology that gives the region other labels than the store's own, where the voxels are said
-    to be of another size than in the store, and where no mesh is stored.
+    to be of another size than in the store, on the grid of an image, and where no mesh is stored.
 
     Parameters
     ----------
