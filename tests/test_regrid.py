@@ -383,6 +383,18 @@ def test_coarse_blocks_of_a_fine_atlas_stay_small() -> None:
     assert most * 50**3 * 4 <= 4 * 2**22
 
 
+def test_blocks_of_many_frames_stay_small() -> None:
+    ds = make_atlas(np.zeros((60, 60, 60), np.uint32), TERMS, (0.01, 0.01, 0.01))
+    coords = {d: (d, 0.03 * np.arange(20), {"units": "mm"}) for d in "zyx"}
+    frames = da.zeros((500, 20, 20, 20), chunks=(250, 20, 20, 20))
+    image = xr.DataArray(frames, dims=("time", "z", "y", "x"), coords=coords)
+    with dask.config.set({"array.chunk-size": "4MiB"}):
+        out = xarray_atlas.resample(image, ds)
+    assert out.sizes["time"] == 500
+    assert out.chunksizes["time"] == (250, 250)
+    assert np.prod(out.data.chunksize) * 8 <= 2**22
+
+
 def test_template_keeps_its_type() -> None:
     template = np.random.default_rng(0).integers(0, 600, (9, 7, 6)).astype(np.uint16)
     ds = small(template=template, extra=template, wanted=template > 300)

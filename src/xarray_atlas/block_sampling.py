@@ -96,9 +96,7 @@ def block_chunks(
     )
     largest = [max(sizes) for sizes in found]
     # voxels of the source under one of the target, along each axis of the target
-    steps = np.array([
-        abs(v[-1] - v[0]) / (v.size - 1) if v.size > 1 else 0.0 for v in mapping.centres
-    ])  # fmt: skip
+    steps = np.array([abs(v[-1] - v[0]) / max(v.size - 1, 1) for v in mapping.centres])
     whole = math.prod(axis.count for axis in mapping.axes)
 
     def needed(block: Sequence[int]) -> float:
@@ -107,7 +105,7 @@ def block_chunks(
         return float(min(math.prod(counts), whole))
 
     while max(needed(largest), math.prod(largest) * beside) > limit and max(largest) > 1:
-        at = int(np.argmax(np.array(largest) * np.where(np.array(largest) > 1, 1, 0)))
+        at = int(np.argmax(largest))
         largest[at] = -(-largest[at] // 2)
     return tuple(
         tuple(part for size in sizes for part in _pieces(size, most))
@@ -128,7 +126,7 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
         The source.
     mapping : Mapping3
     method : "nearest" or "linear"
-    fill : scalar
+    fill : array of no dimension
         What there is outside, of the type of the result.
     chunks
         Of the result along the three axes.
@@ -141,7 +139,9 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     kernel = _Kernel(method, fill)
     lazy = isinstance(data, da.Array) or mapping.field is not None
     source = as_source(data)
-    blocks = block_chunks(mapping, source.dtype.itemsize, chunks)
+    # frames of a recording that are in one chunk are in one block too
+    frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
+    blocks = block_chunks(mapping, source.dtype.itemsize * max(frames, 1), chunks)
     result = by_block(source, mapping, kernel, method, blocks, fill)
     return result if lazy else result.compute(scheduler="threads")
 
