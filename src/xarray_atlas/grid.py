@@ -158,6 +158,11 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
     if remembered:
         return float(remembered)
     size = space.size_of_one(axis, float(values[0]), obj[name].attrs.get(COARSE))
+    if size is None and not space.voxel_size[space.position(axis)]:
+        raise GridError(
+            f"coordinate {name!r} is of a single plane whose thickness is not known; give it in "
+            f"mm: obj[{name!r}].attrs[{SPACING!r}] = 0.4"
+        )
     if size is None:
         raise GridError(
             f"coordinate {name!r} has one value, {values[0]:g} mm, and where it lies does not "
@@ -220,6 +225,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
             raise HemisphereError(
                 f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
             )
+        _warn_of_earlier_assumption(obj)
         return given
     sides = _sides_of_midline(obj)
     _, space = find_atlas(obj)
@@ -232,6 +238,18 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
             stacklevel=users_level(),
         )
     return sides
+
+
+def _warn_of_earlier_assumption(obj: xr.Dataset | xr.DataArray) -> None:
+    """Warn where the hemispheres were made of a midline that no manifest had said."""
+    _, space = find_atlas(obj)
+    if space.atlas is not None and space.midline_assumed:
+        warnings.warn(
+            "no manifest says where left and right meet: the middle of the volume was assumed "
+            "before this atlas was brought onto another grid. Open it with midline= to say so",
+            UserWarning,
+            stacklevel=users_level(),
+        )
 
 
 def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:

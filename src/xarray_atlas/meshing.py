@@ -41,7 +41,7 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
     mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
     atlas, of labels in memory or derived from those in the store, of one hemisphere, with a
     terminology that gives the region other labels than the store's own, where the voxels are said
-    to be of another size than in the store, and where no mesh is stored.
+    to be of another size than in the store, on the grid of an image, and where no mesh is stored.
 
     Parameters
     ----------
@@ -130,6 +130,8 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
     labels = terminology.labels_of(position, direct=True)
     source = stored_array(annotation.variable._data)
     if labels.size != 1 or not isinstance(source, LabelArray) or not _is_whole(annotation, space):
+        return None
+    if space.atlas is not None:  # brought onto another grid, where a mesh of the atlas does not lie
         return None
     # stored meshes are in nanometres: of another voxel size than the atlas is said to have here
     # (by create_atlas with voxel_size=) they would be of another size than the voxels

@@ -169,6 +169,7 @@ def _turned(space: Space, order: Sequence[str], wanted: str) -> Space:
         midline = float(_mirrored(np.array([midline]), space, ml)[0])
     return dataclasses.replace(
         space,
+        to_atlas=_from_turned(space, at, wanted),
         dims=tuple(space.dims[i] for i in at),
         orientation=wanted,
         voxel_size=tuple(space.voxel_size[i] for i in at),
@@ -176,6 +177,21 @@ def _turned(space: Space, order: Sequence[str], wanted: str) -> Space:
         shape=tuple(space.shape[i] for i in at) if space.shape else (),
         midline=midline,
     )
+
+
+def _from_turned(space: Space, at: Sequence[int], wanted: str) -> tuple[float, ...]:
+    """Return the matrix to the atlas of a grid that an atlas was brought onto, now turned."""
+    if not space.to_atlas:
+        return ()
+    back = np.zeros((4, 4))
+    back[3, 3] = 1
+    for column, row in enumerate(at):
+        flipped = space.orientation[row] != wanted[column]
+        back[row, column] = -1 if flipped else 1
+        if flipped:
+            back[row, 3] = 2 * space.corner[row] + space.voxel_size[row] * space.shape[row]
+    matrix = np.reshape(space.to_atlas, (4, 4)) @ back
+    return tuple(float(value) for value in matrix.ravel())
 
 
 def _mirrored(values: FloatArray, space: Space, at: int) -> FloatArray:

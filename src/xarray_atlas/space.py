@@ -41,7 +41,8 @@ class Space:
         A letter a dimension: the side on which its first voxel lies.
         BrainGlobe's ``"asr"`` starts at the anterior, superior, right corner.
     voxel_size : tuple of float
-        In mm, of the whole volume as it was opened.
+        In mm, of the whole volume as it was opened; 0 where it is not known, of a recording's
+        single plane.
     corner : tuple of float
         In mm, the outer corner of the whole volume's first voxel, in the
         coordinates of the Dataset.
@@ -175,6 +176,8 @@ class Space:
         """
         at = self.position(axis)
         size = self.voxel_size[at] if size is None else size
+        if not size:
+            return None
         off_centre = ((position - self.corner[at]) / size) % 1 - 0.5
         return size if abs(off_centre) < 1e-3 else None
 
