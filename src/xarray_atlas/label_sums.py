@@ -194,15 +194,16 @@ def image_sums(
             else:
                 found.append(_summed_in_pieces(frame, groups, skipna, columns))
     order = frame_axes(image, axes)
-    shape = [len(groups.code), *(image.shape[axis] for axis in order)]
-    back = np.argsort(order)
+    shape = [image.shape[axis] for axis in order]
+    back = np.argsort(order) + 1
 
     def joined(name: str) -> Any:
-        parts = [getattr(sums, name) for sums in found]
-        if not parts:
-            return np.zeros((shape[0], 0), np.int64 if name == "count" else np.float64)
+        parts = [getattr(sums, name) for sums in found or [_none(0, columns)]]
         whole = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        return whole.reshape(shape).transpose(0, *(back + 1)).reshape(shape[0], -1)
+        if not found:
+            whole = np.zeros((groups.code.size, 0), whole.dtype)
+        given = whole.reshape(groups.code.size, *shape).transpose(0, *back)
+        return given.reshape(groups.code.size, math.prod(shape))
 
     names = ("count", "weight", "total", *columns)
     return Sums(groups.code, **{name: joined(name) for name in names})
