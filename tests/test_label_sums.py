@@ -94,7 +94,9 @@ def test_sums_agree_with_numpy(case, skipna, piece):
         for column, frame in enumerate(own.T):
             there = frame[~np.isnan(frame)]
             used = there if skipna else frame
-            got = {n: statistic(sums, n)[row, column] for n in ("count", "sum", "mean", "var", "min")}
+            got = {
+                n: statistic(sums, n)[row, column] for n in ("count", "sum", "mean", "var", "min")
+            }
             assert got["count"] == there.size
             if not used.size:
                 assert np.isnan([got[n] for n in ("sum", "mean", "var", "min")]).all()
@@ -145,7 +147,12 @@ def test_a_large_offset_does_not_harm_variances():
     labels = rng.integers(1, 3, (20, 30, 30))
     noise = rng.standard_normal((3, *labels.shape))
     parts = [
-        image_sums(noise[:, i : i + 4] + 1e9, (1, 2, 3), group(labels[i : i + 4], KEYS), columns=["squares"])
+        image_sums(
+            noise[:, i : i + 4] + 1e9,
+            (1, 2, 3),
+            group(labels[i : i + 4], KEYS),
+            columns=["squares"],
+        )
         for i in range(0, 20, 4)
     ]
     found = statistic(merge(parts, 3, ["squares"]), "var")

@@ -32,7 +32,7 @@ from xarray_atlas.options import set_options
 from xarray_atlas.orientation import reorient
 from xarray_atlas.overlap import compare
 from xarray_atlas.painting import paint
-from xarray_atlas.parcellating import parcellate
+from xarray_atlas.parcellating import parcel_table, parcellate
 from xarray_atlas.point_counts import count_points
 from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.region_lookup import region_at
@@ -81,6 +81,7 @@ __all__ = [
     "open_brainreg",
     "open_sample",
     "paint",
+    "parcel_table",
     "parcellate",
     "region_at",
     "region_properties",

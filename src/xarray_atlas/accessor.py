@@ -350,6 +350,27 @@ class AtlasAccessor(Generic[T]):
             rest=rest,
         )
 
+    def parcel_table(
+        self,
+        parcellation: Any = None,
+        *,
+        level: int | None = None,
+        regions: Regions | None = None,
+        mapping: Any = None,
+        leaves: bool = False,
+        rest: str = "drop",
+    ) -> pd.DataFrame:
+        """Return to which parcel each region belongs; see :func:`xarray_atlas.parcel_table`."""
+        return parcellating.parcel_table(
+            self._obj,
+            parcellation,
+            level=level,
+            regions=regions,
+            mapping=mapping,
+            leaves=leaves,
+            rest=rest,
+        )
+
     # -- trusting
 
     def check(

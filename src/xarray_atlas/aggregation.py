@@ -33,7 +33,7 @@ from xarray_atlas.image_scan import (
 from xarray_atlas.label_sums import NEEDS
 from xarray_atlas.membership import Membership, membership
 from xarray_atlas.parcels import chosen_parcels
-from xarray_atlas.results import Positions, Regions, resolve_regions
+from xarray_atlas.results import Positions, Regions, resolve_regions, without_descendants
 from xarray_atlas.scan import without_empty_chunks
 from xarray_atlas.terminology import Terminology
 
@@ -137,7 +137,7 @@ def aggregate(
     UnitsError
         If a spatial coordinate of the image has no unit.
     AtlasMismatchError
-        If the image carries another hierarchy.
+        If the image carries another hierarchy in another space.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     HemisphereError
@@ -174,11 +174,13 @@ def aggregate(
     if min_coverage is not None and not 0 <= min_coverage <= 1:
         raise ValueError(f"min_coverage is a share, from 0 to 1, not {min_coverage!r}")
     annotation = annotation_of(obj)
-    chosen = _chosen(find_atlas(obj)[0], regions, direct, level, parcellation)
+    terminology, _ = find_atlas(obj)
+    chosen = _chosen(terminology, regions, direct, level, parcellation)
+    direct = without_descendants(terminology, regions, direct)
     shown = shown_part(annotation, image)
     side_names, both = ([], False) if hemisphere is None else resolve_hemispheres(hemisphere)
     sides = tuple(dict.fromkeys(HEMISPHERES[name] for name in side_names))
-    of = membership(find_atlas(obj)[0], chosen.places, direct, chosen.of_region, sides)
+    of = membership(terminology, chosen.places, direct, chosen.of_region, sides)
     data, side_of = _labelled(obj, annotation, shown, weights, of)
     voxels, total = _voxels(obj, annotation, shown, side_of, data)
     least = None if min_coverage is None else min_coverage * total

@@ -15,7 +15,10 @@ __all__ = [
     "GridError",
     "HemisphereError",
     "MissingTerminologyError",
+    "ParcellationError",
+    "PointsError",
     "RegionNotFoundError",
+    "RegionOverlapError",
     "ResolutionNotFoundError",
     "StoreError",
     "StoreExistsError",
@@ -41,6 +44,10 @@ class AmbiguousRegionError(AtlasError, ValueError):
     """Several regions share that acronym or name."""
 
 
+class RegionOverlapError(AtlasError, ValueError):
+    """Regions that have voxels in common, where they must have none."""
+
+
 class TerminologyError(AtlasError, ValueError):
     """A table of regions that cannot be read as a hierarchy."""
 
@@ -53,12 +60,20 @@ class AtlasMismatchError(AtlasError, ValueError):
     """Two different atlases, or one that contradicts itself."""
 
 
+class ParcellationError(AtlasError, ValueError):
+    """Parcels that overlap, that leave voxels out where none may be, or that are not known."""
+
+
 class UnitsError(AtlasError, ValueError):
     """A length without a unit, or a unit that is not a length."""
 
 
 class GridError(AtlasError, ValueError):
     """Coordinates that do not say what the operation must know."""
+
+
+class PointsError(AtlasError, ValueError):
+    """Points that cannot be read as positions, or that lie in no region."""
 
 
 class HemisphereError(AtlasError, ValueError):

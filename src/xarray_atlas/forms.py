@@ -22,7 +22,7 @@ from xarray_atlas.length_variable import COARSE, LengthVariable
 from xarray_atlas.space import Space
 from xarray_atlas.units import is_length_unit, to_mm
 
-__all__ = ["decode", "encode", "replace_coordinates"]
+__all__ = ["decode", "encode", "replace_carrier", "replace_coordinates"]
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
@@ -36,6 +36,23 @@ def replace_coordinates(
     stale = [name for name in variables if name in obj.xindexes]
     # the order of the coordinates is kept: those that are there are replaced, not appended
     return obj.drop_indexes(stale).assign_coords(xr.Coordinates(variables, indexes=indexes))
+
+
+def replace_carrier(
+    obj: xr.Dataset | xr.DataArray,
+    index: AtlasIndex,
+    variables: dict[Hashable, Variable],
+    indexes: dict[Hashable, Index],
+) -> None:
+    """Add the coordinate that carries another hierarchy or space, in the form in which it is."""
+    old = obj.coords[index.name].variable
+    others = {key: value for key, value in old.attrs.items() if key not in index.attrs}
+    created = index.create_variables({index.name: Variable((), 0, others)})[index.name]
+    if isinstance(obj.xindexes.get(index.name), AtlasIndex):
+        indexes[index.name] = index
+        variables[index.name] = created
+    else:
+        variables[index.name] = created.to_base_variable()
 
 
 def encode(obj: T) -> T:

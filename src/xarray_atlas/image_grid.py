@@ -63,7 +63,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Sho
     UnitsError
         If a spatial coordinate has no unit.
     AtlasMismatchError
-        If the image carries another region hierarchy.
+        If the image carries another region hierarchy in another space.
     """
     if isinstance(image, xr.Dataset):
         names = ", ".join(repr(str(name)) for name in image.data_vars)
@@ -75,11 +75,13 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Sho
             "xr.DataArray(array, coords=ds.annotation.coords, dims=ds.annotation.dims)"
         )
     terminology, space = find_atlas(annotation)
-    if find_coordinate(image) is not None and find_atlas(image)[0] != terminology:
+    # the atlas, and a parcellation of it, are two hierarchies in one space
+    carried = None if find_coordinate(image) is None else find_atlas(image)
+    if carried is not None and carried[0] != terminology and carried[1] != space:
         raise AtlasMismatchError(
-            f"the {what} carries another region hierarchy, {find_atlas(image)[0]!r}, than the "
-            f"atlas, {terminology!r}. If it lies on the same grid all the same, drop its own: "
-            f"{what}.drop_vars({find_coordinate(image)!r})"
+            f"the {what} carries another region hierarchy and space, those of {carried[0]!r}, "
+            f"than the atlas, {terminology!r}. If it lies on the same grid all the same, drop its "
+            f"own: {what}.drop_vars({find_coordinate(image)!r})"
         )
     part: dict[Hashable, Any] = {}
     dims: dict[Hashable, Hashable] = {}

@@ -29,6 +29,7 @@ __all__ = [
     "label_mask",
     "lookup",
     "region_masks",
+    "replace_labels",
     "runs",
 ]
 
@@ -220,6 +221,48 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
         for flat_mask, row in zip(flat_masks, belongs, strict=True):
             _fill(flat_mask[piece], starts, row[positions])
     return masks
+
+
+def replace_labels(block: Ints, keys: Int64s, values: Int64s) -> Ints:
+    """Replace some labels by others; what is not one of them stays as it is.
+
+    Parameters
+    ----------
+    block : ndarray of int
+        Labels, of any shape.
+    keys : ndarray of int64, shape (n_keys,)
+        Ids, sorted and unique.
+    values : ndarray of int64, shape (n_keys,)
+        What each becomes; such as the labels' type can hold.
+
+    Returns
+    -------
+    ndarray of block.dtype, shape block.shape
+        In C order.
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers, or the ids not int64.
+    ValueError
+        If the ids are not sorted and unique.
+
+    Examples
+    --------
+    >>> block = np.array([[0, 0, 997], [997, 8, 5]], dtype="uint32")
+    >>> replace_labels(block, np.array([8, 997]), np.array([997, 1]))
+    array([[  0,   0,   1],
+           [  1, 997,   5]], dtype=uint32)
+    """
+    _check_keys(keys)
+    replaced = np.empty(block.shape, block.dtype)
+    flat = replaced.reshape(-1)
+    for piece, starts, found in _pieces(block):
+        at = lookup(found, keys)
+        known = at >= 0
+        found[known] = values[at[known]]
+        flat[piece] = np.repeat(found, _lengths(starts, piece.stop - piece.start))
+    return replaced
 
 
 def check_integers(block: npt.NDArray[Any], what: str = "labels") -> None:

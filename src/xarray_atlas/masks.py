@@ -33,6 +33,7 @@ from xarray_atlas.results import (
     hemisphere_coord,
     region_coords,
     resolve_regions,
+    without_descendants,
 )
 from xarray_atlas.scan import without_empty_chunks
 from xarray_atlas.sources import StoredArray, stored_array
@@ -101,6 +102,7 @@ def mask(
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
+    direct = without_descendants(terminology, regions, direct)
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
     known = _known_of(obj, annotation, data)

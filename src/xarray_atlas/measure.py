@@ -32,13 +32,14 @@ from xarray_atlas.results import (
     region_coords,
     resolve_regions,
     voxel_size_attrs,
+    without_descendants,
 )
 from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
-__all__ = ["Measured", "area", "measured", "size_variable", "volume"]
+__all__ = ["SIZES", "Measured", "area", "measured", "size_variable", "volume", "voxel_sizes"]
 
 SIZES = {2: "area", 3: "volume"}
 """What the size of a region is called, by the number of spatial dimensions."""
@@ -68,7 +69,8 @@ def volume(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid.
     regions : str, int, Region, or list of these, optional
-        By acronym, full name, or id (int). All regions by default.
+        By acronym, full name, or id (int). All regions by default; of a parcellation its
+        parcels, each without its descendants, so that no voxel is counted twice.
     hemisphere : "left", "right" or a list of both, optional
         Only that side. A voxel on the midline is left.
     direct : bool, default: False
@@ -160,6 +162,7 @@ def _measure(
     progress: bool = False,
 ) -> xr.DataArray:
     found = measured(obj, regions, hemisphere, ndim, progress, read_for_none=False)
+    direct = without_descendants(found.terminology, regions, direct)
     counts = counts_by_region(found.table, found.wanted, found.terminology, direct)
     name = SIZES[ndim]
     sizes = size_variable(found, counts[found.positions])
@@ -247,7 +250,7 @@ def measured(
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
     positions, many = resolve_regions(terminology, regions)
-    voxel = _voxel(annotation, ndim)
+    voxel = voxel_sizes(annotation, ndim)
     names, both = ([], False) if hemisphere is None else resolve_hemispheres(hemisphere)
     sides = hemispheres_of(obj) if names else sides_if_known(obj)
     only = HEMISPHERES[names[0]] if len(set(names)) == 1 else None
@@ -269,8 +272,11 @@ def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:
     return QuantityVariable(("region", "hemisphere"), sizes, found.attrs)
 
 
-def _voxel(annotation: xr.DataArray, ndim: int | None) -> dict[Hashable, float]:
-    """Return the voxel size along each dimension, which must be `ndim` spatial ones."""
+def voxel_sizes(annotation: xr.DataArray, ndim: int | None = None) -> dict[Hashable, float]:
+    """Return the voxel size along each dimension, which must be `ndim` spatial ones, in mm.
+
+    By default two or three.
+    """
     found = spacing(annotation, need=0 if ndim is None else ndim)
     if ndim is None and len(found) < 2:
         spacing(annotation, need=3)  # which says what is missing

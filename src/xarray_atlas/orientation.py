@@ -14,7 +14,7 @@ from xarray.indexes import PandasIndex
 from xarray_atlas.assemble import centres_of
 from xarray_atlas.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.errors import GridError
-from xarray_atlas.forms import replace_coordinates
+from xarray_atlas.forms import replace_carrier, replace_coordinates
 from xarray_atlas.geometry import OPPOSITE
 from xarray_atlas.grid import lengths
 from xarray_atlas.length_index import LengthIndex
@@ -116,7 +116,7 @@ def reorient(
     carrier = find_coordinate(obj)
     assert carrier is not None  # find_atlas has found it
     turned = AtlasIndex(terminology, _turned(space, order, wanted), carrier)
-    _replace_carrier(obj, turned, variables, indexes)
+    replace_carrier(obj, turned, variables, indexes)
     result = replace_coordinates(obj.isel(reverse), variables, indexes)
     result = _transposed(result, [dims[axis] for axis in order])
     if "orientation" in result.attrs:
@@ -221,23 +221,6 @@ def _replace_coordinate(
 
 def _parts(variable: Variable) -> tuple[Any, ...]:
     return variable.dims, variable.values, variable.attrs, variable.encoding
-
-
-def _replace_carrier(
-    obj: xr.Dataset | xr.DataArray,
-    index: AtlasIndex,
-    variables: dict[Hashable, Variable],
-    indexes: dict[Hashable, Index],
-) -> None:
-    """Add the coordinate that carries the turned space, in the form in which it is."""
-    old = obj.coords[index.name].variable
-    others = {key: value for key, value in old.attrs.items() if key not in index.attrs}
-    created = index.create_variables({index.name: Variable((), 0, others)})[index.name]
-    if isinstance(obj.xindexes.get(index.name), AtlasIndex):
-        indexes[index.name] = index
-        variables[index.name] = created
-    else:
-        variables[index.name] = created.to_base_variable()
 
 
 def _transposed(obj: T, dims: Iterable[Hashable]) -> T:

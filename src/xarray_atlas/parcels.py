@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from xarray_atlas.errors import RegionNotFoundError
+from xarray_atlas.cuts import Cut, at_level
+from xarray_atlas.parcel_tables import read_cut
+from xarray_atlas.parcel_terminology import parcel_terminology
 from xarray_atlas.results import Positions
 from xarray_atlas.terminology import Terminology
 
@@ -59,22 +61,7 @@ def parcels_at_level(terminology: Terminology, level: int) -> Parcels:
     >>> terminology.acronyms[of]
     'Isocortex'
     """
-    deepest = int(terminology.depths.max())
-    if isinstance(level, bool) or not isinstance(level, int | np.integer) or level < 0:
-        raise TypeError(f"a level is a number of steps from the root, from 0 on, not {level!r}")
-    if level > deepest:
-        raise RegionNotFoundError(
-            f"no region of {terminology!r} is at level {level}: the deepest is {deepest}. The "
-            "finest regions that have voxels are those of leaves=True"
-        )
-    of = np.arange(len(terminology))
-    while (deep := terminology.depths[of] > level).any():
-        of[deep] = terminology.parents[of[deep]]
-    labelled = np.unique(of[terminology.label_regions])
-    at = np.union1d(np.flatnonzero(terminology.depths == level), labelled)
-    places = np.full(len(terminology), -1, np.int64)
-    places[at] = np.arange(at.size)
-    return Parcels(terminology, at, places[of])
+    return _parcels(terminology, at_level(terminology, level))
 
 
 def chosen_parcels(
@@ -87,17 +74,40 @@ def chosen_parcels(
     terminology : Terminology
     level : int, optional
     parcellation : optional
-        As :func:`xarray_atlas.parcellate` has it.
+        As :func:`xarray_atlas.parcellate` has it: a name ("beryl"), a mapping, a table of two
+        columns or the path of its CSV. Regions that it leaves out belong to no parcel.
 
     Returns
     -------
     Parcels or None
         None where neither is given: all regions, each with its descendants.
+
+    Raises
+    ------
+    ValueError
+        If both are given.
+    ParcellationError, RegionNotFoundError
+        If parcels overlap, or regions or levels are not there.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+    >>> parcels = chosen_parcels(terminology, parcellation="cosmos")
+    >>> parcels.terminology.acronyms[parcels.positions].tolist()
+    ['Isocortex', 'OLF', 'HPF', 'CTXsp', 'CNU', 'TH', 'HY', 'MB', 'HB', 'CB']
     """
     if level is not None and parcellation is not None:
         raise ValueError("pass level= or parcellation=, not both: each chooses the regions")
     if level is not None:
         return parcels_at_level(terminology, level)
     if parcellation is not None:
-        raise NotImplementedError
+        return _parcels(terminology, read_cut(terminology, parcellation))
     return None
+
+
+def _parcels(terminology: Terminology, cut: Cut) -> Parcels:
+    if any(isinstance(part, str) for part in cut.parts):
+        own = parcel_terminology(terminology, cut)
+        return Parcels(own, own.default_positions, cut.of_region)
+    return Parcels(terminology, np.array(cut.parts, np.int64), cut.of_region)

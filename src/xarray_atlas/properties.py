@@ -13,7 +13,7 @@ from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.grid import lengths
 from xarray_atlas.measure import SIZES, Measured, measured, size_variable
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.results import Regions, text_coord
+from xarray_atlas.results import Regions, text_coord, without_descendants
 from xarray_atlas.rollup import points_by_region, totals_by_region, unassigned
 from xarray_atlas.spacing import FloatArray
 from xarray_atlas.units import quantity
@@ -42,7 +42,8 @@ def region_properties(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid; a section too.
     regions : str, int, Region, or list of these, optional
-        By acronym, full name, or id (int). All regions by default.
+        By acronym, full name, or id (int). All regions by default; of a parcellation its
+        parcels, each without its descendants.
     hemisphere : "left", "right" or a list of both, optional
         Only that side. A voxel on the midline is left.
     direct : bool, default: False
@@ -114,6 +115,7 @@ def region_properties(
     87
     """
     found = measured(obj, regions, hemisphere, None, progress)
+    direct = without_descendants(found.terminology, regions, direct)
     totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
     line, step = axis_lines(found)
     centre = totals.sums / np.where(totals.voxels > 0, totals.voxels, np.nan)[..., None]

@@ -19,6 +19,7 @@ __all__ = [
     "region_coords",
     "resolve_regions",
     "text_coord",
+    "without_descendants",
     "voxel_size_attrs",
 ]
 
@@ -49,6 +50,15 @@ def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, 
     if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
         return terminology.positions([regions]), False
     return terminology.positions(regions), True
+
+
+def without_descendants(terminology: Terminology, regions: Any, direct: bool) -> bool:
+    """Tell whether regions are meant without their descendants.
+
+    Where that was asked for; and the parcels of a parcellation that a call means which names
+    no region: a parcel that lies above others has the voxels of its own label only.
+    """
+    return direct or (regions is None and terminology.parcels is not None)
 
 
 def region_coords(

@@ -1,7 +1,8 @@
 """The region hierarchy of an atlas: a table as an immutable value, and its anytree.
 
 ``terminology`` holds the value, ``region`` the node of its tree. Below them,
-``hierarchy`` is positions and subtrees, ``lookup`` names and error texts,
+``hierarchy`` is positions and subtrees, ``reading`` what it is read from and
+written as, ``lookup`` names and error texts,
 ``table`` the columns and what may be wrong with them, ``cells`` CSV and
 DataFrames as text.
 """

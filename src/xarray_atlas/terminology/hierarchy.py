@@ -23,14 +23,18 @@ class RegionHierarchy:
     parents: Int64Array
     labels: Int64Array
     label_regions: Int64Array
+    parcels: Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.parents)
 
     @cached_property
     def default_positions(self) -> Int64Array:
-        """The positions of the regions that are meant where none are named."""
-        return _frozen(np.arange(len(self)))
+        """The positions of the regions that are meant where none are named.
+
+        All of them; of a parcellation its parcels, each without its descendants.
+        """
+        return _frozen(np.arange(len(self))) if self.parcels is None else self.parcels
 
     @cached_property
     def depths(self) -> Int64Array:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
-from typing import IO, Any, NoReturn, TypeAlias, overload
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +19,8 @@ from xarray_atlas.errors import (
     RegionNotFoundError,
     TerminologyError,
 )
-from xarray_atlas.terminology.cells import (
-    COLUMNS,
-    cells_from_csv,
-    cells_from_dataframe,
-    counted,
-    listing,
-)
+from xarray_atlas.terminology.cells import counted, listing
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
-from xarray_atlas.terminology.itksnap import itksnap_text
 from xarray_atlas.terminology.lookup import (
     SHARED,
     distinct_acronyms,
@@ -37,6 +28,7 @@ from xarray_atlas.terminology.lookup import (
     explain_unknown,
     positions_by_text,
 )
+from xarray_atlas.terminology.reading import TerminologyFormats
 from xarray_atlas.terminology.region import Region
 from xarray_atlas.terminology.table import (
     Int64Array,
@@ -44,7 +36,6 @@ from xarray_atlas.terminology.table import (
     RegionTable,
     TextArray,
     describe,
-    table_from_cells,
 )
 
 __all__ = ["Region", "RegionKey", "Terminology"]
@@ -53,14 +44,14 @@ RegionKey: TypeAlias = str | int | np.integer[Any] | Region
 """What names a region: its acronym or full name, its id, or its node."""
 
 
-class Terminology(RegionHierarchy):
+class Terminology(RegionHierarchy, TerminologyFormats):
     """The table of an atlas's regions.
 
     Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`.
     It never changes, so copies are the object itself. Two are equal, and have
     the same `fingerprint`, where their tables are: same regions in the same
-    order with the same parents, labels, names and colors; their own names are
-    not compared.
+    order with the same parents, labels, names and colors, and the same parcels;
+    their own names are not compared.
 
     The hierarchy comes from the parents alone. What is odd about a table is
     told in `problems` and stops nothing: a region whose parent is not in the
@@ -85,6 +76,9 @@ class Terminology(RegionHierarchy):
     labels, label_regions : ndarray of int64
         Label values of the volume and, for each, the position of its region;
         ordered by position, then value. A region has any number of labels.
+    parcels : ndarray of int64, or None
+        Of a parcellation, the positions of its parcels, in the order of results: regions
+        that stand for the voxels of their own labels. They are part of what makes two equal.
 
     Examples
     --------
@@ -119,172 +113,33 @@ class Terminology(RegionHierarchy):
     _table: RegionTable
 
     def __init__(
-        self, table: RegionTable, name: str = "", problems: Iterable[Problem] = ()
+        self,
+        table: RegionTable,
+        name: str = "",
+        problems: Iterable[Problem] = (),
+        parcels: Int64Array | None = None,
     ) -> None:
-        for column in table:
+        for column in (*table, *(() if parcels is None else (parcels,))):
             column.setflags(write=False)
         told = [(str(kind), str(text)) for kind, text in problems]
         self.__dict__.update(
             table._asdict(),
             _table=table,
             name=str(name),
+            parcels=parcels,
             problems=tuple(text for _, text in told),
             problem_kinds=tuple(kind for kind, _ in told),
         )
-
-    # ---- reading and writing
-
-    @classmethod
-    def from_dataframe(cls, df: pd.DataFrame, name: str = "") -> Terminology:
-        """Read the columns that BrainGlobe uses from a DataFrame.
-
-        Parameters
-        ----------
-        df : pandas.DataFrame
-            With the columns identifier, parent_identifier, annotation_value, name and
-            abbreviation, and if there are any color_hex_triplet and
-            root_identifier_path. Best read with ``dtype=str, keep_default_na=False``.
-        name : str
-            What the terminology is called.
-
-        Returns
-        -------
-        Terminology
-
-        Raises
-        ------
-        TerminologyError
-            If columns or rows are missing, if ids or labels are not exact integers,
-            if a name or acronym is missing or not text, or if rows of one
-            identifier differ in more than their label.
-        """
-        table, problems = table_from_cells(cells_from_dataframe(df))
-        return cls(table, name, problems)
-
-    @classmethod
-    def from_csv(
-        cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = ""
-    ) -> Terminology:
-        """Read a CSV with the columns that BrainGlobe uses, which `from_dataframe` lists.
-
-        Parameters
-        ----------
-        source : str, path, or file object
-            A local path, or an open file of text or bytes (UTF-8).
-        name : str
-            What the terminology is called.
-
-        Returns
-        -------
-        Terminology
-
-        Raises
-        ------
-        TerminologyError
-            As `from_dataframe` does.
-        """
-        content = (
-            Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
-        )
-        try:
-            text = content.decode() if isinstance(content, bytes) else content
-        except UnicodeDecodeError as error:
-            raise TerminologyError(f"the table of regions is not UTF-8 text: {error}") from error
-        table, problems = table_from_cells(cells_from_csv(text))
-        return cls(table, name, problems)
-
-    @classmethod
-    def from_json(cls, text: str) -> Terminology:
-        """Read what `to_json` wrote."""
-        return cls._from_lists(_parsed(text, "the terminology"))
-
-    @classmethod
-    def from_columns(cls, columns: Mapping[str, str]) -> Terminology:
-        """Read what `to_columns` wrote; other keys are passed over."""
-        known = (*COLUMNS[:-1], "meta")  # all but the path
-        return cls._from_lists(
-            {key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns}
-        )
-
-    @classmethod
-    def _from_lists(cls, lists: Mapping[str, Any]) -> Terminology:
-        if not isinstance(lists, dict):
-            raise TerminologyError("the terminology is not a JSON object of columns")
-        table, problems = RegionTable.from_lists(lists)
-        meta = lists.get("meta")
-        meta = meta if isinstance(meta, dict) else {}
-        texts = meta.get("problems", ())
-        kinds = meta.get("problem_kinds", ())
-        kinds = kinds if len(kinds) == len(texts) else [""] * len(texts)
-        stored = [Problem(str(kind), str(text)) for kind, text in zip(kinds, texts, strict=True)]
-        told = {problem.text for problem in stored}
-        return cls(
-            table, meta.get("name", ""), [*stored, *(p for p in problems if p.text not in told)]
-        )
-
-    def _to_lists(self) -> dict[str, Any]:
-        meta = {
-            "name": self.name,
-            "problems": self.problems,
-            "problem_kinds": self.problem_kinds,
-        }
-        return {**self._table.to_lists(), "meta": meta}
-
-    def to_json(self) -> str:
-        """Return everything in one JSON object, with a list for each column."""
-        return json.dumps(self._to_lists())
-
-    def to_columns(self) -> dict[str, str]:
-        """Return one JSON string for each column, and "meta" for the name and the problems.
-
-        Attributes of every format hold them. What can be derived is left out.
-        """
-        return {key: json.dumps(value) for key, value in self._to_lists().items()}
-
-    @overload
-    def to_csv(self, path: None = None) -> str: ...
-    @overload
-    def to_csv(self, path: str | os.PathLike[str]) -> None: ...
-    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Write BrainGlobe's columns, the paths derived from the parents.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            The local file to write, in UTF-8. Without it the text is returned.
-        """
-        text = self._table.to_csv()
-        if path is None:
-            return text
-        Path(path).write_bytes(text.encode())
-        return None
-
-    def to_itksnap(self, path: str | os.PathLike[str]) -> None:
-        """Write a label description file of ITK-SNAP: number, color and full name.
-
-        A line for each label; regions without one are left out, and a region without
-        a color is grey. ITK-SNAP holds 16 bits: where a label does not fit, all are
-        numbered from 1 in the order of their values, just as
-        ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the two go together.
-
-        Parameters
-        ----------
-        path : str or path
-            The local file to write, in UTF-8.
-
-        Raises
-        ------
-        TerminologyError
-            If there are more than 65535 labels, and one that does not fit.
-        """
-        Path(path).write_bytes(itksnap_text(self._table).encode())
 
     # ---- a value
 
     @cached_property
     def fingerprint(self) -> int:
         """A signed 64-bit digest of the table, the same in every process and on every platform."""
-        content = json.dumps(list(self._table.to_lists().values()))
+        columns = list(self._table.to_lists().values())
+        if self.parcels is not None:
+            columns.append(self.parcels.tolist())
+        content = json.dumps(columns)
         digest = hashlib.blake2b(content.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little", signed=True)
 
@@ -293,6 +148,10 @@ class Terminology(RegionHierarchy):
             return True
         if not isinstance(other, Terminology):
             return NotImplemented
+        if (self.parcels is None) != (other.parcels is None):
+            return False
+        if not np.array_equal(self.default_positions, other.default_positions):
+            return False
         return all(map(np.array_equal, self._table, other._table))
 
     def __hash__(self) -> int:
@@ -309,7 +168,7 @@ class Terminology(RegionHierarchy):
 
     def __reduce__(self) -> tuple[Any, ...]:
         problems = map(Problem, self.problem_kinds, self.problems)
-        return Terminology, (self._table, self.name, tuple(problems))
+        return Terminology, (self._table, self.name, tuple(problems), self.parcels)
 
     def __setattr__(self, attribute: str, value: object) -> NoReturn:
         raise AttributeError("a Terminology cannot be changed; build another one")
@@ -324,6 +183,8 @@ class Terminology(RegionHierarchy):
         title = f"Terminology {self.name!r}" if self.name else "Terminology"
         roots = int((self.parents < 0).sum())
         size = f"{counted(len(self), 'region')}, {counted(roots, 'root')}"
+        if self.parcels is not None:
+            size = f"{counted(len(self.parcels), 'parcel')} of {size}"
         return f"<{title}: {size}, depth {self.depths.max()}>"
 
     # ---- naming regions
@@ -500,10 +361,3 @@ class Terminology(RegionHierarchy):
         pairs = zip(self.acronyms, self.names, strict=True)
         found = [bool(pattern.search(acronym) or pattern.search(name)) for acronym, name in pairs]
         return self.regions[found]
-
-
-def _parsed(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise TerminologyError(f"{what} is not JSON: {error}") from error

@@ -1,0 +1,206 @@
+"""A terminology read and written: CSV, DataFrames, JSON and attributes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Self, overload
+
+import numpy as np
+import pandas as pd
+
+from xarray_atlas.errors import TerminologyError
+from xarray_atlas.terminology.cells import COLUMNS, cells_from_csv, cells_from_dataframe
+from xarray_atlas.terminology.itksnap import itksnap_text
+from xarray_atlas.terminology.table import Int64Array, Problem, RegionTable, table_from_cells
+
+__all__ = ["TerminologyFormats"]
+
+
+class TerminologyFormats:
+    """What a `Terminology` is read from, and written as."""
+
+    name: str
+    problems: tuple[str, ...]
+    problem_kinds: tuple[str, ...]
+    parcels: Int64Array | None
+    _table: RegionTable
+
+    def __init__(
+        self,
+        table: RegionTable,
+        name: str = "",
+        problems: Iterable[Problem] = (),
+        parcels: Int64Array | None = None,
+    ) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def from_dataframe(cls, df: pd.DataFrame, name: str = "") -> Self:
+        """Read the columns that BrainGlobe uses from a DataFrame.
+
+        Parameters
+        ----------
+        df : pandas.DataFrame
+            With the columns identifier, parent_identifier, annotation_value, name and
+            abbreviation, and if there are any color_hex_triplet and
+            root_identifier_path. Best read with ``dtype=str, keep_default_na=False``.
+        name : str
+            What the terminology is called.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            If columns or rows are missing, if ids or labels are not exact integers,
+            if a name or acronym is missing or not text, or if rows of one
+            identifier differ in more than their label.
+        """
+        table, problems = table_from_cells(cells_from_dataframe(df))
+        return cls(table, name, problems)
+
+    @classmethod
+    def from_csv(cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = "") -> Self:
+        """Read a CSV with the columns that BrainGlobe uses, which `from_dataframe` lists.
+
+        Parameters
+        ----------
+        source : str, path, or file object
+            A local path, or an open file of text or bytes (UTF-8).
+        name : str
+            What the terminology is called.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            As `from_dataframe` does.
+        """
+        content = (
+            Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
+        )
+        try:
+            text = content.decode() if isinstance(content, bytes) else content
+        except UnicodeDecodeError as error:
+            raise TerminologyError(f"the table of regions is not UTF-8 text: {error}") from error
+        table, problems = table_from_cells(cells_from_csv(text))
+        return cls(table, name, problems)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls._from_lists(_parsed(text, "the terminology"))
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, str]) -> Self:
+        """Read what `to_columns` wrote; other keys are passed over."""
+        known = (*COLUMNS[:-1], "meta")  # all but the path
+        return cls._from_lists(
+            {key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns}
+        )
+
+    @classmethod
+    def _from_lists(cls, lists: Mapping[str, Any]) -> Self:
+        if not isinstance(lists, dict):
+            raise TerminologyError("the terminology is not a JSON object of columns")
+        table, problems = RegionTable.from_lists(lists)
+        meta = lists.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        texts = meta.get("problems", ())
+        kinds = meta.get("problem_kinds", ())
+        kinds = kinds if len(kinds) == len(texts) else [""] * len(texts)
+        stored = [Problem(str(kind), str(text)) for kind, text in zip(kinds, texts, strict=True)]
+        told = {problem.text for problem in stored}
+        told_anew = [*stored, *(p for p in problems if p.text not in told)]
+        return cls(table, meta.get("name", ""), told_anew, _parcels(meta, len(table.ids)))
+
+    def _to_lists(self) -> dict[str, Any]:
+        meta: dict[str, Any] = {
+            "name": self.name,
+            "problems": self.problems,
+            "problem_kinds": self.problem_kinds,
+        }
+        if self.parcels is not None:
+            meta["parcels"] = self.parcels.tolist()
+        return {**self._table.to_lists(), "meta": meta}
+
+    def to_json(self) -> str:
+        """Return everything in one JSON object, with a list for each column."""
+        return json.dumps(self._to_lists())
+
+    def to_columns(self) -> dict[str, str]:
+        """Return one JSON string for each column, and "meta" for the name and the problems.
+
+        Attributes of every format hold them. What can be derived is left out.
+        """
+        return {key: json.dumps(value) for key, value in self._to_lists().items()}
+
+    @overload
+    def to_csv(self, path: None = None) -> str: ...
+    @overload
+    def to_csv(self, path: str | os.PathLike[str]) -> None: ...
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
+        """Write BrainGlobe's columns, the paths derived from the parents.
+
+        There is no column for which regions are parcels.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            The local file to write, in UTF-8. Without it the text is returned.
+        """
+        text = self._table.to_csv()
+        if path is None:
+            return text
+        Path(path).write_bytes(text.encode())
+        return None
+
+    def to_itksnap(self, path: str | os.PathLike[str]) -> None:
+        """Write a label description file of ITK-SNAP: number, color and full name.
+
+        A line for each label; regions without one are left out, and a region without
+        a color is grey. ITK-SNAP holds 16 bits: where a label does not fit, all are
+        numbered from 1 in the order of their values, just as
+        ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the two go together.
+
+        Parameters
+        ----------
+        path : str or path
+            The local file to write, in UTF-8.
+
+        Raises
+        ------
+        TerminologyError
+            If there are more than 65535 labels, and one that does not fit.
+        """
+        Path(path).write_bytes(itksnap_text(self._table).encode())
+
+
+def _parsed(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise TerminologyError(f"{what} is not JSON: {error}") from error
+
+
+def _parcels(meta: Mapping[str, Any], count: int) -> Int64Array | None:
+    """Read which regions are parcels, by position; None where the table is no parcellation."""
+    stored = meta.get("parcels")
+    if stored is None:
+        return None
+    if (
+        not isinstance(stored, list)
+        or set(map(type, stored)) - {int}
+        or len(set(stored)) < len(stored)
+        or any(not 0 <= position < count for position in stored)
+    ):
+        raise TerminologyError(f"'parcels' is not a list of positions in a table of {count} rows")
+    return np.array(stored, dtype=np.int64)
