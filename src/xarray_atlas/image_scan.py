@@ -342,8 +342,9 @@ def _quantiles(
     rows, start, places = of.rows(code)
     ends = np.append(begin[1:], values.shape[1])
     found = np.full((len(q), len(values), math.prod(of.shape)), np.nan)
-    for place, own in zip(places, np.split(rows, start[1:]), strict=True):
-        held = np.concatenate([np.arange(begin[row], ends[row]) for row in own])
+    bounds = itertools.pairwise([*start, rows.size])
+    for place, (first, last) in zip(places, bounds, strict=True):
+        held = np.concatenate([np.arange(begin[row], ends[row]) for row in rows[first:last]])
         found[:, :, place] = quantiles(values[:, held], q, skipna)
     return found.reshape(len(q), *frames, *of.shape)
 
