@@ -260,8 +260,8 @@ def test_agrees_with_scipy(sample):
 @pytest.mark.once
 def test_agrees_with_nilearn(sample, tmp_path, monkeypatch):
     """Means of a 4-D image at every direct label."""
-    maskers = pytest.importorskip("nilearn.maskers")
     import nibabel as nib
+    from nilearn import maskers
 
     monkeypatch.setenv("NILEARN_DATA", str(tmp_path))
     values = np.random.default_rng(4).standard_normal((*sample.annotation.shape, 4)).astype("f4")

@@ -149,7 +149,7 @@ def _by_region(values: Any) -> xr.DataArray:
             "which says by acronym, name or id what region each is of"
         )
     if "region" not in values.dims:
-        values = values.expand_dims("region")
+        values = values.expand_dims("region", axis=-1)
     if values.dtype.kind not in "biuf":
         raise TypeError(f"the values are {values.dtype}; numbers or booleans can be painted")
     return values
