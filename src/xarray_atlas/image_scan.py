@@ -121,11 +121,12 @@ def lazy_plans(labels: Any, sides: Any, weights: Any, of: Membership, chunks: An
         else:
             sizes = [c if n > 1 else 1 for c, n in zip(chunks, other.shape, strict=True)]
             arguments += [_chunked(other, tuple(sizes)), spatial]
-    return da.blockwise(
+    plans: da.Array = da.blockwise(
         _plan_block, spatial, *arguments, of=_sent_once(of), concatenate=True,
         adjust_chunks=dict.fromkeys(spatial, 1), align_arrays=False,
         dtype=object, meta=np.empty((0,) * labels.ndim, object),
     )  # fmt: skip
+    return plans
 
 
 def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True) -> Any:
@@ -172,7 +173,7 @@ def region_voxels(plans: Any, of: Membership) -> Any:
     if not isinstance(plans, da.Array):
         return _voxels(plans, of)
     merged = da.reduction(
-        plans.map_blocks(_counts_block, dtype=object, meta=np.empty((0,) * plans.ndim, object)),
+        da.map_blocks(_counts_block, plans, dtype=object, meta=np.empty((0,) * plans.ndim, object)),
         chunk=_merge_counts, aggregate=_merge_counts, dtype=object, meta=np.empty((), object),
     )  # fmt: skip
     return da.blockwise(
@@ -262,15 +263,14 @@ def _statistics(
 ) -> Floats:
     """Return the statistics of each region, from those of the groups: (names, *frames, *of)."""
     rows, start, places = of.rows(sums.code)
-    total = sums.count.shape[1]
+    total = sums.present.shape[1]
     found = np.full((len(names), total, math.prod(of.shape)), np.nan)
     for position, name in enumerate(names):
         found[position] = 0 if name == "count" else np.nan
     step = max(BATCH // max(rows.size, 1), 1)
     for begin in range(0, total if places.size else 0, step):
         part = slice(begin, begin + step)
-        some = Sums(sums.code, *(None if c is None else c[:, part] for c in sums[1:]))
-        regions = add_up(some, rows, start)
+        regions = add_up(sums.some(part), rows, start)
         for position, name in enumerate(names):
             found[position, part, places] = statistic(regions, name)
     return found.reshape(len(names), *frames, *of.shape)
@@ -360,19 +360,21 @@ def _quantiles_block(table: Any, of: Any, q: tuple[float, ...], skipna: bool) ->
 def _tables(data: Labelled, function: Any, **how: Any) -> da.Array:
     """Reduce each block of a lazy image to a table, the one element of an array of objects."""
     every = tuple(range(data.image.ndim))
-    return da.blockwise(
+    lazy: da.Array = da.blockwise(
         function, every, data.image, every, data.plans, data.axes, axes=data.axes, **how,
         concatenate=True, adjust_chunks=dict.fromkeys(every, 1), align_arrays=False,
         dtype=object, meta=np.empty((0,) * len(every), object),
     )  # fmt: skip
+    return lazy
 
 
 def _over_blocks(data: Labelled, tables: da.Array, function: Any) -> da.Array:
     """Merge the tables of the same frames."""
-    return da.reduction(
+    lazy: da.Array = da.reduction(
         tables, chunk=function, aggregate=function, axis=data.axes, dtype=object,
         meta=np.empty((0,) * len(data.frames), object),
     )  # fmt: skip
+    return lazy
 
 
 def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **how: Any) -> da.Array:
@@ -380,11 +382,12 @@ def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **ho
     chunks = {place: data.image.chunks[axis] for place, axis in enumerate(data.frames)}
     n = len(chunks)
     new = dict(zip((n, n + 1, n + 2), (first, *data.membership.shape), strict=True))
-    return da.blockwise(
+    lazy: da.Array = da.blockwise(
         function, (n, *chunks, n + 1, n + 2), tables, tuple(chunks), of=_sent_once(data.membership),
         **how, new_axes=new, adjust_chunks=chunks, concatenate=True, align_arrays=False,
         dtype=np.float64, meta=np.empty((0,) * (n + 3), np.float64),
     )  # fmt: skip
+    return lazy
 
 
 def _kept(tables: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
@@ -399,9 +402,12 @@ def _frame_shape(image: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _chunked(array: Any, chunks: Any) -> da.Array:
     """Return a dask array in chunks, whatever it was."""
-    if isinstance(array, da.Array):
-        return without_empty_chunks(array).rechunk(chunks)
-    return da.from_array(array, chunks)
+    lazy: da.Array = (
+        without_empty_chunks(array).rechunk(chunks)
+        if isinstance(array, da.Array)
+        else da.from_array(array, chunks)
+    )
+    return lazy
 
 
 def _sent_once(of: Membership) -> Any:

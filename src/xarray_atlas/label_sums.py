@@ -79,7 +79,7 @@ class Sums(NamedTuple):
 
     code: Positions
     """Of the group, shape (n,). A table that is not merged may have several rows of one."""
-    count: Int64s
+    present: Int64s
     """Number of values that are no NaN, shape (n, frames); of all, where NaN is not skipped."""
     weight: Floats
     """Sum of their weights; their number where they have none."""
@@ -91,6 +91,13 @@ class Sums(NamedTuple):
     """The smallest value; infinite where there is none."""
     high: Floats | None = None
     """The largest value; minus infinite where there is none."""
+
+    def some(self, frames: slice) -> Sums:
+        """Return the table of some of the frames."""
+        columns = self._asdict().items()
+        return self._replace(
+            **{k: v[:, frames] for k, v in columns if k != "code" and v is not None}
+        )
 
 
 def group(
@@ -130,7 +137,7 @@ def group(
     (array([0, 1]), array([0, 2]), array([0, 5, 1, 3, 4]))
     """
     start, values = runs(labels)
-    code = lookup(values, keys)
+    code: Ints = lookup(values, keys)
     if sides is not None:
         of_side = np.full(sides.shape, -1)
         for position, side in enumerate(wanted):
@@ -146,7 +153,7 @@ def group(
     voxels = np.repeat(start - before, sizes) + np.arange(sizes.sum())
     first = starts_of(code)
     ordered = None if weights is None else weights.reshape(-1)[voxels].astype(np.float64)
-    return Groups(code[first], before[first], voxels, ordered)
+    return Groups(code[first].astype(np.intp), before[first], voxels, ordered)
 
 
 def image_sums(
@@ -205,7 +212,7 @@ def image_sums(
         given = whole.reshape(groups.code.size, *shape).transpose(0, *back)
         return given.reshape(groups.code.size, math.prod(shape))
 
-    names = ("count", "weight", "total", *columns)
+    names = ("present", "weight", "total", *columns)
     return Sums(groups.code, **{name: joined(name) for name in names})
 
 
@@ -253,7 +260,7 @@ def _summed_in_pieces(
     return wide[0]._replace(
         **{
             name: np.concatenate([getattr(sums, name) for sums in wide], axis=1)
-            for name in ("count", "weight", "total", *columns)
+            for name in ("present", "weight", "total", *columns)
         }
     )
 
@@ -358,7 +365,7 @@ def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> S
         return _none(frames, columns)
     if len(tables) == 1:
         return tables[0]
-    names = ("code", "count", "weight", "total", *columns)
+    names = ("code", "present", "weight", "total", *columns)
     stacked = Sums(**{n: np.concatenate([getattr(table, n) for table in tables]) for n in names})
     order = np.argsort(stacked.code, kind="stable")
     code = stacked.code[order]
@@ -388,7 +395,7 @@ def add_up(sums: Sums, rows: Positions, start: Positions) -> Sums:
         With `code` numbering the results.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        count = _added(sums.count[rows], start, np.int64)
+        count = _added(sums.present[rows], start, np.int64)
         weight, total = _added(sums.weight[rows], start), _added(sums.total[rows], start)
         found: dict[str, Any] = {}
         if sums.squares is not None:
@@ -414,7 +421,7 @@ def statistic(sums: Sums, name: str) -> Floats:
         One of "count", "sum", "mean", "var", "std", "min", "max".
     """
     if name == "count":
-        return sums.count.astype(np.float64)
+        return sums.present.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
             return sums.total / sums.weight
@@ -422,4 +429,5 @@ def statistic(sums: Sums, name: str) -> Floats:
             variance: Floats = sums.squares / sums.weight  # type: ignore[operator]
             return np.sqrt(variance) if name == "std" else variance
     found: Any = {"sum": sums.total, "min": sums.low, "max": sums.high}[name]
-    return np.where(sums.count > 0, found, np.nan)
+    chosen: Floats = np.where(sums.present > 0, found, np.nan)
+    return chosen
