@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from xarray_atlas import label_sums
+from xarray_atlas.label_groups import Groups, group
 from xarray_atlas.label_quantiles import Values, image_values, quantiles, stack, values_by_code
-from xarray_atlas.label_sums import Groups, frames, group, image_sums, merge, statistic
+from xarray_atlas.label_sums import frames, image_sums, merge, statistic
 
 pytestmark = pytest.mark.once
 

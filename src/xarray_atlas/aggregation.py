@@ -21,14 +21,13 @@ from xarray_atlas.grid import (
     sides_if_known,
 )
 from xarray_atlas.image_grid import Shown, shown_part
+from xarray_atlas.image_plans import lazy_plans, region_voxels
 from xarray_atlas.image_results import by_region
 from xarray_atlas.image_scan import (
     Labelled,
     labelled,
-    lazy_plans,
     region_quantiles,
     region_statistics,
-    region_voxels,
 )
 from xarray_atlas.label_sums import NEEDS
 from xarray_atlas.membership import Membership, membership
@@ -155,7 +154,7 @@ def aggregate(
     --------
     >>> import numpy as np, xarray as xr, xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> depth = (ds.y.pint.magnitude + 0 * ds.annotation).rename("depth")
+    >>> depth = (ds.annotation * 0.0 + ds.y.values[:, None]).rename("depth")
     >>> image = xr.concat([depth, 2 * depth], "time").assign_coords(time=[0.0, 0.5])
     >>> found = xarray_atlas.aggregate(ds, image, ["RSP", "TH"]).compute()
     >>> found.dims, found.values.round(3)

@@ -17,23 +17,21 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import compute, tokenize
-from dask.delayed import delayed
+from dask.base import compute
 from dask.utils import parse_bytes
 
+from xarray_atlas.image_plans import Plan, lazy_plans, plan_of, sent_once
+from xarray_atlas.label_groups import Groups
 from xarray_atlas.label_quantiles import Values, image_values, quantiles, stack, values_by_code
 from xarray_atlas.label_sums import (
     NEEDS,
     Floats,
-    Groups,
     Sums,
     add_up,
-    group,
     image_sums,
     merge,
     statistic,
 )
-from xarray_atlas.labels import Int64s, Ints, Positions
 from xarray_atlas.membership import Membership
 from xarray_atlas.scan import boxed, without_empty_chunks
 
@@ -41,20 +39,12 @@ __all__ = [
     "Labelled",
     "frames_together",
     "labelled",
-    "lazy_plans",
     "region_quantiles",
     "region_statistics",
-    "region_voxels",
 ]
-
-SLAB = 2**21
-"""Voxels that are put in order at a time, so that what that takes stays small beside them."""
 
 BATCH = 2**20
 """Numbers of a table that are added up by region at a time."""
-
-Plan = list[tuple[slice, Groups]]
-"""The groups of a block of labels, slab by slab along its first axis."""
 
 
 @dataclass(frozen=True)
@@ -105,28 +95,10 @@ def labelled(
     """
     if not isinstance(image, da.Array):
         labels, sides, weights = compute(labels, sides, weights)
-        return Labelled(image, axes, _plan(labels, sides, weights, of), of)
+        return Labelled(image, axes, plan_of(labels, sides, weights, of), of)
     image = without_empty_chunks(image)
     chunks = tuple(image.chunks[axis] for axis in axes)
     return Labelled(image, axes, lazy_plans(labels, sides, weights, of, chunks), of)
-
-
-def lazy_plans(labels: Any, sides: Any, weights: Any, of: Membership, chunks: Any) -> da.Array:
-    """Return an array of plans, one for each chunk of labels."""
-    spatial = tuple(range(labels.ndim))
-    arguments = [_chunked(labels, chunks), spatial]
-    for other in (sides, weights):
-        if other is None:
-            arguments += [None, None]
-        else:
-            sizes = [c if n > 1 else 1 for c, n in zip(chunks, other.shape, strict=True)]
-            arguments += [_chunked(other, tuple(sizes)), spatial]
-    plans: da.Array = da.blockwise(
-        _plan_block, spatial, *arguments, of=_sent_once(of), concatenate=True,
-        adjust_chunks=dict.fromkeys(spatial, 1), align_arrays=False,
-        dtype=object, meta=np.empty((0,) * labels.ndim, object),
-    )  # fmt: skip
-    return plans
 
 
 def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True) -> Any:
@@ -166,69 +138,6 @@ def region_quantiles(data: Labelled, q: Sequence[float], skipna: bool = True) ->
     tables = _tables(data, _values_block)
     merged = _over_blocks(data, tables, _merge_values)
     return _by_region(data, merged, _quantiles_block, len(q), q=q, skipna=skipna)
-
-
-def region_voxels(plans: Any, of: Membership) -> Any:
-    """Count the voxels of each region in plans: int64, shape (regions, sides)."""
-    if not isinstance(plans, da.Array):
-        return _voxels(plans, of)
-    merged = da.reduction(
-        da.map_blocks(_counts_block, plans, dtype=object, meta=np.empty((0,) * plans.ndim, object)),
-        chunk=_merge_counts, aggregate=_merge_counts, dtype=object, meta=np.empty((), object),
-    )  # fmt: skip
-    return da.blockwise(
-        _voxels_block, "rs", merged, "", of=_sent_once(of), dtype=np.int64,
-        new_axes=dict(zip("rs", of.shape, strict=True)), meta=np.empty((0, 0), np.int64),
-    )  # fmt: skip
-
-
-# -- blocks of labels
-
-
-def _plan(labels: Ints, sides: Any, weights: Any, of: Membership) -> Plan:
-    planes = max(SLAB * len(labels) // max(labels.size, 1), 1)
-    plan = []
-    for start in range(0, len(labels), planes):
-        slab = slice(start, start + planes)
-        own = None if sides is None else sides[slab] if len(sides) > 1 else sides
-        weight = None if weights is None else weights[slab]
-        plan.append((slab, group(labels[slab], of.keys, own, of.sides, weight)))
-    return plan
-
-
-def _plan_block(labels: Any, sides: Any, weights: Any, of: Any) -> Any:
-    return boxed(_plan(labels, sides, weights, of), (1,) * labels.ndim)
-
-
-def _counts(plans: Iterable[Plan]) -> tuple[Positions, Int64s]:
-    groups = [groups for plan in plans for _, groups in plan]
-    return _added_counts([(g.code, g.sizes) for g in groups])
-
-
-def _added_counts(tables: Iterable[tuple[Positions, Int64s]]) -> tuple[Positions, Int64s]:
-    tables = list(tables)
-    none = np.empty(0, np.int64)
-    codes = np.concatenate([none, *(code for code, _ in tables)])
-    code, at = np.unique(codes, return_inverse=True)
-    counts = np.zeros(code.size, np.int64)
-    np.add.at(counts, at, np.concatenate([none, *(count for _, count in tables)]))
-    return code, counts
-
-
-def _voxels(plan: Plan, of: Membership) -> Int64s:
-    return of.counted(*_counts([plan]))
-
-
-def _counts_block(plans: Any) -> Any:
-    return boxed(_counts(plans.ravel()), (1,) * plans.ndim)
-
-
-def _merge_counts(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    return boxed(_added_counts(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _voxels_block(table: Any, of: Any) -> Any:
-    return of.counted(*table.item())
 
 
 # -- blocks of an image
@@ -383,7 +292,7 @@ def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **ho
     n = len(chunks)
     new = dict(zip((n, n + 1, n + 2), (first, *data.membership.shape), strict=True))
     lazy: da.Array = da.blockwise(
-        function, (n, *chunks, n + 1, n + 2), tables, tuple(chunks), of=_sent_once(data.membership),
+        function, (n, *chunks, n + 1, n + 2), tables, tuple(chunks), of=sent_once(data.membership),
         **how, new_axes=new, adjust_chunks=chunks, concatenate=True, align_arrays=False,
         dtype=np.float64, meta=np.empty((0,) * (n + 3), np.float64),
     )  # fmt: skip
@@ -398,18 +307,3 @@ def _kept(tables: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
 
 def _frame_shape(image: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for axis, n in enumerate(image.shape) if axis not in axes)
-
-
-def _chunked(array: Any, chunks: Any) -> da.Array:
-    """Return a dask array in chunks, whatever it was."""
-    lazy: da.Array = (
-        without_empty_chunks(array).rechunk(chunks)
-        if isinstance(array, da.Array)
-        else da.from_array(array, chunks)
-    )
-    return lazy
-
-
-def _sent_once(of: Membership) -> Any:
-    """Make it a task of its own: it goes to each worker once, not with each block."""
-    return delayed(of, name=f"membership-{tokenize(of)}", traverse=False)

@@ -1,8 +1,8 @@
 """Sums of an image by label, on plain numpy blocks.
 
-The voxels of a block of labels are put in order once, label by label. Each frame of an
-image is then gathered in that order and added up in slices, which is a few passes over
-memory, and as fast whether the frames come before the spatial axes or after them. What is
+Each frame of an image is gathered in the order of the labels (:mod:`xarray_atlas.label_groups`)
+and added up in slices, which is a few passes over memory, and as fast whether the frames come
+before the spatial axes or after them. What is
 learned of a label is a row of a small table; the tables of several blocks, and the rows of
 the labels of a region, are merged by the same function.
 
@@ -19,20 +19,17 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from xarray_atlas.labels import Int64s, Ints, Positions, lookup, runs
+from xarray_atlas.label_groups import Groups, gathered, starts_of
+from xarray_atlas.labels import Int64s, Positions
 
 __all__ = [
     "NEEDS",
-    "Groups",
     "Sums",
     "add_up",
     "frame_axes",
     "frames",
-    "gathered",
-    "group",
     "image_sums",
     "merge",
-    "starts_of",
     "statistic",
 ]
 
@@ -54,24 +51,6 @@ NEEDS = {
     "max": ("high",),
 }
 """The statistics, and the columns of a table that each needs beside counts and totals."""
-
-
-class Groups(NamedTuple):
-    """The voxels of a block of labels, in the order of the groups that they belong to."""
-
-    code: Positions
-    """Of each group that has a voxel, ascending, shape (n,)."""
-    start: Positions
-    """Where the voxels of each group begin, shape (n,)."""
-    voxels: Positions
-    """Position of each voxel in the flattened block, shape (k,)."""
-    weights: Floats | None = None
-    """The weight of each voxel, shape (k,)."""
-
-    @property
-    def sizes(self) -> Positions:
-        """How many voxels each group has."""
-        return np.diff(self.start, append=self.voxels.size)
 
 
 class Sums(NamedTuple):
@@ -98,62 +77,6 @@ class Sums(NamedTuple):
         return self._replace(
             **{k: v[:, frames] for k, v in columns if k != "code" and v is not None}
         )
-
-
-def group(
-    labels: Ints,
-    keys: Int64s,
-    sides: Ints | None = None,
-    wanted: tuple[int, ...] = (),
-    weights: npt.NDArray[Any] | None = None,
-) -> Groups:
-    """Put the voxels of a block in the order of their labels.
-
-    Parameters
-    ----------
-    labels : ndarray of int
-        Of any shape.
-    keys : ndarray of int64, shape (n_keys,)
-        The labels that are wanted, sorted and unique. The others are left out.
-    sides : ndarray of int, optional
-        The side of each voxel. As many dimensions as `labels`, of length 1 where the side
-        does not depend on them.
-    wanted : tuple of int
-        The sides that are wanted, with `sides`.
-    weights : ndarray, optional
-        Of each voxel, of the shape of `labels`.
-
-    Returns
-    -------
-    Groups
-        The code of a voxel is the position of its label in `keys`; with `sides` that times
-        the number of sides wanted, plus the position of its side among them.
-
-    Examples
-    --------
-    >>> block = np.array([[8, 997, 0], [997, 997, 8]], dtype="uint32")
-    >>> found = group(block, np.array([8, 997]))
-    >>> found.code, found.start, found.voxels
-    (array([0, 1]), array([0, 2]), array([0, 5, 1, 3, 4]))
-    """
-    start, values = runs(labels)
-    code: Ints = lookup(values, keys)
-    if sides is not None:
-        of_side = np.full(sides.shape, -1)
-        for position, side in enumerate(wanted):
-            of_side[sides == side] = position
-        code = np.repeat(code, np.diff(start, append=labels.size)).reshape(labels.shape)
-        start, code = runs(np.where((code < 0) | (of_side < 0), -1, code * len(wanted) + of_side))
-    sizes = np.diff(start, append=labels.size)
-    held = np.flatnonzero(code >= 0)
-    small = code.max(initial=0) < 2**16  # which numpy sorts by radix: in linear time
-    held = held[np.argsort(code[held].astype(np.uint16 if small else np.int64), kind="stable")]
-    start, code, sizes = start[held], code[held], sizes[held]
-    before = np.cumsum(sizes) - sizes
-    voxels = np.repeat(start - before, sizes) + np.arange(sizes.sum())
-    first = starts_of(code)
-    ordered = None if weights is None else weights.reshape(-1)[voxels].astype(np.float64)
-    return Groups(code[first].astype(np.intp), before[first], voxels, ordered)
 
 
 def image_sums(
@@ -185,6 +108,7 @@ def image_sums(
 
     Examples
     --------
+    >>> from xarray_atlas.label_groups import group
     >>> groups = group(np.array([[8, 997], [997, 8]], dtype="uint32"), np.array([8, 997]))
     >>> image = np.array([[[1, 2], [3, 4]], [[5, np.nan], [7, 8]]])
     >>> image_sums(image, (1, 2), groups).total
@@ -237,11 +161,6 @@ def frames(image: npt.NDArray[Any], axes: tuple[int, ...]) -> Iterator[npt.NDArr
     together = math.prod(image.shape[axis] for axis in after)
     for index in np.ndindex(*ordered.shape[: len(before)]):
         yield ordered[index].reshape(voxels, together)
-
-
-def gathered(values: npt.NDArray[Any], voxels: Positions) -> npt.NDArray[Any]:
-    """Take some rows, by the faster of two ways: `take` would copy what is not contiguous."""
-    return values.take(voxels, axis=0) if values.flags.c_contiguous else values[voxels]
 
 
 def _summed_in_pieces(
@@ -332,20 +251,14 @@ def _reduced(
 
 def _mean(total: Floats, weight: Any) -> Floats:
     """Return means, 0 where there is nothing."""
-    return np.divide(total, weight, out=np.zeros(total.shape), where=weight != 0)
+    means: Floats = np.divide(total, weight, out=np.zeros(total.shape), where=weight != 0)
+    return means
 
 
 def _none(frames: int, columns: tuple[str, ...]) -> Sums:
     empty = np.zeros((0, frames))
     none = np.empty(0, np.intp)
     return Sums(none, empty.astype(np.int64), empty, empty, **dict.fromkeys(columns, empty))
-
-
-def starts_of(ordered: npt.NDArray[Any]) -> Positions:
-    """Return where each distinct value begins in values that are in order."""
-    begins = np.ones(ordered.size, bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
 
 
 def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> Sums:
