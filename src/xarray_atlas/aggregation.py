@@ -158,8 +158,8 @@ def aggregate(
     >>> image = xr.concat([depth, 2 * depth], "time").assign_coords(time=[0.0, 0.5])
     >>> found = xarray_atlas.aggregate(ds, image, ["RSP", "TH"]).compute()
     >>> found.dims, found.values.round(3)
-    (('time', 'region'), array([[0.974, 3.658],
-           [1.948, 7.316]]))
+    (('time', 'region'), array([[0.992, 4.   ],
+           [1.984, 8.001]]))
     >>> found.voxels.values
     array([10174, 22089])
 
