@@ -89,6 +89,8 @@ def test_sums_agree_with_numpy(case, skipna, piece):
         patch.setattr(label_sums, "PIECE", piece)
         patch.setattr(label_sums, "WIDTH", piece)
         sums = image_sums(image, axes, groups, skipna, COLUMNS)
+    side_by_side = image_sums(image, axes, groups, skipna, COLUMNS, threads=2)
+    np.testing.assert_allclose(side_by_side.total, sums.total, rtol=1e-12, atol=1e-12)
     values = by_frame(image, axes).astype(float)
     for row, code in enumerate(groups.code):
         own = values[labels.reshape(-1) == KEYS[code]]

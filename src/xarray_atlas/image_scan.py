@@ -18,6 +18,7 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.base import compute
+from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
 
 from xarray_atlas.image_plans import Plan, lazy_plans, plan_of, sent_once
@@ -42,6 +43,9 @@ __all__ = [
     "region_quantiles",
     "region_statistics",
 ]
+
+SMALL = 2**22
+"""Voxels of all frames; an image of fewer is done before a thread has begun."""
 
 BATCH = 2**20
 """Numbers of a table that are added up by region at a time."""
@@ -112,7 +116,7 @@ def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True)
     names = tuple(names)
     columns = tuple(sorted({column for name in names for column in NEEDS[name]}))
     if not data.lazy:
-        sums = _sums(data.image, data.plans, data.axes, skipna, columns)
+        sums = _sums(data.image, data.plans, data.axes, skipna, columns, _threads(data.image))
         return _statistics(sums, data.membership, names, _frame_shape(data.image, data.axes))
     tables = _tables(data, _sums_block, skipna=skipna, columns=columns)
     merged = _over_blocks(data, tables, partial(_merge_sums, columns=columns))
@@ -150,10 +154,26 @@ def _slabs(image: Any, plan: Plan, axes: tuple[int, ...]) -> Iterable[tuple[Any,
 
 
 def _sums(
-    image: Any, plan: Plan, axes: tuple[int, ...], skipna: bool, columns: tuple[str, ...]
+    image: Any,
+    plan: Plan,
+    axes: tuple[int, ...],
+    skipna: bool,
+    columns: tuple[str, ...],
+    threads: int = 1,
 ) -> Sums:
-    parts = (image_sums(part, axes, g, skipna, columns) for part, g in _slabs(image, plan, axes))
+    parts = (
+        image_sums(part, axes, groups, skipna, columns, threads)
+        for part, groups in _slabs(image, plan, axes)
+    )
     return merge(parts, math.prod(_frame_shape(image, axes)), columns)
+
+
+def _threads(image: Any) -> int:
+    """Return how many threads an image in memory is worth, as many as dask would take."""
+    alone = dask.config.get("scheduler", None) in ("sync", "synchronous", "single-threaded")
+    if alone or image.size < SMALL:
+        return 1
+    return int(dask.config.get("num_workers", None) or CPU_COUNT)
 
 
 def _sums_block(image: Any, plans: Any, axes: tuple[int, ...], **how: Any) -> Any:
