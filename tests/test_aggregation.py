@@ -547,6 +547,8 @@ def test_other_errors(small):
         small.atlas.aggregate(image, hemisphere="top")
     with pytest.raises(RegionNotFoundError):
         small.atlas.aggregate(image, "R9")
+    with pytest.raises(GridError, match="a single voxel"):
+        small.isel(z=1, y=1, x=1).atlas.aggregate(image.isel(z=1, y=1, x=1))
 
 
 # -- laziness

@@ -161,7 +161,7 @@ def aggregate(
     (('time', 'region'), array([[0.992, 4.   ],
            [1.984, 8.001]]))
     >>> found.voxels.values
-    array([10174, 22089])
+    array([10174, 20487])
 
     Regions at a level do not overlap, and their voxels add up to those of the brain:
 
