@@ -187,7 +187,7 @@ def aggregate(
     result = by_region(
         found, shown, annotation, (chosen.terminology, chosen.positions, chosen.many),
         (side_names, both), {"voxels": voxels, "coverage": _share(voxels, total)},
-        None if q is None else q,
+        q,
     )  # fmt: skip
     if _is_list(func):
         return result
