@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
+import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
@@ -96,6 +98,21 @@ def test_on_the_workers_themselves(client, atlas, expected):
     found = client.submit(volume, atlas).result()
     assert found.identical(atlas.atlas.volume("RSP"))
     assert found.pint.magnitude == pytest.approx(expected["encoded"])
+
+
+def test_images_on_a_cluster(client, atlas):
+    """Lazy results of a lazy image, and what is painted of them."""
+    shape = (6, *atlas.annotation.shape)
+    values = da.random.default_rng(0).standard_normal(shape, chunks=(3, 50, 80, 60), dtype="f4")
+    coords = {dim: atlas[dim] for dim in atlas.annotation.dims}
+    image = xr.DataArray(values, coords, ("time", *atlas.annotation.dims), name="image")
+    how = {"func": ["mean", "std", "median"], "level": 5, "hemisphere": ["left", "right"]}
+    with dask.config.set(scheduler="synchronous"):
+        expected = atlas.atlas.aggregate(image.compute(), **how)
+        painted = atlas.atlas.paint(expected["mean"]).isel(z=60).compute()
+    lazy = atlas.atlas.aggregate(image, **how)
+    xr.testing.assert_allclose(lazy.compute(), expected)
+    xr.testing.assert_allclose(atlas.atlas.paint(lazy["mean"]).isel(z=60).compute(), painted)
 
 
 def test_masks_are_small_to_send(atlas):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from xarray_atlas import label_sums
+from xarray_atlas.label_groups import Groups, group
 from xarray_atlas.label_quantiles import Values, image_values, quantiles, stack, values_by_code
-from xarray_atlas.label_sums import Groups, frames, group, image_sums, merge, statistic
+from xarray_atlas.label_sums import frames, image_sums, merge, statistic
 
 pytestmark = pytest.mark.once
 
@@ -88,6 +89,8 @@ def test_sums_agree_with_numpy(case, skipna, piece):
         patch.setattr(label_sums, "PIECE", piece)
         patch.setattr(label_sums, "WIDTH", piece)
         sums = image_sums(image, axes, groups, skipna, COLUMNS)
+    side_by_side = image_sums(image, axes, groups, skipna, COLUMNS, threads=2)
+    np.testing.assert_allclose(side_by_side.total, sums.total, rtol=1e-12, atol=1e-12)
     values = by_frame(image, axes).astype(float)
     for row, code in enumerate(groups.code):
         own = values[labels.reshape(-1) == KEYS[code]]
@@ -117,7 +120,7 @@ def test_tables_of_parts_merge_to_that_of_the_whole(case, skipna, data):
         key = tuple(part if axis == axes[0] else slice(None) for axis in range(image.ndim))
         tables.append(image_sums(image[key], axes, group(labels[part], KEYS), skipna, COLUMNS))
     whole = image_sums(image, axes, group(labels, KEYS), skipna, COLUMNS)
-    merged = merge(tables, whole.count.shape[1], COLUMNS)
+    merged = merge(tables, whole.present.shape[1], COLUMNS)
     for one, other in zip(merged, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 

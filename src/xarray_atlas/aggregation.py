@@ -21,14 +21,13 @@ from xarray_atlas.grid import (
     sides_if_known,
 )
 from xarray_atlas.image_grid import Shown, shown_part
+from xarray_atlas.image_plans import lazy_plans, region_voxels
 from xarray_atlas.image_results import by_region
 from xarray_atlas.image_scan import (
     Labelled,
     labelled,
-    lazy_plans,
     region_quantiles,
     region_statistics,
-    region_voxels,
 )
 from xarray_atlas.label_sums import NEEDS
 from xarray_atlas.membership import Membership, membership
@@ -155,14 +154,14 @@ def aggregate(
     --------
     >>> import numpy as np, xarray as xr, xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> depth = (ds.y.pint.magnitude + 0 * ds.annotation).rename("depth")
+    >>> depth = (ds.annotation * 0.0 + ds.y.values[:, None]).rename("depth")
     >>> image = xr.concat([depth, 2 * depth], "time").assign_coords(time=[0.0, 0.5])
     >>> found = xarray_atlas.aggregate(ds, image, ["RSP", "TH"]).compute()
     >>> found.dims, found.values.round(3)
-    (('time', 'region'), array([[0.974, 3.658],
-           [1.948, 7.316]]))
+    (('time', 'region'), array([[0.992, 4.   ],
+           [1.984, 8.001]]))
     >>> found.voxels.values
-    array([10174, 22089])
+    array([10174, 20487])
 
     Regions at a level do not overlap, and their voxels add up to those of the brain:
 
@@ -188,7 +187,7 @@ def aggregate(
     result = by_region(
         found, shown, annotation, (chosen.terminology, chosen.positions, chosen.many),
         (side_names, both), {"voxels": voxels, "coverage": _share(voxels, total)},
-        None if q is None else q,
+        q,
     )  # fmt: skip
     if _is_list(func):
         return result

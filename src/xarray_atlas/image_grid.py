@@ -75,6 +75,8 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Sho
             "xr.DataArray(array, coords=ds.annotation.coords, dims=ds.annotation.dims)"
         )
     terminology, space = find_atlas(annotation)
+    if annotation.ndim == 0:
+        raise GridError("the atlas is a single voxel here; keep a dimension of it, isel(z=[5])")
     # the atlas, and a parcellation of it, are two hierarchies in one space
     carried = None if find_coordinate(image) is None else find_atlas(image)
     if carried is not None and carried[0] != terminology and carried[1] != space:

@@ -7,7 +7,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-import pint
 import xarray as xr
 from xarray import Variable
 
@@ -83,8 +82,10 @@ def by_region(
         # which cannot have the name of the coordinate
         called = "quantiles" if name == "quantile" else name
         variables[called] = with_unit(values, *_unit_of(image, name), attrs)
+        if name == "count":
+            variables[called] = _beside(image, variables[called])
     coords = {name: v.isel({d: 0 for d in single if d in v.dims}) for name, v in coords.items()} | {
-        name: laid_out(PLACES, array) for name, array in views.items()
+        name: _beside(image, laid_out(PLACES, array)) for name, array in views.items()
     }
     kept = _other_coords(shown, {*coords, *PLACES})
     return xr.Dataset(variables, coords).assign_coords(kept)
@@ -132,16 +133,25 @@ def _unit_of(image: xr.DataArray, name: str) -> tuple[Any, Any]:
     if name == "count":
         return None, None
     if unit is None:
-        return None, text if text is None or name != "var" else _squared(text)
+        return None, text if text is None or name != "var" else _squared(str(text))
     if name in ("var", "std"):  # of a temperature it is a difference
         unit = (unit._REGISTRY.Quantity(0.0, unit) - unit._REGISTRY.Quantity(0.0, unit)).units
     return unit**2 if name == "var" else unit, None
 
 
-def _squared(unit: Any) -> str:
-    """Return the square of a unit in words, as pint writes it where pint knows it."""
-    try:
-        squared = pint.get_application_registry().Unit(str(unit)) ** 2
-    except Exception:  # pint raises many kinds for text it cannot parse
-        return f"({unit}) ** 2"
-    return f"{squared:~D}" or str(unit)
+def _beside(image: xr.DataArray, numbers: Variable) -> Variable:
+    """Make numbers fit beside the values of an image.
+
+    xarray does not compute lazy quantities and other lazy arrays of one object.
+    """
+    unit = getattr(image.variable._data, "units", None)
+    if unit is None or not isinstance(numbers.data, da.Array):
+        return numbers
+    return Variable(numbers.dims, unit._REGISTRY.Quantity(numbers.data, ""), numbers.attrs)
+
+
+def _squared(unit: str) -> str:
+    """Return the square of a unit in words, whether pint knows it or not."""
+    if unit.strip() in ("", "1"):
+        return unit
+    return f"{unit} ** 2" if unit.isalpha() else f"({unit}) ** 2"

@@ -17,23 +17,22 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import compute, tokenize
-from dask.delayed import delayed
+from dask.base import compute
+from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
 
+from xarray_atlas.image_plans import Plan, lazy_plans, plan_of, sent_once
+from xarray_atlas.label_groups import Groups
 from xarray_atlas.label_quantiles import Values, image_values, quantiles, stack, values_by_code
 from xarray_atlas.label_sums import (
     NEEDS,
     Floats,
-    Groups,
     Sums,
     add_up,
-    group,
     image_sums,
     merge,
     statistic,
 )
-from xarray_atlas.labels import Int64s, Ints, Positions
 from xarray_atlas.membership import Membership
 from xarray_atlas.scan import boxed, without_empty_chunks
 
@@ -41,20 +40,15 @@ __all__ = [
     "Labelled",
     "frames_together",
     "labelled",
-    "lazy_plans",
     "region_quantiles",
     "region_statistics",
-    "region_voxels",
 ]
 
-SLAB = 2**21
-"""Voxels that are put in order at a time, so that what that takes stays small beside them."""
+SMALL = 2**22
+"""Voxels of all frames; an image of fewer is done before a thread has begun."""
 
 BATCH = 2**20
 """Numbers of a table that are added up by region at a time."""
-
-Plan = list[tuple[slice, Groups]]
-"""The groups of a block of labels, slab by slab along its first axis."""
 
 
 @dataclass(frozen=True)
@@ -105,27 +99,10 @@ def labelled(
     """
     if not isinstance(image, da.Array):
         labels, sides, weights = compute(labels, sides, weights)
-        return Labelled(image, axes, _plan(labels, sides, weights, of), of)
+        return Labelled(image, axes, plan_of(labels, sides, weights, of), of)
     image = without_empty_chunks(image)
     chunks = tuple(image.chunks[axis] for axis in axes)
     return Labelled(image, axes, lazy_plans(labels, sides, weights, of, chunks), of)
-
-
-def lazy_plans(labels: Any, sides: Any, weights: Any, of: Membership, chunks: Any) -> da.Array:
-    """Return an array of plans, one for each chunk of labels."""
-    spatial = tuple(range(labels.ndim))
-    arguments = [_chunked(labels, chunks), spatial]
-    for other in (sides, weights):
-        if other is None:
-            arguments += [None, None]
-        else:
-            sizes = [c if n > 1 else 1 for c, n in zip(chunks, other.shape, strict=True)]
-            arguments += [_chunked(other, tuple(sizes)), spatial]
-    return da.blockwise(
-        _plan_block, spatial, *arguments, of=_sent_once(of), concatenate=True,
-        adjust_chunks=dict.fromkeys(spatial, 1), align_arrays=False,
-        dtype=object, meta=np.empty((0,) * labels.ndim, object),
-    )  # fmt: skip
 
 
 def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True) -> Any:
@@ -139,7 +116,7 @@ def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True)
     names = tuple(names)
     columns = tuple(sorted({column for name in names for column in NEEDS[name]}))
     if not data.lazy:
-        sums = _sums(data.image, data.plans, data.axes, skipna, columns)
+        sums = _sums(data.image, data.plans, data.axes, skipna, columns, _threads(data.image))
         return _statistics(sums, data.membership, names, _frame_shape(data.image, data.axes))
     tables = _tables(data, _sums_block, skipna=skipna, columns=columns)
     merged = _over_blocks(data, tables, partial(_merge_sums, columns=columns))
@@ -167,69 +144,6 @@ def region_quantiles(data: Labelled, q: Sequence[float], skipna: bool = True) ->
     return _by_region(data, merged, _quantiles_block, len(q), q=q, skipna=skipna)
 
 
-def region_voxels(plans: Any, of: Membership) -> Any:
-    """Count the voxels of each region in plans: int64, shape (regions, sides)."""
-    if not isinstance(plans, da.Array):
-        return _voxels(plans, of)
-    merged = da.reduction(
-        plans.map_blocks(_counts_block, dtype=object, meta=np.empty((0,) * plans.ndim, object)),
-        chunk=_merge_counts, aggregate=_merge_counts, dtype=object, meta=np.empty((), object),
-    )  # fmt: skip
-    return da.blockwise(
-        _voxels_block, "rs", merged, "", of=_sent_once(of), dtype=np.int64,
-        new_axes=dict(zip("rs", of.shape, strict=True)), meta=np.empty((0, 0), np.int64),
-    )  # fmt: skip
-
-
-# -- blocks of labels
-
-
-def _plan(labels: Ints, sides: Any, weights: Any, of: Membership) -> Plan:
-    planes = max(SLAB * len(labels) // max(labels.size, 1), 1)
-    plan = []
-    for start in range(0, len(labels), planes):
-        slab = slice(start, start + planes)
-        own = None if sides is None else sides[slab] if len(sides) > 1 else sides
-        weight = None if weights is None else weights[slab]
-        plan.append((slab, group(labels[slab], of.keys, own, of.sides, weight)))
-    return plan
-
-
-def _plan_block(labels: Any, sides: Any, weights: Any, of: Any) -> Any:
-    return boxed(_plan(labels, sides, weights, of), (1,) * labels.ndim)
-
-
-def _counts(plans: Iterable[Plan]) -> tuple[Positions, Int64s]:
-    groups = [groups for plan in plans for _, groups in plan]
-    return _added_counts([(g.code, g.sizes) for g in groups])
-
-
-def _added_counts(tables: Iterable[tuple[Positions, Int64s]]) -> tuple[Positions, Int64s]:
-    tables = list(tables)
-    none = np.empty(0, np.int64)
-    codes = np.concatenate([none, *(code for code, _ in tables)])
-    code, at = np.unique(codes, return_inverse=True)
-    counts = np.zeros(code.size, np.int64)
-    np.add.at(counts, at, np.concatenate([none, *(count for _, count in tables)]))
-    return code, counts
-
-
-def _voxels(plan: Plan, of: Membership) -> Int64s:
-    return of.counted(*_counts([plan]))
-
-
-def _counts_block(plans: Any) -> Any:
-    return boxed(_counts(plans.ravel()), (1,) * plans.ndim)
-
-
-def _merge_counts(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    return boxed(_added_counts(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _voxels_block(table: Any, of: Any) -> Any:
-    return of.counted(*table.item())
-
-
 # -- blocks of an image
 
 
@@ -240,10 +154,26 @@ def _slabs(image: Any, plan: Plan, axes: tuple[int, ...]) -> Iterable[tuple[Any,
 
 
 def _sums(
-    image: Any, plan: Plan, axes: tuple[int, ...], skipna: bool, columns: tuple[str, ...]
+    image: Any,
+    plan: Plan,
+    axes: tuple[int, ...],
+    skipna: bool,
+    columns: tuple[str, ...],
+    threads: int = 1,
 ) -> Sums:
-    parts = (image_sums(part, axes, g, skipna, columns) for part, g in _slabs(image, plan, axes))
+    parts = (
+        image_sums(part, axes, groups, skipna, columns, threads)
+        for part, groups in _slabs(image, plan, axes)
+    )
     return merge(parts, math.prod(_frame_shape(image, axes)), columns)
+
+
+def _threads(image: Any) -> int:
+    """Return how many threads an image in memory is worth, as many as dask would take."""
+    alone = dask.config.get("scheduler", None) in ("sync", "synchronous", "single-threaded")
+    if alone or image.size < SMALL:
+        return 1
+    return int(dask.config.get("num_workers", None) or CPU_COUNT)
 
 
 def _sums_block(image: Any, plans: Any, axes: tuple[int, ...], **how: Any) -> Any:
@@ -262,15 +192,14 @@ def _statistics(
 ) -> Floats:
     """Return the statistics of each region, from those of the groups: (names, *frames, *of)."""
     rows, start, places = of.rows(sums.code)
-    total = sums.count.shape[1]
+    total = sums.present.shape[1]
     found = np.full((len(names), total, math.prod(of.shape)), np.nan)
     for position, name in enumerate(names):
         found[position] = 0 if name == "count" else np.nan
     step = max(BATCH // max(rows.size, 1), 1)
     for begin in range(0, total if places.size else 0, step):
         part = slice(begin, begin + step)
-        some = Sums(sums.code, *(None if c is None else c[:, part] for c in sums[1:]))
-        regions = add_up(some, rows, start)
+        regions = add_up(sums.some(part), rows, start)
         for position, name in enumerate(names):
             found[position, part, places] = statistic(regions, name)
     return found.reshape(len(names), *frames, *of.shape)
@@ -342,8 +271,9 @@ def _quantiles(
     rows, start, places = of.rows(code)
     ends = np.append(begin[1:], values.shape[1])
     found = np.full((len(q), len(values), math.prod(of.shape)), np.nan)
-    for place, own in zip(places, np.split(rows, start[1:]), strict=True):
-        held = np.concatenate([np.arange(begin[row], ends[row]) for row in own])
+    bounds = itertools.pairwise([*start, rows.size])
+    for place, (first, last) in zip(places, bounds, strict=True):
+        held = np.concatenate([np.arange(begin[row], ends[row]) for row in rows[first:last]])
         found[:, :, place] = quantiles(values[:, held], q, skipna)
     return found.reshape(len(q), *frames, *of.shape)
 
@@ -359,19 +289,21 @@ def _quantiles_block(table: Any, of: Any, q: tuple[float, ...], skipna: bool) ->
 def _tables(data: Labelled, function: Any, **how: Any) -> da.Array:
     """Reduce each block of a lazy image to a table, the one element of an array of objects."""
     every = tuple(range(data.image.ndim))
-    return da.blockwise(
+    lazy: da.Array = da.blockwise(
         function, every, data.image, every, data.plans, data.axes, axes=data.axes, **how,
         concatenate=True, adjust_chunks=dict.fromkeys(every, 1), align_arrays=False,
         dtype=object, meta=np.empty((0,) * len(every), object),
     )  # fmt: skip
+    return lazy
 
 
 def _over_blocks(data: Labelled, tables: da.Array, function: Any) -> da.Array:
     """Merge the tables of the same frames."""
-    return da.reduction(
+    lazy: da.Array = da.reduction(
         tables, chunk=function, aggregate=function, axis=data.axes, dtype=object,
         meta=np.empty((0,) * len(data.frames), object),
     )  # fmt: skip
+    return lazy
 
 
 def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **how: Any) -> da.Array:
@@ -379,11 +311,12 @@ def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **ho
     chunks = {place: data.image.chunks[axis] for place, axis in enumerate(data.frames)}
     n = len(chunks)
     new = dict(zip((n, n + 1, n + 2), (first, *data.membership.shape), strict=True))
-    return da.blockwise(
-        function, (n, *chunks, n + 1, n + 2), tables, tuple(chunks), of=_sent_once(data.membership),
+    lazy: da.Array = da.blockwise(
+        function, (n, *chunks, n + 1, n + 2), tables, tuple(chunks), of=sent_once(data.membership),
         **how, new_axes=new, adjust_chunks=chunks, concatenate=True, align_arrays=False,
         dtype=np.float64, meta=np.empty((0,) * (n + 3), np.float64),
     )  # fmt: skip
+    return lazy
 
 
 def _kept(tables: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
@@ -394,15 +327,3 @@ def _kept(tables: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
 
 def _frame_shape(image: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for axis, n in enumerate(image.shape) if axis not in axes)
-
-
-def _chunked(array: Any, chunks: Any) -> da.Array:
-    """Return a dask array in chunks, whatever it was."""
-    if isinstance(array, da.Array):
-        return without_empty_chunks(array).rechunk(chunks)
-    return da.from_array(array, chunks)
-
-
-def _sent_once(of: Membership) -> Any:
-    """Make it a task of its own: it goes to each worker once, not with each block."""
-    return delayed(of, name=f"membership-{tokenize(of)}", traverse=False)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xarray_atlas.label_sums import Floats, Groups, frame_axes, frames, gathered
+from xarray_atlas.label_groups import Groups, gathered
+from xarray_atlas.label_sums import Floats, frame_axes, frames
 from xarray_atlas.labels import Positions
 
 __all__ = ["Values", "image_values", "quantiles", "stack", "values_by_code"]

@@ -1,8 +1,8 @@
 """Sums of an image by label, on plain numpy blocks.
 
-The voxels of a block of labels are put in order once, label by label. Each frame of an
-image is then gathered in that order and added up in slices, which is a few passes over
-memory, and as fast whether the frames come before the spatial axes or after them. What is
+Each frame of an image is gathered in the order of the labels (:mod:`xarray_atlas.label_groups`)
+and added up in slices, which is a few passes over memory, and as fast whether the frames come
+before the spatial axes or after them. What is
 learned of a label is a row of a small table; the tables of several blocks, and the rows of
 the labels of a region, are merged by the same function.
 
@@ -13,26 +13,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from xarray_atlas.labels import Int64s, Ints, Positions, lookup, runs
+from xarray_atlas.label_groups import Groups, gathered, starts_of
+from xarray_atlas.labels import Int64s, Positions
 
 __all__ = [
     "NEEDS",
-    "Groups",
     "Sums",
     "add_up",
     "frame_axes",
     "frames",
-    "gathered",
-    "group",
     "image_sums",
     "merge",
-    "starts_of",
     "statistic",
 ]
 
@@ -56,30 +54,12 @@ NEEDS = {
 """The statistics, and the columns of a table that each needs beside counts and totals."""
 
 
-class Groups(NamedTuple):
-    """The voxels of a block of labels, in the order of the groups that they belong to."""
-
-    code: Positions
-    """Of each group that has a voxel, ascending, shape (n,)."""
-    start: Positions
-    """Where the voxels of each group begin, shape (n,)."""
-    voxels: Positions
-    """Position of each voxel in the flattened block, shape (k,)."""
-    weights: Floats | None = None
-    """The weight of each voxel, shape (k,)."""
-
-    @property
-    def sizes(self) -> Positions:
-        """How many voxels each group has."""
-        return np.diff(self.start, append=self.voxels.size)
-
-
 class Sums(NamedTuple):
     """What images hold of each group: a row a group, a column a frame."""
 
     code: Positions
     """Of the group, shape (n,). A table that is not merged may have several rows of one."""
-    count: Int64s
+    present: Int64s
     """Number of values that are no NaN, shape (n, frames); of all, where NaN is not skipped."""
     weight: Floats
     """Sum of their weights; their number where they have none."""
@@ -92,61 +72,12 @@ class Sums(NamedTuple):
     high: Floats | None = None
     """The largest value; minus infinite where there is none."""
 
-
-def group(
-    labels: Ints,
-    keys: Int64s,
-    sides: Ints | None = None,
-    wanted: tuple[int, ...] = (),
-    weights: npt.NDArray[Any] | None = None,
-) -> Groups:
-    """Put the voxels of a block in the order of their labels.
-
-    Parameters
-    ----------
-    labels : ndarray of int
-        Of any shape.
-    keys : ndarray of int64, shape (n_keys,)
-        The labels that are wanted, sorted and unique. The others are left out.
-    sides : ndarray of int, optional
-        The side of each voxel. As many dimensions as `labels`, of length 1 where the side
-        does not depend on them.
-    wanted : tuple of int
-        The sides that are wanted, with `sides`.
-    weights : ndarray, optional
-        Of each voxel, of the shape of `labels`.
-
-    Returns
-    -------
-    Groups
-        The code of a voxel is the position of its label in `keys`; with `sides` that times
-        the number of sides wanted, plus the position of its side among them.
-
-    Examples
-    --------
-    >>> block = np.array([[8, 997, 0], [997, 997, 8]], dtype="uint32")
-    >>> found = group(block, np.array([8, 997]))
-    >>> found.code, found.start, found.voxels
-    (array([0, 1]), array([0, 2]), array([0, 5, 1, 3, 4]))
-    """
-    start, values = runs(labels)
-    code = lookup(values, keys)
-    if sides is not None:
-        of_side = np.full(sides.shape, -1)
-        for position, side in enumerate(wanted):
-            of_side[sides == side] = position
-        code = np.repeat(code, np.diff(start, append=labels.size)).reshape(labels.shape)
-        start, code = runs(np.where((code < 0) | (of_side < 0), -1, code * len(wanted) + of_side))
-    sizes = np.diff(start, append=labels.size)
-    held = np.flatnonzero(code >= 0)
-    small = code.max(initial=0) < 2**16  # which numpy sorts by radix: in linear time
-    held = held[np.argsort(code[held].astype(np.uint16 if small else np.int64), kind="stable")]
-    start, code, sizes = start[held], code[held], sizes[held]
-    before = np.cumsum(sizes) - sizes
-    voxels = np.repeat(start - before, sizes) + np.arange(sizes.sum())
-    first = starts_of(code)
-    ordered = None if weights is None else weights.reshape(-1)[voxels].astype(np.float64)
-    return Groups(code[first], before[first], voxels, ordered)
+    def some(self, frames: slice) -> Sums:
+        """Return the table of some of the frames."""
+        columns = self._asdict().items()
+        return self._replace(
+            **{k: v[:, frames] for k, v in columns if k != "code" and v is not None}
+        )
 
 
 def image_sums(
@@ -155,6 +86,7 @@ def image_sums(
     groups: Groups,
     skipna: bool = True,
     columns: Iterable[str] = (),
+    threads: int = 1,
 ) -> Sums:
     """Add up each frame of an image by group.
 
@@ -170,6 +102,9 @@ def image_sums(
         Whether NaN is left out; otherwise it spreads.
     columns : iterable of "squares", "low", "high"
         What to learn beside counts and totals.
+    threads : int
+        How many frames are worked on side by side, where they lie one after the other in
+        memory: numpy lets go of Python's lock.
 
     Returns
     -------
@@ -178,6 +113,7 @@ def image_sums(
 
     Examples
     --------
+    >>> from xarray_atlas.label_groups import group
     >>> groups = group(np.array([[8, 997], [997, 8]], dtype="uint32"), np.array([8, 997]))
     >>> image = np.array([[[1, 2], [3, 4]], [[5, np.nan], [7, 8]]])
     >>> image_sums(image, (1, 2), groups).total
@@ -185,26 +121,32 @@ def image_sums(
            [ 5.,  7.]])
     """
     columns = tuple(columns)
-    found = []
-    with np.errstate(invalid="ignore", over="ignore"):
-        for frame in frames(image, axes):
-            if frame.shape[1] == 1:
-                values = gathered(frame[:, 0], groups.voxels)
-                found.append(_summed(values[:, None], groups, skipna, columns))
-            else:
-                found.append(_summed_in_pieces(frame, groups, skipna, columns))
+
+    def summed(frame: npt.NDArray[Any]) -> Sums:
+        with np.errstate(invalid="ignore", over="ignore"):  # which is a thread's own
+            if frame.shape[1] > 1:
+                return _summed_in_pieces(frame, groups, skipna, columns)
+            values = gathered(frame[:, 0], groups.voxels)
+            return _summed(values[:, None], groups, skipna, columns)
+
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(summed, frames(image, axes)))
+    else:
+        found = [summed(frame) for frame in frames(image, axes)]
     order = frame_axes(image, axes)
-    shape = [len(groups.code), *(image.shape[axis] for axis in order)]
-    back = np.argsort(order)
+    shape = [image.shape[axis] for axis in order]
+    back = np.argsort(order) + 1
 
     def joined(name: str) -> Any:
-        parts = [getattr(sums, name) for sums in found]
-        if not parts:
-            return np.zeros((shape[0], 0), np.int64 if name == "count" else np.float64)
+        parts = [getattr(sums, name) for sums in found or [_none(0, columns)]]
         whole = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        return whole.reshape(shape).transpose(0, *(back + 1)).reshape(shape[0], -1)
+        if not found:
+            whole = np.zeros((groups.code.size, 0), whole.dtype)
+        given = whole.reshape(groups.code.size, *shape).transpose(0, *back)
+        return given.reshape(groups.code.size, math.prod(shape))
 
-    names = ("count", "weight", "total", *columns)
+    names = ("present", "weight", "total", *columns)
     return Sums(groups.code, **{name: joined(name) for name in names})
 
 
@@ -231,11 +173,6 @@ def frames(image: npt.NDArray[Any], axes: tuple[int, ...]) -> Iterator[npt.NDArr
         yield ordered[index].reshape(voxels, together)
 
 
-def gathered(values: npt.NDArray[Any], voxels: Positions) -> npt.NDArray[Any]:
-    """Take some rows, by the faster of two ways: `take` would copy what is not contiguous."""
-    return values.take(voxels, axis=0) if values.flags.c_contiguous else values[voxels]
-
-
 def _summed_in_pieces(
     frames: npt.NDArray[Any], groups: Groups, skipna: bool, columns: tuple[str, ...]
 ) -> Sums:
@@ -252,7 +189,7 @@ def _summed_in_pieces(
     return wide[0]._replace(
         **{
             name: np.concatenate([getattr(sums, name) for sums in wide], axis=1)
-            for name in ("count", "weight", "total", *columns)
+            for name in ("present", "weight", "total", *columns)
         }
     )
 
@@ -324,20 +261,14 @@ def _reduced(
 
 def _mean(total: Floats, weight: Any) -> Floats:
     """Return means, 0 where there is nothing."""
-    return np.divide(total, weight, out=np.zeros(total.shape), where=weight != 0)
+    means: Floats = np.divide(total, weight, out=np.zeros(total.shape), where=weight != 0)
+    return means
 
 
 def _none(frames: int, columns: tuple[str, ...]) -> Sums:
     empty = np.zeros((0, frames))
     none = np.empty(0, np.intp)
     return Sums(none, empty.astype(np.int64), empty, empty, **dict.fromkeys(columns, empty))
-
-
-def starts_of(ordered: npt.NDArray[Any]) -> Positions:
-    """Return where each distinct value begins in values that are in order."""
-    begins = np.ones(ordered.size, bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
 
 
 def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> Sums:
@@ -357,7 +288,7 @@ def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> S
         return _none(frames, columns)
     if len(tables) == 1:
         return tables[0]
-    names = ("code", "count", "weight", "total", *columns)
+    names = ("code", "present", "weight", "total", *columns)
     stacked = Sums(**{n: np.concatenate([getattr(table, n) for table in tables]) for n in names})
     order = np.argsort(stacked.code, kind="stable")
     code = stacked.code[order]
@@ -387,7 +318,7 @@ def add_up(sums: Sums, rows: Positions, start: Positions) -> Sums:
         With `code` numbering the results.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        count = _added(sums.count[rows], start, np.int64)
+        count = _added(sums.present[rows], start, np.int64)
         weight, total = _added(sums.weight[rows], start), _added(sums.total[rows], start)
         found: dict[str, Any] = {}
         if sums.squares is not None:
@@ -413,7 +344,7 @@ def statistic(sums: Sums, name: str) -> Floats:
         One of "count", "sum", "mean", "var", "std", "min", "max".
     """
     if name == "count":
-        return sums.count.astype(np.float64)
+        return sums.present.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
             return sums.total / sums.weight
@@ -421,4 +352,5 @@ def statistic(sums: Sums, name: str) -> Floats:
             variance: Floats = sums.squares / sums.weight  # type: ignore[operator]
             return np.sqrt(variance) if name == "std" else variance
     found: Any = {"sum": sums.total, "min": sums.low, "max": sums.high}[name]
-    return np.where(sums.count > 0, found, np.nan)
+    chosen: Floats = np.where(sums.present > 0, found, np.nan)
+    return chosen

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xarray_atlas.label_sums import starts_of
+from xarray_atlas.label_groups import starts_of
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Int64s, Positions, lookup
 from xarray_atlas.terminology import Terminology
@@ -26,7 +26,7 @@ class Membership:
     sides : tuple of int
         The sides that are told apart; none where they are not.
     code, place : ndarray of int, shape (pairs,)
-        The group, as :func:`xarray_atlas.label_sums.group` numbers them, and the place: the
+        The group, as :func:`xarray_atlas.label_groups.group` numbers them, and the place: the
         position of the region times the number of sides, plus that of the side. Sorted by place.
     shape : tuple of int
         Of the places: regions and sides, of which there is one where they are not told apart.

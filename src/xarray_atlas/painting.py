@@ -20,7 +20,7 @@ from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
 from xarray_atlas.image_results import with_unit
 from xarray_atlas.image_scan import frames_together
-from xarray_atlas.labels import Int64s, Positions, lookup, runs
+from xarray_atlas.labels import Int64s, Ints, Positions, lookup, runs
 from xarray_atlas.results import Positions as RegionPositions
 from xarray_atlas.scan import without_empty_chunks
 from xarray_atlas.terminology import Terminology
@@ -149,10 +149,11 @@ def _by_region(values: Any) -> xr.DataArray:
             "which says by acronym, name or id what region each is of"
         )
     if "region" not in values.dims:
-        values = values.expand_dims("region")
+        values = values.expand_dims("region", axis=-1)
     if values.dtype.kind not in "biuf":
         raise TypeError(f"the values are {values.dtype}; numbers or booleans can be painted")
-    return values
+    found: xr.DataArray = values
+    return found
 
 
 def _positions(terminology: Terminology, given: xr.DataArray) -> RegionPositions:
@@ -248,7 +249,7 @@ class _Brush:
     places: Positions
     sides: tuple[int, ...]
 
-    def columns(self, labels: Any, sides: Any) -> tuple[Positions, Positions]:
+    def columns(self, labels: Any, sides: Any) -> tuple[Positions, Ints]:
         """Return the runs of equal values in a block, and their columns: -1 for none."""
         start, found = runs(labels)
         at = lookup(found, self.keys)
@@ -307,8 +308,9 @@ def _in_slabs(labels: da.Array) -> da.Array:
     """Cut chunks across their first axis, so that what is painted of one stays small."""
     if labels.ndim == 0 or labels.size == 0:
         return labels
-    planes = max(SLAB // max(math.prod(labels.chunksize[1:]), 1), 1)
+    planes = max(SLAB // max(int(math.prod(labels.chunksize[1:])), 1), 1)
     cut: list[int] = []
-    for size in labels.chunks[0]:
+    for size in map(int, labels.chunks[0]):
         cut += [planes] * (size // planes) + [size % planes] * (size % planes > 0)
-    return labels.rechunk({0: tuple(cut)})
+    slabs: da.Array = labels.rechunk({0: tuple(cut)})
+    return slabs
