@@ -18,7 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 if not README.exists():
     pytest.skip("the README is not beside the tests", allow_module_level=True)
 
-TUTORIAL, ONE_LINE = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)[2:4]
+TUTORIAL, ONE_LINE = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)[-2:]
 
 
 def here(code: str, root: str) -> str:
