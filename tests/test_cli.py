@@ -545,7 +545,9 @@ def test_full_disk_is_one_line():
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupted_while_reading():
-    args = [sys.executable, "-c", SLOW, "volume", *slow_sample()]
+    # long enough for the signal to come in time on a busy machine
+    code = SLOW.replace("time.sleep(1.5)", "time.sleep(6)")
+    args = [sys.executable, "-c", code, "volume", *slow_sample()]
     pipe = subprocess.PIPE
     with subprocess.Popen(args, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout.readline() == "reading\n"
