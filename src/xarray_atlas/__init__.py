@@ -9,7 +9,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 '10.39 millimeter ** 3'
 """
 
-from xarray_atlas import errors
+from xarray_atlas import errors, plotting
 from xarray_atlas.accessor import AtlasAccessor, register
 from xarray_atlas.aggregation import aggregate
 from xarray_atlas.atlas_index import AtlasIndex
@@ -18,6 +18,7 @@ from xarray_atlas.checking import check
 from xarray_atlas.creating import create_atlas
 from xarray_atlas.distances import distance_to
 from xarray_atlas.downloading import download
+from xarray_atlas.exploring import Explorer, explore
 from xarray_atlas.exporting import to_nifti, to_nrrd
 from xarray_atlas.forms import decode, encode
 from xarray_atlas.interpolation import interp, interp_like, reindex_like
@@ -27,12 +28,14 @@ from xarray_atlas.masks import mask
 from xarray_atlas.measure import area, volume
 from xarray_atlas.meshing import mesh
 from xarray_atlas.neighbours import adjacency
+from xarray_atlas.neuroglancer import neuroglancer_url
 from xarray_atlas.opening import open_atlas, open_sample
 from xarray_atlas.options import set_options
 from xarray_atlas.orientation import reorient
 from xarray_atlas.overlap import compare
 from xarray_atlas.painting import paint
 from xarray_atlas.parcellating import parcel_table, parcellate
+from xarray_atlas.plot_accessor import AtlasPlotAccessor
 from xarray_atlas.point_counts import count_points
 from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.region_lookup import region_at
@@ -50,6 +53,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AtlasAccessor",
     "AtlasIndex",
+    "AtlasPlotAccessor",
+    "Explorer",
     "LengthIndex",
     "Mesh",
     "Region",
@@ -72,17 +77,20 @@ __all__ = [
     "download",
     "encode",
     "errors",
+    "explore",
     "interp",
     "interp_like",
     "list_atlases",
     "mask",
     "mesh",
+    "neuroglancer_url",
     "open_atlas",
     "open_brainreg",
     "open_sample",
     "paint",
     "parcel_table",
     "parcellate",
+    "plotting",
     "region_at",
     "region_properties",
     "reindex_like",

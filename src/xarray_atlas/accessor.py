@@ -14,7 +14,10 @@ from xarray_atlas import (
     aggregation,
     checking,
     distances,
+    exploring,
     exporting,
+    formatting,
+    formatting_html,
     forms,
     grid,
     interpolation,
@@ -22,6 +25,7 @@ from xarray_atlas import (
     measure,
     meshing,
     neighbours,
+    neuroglancer,
     painting,
     parcellating,
     point_counts,
@@ -33,7 +37,10 @@ from xarray_atlas import (
     tracks,
 )
 from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.exploring import Explorer
 from xarray_atlas.orientation import reorient
+from xarray_atlas.plot_accessor import AtlasPlotAccessor
+from xarray_atlas.plotting import colors
 from xarray_atlas.report import Report
 from xarray_atlas.results import Regions
 from xarray_atlas.space import Space
@@ -50,6 +57,12 @@ class AtlasAccessor(Generic[T]):
 
     def __init__(self, obj: T) -> None:
         self._obj: T = obj
+
+    def __repr__(self) -> str:
+        return formatting.atlas_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        return formatting_html.atlas_html(self._obj)
 
     # -- the hierarchy
 
@@ -369,6 +382,40 @@ class AtlasAccessor(Generic[T]):
             mapping=mapping,
             leaves=leaves,
             rest=rest,
+        )
+
+    # -- looking
+
+    @property
+    def plot(self) -> AtlasPlotAccessor:
+        """Sections, outlines, heat maps, the hierarchy and surfaces, drawn."""
+        return AtlasPlotAccessor(self._obj)
+
+    @property
+    def cmap(self) -> Any:
+        """The atlas's colours, for matplotlib; see :func:`xarray_atlas.plotting.cmap`."""
+        return colors.cmap(self._obj)
+
+    @property
+    def norm(self) -> Any:
+        """Labels to the colours of `cmap`; see :func:`xarray_atlas.plotting.norm`."""
+        return colors.norm(self._obj)
+
+    def explore(self, regions: Regions | None = None, *, template: bool = True) -> Explorer:
+        """Show the atlas in an interactive page; see :func:`xarray_atlas.explore`."""
+        return exploring.explore(self._obj, regions, template=template)
+
+    def neuroglancer_url(
+        self,
+        regions: Regions | None = None,
+        *,
+        template: bool = True,
+        meshes: bool = True,
+        base: str = neuroglancer.BASE,
+    ) -> str:
+        """Return a link to a view in a browser; see :func:`xarray_atlas.neuroglancer_url`."""
+        return neuroglancer.neuroglancer_url(
+            self._obj, regions, template=template, meshes=meshes, base=base
         )
 
     # -- trusting

@@ -1,0 +1,14 @@
+"""What people look at: functions of an atlas that draw with matplotlib and PyVista.
+
+Each takes a Dataset or a DataArray as its first argument. What draws is imported when it is used.
+"""
+
+from xarray_atlas.plotting.colors import cmap, norm
+from xarray_atlas.plotting.hierarchy import tree
+from xarray_atlas.plotting.montage import ortho, sections
+from xarray_atlas.plotting.overlay import outlines
+from xarray_atlas.plotting.section import section
+from xarray_atlas.plotting.surface3d import surface
+from xarray_atlas.plotting.values import values
+
+__all__ = ["cmap", "norm", "ortho", "outlines", "section", "sections", "surface", "tree", "values"]

@@ -1,0 +1,10 @@
+"""Surfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def surface(obj: Any, *args: Any, **kwargs: Any) -> Any:
+    """Not built yet."""
+    raise NotImplementedError
