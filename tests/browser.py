@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
-FLAGS = (
-    "--headless=new --no-sandbox --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage "
-    # WebGL on a machine without a graphics card
-    "--enable-unsafe-swiftshader --use-angle=swiftshader "
-    "--window-size=1280,900"
-).split()
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--enable-unsafe-swiftshader",
+    "--use-angle=swiftshader",
+    "--window-size=1280,900",
+]
 
 
 @contextmanager
