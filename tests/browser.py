@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -35,7 +36,10 @@ def chromium(*flags: str) -> Iterator[Any]:
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
     if browser is None or driver is None:
-        pytest.skip("no Chromium with its chromedriver on this machine")
+        missing = "no Chromium with its chromedriver on this machine"
+        if os.environ.get("XARRAY_ATLAS_TEST_BROWSER") == "required":
+            pytest.fail(missing)
+        pytest.skip(missing)
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     with tempfile.TemporaryDirectory() as profile:
