@@ -25,7 +25,18 @@ class AtlasAccessor(
     LookingMethods[T],
     FilesMethods[T],
 ):
-    """What an atlas knows and can do, on a Dataset or on any DataArray taken from it."""
+    """What an atlas knows and can do, on a Dataset or on any DataArray taken from it.
+
+    As ``ds.atlas``; made of an object by hand where another package owns that name.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> atlas = xarray_atlas.AtlasAccessor(ds.annotation)
+    >>> f"{atlas.volume('RSP').item():.3f}"
+    '10.174 millimeter ** 3'
+    """
 
 
 def register() -> None:
