@@ -135,7 +135,16 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     @cached_property
     def fingerprint(self) -> int:
-        """A signed 64-bit digest of the table, the same in every process and on every platform."""
+        """A signed 64-bit digest of the table, the same in every process and on every platform.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> again = type(terminology).from_json(terminology.to_json())
+        >>> again.fingerprint == terminology.fingerprint
+        True
+        """
         columns = list(self._table.to_lists().values())
         if self.parcels is not None:
             columns.append(self.parcels.tolist())
@@ -210,6 +219,15 @@ class Terminology(RegionHierarchy, TerminologyFormats):
             If several regions share the acronym or name; the message has their ids.
         AtlasMismatchError
             If the node is one of another terminology.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.position("RSP") == terminology.position(254)
+        True
+        >>> terminology.names[terminology.position("RSP")]
+        'Retrosplenial area'
         """
         position = self._find(key)
         if position is None:
@@ -219,13 +237,52 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         return position
 
     def positions(self, keys: Iterable[RegionKey]) -> Int64Array:
-        """Find the positions of several regions, in the order given, with duplicates kept."""
+        """Find the positions of several regions, in the order given, with duplicates kept.
+
+        Parameters
+        ----------
+        keys : iterable of str, int or Region
+            As `position` has them.
+
+        Returns
+        -------
+        ndarray of int64
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.acronyms[terminology.positions(["RSP", 385])].tolist()
+        ['RSP', 'VISp']
+        """
         if isinstance(keys, (str, Region)) or not isinstance(keys, Iterable):
             raise TypeError(f"expected a list of regions, not {keys!r}")
         return np.array([self.position(key) for key in keys], dtype=np.int64)
 
     def position_of_id(self, identifier: int | str) -> int:
-        """Find the position of the region with this identifier, which may be a str ("MBA:997")."""
+        """Find the position of the region with this identifier.
+
+        Parameters
+        ----------
+        identifier : int or str
+            A str where the table's identifiers are text ("MBA:997").
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        RegionNotFoundError
+            If there is no such region.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.acronyms[terminology.position_of_id(254)]
+        'RSP'
+        """
         if isinstance(identifier, (bool, np.bool_)) or not isinstance(
             identifier, (int, np.integer, str)
         ):
@@ -236,7 +293,24 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         return position
 
     def region(self, key: RegionKey) -> Region:
-        """Return the node of a region; `position` says what names one."""
+        """Return the node of a region.
+
+        Parameters
+        ----------
+        key : str, int or Region
+            As `position` has it, which says what raises too.
+
+        Returns
+        -------
+        Region
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("RSP")
+        <Region RSP 'Retrosplenial area' (id 254)>
+        """
         return self._nodes[self.position(key)]
 
     def __contains__(self, key: object) -> bool:
@@ -270,6 +344,20 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         """The acronyms, with " #id" appended to each that several regions share.
 
         They name the regions of a result; each also names its region as an acronym does.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from xarray_atlas import Terminology
+        >>> terminology = Terminology.from_dataframe(pd.DataFrame({
+        ...     "identifier": [1, 2, 3],
+        ...     "parent_identifier": [None, 1, 1],
+        ...     "annotation_value": [1, 2, 3],
+        ...     "name": ["brain", "Left area", "Right area"],
+        ...     "abbreviation": ["brain", "A", "A"],
+        ... }))
+        >>> terminology.distinct_acronyms.tolist()
+        ['brain', 'A #2', 'A #3']
         """
         found = distinct_acronyms(self._table)
         found.setflags(write=False)
@@ -287,7 +375,22 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     @property
     def tree(self) -> Region:
-        """The root of the tree, an anytree node."""
+        """The root of the tree, an anytree node.
+
+        Raises
+        ------
+        TerminologyError
+            If there are several roots, which are in `roots`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.tree
+        <Region root 'root' (id 997)>
+        >>> [child.acronym for child in terminology.tree.children][:3]
+        ['grey', 'fiber tracts', 'VS']
+        """
         if len(self.roots) > 1:
             roots = listing(
                 [describe(self._table, root.position) for root in self.roots], quote=False
@@ -299,7 +402,15 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     @cached_property
     def roots(self) -> tuple[Region, ...]:
-        """The nodes that have no parent, in table order."""
+        """The nodes that have no parent, in table order.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.roots
+        (<Region root 'root' (id 997)>,)
+        """
         return tuple(self._nodes[i] for i in np.flatnonzero(self.parents < 0))
 
     @cached_property
@@ -323,6 +434,16 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
         Its columns are acronym, name, id, parent (the parent's acronym, "" for a
         root), depth, color and labels (a tuple of the region's own labels).
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.regions[["acronym", "id", "parent", "depth", "color"]].head(3)
+          acronym   id parent  depth    color
+        0    root  997             0  #FFFFFF
+        1    grey    8   root      1  #BFDAE3
+        2      CH  567   grey      2  #B0F0FF
         """
         parents = np.where(self.parents < 0, "", self.acronyms[self.parents])
         # text as lists: pandas without pyarrow keeps a read-only array of text as it is
@@ -353,6 +474,15 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         -------
         pandas.DataFrame
             The rows of `regions` found.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.search("retrosplenial").acronym.tolist()[:4]
+        ['RSP', 'RSPagl', 'RSPagl1', 'RSPagl2/3']
+        >>> terminology.search("^SSp-[a-z]+$", regex=True).acronym.tolist()
+        ['SSp-n', 'SSp-bfd', 'SSp-ll', 'SSp-m', 'SSp-ul', 'SSp-tr', 'SSp-un']
         """
         try:
             pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
