@@ -41,6 +41,16 @@ class AtlasIndex(Index):
     space : Space
     name : hashable
         The coordinate's name.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> index = ds.annotation.isel(z=3).xindexes["terminology"]
+    >>> index.terminology
+    <Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>
+    >>> index.space.orientation
+    'asr'
     """
 
     def __init__(self, terminology: Terminology, space: Space, name: Hashable = COORDINATE) -> None:

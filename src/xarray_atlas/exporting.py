@@ -98,8 +98,17 @@ def to_nrrd(
 ) -> None:
     """Write the annotation, or another array of the atlas, as an NRRD file.
 
-    In the space "right-anterior-superior", in mm, gzip-compressed. Parameters, errors and
-    notes are those of :func:`to_nifti`, but for the ending ``.nrrd``; no other package is needed.
+    In the space "right-anterior-superior", in mm, gzip-compressed. Errors and notes are those of
+    :func:`to_nifti`; no other package is needed.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Of a Dataset its annotation; else the array itself, such as ``ds.template``.
+    path : str or path
+        The local file, ``.nrrd``; one that is there is replaced.
+    dtype : dtype, optional
+        Of the file, as :func:`to_nifti` has it.
 
     Examples
     --------

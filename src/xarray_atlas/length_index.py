@@ -41,6 +41,16 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
     spacing : float, optional
         The voxel size along the axis in mm, remembered for where the labels
         do not say it: one label, two, or irregular ones.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> index = ds.xindexes["z"]
+    >>> type(index).__name__, index.spacing
+    ('LengthIndex', 0.1)
+    >>> ds.sel(z=slice("5 mm", "5500 um")).z.values
+    array([5.025, 5.125, 5.225, 5.325, 5.425])
     """
 
     def __init__(

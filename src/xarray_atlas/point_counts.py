@@ -60,14 +60,16 @@ def count_points(
         Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
         becomes a dimension, in this order. Categories of a categorical that have no point
         are there, with 0.
-    level, parcellation : optional
-        Disjoint regions instead of all, as :func:`region_at` has them.
+    level : int, optional
+        Disjoint regions at a level instead of all, as :func:`region_at` has it.
     hemisphere : "left", "right" or a list of both, optional
         Only that side.
     mask : DataArray of bool, optional
         The tissue that was imaged, on the grid of the atlas: only voxels inside are part of
         the volume, and points outside are counted apart. With a dimension that is called as the
         first of `by`, each (animal) has its own.
+    parcellation : optional
+        Disjoint parcels instead of all regions, as :func:`region_at` has it.
     frame, unit, axes, columns
         As :func:`region_at` has them.
 

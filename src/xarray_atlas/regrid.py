@@ -198,11 +198,13 @@ def resample(
         As :func:`resample_like` has it.
     like : Dataset or DataArray
         An atlas, or anything on its grid that carries its hierarchy.
-    image_to_atlas, order, space
-        As :func:`resample_like` has them: of a position on the image the one in the atlas, the
+    image_to_atlas : optional
+        As :func:`resample_like` has it: of a position on the image the one in the atlas, the
         same matrix for both functions. It is inverted here, which a field cannot be.
     method : "nearest" or "linear", optional
         By default nearest for labels and booleans, else linear.
+    order, space
+        As :func:`resample_like` has them.
 
     Returns
     -------

@@ -88,7 +88,15 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error. What was not checked may hold one: see `checks`."""
+        """Whether there is no error. What was not checked may hold one: see `checks`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.check().ok
+        True
+        """
         return not self._of("error")
 
     @property
@@ -97,6 +105,13 @@ class Report:
 
         Its columns are check, severity ("error", "warning" or "note"), subjects (a tuple of all
         regions, labels or levels that it is about), message and mend.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.check().table[["check", "severity"]].values.tolist()
+        [['midline', 'note']]
         """
         columns = ["check", "severity", "subjects", "message", "mend"]
         rows = [
@@ -111,6 +126,14 @@ class Report:
         """A row for each check: check, made (bool), findings (their number) and detail.
 
         The detail is what was measured, or why the check was not made.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> checks = ds.atlas.check().checks
+        >>> checks.loc[~checks.made, "check"].head(3).tolist()
+        ['versions', 'unknown labels', 'regions without a voxel']
         """
         rows = [(o.check, o.made, len(o.findings), o.detail) for o in self.outcomes]
         return pd.DataFrame(rows, columns=["check", "made", "findings", "detail"])

@@ -58,6 +58,15 @@ class Space:
         Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
         position in `atlas`, both in mm and in the order of their dims. Empty where the
         two are related by more than a matrix, a displacement field.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> space = xarray_atlas.open_sample("100 um").atlas.space
+    >>> space.dims, space.orientation, space.shape
+    (('z', 'y', 'x'), 'asr', (132, 80, 114))
+    >>> space.corner, f"{space.midline:.3f}"
+    ((-0.025, -0.025, -0.025), '5.675')
     """
 
     # names and the assumption are about one object, not about the space
@@ -86,7 +95,15 @@ class Space:
         return self
 
     def to_json(self) -> str:
-        """Write it as a JSON object."""
+        """Write it as a JSON object.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.to_json()[:52]
+        '{"dims": ["z", "y", "x"], "orientation": "asr", "vox'
+        """
         values = dataclasses.asdict(self)
         if self.atlas is None:  # as it was written before there were such grids
             del values["atlas"], values["to_atlas"]
@@ -94,7 +111,24 @@ class Space:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote."""
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            A JSON object.
+
+        Returns
+        -------
+        Space
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> type(space).from_json(space.to_json()) == space
+        True
+        """
         values = json.loads(text)
         if values.get("atlas"):
             values["atlas"] = cls.from_json(json.dumps(values["atlas"]))
@@ -103,22 +137,77 @@ class Space:
         return cls(**values)
 
     def rename(self, names: Mapping[Any, Hashable]) -> Self:
-        """Return the same space with other names for its dimensions."""
+        """Return the same space with other names for its dimensions.
+
+        Parameters
+        ----------
+        names : mapping of str to hashable
+            From the old name to the new one; the others stay.
+
+        Returns
+        -------
+        Space
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.rename({"z": "slices"}).dims
+        ('slices', 'y', 'x')
+        """
         return dataclasses.replace(self, dims=tuple(str(names.get(d, d)) for d in self.dims))
 
     def position(self, axis: str) -> int:
-        """Return the place of ``"ap"``, ``"dv"`` or ``"ml"`` among the dimensions."""
+        """Return the place of an anatomical axis among the dimensions.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.dims[space.position("ml")]
+        'x'
+        """
         return next(i for i, letter in enumerate(self.orientation) if letter in AXES[axis])
 
     def direction(self, axis: str) -> str:
-        """Return for example ``"right-to-left"`` for ``"ml"``."""
+        """Return which way the coordinate of an anatomical axis grows.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+
+        Returns
+        -------
+        str
+            Such as "right-to-left".
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.direction("ap"), space.direction("ml")
+        ('anterior-to-posterior', 'right-to-left')
+        """
         return DIRECTIONS[self.orientation[self.position(axis)]]
 
     def coordinate(self, obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
-        """Find the coordinate of `obj` along an anatomical axis.
+        """Find the coordinate of an object along an anatomical axis.
 
         By the ``direction`` in the attributes of the coordinates, which
         survives renaming; else by the names that the space knows.
+
+        Parameters
+        ----------
+        obj : Dataset or DataArray
+        axis : "ap", "dv" or "ml"
 
         Returns
         -------
@@ -129,6 +218,13 @@ class Space:
         ------
         AtlasMismatchError
             If two coordinates claim the axis, or one claims that it runs the other way.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.space.coordinate(ds.rename(x="columns"), "ml")
+        'columns'
         """
         both = {DIRECTIONS[letter] for letter in AXES[axis]}
         claiming = [
@@ -155,7 +251,24 @@ class Space:
         return indexed[0]
 
     def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
-        """Find the coordinate of each of ``"ap"``, ``"dv"`` and ``"ml"``."""
+        """Find the coordinate of each anatomical axis, as `coordinate` does.
+
+        Parameters
+        ----------
+        obj : Dataset or DataArray
+
+        Returns
+        -------
+        dict of str to hashable or None
+            For "ap", "dv" and "ml".
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.space.coordinates(ds.annotation.isel(z=3, drop=True))
+        {'ap': None, 'dv': 'y', 'ml': 'x'}
+        """
         return {axis: self.coordinate(obj, axis) for axis in AXES}
 
     def size_of_one(self, axis: str, position: float, size: float | None = None) -> float | None:
@@ -164,15 +277,23 @@ class Space:
         Parameters
         ----------
         axis : str
+            "ap", "dv" or "ml".
         position : float
-            The plane's coordinate.
+            The plane's coordinate, in mm.
         size : float, optional
-            What it was coarsened to; by default voxels have the atlas's own size.
+            What it was coarsened to, in mm; by default voxels have the atlas's own size.
 
         Returns
         -------
         float or None
             None if no voxel of that size has its centre there: it is not known.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.size_of_one("ap", 7.025), space.size_of_one("ap", 7.0)
+        (0.1, None)
         """
         at = self.position(axis)
         size = self.voxel_size[at] if size is None else size
@@ -182,7 +303,26 @@ class Space:
         return size if abs(off_centre) < 1e-3 else None
 
     def outside(self, axis: str, positions: Any) -> Any:
-        """Tell which positions along an axis lie outside the whole volume."""
+        """Tell which positions along an axis lie outside the whole volume.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+        positions : float64 array
+            In mm.
+
+        Returns
+        -------
+        array of bool
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.outside("ap", np.array([-0.1, 0.0, 13.1, 13.2]))
+        array([ True, False, False,  True])
+        """
         if not self.shape:
             return positions != positions  # nothing is known of it
         at = self.position(axis)
@@ -191,12 +331,29 @@ class Space:
         return (positions < low - TOLERANCE * size) | (positions > high + TOLERANCE * size)
 
     def is_left(self, positions: Any) -> Any:
-        """Tell which positions along the right-left axis are left; the midline is.
+        """Tell which positions along the right-left axis are left of the midline, or on it.
 
         Parameters
         ----------
         positions : float64 array
             In mm.
+
+        Returns
+        -------
+        array of bool
+
+        Raises
+        ------
+        GridError
+            If there is no midline.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.is_left(np.array([1.0, 5.675, 9.0]))
+        array([False,  True,  True])
         """
         if self.midline is None:
             raise GridError("the space has no midline")

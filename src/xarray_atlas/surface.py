@@ -48,6 +48,16 @@ class Mesh:
         The side, where it is of one.
     source : str
         Where it comes from: the URL or path of a stored mesh, or "labels" and their voxel size.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> mesh = ds.atlas.mesh("RSP")
+    >>> mesh.region, mesh.dims, mesh.vertices.shape, mesh.faces.shape
+    ('RSP', ('z', 'y', 'x'), (6134, 3), (12248, 3))
+    >>> mesh.source
+    'labels, 0.1 x 0.1 x 0.1 mm (z, y, x)'
     """
 
     vertices: FloatArray
@@ -76,7 +86,15 @@ class Mesh:
 
     @property
     def volume(self) -> Any:
-        """What the surface encloses, by the divergence theorem: a quantity in mm**3."""
+        """What the surface encloses, by the divergence theorem: a quantity in mm**3.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> f"{ds.atlas.mesh('TH').volume:.3f}", f"{ds.atlas.volume('TH').item():.3f}"
+        ('20.487 millimeter ** 3', '20.487 millimeter ** 3')
+        """
         return quantity(_enclosed(self.vertices, self.faces), 3)
 
     @property
@@ -85,6 +103,13 @@ class Mesh:
 
         Surfaces of voxels have steps, which add to it: 9 % for a ball of 20 voxels' radius, and
         hardly less for larger ones.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> f"{ds.atlas.mesh('TH').area.to('cm**2'):.3f}"
+        '0.642 centimeter ** 2'
         """
         a, b, c = _corners(self.vertices, self.faces)
         return quantity(float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2, 2)
@@ -92,10 +117,21 @@ class Mesh:
     def to_trimesh(self) -> Any:
         """Copy it to a :class:`trimesh.Trimesh`, vertex by vertex, in mm.
 
+        Returns
+        -------
+        trimesh.Trimesh
+
         Raises
         ------
         ImportError
             If trimesh is not installed.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.mesh("TH").to_trimesh().is_watertight
+        True
         """
         trimesh = optional("trimesh", "trimesh", "to_trimesh()")
         return trimesh.Trimesh(self.vertices.copy(), self.faces.copy(), process=False)
@@ -103,10 +139,21 @@ class Mesh:
     def to_pyvista(self) -> Any:
         """Copy it to a :class:`pyvista.PolyData`, vertex by vertex, in mm.
 
+        Returns
+        -------
+        pyvista.PolyData
+
         Raises
         ------
         ImportError
             If pyvista is not installed.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.mesh("TH").to_pyvista().n_points
+        8968
         """
         pyvista = optional("pyvista", "pyvista", "to_pyvista()")
         if not self.faces.size:

@@ -33,17 +33,42 @@ class RegionHierarchy:
         """The positions of the regions that are meant where none are named.
 
         All of them; of a parcellation its parcels, each without its descendants.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> len(ds.atlas.terminology.default_positions)
+        1327
+        >>> len(ds.atlas.parcellate("cosmos").atlas.terminology.default_positions)
+        10
         """
         return _frozen(np.arange(len(self))) if self.parcels is None else self.parcels
 
     @cached_property
     def depths(self) -> Int64Array:
-        """The number of steps from each region to its root, int64."""
+        """The number of steps from each region to its root, int64.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.depths[terminology.positions(["root", "grey", "RSP"])]
+        array([0, 1, 6])
+        """
         return _frozen(depths_of(self.parents))
 
     @cached_property
     def preorder(self) -> Int64Array:
-        """The positions of all regions, each followed by its descendants, int64."""
+        """The positions of all regions, each followed by its descendants, int64.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.acronyms[terminology.preorder][:5].tolist()
+        ['root', 'grey', 'CH', 'CTX', 'CTXpl']
+        """
         order = []
         waiting = np.flatnonzero(self.parents < 0).tolist()[::-1]
         while waiting:
@@ -52,11 +77,47 @@ class RegionHierarchy:
         return _frozen(np.array(order, dtype=np.int64))
 
     def descendants(self, position: int) -> Int64Array:
-        """Return the positions of a region's descendants in preorder, without itself."""
+        """Return the positions of a region's descendants in preorder, without itself.
+
+        Parameters
+        ----------
+        position : int
+            The position of the region in the table.
+
+        Returns
+        -------
+        ndarray of int64
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> below = terminology.descendants(terminology.position("ORBl"))
+        >>> terminology.acronyms[below].tolist()
+        ['ORBl1', 'ORBl2/3', 'ORBl5', 'ORBl6a', 'ORBl6b']
+        """
         return self.preorder[self._subtree(position)][1:]
 
     def ancestors(self, position: int) -> Int64Array:
-        """Return the positions of a region's ancestors, from its root to its parent."""
+        """Return the positions of a region's ancestors, from its root to its parent.
+
+        Parameters
+        ----------
+        position : int
+            The position of the region in the table.
+
+        Returns
+        -------
+        ndarray of int64
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> above = terminology.ancestors(terminology.position("RSP"))
+        >>> terminology.acronyms[above].tolist()
+        ['root', 'grey', 'CH', 'CTX', 'CTXpl', 'Isocortex']
+        """
         up = self.parents.item
         above = up(self._checked(position))
         line = []
@@ -66,12 +127,47 @@ class RegionHierarchy:
         return _frozen(np.array(line[::-1], dtype=np.int64))
 
     def leaves(self, position: int) -> Int64Array:
-        """Return the positions in preorder of the leaves below a region; a leaf's own is itself."""
+        """Return the positions in preorder of the leaves below a region; a leaf's own is itself.
+
+        Parameters
+        ----------
+        position : int
+            The position of the region in the table.
+
+        Returns
+        -------
+        ndarray of int64
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> leaves = terminology.leaves(terminology.position("CA"))
+        >>> len(leaves), terminology.acronyms[leaves][:4].tolist()
+        (13, ['CA1slm', 'CA1so', 'CA1sp', 'CA1sr'])
+        """
         subtree = self._subtree(position)
         return _frozen(self.preorder[subtree][self._sizes_in_preorder[subtree] == 1])
 
     def is_leaf(self, position: int) -> bool:
-        """Whether a region has no parts."""
+        """Whether a region has no parts.
+
+        Parameters
+        ----------
+        position : int
+            The position of the region in the table.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.is_leaf(terminology.position("RSP"))
+        False
+        """
         return not self._child_positions[self._checked(position)]
 
     def labels_of(self, position: int, direct: bool = False) -> Int64Array:
@@ -88,6 +184,14 @@ class RegionHierarchy:
         -------
         ndarray of int64
             Sorted, without duplicates, read-only; empty where it has none.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> hy = terminology.position("HY")
+        >>> len(terminology.labels_of(hy)), terminology.labels_of(hy, direct=True)
+        (91, array([1097]))
         """
         if direct:
             i = self._checked(position)
@@ -109,6 +213,14 @@ class RegionHierarchy:
         labels, regions : ndarray of int64
             A pair for each label of each region, sorted by label, each pair
             once; the region is its position in the table.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> labels, regions = terminology.label_pairs()
+        >>> terminology.acronyms[regions[labels == 385]].tolist()
+        ['root', 'grey', 'CH', 'CTX', 'CTXpl', 'Isocortex', 'VIS', 'VISp']
         """
         return self._direct_pairs if direct else self._total_pairs
 

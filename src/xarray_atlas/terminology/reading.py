@@ -60,6 +60,20 @@ class TerminologyFormats:
             If columns or rows are missing, if ids or labels are not exact integers,
             if a name or acronym is missing or not text, or if rows of one
             identifier differ in more than their label.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from xarray_atlas import Terminology
+        >>> table = pd.DataFrame({
+        ...     "identifier": [1, 2],
+        ...     "parent_identifier": [None, 1],
+        ...     "annotation_value": [1, 2],
+        ...     "name": ["brain", "Optic lobe"],
+        ...     "abbreviation": ["brain", "OL"],
+        ... })
+        >>> Terminology.from_dataframe(table, name="my-terminology")
+        <Terminology 'my-terminology': 2 regions, 1 root, depth 1>
         """
         table, problems = table_from_cells(cells_from_dataframe(df))
         return cls(table, name, problems)
@@ -83,6 +97,16 @@ class TerminologyFormats:
         ------
         TerminologyError
             As `from_dataframe` does.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "terminology.csv"
+        ...     terminology.to_csv(file)
+        ...     xarray_atlas.Terminology.from_csv(file, name="mine")
+        <Terminology 'mine': 1327 regions, 1 root, depth 10>
         """
         content = (
             Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
@@ -96,12 +120,58 @@ class TerminologyFormats:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            A JSON object.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            If it is none, or what it holds is no table of regions.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> type(terminology).from_json(terminology.to_json()) == terminology
+        True
+        """
         return cls._from_lists(_parsed(text, "the terminology"))
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, str]) -> Self:
-        """Read what `to_columns` wrote; other keys are passed over."""
+        """Read what `to_columns` wrote.
+
+        Parameters
+        ----------
+        columns : mapping of str to str
+            A JSON list for each column; other keys are passed over.
+
+        Returns
+        -------
+        Terminology
+
+        Raises
+        ------
+        TerminologyError
+            If a column is missing or no JSON, or what they hold is no table of regions.
+
+        Examples
+        --------
+        They are in the attributes of the coordinate that carries the hierarchy:
+
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> type(ds.atlas.terminology).from_columns(ds.terminology.attrs)
+        <Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>
+        """
         known = (*COLUMNS[:-1], "meta")  # all but the path
         return cls._from_lists(
             {key: _parsed(columns[key], f"column {key!r}") for key in known if key in columns}
@@ -133,13 +203,32 @@ class TerminologyFormats:
         return {**self._table.to_lists(), "meta": meta}
 
     def to_json(self) -> str:
-        """Return everything in one JSON object, with a list for each column."""
+        """Return everything in one JSON object, with a list for each column.
+
+        Examples
+        --------
+        >>> import json
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> json.loads(terminology.to_json())["abbreviation"][:2]
+        ['root', 'grey']
+        """
         return json.dumps(self._to_lists())
 
     def to_columns(self) -> dict[str, str]:
         """Return one JSON string for each column, and "meta" for the name and the problems.
 
         Attributes of every format hold them. What can be derived is left out.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> columns = terminology.to_columns()
+        >>> list(columns)[:3]
+        ['identifier', 'parent_identifier', 'annotation_value']
+        >>> columns["abbreviation"][:28]
+        '["root", "grey", "CH", "CTX"'
         """
         return {key: json.dumps(value) for key, value in self._to_lists().items()}
 
@@ -156,6 +245,18 @@ class TerminologyFormats:
         ----------
         path : str or path, optional
             The local file to write, in UTF-8. Without it the text is returned.
+
+        Returns
+        -------
+        str or None
+            The text, without a `path`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> print(terminology.to_csv().splitlines()[2])
+        8,997,8,Basic cell groups and regions,grey,#BFDAE3,"[997, 8]"
         """
         text = self._table.to_csv()
         if path is None:
@@ -180,6 +281,17 @@ class TerminologyFormats:
         ------
         TerminologyError
             If there are more than 65535 labels, and one that does not fit.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "labels.txt"
+        ...     terminology.to_itksnap(file)
+        ...     print(file.read_text().splitlines()[-1])
+         1327   255  144  255        1  1  1    "Supraoculomotor periaqueductal gray"
         """
         Path(path).write_bytes(itksnap_text(self._table).encode())
 

@@ -79,34 +79,83 @@ class Region(NodeMixin):  # type: ignore[misc]
 
     @property
     def terminology(self) -> Terminology:
-        """The terminology that the region belongs to."""
+        """The terminology that the region belongs to.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("RSP").terminology is terminology
+        True
+        """
         return self._terminology
 
     @property
     def position(self) -> int:
-        """The position of the region in the terminology's table."""
+        """The position of the region in the terminology's table.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> rsp = terminology.region("RSP")
+        >>> terminology.acronyms[rsp.position]
+        'RSP'
+        """
         return self._position
 
     @property
     def parent(self) -> Region | None:
-        """The region that this one is a part of; None for a root."""
+        """The region that this one is a part of; None for a root.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("VISm").parent
+        <Region RSPagl 'Retrosplenial area lateral agranular part' (id 894)>
+        """
         return self.terminology._parent_node(self.position)
 
     @property
     def children(self) -> tuple[Region, ...]:
-        """The parts of this region, in the order of the table."""
+        """The parts of this region, in the order of the table.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> [child.acronym for child in terminology.region("RSP").children]
+        ['RSPagl', 'RSPd', 'RSPv']
+        """
         return self.terminology._child_nodes(self.position)
 
     # anytree answers these two from the list of children that it keeps itself
 
     @property
     def is_leaf(self) -> bool:
-        """Whether the region has no parts."""
+        """Whether the region has no parts.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("RSP").is_leaf, terminology.region("VISm5").is_leaf
+        (False, True)
+        """
         return not self.children
 
     @property
     def height(self) -> int:
-        """The number of steps down to the deepest of its descendants."""
+        """The number of steps down to the deepest of its descendants.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("RSP").height
+        3
+        """
         depths = self.terminology.depths
         return int(depths[self.terminology.leaves(self.position)].max() - depths[self.position])
 

@@ -7,27 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xarray_atlas.errors import (
-    AmbiguousRegionError,
-    AtlasMismatchError,
-    RegionNotFoundError,
-    TerminologyError,
-)
+from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import counted, listing
-from xarray_atlas.terminology.hierarchy import RegionHierarchy
-from xarray_atlas.terminology.lookup import (
-    SHARED,
-    distinct_acronyms,
-    explain_shared,
-    explain_unknown,
-    positions_by_text,
-)
+from xarray_atlas.terminology.naming import RegionKey, RegionNames
 from xarray_atlas.terminology.reading import TerminologyFormats
 from xarray_atlas.terminology.region import Region
 from xarray_atlas.terminology.table import (
@@ -38,13 +26,10 @@ from xarray_atlas.terminology.table import (
     describe,
 )
 
-__all__ = ["Region", "RegionKey", "Terminology"]
-
-RegionKey: TypeAlias = str | int | np.integer[Any] | Region
-"""What names a region: its acronym or full name, its id, or its node."""
+__all__ = ["Terminology"]
 
 
-class Terminology(RegionHierarchy, TerminologyFormats):
+class Terminology(RegionNames, TerminologyFormats):
     """The table of an atlas's regions.
 
     Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`.
@@ -135,7 +120,16 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     @cached_property
     def fingerprint(self) -> int:
-        """A signed 64-bit digest of the table, the same in every process and on every platform."""
+        """A signed 64-bit digest of the table, the same in every process and on every platform.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> again = type(terminology).from_json(terminology.to_json())
+        >>> again.fingerprint == terminology.fingerprint
+        True
+        """
         columns = list(self._table.to_lists().values())
         if self.parcels is not None:
             columns.append(self.parcels.tolist())
@@ -187,107 +181,47 @@ class Terminology(RegionHierarchy, TerminologyFormats):
             size = f"{counted(len(self.parcels), 'parcel')} of {size}"
         return f"<{title}: {size}, depth {self.depths.max()}>"
 
-    # ---- naming regions
+    # ---- as a tree and as a DataFrame
 
-    def position(self, key: RegionKey) -> int:
-        """Find a region's position in the table.
+    def region(self, key: RegionKey) -> Region:
+        """Return the node of a region.
 
         Parameters
         ----------
         key : str, int or Region
-            An acronym or else a full name, an id, or a node. A str is never read
-            as an id, not even "1".
+            As `position` has it, which says what raises too.
 
         Returns
         -------
-        int
+        Region
 
-        Raises
-        ------
-        RegionNotFoundError
-            If there is no such region; the message has the closest names.
-        AmbiguousRegionError
-            If several regions share the acronym or name; the message has their ids.
-        AtlasMismatchError
-            If the node is one of another terminology.
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.region("RSP")
+        <Region RSP 'Retrosplenial area' (id 254)>
         """
-        position = self._find(key)
-        if position is None:
-            raise RegionNotFoundError(explain_unknown(self._table, self._title, key))
-        if position == SHARED:
-            raise AmbiguousRegionError(explain_shared(self._table, str(key)))
-        return position
-
-    def positions(self, keys: Iterable[RegionKey]) -> Int64Array:
-        """Find the positions of several regions, in the order given, with duplicates kept."""
-        if isinstance(keys, (str, Region)) or not isinstance(keys, Iterable):
-            raise TypeError(f"expected a list of regions, not {keys!r}")
-        return np.array([self.position(key) for key in keys], dtype=np.int64)
-
-    def position_of_id(self, identifier: int | str) -> int:
-        """Find the position of the region with this identifier, which may be a str ("MBA:997")."""
-        if isinstance(identifier, (bool, np.bool_)) or not isinstance(
-            identifier, (int, np.integer, str)
-        ):
-            raise TypeError(f"an identifier is an int or a str, not {identifier!r}")
-        position = self._by_id.get(identifier)
-        if position is None:
-            raise RegionNotFoundError(f"no region has the id {identifier!r} in {self._title}")
-        return position
-
-    def region(self, key: RegionKey) -> Region:
-        """Return the node of a region; `position` says what names one."""
         return self._nodes[self.position(key)]
-
-    def __contains__(self, key: object) -> bool:
-        try:
-            return self._find(key) is not None
-        except (TypeError, AtlasMismatchError):
-            return False
-
-    def _find(self, key: object) -> int | None:
-        if isinstance(key, Region):
-            if key.terminology != self:
-                raise AtlasMismatchError(
-                    f"{key!r} is a region of {key.terminology!r}, not of {self!r}"
-                )
-            return key.position
-        if isinstance(key, str):
-            return self._by_text.get(key)
-        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
-            return self._by_id.get(int(key))
-        raise TypeError(
-            "a region is named by its acronym or name (str), its id (int) or its node, "
-            f"not by {key!r}"
-        )
-
-    @property
-    def _title(self) -> str:
-        return f"{self.name or 'the terminology'} ({counted(len(self), 'region')})"
-
-    @cached_property
-    def distinct_acronyms(self) -> TextArray:
-        """The acronyms, with " #id" appended to each that several regions share.
-
-        They name the regions of a result; each also names its region as an acronym does.
-        """
-        found = distinct_acronyms(self._table)
-        found.setflags(write=False)
-        return found
-
-    @cached_property
-    def _by_id(self) -> dict[int | str, int]:
-        return dict(zip(self.ids.tolist(), range(len(self)), strict=True))
-
-    @cached_property
-    def _by_text(self) -> dict[str, int]:
-        return positions_by_text(self._table)
-
-    # ---- as a tree and as a DataFrame
 
     @property
     def tree(self) -> Region:
-        """The root of the tree, an anytree node."""
+        """The root of the tree, an anytree node.
+
+        Raises
+        ------
+        TerminologyError
+            If there are several roots, which are in `roots`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.tree
+        <Region root 'root' (id 997)>
+        >>> [child.acronym for child in terminology.tree.children][:3]
+        ['grey', 'fiber tracts', 'VS']
+        """
         if len(self.roots) > 1:
             roots = listing(
                 [describe(self._table, root.position) for root in self.roots], quote=False
@@ -299,7 +233,15 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
     @cached_property
     def roots(self) -> tuple[Region, ...]:
-        """The nodes that have no parent, in table order."""
+        """The nodes that have no parent, in table order.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.roots
+        (<Region root 'root' (id 997)>,)
+        """
         return tuple(self._nodes[i] for i in np.flatnonzero(self.parents < 0))
 
     @cached_property
@@ -323,6 +265,16 @@ class Terminology(RegionHierarchy, TerminologyFormats):
 
         Its columns are acronym, name, id, parent (the parent's acronym, "" for a
         root), depth, color and labels (a tuple of the region's own labels).
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.regions[["acronym", "id", "parent", "depth", "color"]].head(3)
+          acronym   id parent  depth    color
+        0    root  997             0  #FFFFFF
+        1    grey    8   root      1  #BFDAE3
+        2      CH  567   grey      2  #B0F0FF
         """
         parents = np.where(self.parents < 0, "", self.acronyms[self.parents])
         # text as lists: pandas without pyarrow keeps a read-only array of text as it is
@@ -353,6 +305,15 @@ class Terminology(RegionHierarchy, TerminologyFormats):
         -------
         pandas.DataFrame
             The rows of `regions` found.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
+        >>> terminology.search("retrosplenial").acronym.tolist()[:4]
+        ['RSP', 'RSPagl', 'RSPagl1', 'RSPagl2/3']
+        >>> terminology.search("^SSp-[a-z]+$", regex=True).acronym.tolist()
+        ['SSp-n', 'SSp-bfd', 'SSp-ll', 'SSp-m', 'SSp-ul', 'SSp-tr', 'SSp-un']
         """
         try:
             pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)

@@ -1,0 +1,66 @@
+"""The ``.atlas`` accessor: a thin front door to the package's functions."""
+
+from __future__ import annotations
+
+import warnings
+
+import xarray as xr
+
+from xarray_atlas.accessor.base import T
+from xarray_atlas.accessor.data import DataMethods
+from xarray_atlas.accessor.files import FilesMethods
+from xarray_atlas.accessor.hierarchy import HierarchyMethods
+from xarray_atlas.accessor.looking import LookingMethods
+from xarray_atlas.accessor.measuring import MeasuringMethods
+from xarray_atlas.accessor.selecting import SelectingMethods
+
+__all__ = ["AtlasAccessor", "register"]
+
+
+class AtlasAccessor(
+    HierarchyMethods[T],
+    SelectingMethods[T],
+    MeasuringMethods[T],
+    DataMethods[T],
+    LookingMethods[T],
+    FilesMethods[T],
+):
+    """What an atlas knows and can do, on a Dataset or on any DataArray taken from it.
+
+    As ``ds.atlas``; made of an object by hand where another package owns that name.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> atlas = xarray_atlas.AtlasAccessor(ds.annotation)
+    >>> f"{atlas.volume('RSP').item():.3f}"
+    '10.174 millimeter ** 3'
+    """
+
+
+def register() -> None:
+    """Register the accessor on Dataset and DataArray.
+
+    Importing twice changes nothing. Where another package's ``.atlas`` stands
+    it is replaced, with a warning that says so.
+    """
+    for kind, add in (
+        (xr.Dataset, xr.register_dataset_accessor),
+        (xr.DataArray, xr.register_dataarray_accessor),
+    ):
+        there = getattr(kind, "atlas", None)
+        if there is AtlasAccessor:
+            continue
+        if there is not None:
+            if not str(getattr(there, "__module__", "")).startswith("xarray_atlas"):
+                warnings.warn(
+                    f"{kind.__name__}.atlas was registered by {there.__module__}; importing "
+                    "xarray_atlas replaces it. Import the one that you want to keep last; what "
+                    "ours does is also in functions, such as xarray_atlas.volume(ds, 'RSP'), and "
+                    "all of it in xarray_atlas.AtlasAccessor(ds)",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            delattr(kind, "atlas")
+        add("atlas")(AtlasAccessor)

@@ -1,0 +1,156 @@
+"""What an atlas knows: its regions, where its voxels lie, and whether they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from xarray_atlas import checking
+from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.report import Report
+from xarray_atlas.space import Space
+from xarray_atlas.terminology import Region, RegionKey, Terminology
+
+__all__ = ["HierarchyMethods"]
+
+
+class HierarchyMethods(Accessor[T]):
+    """The regions and the space of an atlas."""
+
+    @property
+    def terminology(self) -> Terminology:
+        """The table of regions, a :class:`xarray_atlas.Terminology`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> xarray_atlas.open_sample("100 um").atlas.terminology
+        <Terminology 'allen-adult-mouse-terminology': 1327 regions, 1 root, depth 10>
+        """
+        return find_atlas(self._obj)[0]
+
+    @property
+    def space(self) -> Space:
+        """Where the voxels of the whole atlas lie, a :class:`xarray_atlas.Space`.
+
+        Its orientation, voxel size, corner and midline, in mm. A part that was cut out keeps it.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> space = ds.isel(z=slice(40, 50)).atlas.space
+        >>> space.orientation, space.voxel_size, space.shape
+        ('asr', (0.1, 0.1, 0.1), (132, 80, 114))
+        """
+        return find_atlas(self._obj)[1]
+
+    @property
+    def tree(self) -> Region:
+        """The root of the hierarchy, an anytree node.
+
+        Examples
+        --------
+        >>> import anytree, xarray_atlas
+        >>> root = xarray_atlas.open_sample("100 um").atlas.tree
+        >>> anytree.find(root, lambda node: node.acronym == "VISm").parent.acronym
+        'RSPagl'
+        """
+        return self.terminology.tree
+
+    @property
+    def regions(self) -> pd.DataFrame:
+        """All regions as a table: acronym, name, id, parent, depth, color, labels.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> table = ds.atlas.regions
+        >>> table.loc[table.parent == "RSP", ["acronym", "name", "id", "color"]]
+            acronym                                       name   id    color
+        298  RSPagl  Retrosplenial area lateral agranular part  894  #1AA698
+        325    RSPd             Retrosplenial area dorsal part  879  #1AA698
+        332    RSPv            Retrosplenial area ventral part  886  #1AA698
+        """
+        return self.terminology.regions
+
+    def region(self, key: RegionKey) -> Region:
+        """Return a region: a node of an anytree, a :class:`xarray_atlas.Region`.
+
+        Parameters
+        ----------
+        key : str, int or Region
+            By acronym, full name, or id (int).
+
+        Raises
+        ------
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> rsp = xarray_atlas.open_sample("100 um").atlas.region("RSP")
+        >>> rsp.name, rsp.parent.acronym, [child.acronym for child in rsp.children]
+        ('Retrosplenial area', 'Isocortex', ['RSPagl', 'RSPd', 'RSPv'])
+        """
+        return self.terminology.region(key)
+
+    def search(self, text: str, regex: bool = False) -> pd.DataFrame:
+        """Return the regions whose acronym or name contains a text.
+
+        Parameters
+        ----------
+        text : str
+            Upper and lower case are the same.
+        regex : bool, default: False
+            Whether `text` is a regular expression.
+
+        Returns
+        -------
+        DataFrame
+            The rows of `regions` that were found.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> found = ds.atlas.search("primary visual area")
+        >>> found.acronym.iloc[0]
+        'VISp'
+        >>> ds.atlas.search("^CA[123]$", regex=True).name.tolist()
+        ['Field CA1', 'Field CA2', 'Field CA3']
+        """
+        return self.terminology.search(text, regex=regex)
+
+    def check(
+        self,
+        full: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        progress: bool = False,
+    ) -> Report:
+        """Report whether the atlas agrees with itself.
+
+        See :func:`xarray_atlas.check` for the parameters.
+
+        Returns
+        -------
+        Report
+            Readable text, and tables of the findings and of the checks.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> wrong = ds.assign(annotation=ds.annotation.where(ds.annotation != 672, 2**31))
+        >>> report = wrong.atlas.check(full=True)
+        >>> report.ok
+        False
+        >>> report.table.loc[0, ["check", "severity", "subjects"]].tolist()
+        ['unknown labels', 'error', ('2147483648 (26058 voxels)',)]
+        """
+        return checking.check(self._obj, full, storage_options, progress)
