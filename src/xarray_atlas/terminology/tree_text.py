@@ -55,10 +55,10 @@ def tree_text(terminology: Terminology, root: int) -> str:
         lines.append(f"└── ... and {len(cut)} more")
     left = len(below) - len(drawn)
     if left:
+        verb = "is" if left == 1 else "are"
         lines.append(
-            f"{counted(left, 'region')} below these {'is' if left == 1 else 'are'} not shown "
-            "([+n]: so many below). Print a region to see those below it; "
-            "atlas.regions is the table of all"
+            f"{counted(left, 'region')} {verb} not shown ([+n]: n below that one). "
+            "Print a region to see what is below it; atlas.regions lists all"
         )
     return "\n".join(lines)
 
