@@ -401,6 +401,15 @@ def test_hostile_names_do_not_run(sample, show):
     assert len(in_sight(page, 2)) == 1327
 
 
+def test_deep_trees_in_a_browser(show):
+    terminology = make_terminology([-1, *range(599), 0])
+    page = show(terminology.tree._repr_html_())
+    page.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert in_sight(page) == [f"R{i}" for i in range(601)]
+    field(page).send_keys("R150")
+    assert in_sight(page) == [f"R{i}" for i in range(151)]
+
+
 def test_put_in_later_as_notebooks_do(sample, show):
     """By innerHTML, with each script made anew; twice the same output, and one moved."""
     page = show("<div id=out></div>")

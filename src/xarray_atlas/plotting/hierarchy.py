@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +19,7 @@ from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import RegionKey, Terminology
 from xarray_atlas.terminology.table import NO_COLOR
+from xarray_atlas.terminology.tree_html import color_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,6 @@ EDGE = 0.5
 
 ROOM = 18
 """Points between title and axes, where it is said what is hatched."""
-
-_COLOR = re.compile("#[0-9A-Fa-f]{6}")
 
 
 def tree(
@@ -215,7 +213,7 @@ def _draw(
     figure = ax.get_figure(root=True)
     assert figure is not None
     points = (high - low) / total * ax.bbox.height * 72 / figure.dpi
-    colors = [to_rgb(_color(terminology, position)) for position in cells.region.tolist()]
+    colors = [to_rgb(color_of(terminology, p) or NO_COLOR) for p in cells.region.tolist()]
     regions = PolyCollection(
         list(corners),
         facecolors=colors,
@@ -253,8 +251,3 @@ def _draw(
         acronym = str(terminology.acronyms[cells.region[i]])
         text = FittedText(*room, acronym, color="white" if dark else "black")
         ax.add_artist(text)
-
-
-def _color(terminology: Terminology, position: int) -> str:
-    color = str(terminology.colors[position])
-    return color if _COLOR.fullmatch(color) else NO_COLOR

@@ -18,7 +18,7 @@ from xarray_atlas.terminology.cells import counted
 if TYPE_CHECKING:
     from xarray_atlas.terminology.terminology import Terminology
 
-__all__ = ["document", "tree_html"]
+__all__ = ["color_of", "document", "tree_html"]
 
 DEEPEST = 200
 """Levels that lie in each other. Browsers stop at about 500 elements; what is deeper is listed
@@ -116,11 +116,17 @@ def _opened(terminology: Terminology, tops: list[int]) -> set[int]:
 
 
 def _row(terminology: Terminology, position: int, volume: float | None) -> str:
-    color = str(terminology.colors[position])
-    swatch = f" style='background:{color}'" if _COLOR.fullmatch(color) else ""
+    color = color_of(terminology, position)
+    swatch = f" style='background:{color}'" if color else ""
     size = "" if volume is None else f"<data>{volume:.4g}</data>"
     return (
         f"<i{swatch}></i><b>{escape(str(terminology.acronyms[position]))}</b> "
         f"<span>{escape(str(terminology.names[position]))}</span> "
         f"<small>{escape(str(terminology.ids[position]))}</small>{size}"
     )
+
+
+def color_of(terminology: Terminology, position: int) -> str:
+    """Return the color of a region, "#RRGGBB"; "" where there is none or what is there is none."""
+    color = str(terminology.colors[position])
+    return color if _COLOR.fullmatch(color) else ""
