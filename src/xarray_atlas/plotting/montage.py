@@ -18,13 +18,12 @@ from xarray_atlas.plotting.planes import (
     Plane,
     anatomical,
     axis_of,
-    nearest,
     on_axis,
+    plane_at,
     point_in,
     positions_in,
     read,
     read_all,
-    take,
 )
 from xarray_atlas.plotting.section import draw_section, ink_on
 from xarray_atlas.terminology import RegionKey
@@ -95,7 +94,7 @@ def sections(
     first, stop = _labelled(obj, dim)
     places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
     template = kwargs.get("template", True)
-    cut = read(take(obj, across, places), ["template"] if template else [])
+    cut = read(obj.isel({dim: places}), ["template"] if template else [])
     planes = [anatomical(cut.isel({dim: i})) for i in range(n)]
     if ax is None:
         given = _grid(planes)
@@ -196,14 +195,11 @@ def ortho(
         raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
     if region is not None:
         point = dict(point_in(obj, region))
-    places = {axis: nearest(obj, axis, point[axis]) for axis in PICTURES}
     template = kwargs.get("template", True)
-    cuts = [take(obj, axis, place) for axis, place in places.items()]
-    loaded = read_all(cuts, ["template"] if template else [])
-    planes = dict(zip(places, map(anatomical, loaded), strict=True))
-    centre = {
-        axis: float(lengths(obj, on_axis(obj, axis)[0])[place]) for axis, place in places.items()
-    }
+    cuts = {axis: plane_at(obj, axis, point[axis]) for axis in PICTURES}
+    loaded = read_all(list(cuts.values()), ["template"] if template else [])
+    planes = dict(zip(cuts, map(anatomical, loaded), strict=True))
+    centre = {axis: float(lengths(cuts[axis], on_axis(obj, axis)[0])) for axis in PICTURES}
     axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
     if axes.size != 3:
         raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")
