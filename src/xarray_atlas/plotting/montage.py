@@ -82,7 +82,7 @@ def sections(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.sections(n=3)
     >>> [ax.get_title() for ax in axes]
-    ['z = 2.175 mm', 'z = 6.575 mm', 'z = 10.975 mm']
+    ['z = 2.225 mm', 'z = 6.625 mm', 'z = 11.025 mm']
     """
     across = axis_of(obj, axis)
     _, dim = on_axis(obj, across)
@@ -188,7 +188,7 @@ def ortho(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.ortho("RSP")
     >>> [ax.get_title() for ax in axes]
-    ['z = 7.975 mm', 'y = 0.975 mm', 'x = 5.875 mm']
+    ['z = 7.725 mm', 'y = 1.225 mm', 'x = 5.525 mm']
     """
     point = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
     if (region is None) == (len(point) < 3) or (region is not None and point):
