@@ -61,7 +61,7 @@ def enclosed(mesh: Any) -> float:
 
 def drawn_in(picture: Any, color: str) -> Any:
     """The columns and rows of the pixels of a pure color, but for the marker's."""
-    channel = "red green blue".split().index(color)
+    channel = ["red", "green", "blue"].index(color)
     others = [i for i in range(3) if i != channel]
     values = picture.astype(int)
     pure = values[..., channel] - values[..., others].max(axis=-1) > 60
@@ -105,7 +105,8 @@ def test_opacity(tiny, plotter, opacity, expected):
 def test_what_add_mesh_takes(tiny, plotter):
     tiny.atlas.plot.surface("grey", plotter=plotter, color="red", show_edges=True)
     prop = actor(plotter, "grey").prop
-    assert prop.color.hex_rgb == "#ff0000" and prop.show_edges
+    assert prop.color.hex_rgb == "#ff0000"
+    assert prop.show_edges
 
 
 def test_a_plotter_of_its_own():
@@ -173,9 +174,9 @@ def test_from_above_left_is_left(sample, plotter):
 
 
 def test_the_view_is_the_right_way_up_from_the_front_and_the_left(sample, plotter):
-    sample.atlas.plot.surface("TH", plotter=plotter, color="lime")
-    sample.atlas.plot.surface("MOB", plotter=plotter, color="red")
-    sample.atlas.plot.surface("SCs", plotter=plotter, color="blue")
+    sample.atlas.plot.surface(["TH", "MOB", "SCs"], plotter=plotter)
+    for name, color in {"TH": "lime", "MOB": "red", "SCs": "blue"}.items():
+        actor(plotter, name).prop.color = color
     picture = plotter.screenshot(return_img=True)
     th, bulb, colliculus = (drawn_in(picture, color) for color in ("green", "red", "blue"))
     assert colliculus[1].mean() < th[1].mean()  # rows count downwards
@@ -206,7 +207,8 @@ def test_one_side(tiny, plotter):
     for side in ("left", "right"):
         tiny.atlas.plot.surface("grey", hemisphere=side, plotter=plotter)
     left, right = (points(plotter, f"grey ({side})") for side in ("left", "right"))
-    assert left[:, 0].max() < -2.0 and right[:, 0].min() > -2.6
+    assert left[:, 0].max() < -2.0
+    assert right[:, 0].min() > -2.6
     assert left[:, 0].mean() < right[:, 0].mean()
     with pytest.raises(HemisphereError):
         tiny.atlas.plot.surface("grey", hemisphere="middle", plotter=plotter)
@@ -222,7 +224,8 @@ def test_one_side_is_looked_at_from_there(tiny, plotter, side, sign):
 def test_a_region_without_a_voxel_is_left_out_and_said(tiny, plotter):
     with pytest.warns(UserWarning, match="no surface of 'two'.*the others are drawn"):
         tiny.atlas.plot.surface(["grey", "two"], plotter=plotter)
-    assert "two" not in plotter.actors and "grey" in plotter.actors
+    assert "two" not in plotter.actors
+    assert "grey" in plotter.actors
 
 
 def test_nothing_to_draw_is_an_error(tiny):
