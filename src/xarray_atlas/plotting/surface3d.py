@@ -195,8 +195,8 @@ def _look(plotter: Any, pyvista: Any, hemisphere: str | None) -> None:
     marker = pyvista.AxesAssemblySymmetric(
         labels=("R", "L", "A", "P", "S", "I"),
         label_color="black",
-        label_size=22,
-        label_position=1.25,
+        label_size=18,
+        label_position=(1.2, 1.2, 1.3),
     )
-    plotter.add_orientation_widget(marker, viewport=(0, 0, 0.24, 0.24))
-    plotter.camera.zoom(1.35)
+    plotter.add_orientation_widget(marker, viewport=(0, 0, 0.26, 0.26))
+    plotter.camera.zoom(1.25)
