@@ -20,6 +20,7 @@ from stores import (
     LAYOUT,
     REGIONS,
     Server,
+    axes,
     labels,
     s3_server,
     scaling,
@@ -286,6 +287,18 @@ def test_turned_axes(server):
             round((place[d] - t) / 0.025) for d, t in zip("zyx", (1.0, -2.0, 0.5), strict=True)
         )
         assert expected[index] == BIG
+
+
+def test_turned_axes_of_a_store_that_does_not_say_its_own(tmp_path):
+    write_atlas(tmp_path, axes=axes(orientation=None))
+    with serve(tmp_path) as server:
+        ds = opened(server)
+        state, turned = (
+            parse(each.atlas.neuroglancer_url("two")) for each in (ds, ds.atlas.reorient("lip"))
+        )
+    assert list(turned.dimensions.names) == list(state.dimensions.names) == ["x", "y", "z"]
+    x, y, z = (round(value) for value in turned.position)
+    assert labels()[z, y, x] == BIG
 
 
 TURNS = [

@@ -26,7 +26,7 @@ from xarray_atlas.grid import annotation_of, lengths
 from xarray_atlas.io.arrays import ImageArray, LabelArray
 from xarray_atlas.io.checked_store import was_refused
 from xarray_atlas.io.components import open_part
-from xarray_atlas.io.manifest import read_manifest
+from xarray_atlas.io.manifest import Manifest, read_manifest
 from xarray_atlas.io.meshes import mesh_folder
 from xarray_atlas.io.ome_zarr import Multiscale, read_multiscale
 from xarray_atlas.io.stores import open_group, options_of, protocol, read_bytes
@@ -79,7 +79,7 @@ def neuroglancer_url(
     meshes : bool, default: True
         Whether to show surfaces and names, where they are stored beside the annotation.
     base : str, default: "https://neuroglancer-demo.appspot.com/"
-        Where neuroglancer runs: one of spring 2025 or newer.
+        Where neuroglancer runs: version 2.41 or newer.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def neuroglancer_url(
     -----
     To find the point, the annotation is read as by :func:`region_properties`, which keeps what it
     learns: open a coarse level where that is long, the page shows the others all the same. Beside
-    it the metadata of the pyramid are read; for the template, its metadata and one plane of its
-    coarsest level (for the range of grey values); for meshes, one small file.
+    it the manifest and the metadata of the pyramid are read; for the template, its metadata and
+    one plane of its coarsest level (for the range of grey values); for meshes, one small file.
 
     Labels that were changed after the atlas was opened are not shown.
 
@@ -129,11 +129,14 @@ def neuroglancer_url(
     place = _place(obj, array)
     options = None if array is None else options_of(array.array.store)
     url = _browser_url(place, options)
+    manifest = _manifest(obj, options)
     group = open_group(place, options)
-    multiscale = read_multiscale(group, place, space.orientation)
+    # not the orientation of the space, which may have been turned since
+    unsaid = None if manifest is None else manifest.orientation
+    multiscale = read_multiscale(group, place, unsaid)
     _check_voxels(space, multiscale, array)
     point, extent = _where(annotation, terminology, space, positions)
-    image = _template(obj, options) if template else []
+    image = _template(obj, manifest, options) if template else []
     names, surfaces = _beside(place, multiscale, options) if meshes else ([], None)
     sources = [_zarr(url, group), *names]
     state = {
@@ -306,16 +309,20 @@ def _zarr(url: str, group: zarr.Group) -> str:
     return f"{url}/|zarr{group.metadata.zarr_format}:"
 
 
-def _template(obj: xr.Dataset | xr.DataArray, options: Options) -> list[State]:
+def _manifest(obj: xr.Dataset | xr.DataArray, options: Options) -> Manifest | None:
+    place = obj.attrs.get("manifest")
+    return None if place is None else read_manifest(str(place), options)
+
+
+def _template(
+    obj: xr.Dataset | xr.DataArray, manifest: Manifest | None, options: Options
+) -> list[State]:
     """Return the layer of the template, if the attributes or the manifest say where it is."""
-    place, manifest = obj.attrs.get("template_url"), obj.attrs.get("manifest")
+    place = obj.attrs.get("template_url")
     if place is not None:
         group = open_group(str(place), options)
-    elif manifest is not None:
-        part = read_manifest(str(manifest), options).template
-        if part is None:
-            return []
-        place, group = open_part(part, options)
+    elif manifest is not None and manifest.template is not None:
+        place, group = open_part(manifest.template, options)
     else:
         return []
     multiscale = read_multiscale(group, str(place))
@@ -329,8 +336,11 @@ def _limits(group: zarr.Group, multiscale: Multiscale) -> tuple[float, float] | 
     array = ImageArray(group, coarsest.path, multiscale.place)
     volume = Variable(multiscale.dims, indexing.LazilyIndexedArray(array))
     plane = volume[array.shape[0] // 2].values.astype(np.float64)
-    low, high = np.nanmin(plane), np.nanpercentile(plane, 99.8)
-    return (float(low), float(high)) if low < high else None
+    seen = plane[np.isfinite(plane)]
+    if not seen.size or seen.min() == seen.max():
+        return None
+    # the few brightest voxels would make all others dark
+    return float(seen.min()), float(np.percentile(seen, 99.8))
 
 
 def _beside(
