@@ -10,7 +10,7 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 """
 
 from xarray_atlas import errors, plotting
-from xarray_atlas.accessor import AtlasAccessor, register
+from xarray_atlas.accessor import AtlasAccessor, AtlasPlotAccessor, register
 from xarray_atlas.aggregation import aggregate
 from xarray_atlas.atlas_index import AtlasIndex
 from xarray_atlas.brainreg import open_brainreg
@@ -35,7 +35,6 @@ from xarray_atlas.orientation import reorient
 from xarray_atlas.overlap import compare
 from xarray_atlas.painting import paint
 from xarray_atlas.parcellating import parcel_table, parcellate
-from xarray_atlas.plot_accessor import AtlasPlotAccessor
 from xarray_atlas.point_counts import count_points
 from xarray_atlas.properties import bounding_box, centroid, region_properties
 from xarray_atlas.region_lookup import region_at

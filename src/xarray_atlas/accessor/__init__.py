@@ -12,9 +12,10 @@ from xarray_atlas.accessor.files import FilesMethods
 from xarray_atlas.accessor.hierarchy import HierarchyMethods
 from xarray_atlas.accessor.looking import LookingMethods
 from xarray_atlas.accessor.measuring import MeasuringMethods
+from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.accessor.selecting import SelectingMethods
 
-__all__ = ["AtlasAccessor", "register"]
+__all__ = ["AtlasAccessor", "AtlasPlotAccessor", "register"]
 
 
 class AtlasAccessor(

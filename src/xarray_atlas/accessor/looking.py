@@ -6,8 +6,8 @@ from typing import Any
 
 from xarray_atlas import exploring, formatting, formatting_html, neuroglancer
 from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.exploring import Explorer
-from xarray_atlas.plot_accessor import AtlasPlotAccessor
 from xarray_atlas.plotting import colors
 from xarray_atlas.results import Regions
 
@@ -25,21 +25,61 @@ class LookingMethods(Accessor[T]):
 
     @property
     def plot(self) -> AtlasPlotAccessor:
-        """Sections, outlines, heat maps, the hierarchy and surfaces, drawn."""
+        """Sections, outlines, heat maps, the hierarchy and surfaces, drawn.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ax = xarray_atlas.open_sample("100 um").atlas.plot.section(ap="6 mm")
+        """
         return AtlasPlotAccessor(self._obj)
 
     @property
     def cmap(self) -> Any:
-        """The atlas's colours, for matplotlib; see :func:`xarray_atlas.plotting.cmap`."""
+        """The atlas's colours, for matplotlib; use it with `norm`.
+
+        See :func:`xarray_atlas.plotting.cmap`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.cmap(ds.atlas.norm([0, 312782546]), bytes=True).tolist()
+        [[0, 0, 0, 0], [1, 147, 153, 255]]
+        """
         return colors.cmap(self._obj)
 
     @property
     def norm(self) -> Any:
-        """Labels to the colours of `cmap`; see :func:`xarray_atlas.plotting.norm`."""
+        """What takes labels to the colours of `cmap`, exactly, however large they are.
+
+        See :func:`xarray_atlas.plotting.norm`.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> int(ds.atlas.norm(997))
+        650
+        """
         return colors.norm(self._obj)
 
     def explore(self, regions: Regions | None = None, *, template: bool = True) -> Explorer:
-        """Show the atlas in an interactive page; see :func:`xarray_atlas.explore`."""
+        """Show the atlas in an interactive page, which needs no network.
+
+        See :func:`xarray_atlas.explore` for the parameters.
+
+        Returns
+        -------
+        Explorer
+            Shown by a notebook as it is; `save` writes it as one HTML file.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> page = xarray_atlas.open_sample("100 um").atlas.explore("RSP")
+        >>> page.save("rsp.html")  # doctest: +SKIP
+        """
         return exploring.explore(self._obj, regions, template=template)
 
     def neuroglancer_url(
@@ -50,7 +90,20 @@ class LookingMethods(Accessor[T]):
         meshes: bool = True,
         base: str = neuroglancer.BASE,
     ) -> str:
-        """Return a link to a view in a browser; see :func:`xarray_atlas.neuroglancer_url`."""
+        """Return a link that opens the atlas's own store in neuroglancer.
+
+        See :func:`xarray_atlas.neuroglancer_url` for the parameters.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_atlas("allen_mouse_25um")  # doctest: +SKIP
+        >>> link = ds.atlas.neuroglancer_url(["RSP", "CA1"])  # doctest: +SKIP
+        """
         return neuroglancer.neuroglancer_url(
             self._obj, regions, template=template, meshes=meshes, base=base
         )
