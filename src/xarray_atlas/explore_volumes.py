@@ -85,10 +85,13 @@ def read(obj: xr.Dataset | xr.DataArray, template: bool) -> Shown:
     """Read what is shown, each chunk once; see :func:`xarray_atlas.explore`."""
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(annotation)
+    if annotation.ndim != 3:
+        raise GridError(
+            f"the page shows a volume, and this annotation has the dimensions "
+            f"{list(annotation.dims)}. Select planes with a list, isel(z=[5]) instead of "
+            "isel(z=5), so that they keep their thickness; plot.section draws a single one"
+        )
     sizes = spacing(annotation)
-    if set(annotation.dims) != set(sizes):
-        extra = [d for d in annotation.dims if d not in sizes]
-        raise GridError(f"the annotation has more dimensions than those of space: {extra}")
     if annotation.size == 0:
         raise GridError("there is nothing to show: the annotation has no voxel")
     image = _template_of(obj, annotation) if template else None

@@ -7,6 +7,7 @@ import gzip
 import html
 import json
 import os
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -192,12 +193,8 @@ def _page(about: dict[str, Any], files: dict[str, bytes]) -> str:
         ),
         "JS": text["js"],
     }
-    page = text["html"]
-    for key, value in parts.items():
-        # not replace(): what was put in may hold the next mark
-        before, _, after = page.partition(f"%{key}%")
-        page = before + value + after
-    return page
+    # in one pass: what is put in may hold such a mark too
+    return re.sub("%([A-Z]+)%", lambda mark: parts[mark[1]], text["html"])
 
 
 def _packed(content: bytes) -> str:

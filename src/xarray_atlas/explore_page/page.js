@@ -103,6 +103,7 @@ async function start() {
   await widget.initialize({ model });
   await widget.render({ model, el: byId("niivue") });
   await attached;
+  window.niivue = niivue; // for the console of a browser
   // from the right, the front and above
   niivue.scene.renderAzimuth = 235;
   niivue.scene.renderElevation = 25;
@@ -159,12 +160,16 @@ function tiles() {
     const [left, top, width, height] = slice.leftTopWidthHeight;
     const plane = PLANES[slice.axCorSag];
     if (!plane) return { left, top, width, height };
-    const from = niivue.screenXY2TextureFrac(left, top, index, false);
-    const to = niivue.screenXY2TextureFrac(left + width, top + height, index, false);
+    // NiiVue says what lies under two points; the rest of the plane is in proportion
+    const under = (share) => niivue.screenXY2TextureFrac(left + share * width, top + share * height, index, false);
+    const [from, to] = [under(0.25), under(0.75)];
     const { across, up, through } = plane;
     const at = Math.min(shape[through] - 1, Math.floor(slice.sliceFrac * shape[through]));
-    const x = (i) => left + (width * (i / shape[across] - from[across])) / (to[across] - from[across]);
-    const y = (j) => top + (height * (j / shape[up] - from[up])) / (to[up] - from[up]);
+    const along = (axis, start, size) => {
+      const low = from[axis] * shape[axis], high = to[axis] * shape[axis];
+      return (index) => start + size * (0.25 + (0.5 * (index - low)) / (high - low));
+    };
+    const x = along(across, left, width), y = along(up, top, height);
     return { left, top, width, height, plane, at, x, y };
   });
 }
@@ -225,7 +230,8 @@ function drawOver() {
 
 function drawCrosshair(pen, { plane: { across, up }, left, top, width, height, x, y }, scale) {
   const { crosshairPos } = niivue.scene;
-  const [h, v] = [x(crosshairPos[across] * shape[across]), y(crosshairPos[up] * shape[up])];
+  const sharp = (position) => Math.floor(position) + 0.5;
+  const h = sharp(x(crosshairPos[across] * shape[across])), v = sharp(y(crosshairPos[up] * shape[up]));
   const gap = 6 * scale;
   pen.beginPath();
   for (const [a, b] of [[left, h - gap], [h + gap, left + width]]) { pen.moveTo(a, v); pen.lineTo(b, v); }
@@ -298,7 +304,7 @@ function describe(box, region, voxel) {
       const button = element("button", regions.acronym[r]);
       button.title = regions.name[r];
       button.onclick = () => choose(r);
-      path.append(i ? " › " : "", button);
+      path.append(i ? " > " : "", button);
     });
     box.append(path);
   }
