@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import html
+import importlib.util
 import json
 import os
 import re
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +127,13 @@ def explore(
     >>> page.html[:15], len(page.html) < 5e6
     ('<!doctype html>', True)
     """
-    source = _niivue()
+    niivue, licence = _niivue()
     terminology, _ = find_atlas(obj)
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
     shown = read(obj, template)
     table = region_table(shown)
     files = {
-        "niivue": source,
+        "niivue": niivue,
         "background": nifti(shown.background, shown.axes),
         "annotation": nifti(shown.codes, shown.axes, LABELS),
     }
@@ -146,7 +147,7 @@ def explore(
         "unknown": [str(label) for label in shown.unknown],
         "surfaces": surfaces,
     }
-    return Explorer(_page(about, files))
+    return Explorer(_page(about, files, licence))
 
 
 def _surfaces(
@@ -178,7 +179,7 @@ def _about(obj: xr.Dataset | xr.DataArray, shown: Shown) -> str:
     return ", ".join(parts)
 
 
-def _page(about: dict[str, Any], files: dict[str, bytes]) -> str:
+def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
     folder = resources.files("xarray_atlas") / "explore_page"
     text = {end: (folder / f"page.{end}").read_text("utf-8") for end in ("html", "css", "js")}
     data = json.dumps(about, ensure_ascii=False, separators=(",", ":"))
@@ -191,6 +192,7 @@ def _page(about: dict[str, Any], files: dict[str, bytes]) -> str:
             f'<script type="text/plain" id="file-{name}">{_packed(content)}</script>'
             for name, content in files.items()
         ),
+        "LICENCE": html.escape(licence),
         "JS": text["js"],
     }
     # in one pass: what is put in may hold such a mark too
@@ -202,7 +204,12 @@ def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
 
 
-def _niivue() -> bytes:
-    """Return NiiVue as ipyniivue has it: a JavaScript module with an anywidget."""
-    package = optional("ipyniivue", '"xarray-atlas[explore]"', "an interactive page")
-    return (Path(package.__file__).parent / "static" / "widget.js").read_bytes()
+def _niivue() -> tuple[bytes, str]:
+    """Return NiiVue as ipyniivue has it, a JavaScript module with an anywidget; and its licence."""
+    spec = importlib.util.find_spec("ipyniivue")
+    if spec is None or spec.origin is None:
+        optional("ipyniivue", '"xarray-atlas[explore]"', "an interactive page")
+        raise ImportError("ipyniivue is there, but has no files")
+    # importing it would take longer than all the rest, and nothing in it is called
+    module = (Path(spec.origin).parent / "static" / "widget.js").read_bytes()
+    return module, metadata.distribution("ipyniivue").read_text("licenses/LICENSE") or ""

@@ -174,7 +174,8 @@ function tiles() {
   });
 }
 
-function outline(pen, { plane: { across, up, through }, at, x, y }, differ) {
+// straight runs of edges, as rectangles of whole pixels: no smooth line is drawn as fast
+function outline(pen, { plane: { across, up, through }, at, x, y }, width, differ) {
   const voxel = [0, 0, 0];
   voxel[through] = at;
   const code = (i, j) => {
@@ -183,25 +184,28 @@ function outline(pen, { plane: { across, up, through }, at, x, y }, differ) {
     voxel[up] = j;
     return codeAt(voxel);
   };
-  pen.beginPath();
-  for (let j = 0; j <= shape[up]; j++) {
-    for (let i = 0; i <= shape[across]; i++) {
-      const here = code(i, j);
-      if (differ(here, code(i - 1, j))) {
-        pen.moveTo(x(i), y(j));
-        pen.lineTo(x(i), y(j + 1));
-      }
-      if (differ(here, code(i, j - 1))) {
-        pen.moveTo(x(i), y(j));
-        pen.lineTo(x(i + 1), y(j));
+  const runs = (lines, length, isEdge, draw) => {
+    for (let line = 0; line <= lines; line++) {
+      for (let from = 0, to = 0; to <= length; from = ++to) {
+        while (to < length && isEdge(line, to)) to++;
+        if (to > from) draw(line, from, to);
       }
     }
-  }
+  };
+  const pixel = (position) => Math.round(position - width / 2);
+  const bar = (h, v, h2, v2) => {
+    const left = pixel(Math.min(h, h2)), top = pixel(Math.min(v, v2));
+    pen.fillRect(left, top, pixel(Math.max(h, h2)) - left + width, pixel(Math.max(v, v2)) - top + width);
+  };
+  runs(shape[across], shape[up], (i, j) => differ(code(i, j), code(i - 1, j)),
+    (i, from, to) => bar(x(i), y(from), x(i), y(to)));
+  runs(shape[up], shape[across], (j, i) => differ(code(i, j), code(i, j - 1)),
+    (j, from, to) => bar(x(from), y(j), x(to), y(j)));
 }
 
 function drawOver() {
   if (!codes) return;
-  const canvas = byId("over"), pen = canvas.getContext("2d");
+  const canvas = byId("over"), pen = canvas.getContext("2d", { willReadFrequently: true });
   const scale = niivue.canvas.width / niivue.canvas.clientWidth;
   canvas.width = niivue.canvas.width;
   canvas.height = niivue.canvas.height;
@@ -212,15 +216,13 @@ function drawOver() {
     pen.rect(tile.left, tile.top, tile.width, tile.height);
     pen.clip();
     if (tile.plane) {
-      const stroke = (style, width, differ) => {
-        outline(pen, tile, differ);
-        pen.strokeStyle = style;
-        pen.lineWidth = width * scale;
-        pen.stroke();
+      const draw = (style, width, differ) => {
+        pen.fillStyle = style;
+        outline(pen, tile, Math.max(1, Math.round(width * scale)), differ);
       };
-      if (byId("outlines").checked) stroke("rgba(0, 0, 0, 0.55)", 1, (a, b) => a !== b);
-      if (inChosen) stroke("#ffffff", 1.5, (a, b) => inChosen[a] !== inChosen[b]);
-      if (inHovered) stroke("#ffe14d", 1.5, (a, b) => inHovered[a] !== inHovered[b]);
+      if (byId("outlines").checked) draw("rgba(0, 0, 0, 0.55)", 1, (a, b) => a !== b);
+      if (inChosen) draw("#ffffff", 2, (a, b) => inChosen[a] !== inChosen[b]);
+      if (inHovered) draw("#ffe14d", 2, (a, b) => inHovered[a] !== inHovered[b]);
     }
     if (tile.plane) drawCrosshair(pen, tile, scale);
     pen.restore();
@@ -321,7 +323,7 @@ function convention() {
   const axes = [1, 2, 0].map((i) => `${atlas.axes[i].axis} (${atlas.axes[i].name}) ${atlas.axes[i].direction}`);
   return `The ${onLeft[0]} hemisphere is on the left of the picture (${onLeft[1]} convention). ` +
     `Positions are centres of voxels, in mm: ${axes.join(", ")}. ` +
-    "Click or drag: move the planes. Wheel: through them. Right button: measure. In 3-D: turn, zoom.";
+    "Click or drag: move the planes. Wheel: through them. Right button: measure. In 3-D: turn, zoom. Drawn by NiiVue.";
 }
 
 function choose(region) {
