@@ -61,7 +61,9 @@ def requests(page: Any) -> list[str]:
         for event in events
         if event["method"] == "Network.requestWillBeSent"
     ]
-    return [url for url in urls if not url.startswith(("file:", "data:", "blob:", "about:", "chrome:"))]
+    return [
+        url for url in urls if not url.startswith(("file:", "data:", "blob:", "about:", "chrome:"))
+    ]
 
 
 def complaints(page: Any) -> list[str]:

@@ -45,7 +45,7 @@ class LookingMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> ds.atlas.cmap(ds.atlas.norm([0, 312782546]), bytes=True).tolist()
-        [[0, 0, 0, 0], [1, 147, 153, 255]]
+        [[0, 0, 0, 0], [0, 159, 172, 255]]
         """
         return colors.cmap(self._obj)
 
@@ -60,7 +60,7 @@ class LookingMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> int(ds.atlas.norm(997))
-        650
+        987
         """
         return colors.norm(self._obj)
 
