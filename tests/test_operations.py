@@ -422,6 +422,30 @@ def test_to_dataframe_has_millimetres(opener: str) -> None:
     np.testing.assert_array_equal(back["annotation"].values, _labels)
 
 
+def test_a_copy_of_a_coordinate_with_other_numbers_is_no_length(sample: xr.Dataset) -> None:
+    codes = sample.z.copy(data=np.arange(sample.sizes["z"]))  # as groupby numbers its groups
+    assert type(codes.variable) is xr.Variable
+    assert type(codes.data) is np.ndarray
+    assert codes.dtype == np.int64
+    assert codes.attrs == sample.z.attrs
+    assert codes.z.identical(sample.z)
+
+
+@pytest.mark.parametrize("chunks", [None, {"z": 7, "y": 9}])
+def test_grouping_by_a_coordinate_with_flox(sample: xr.Dataset, chunks: Any) -> None:
+    pytest.importorskip("flox")
+    labels = sample.annotation[20:60]
+    values = labels.values
+    labels = labels.load() if chunks is None else labels.chunk(chunks)
+    found = labels.groupby("z").max(...)
+    np.testing.assert_array_equal(found, values.max((1, 2)))
+    np.testing.assert_allclose(found.z.values, 0.1 * np.arange(20, 60) + 0.025)
+    columns = labels.groupby("x").mean("y")
+    np.testing.assert_allclose(columns, values.mean(1))
+    assert found.z.attrs["units"] == "mm"
+    assert found.atlas.terminology == columns.atlas.terminology == sample.atlas.terminology
+
+
 def test_coordinates_cannot_be_written_to(sample: xr.Dataset) -> None:
     with pytest.raises(ValueError, match="assign_coords"):
         sample.z.variable.data = np.zeros(132)

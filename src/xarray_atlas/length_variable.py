@@ -79,7 +79,7 @@ class LengthVariable(QuantityVariable):
 
     def to_base_variable(self) -> Self:
         # a coordinate that has lost its index, such as one plane's, keeps its unit
-        return self.copy(deep=False)  # type: ignore[no-any-return]
+        return self.copy(deep=False)
 
     to_variable = to_base_variable
 

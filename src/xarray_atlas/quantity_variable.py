@@ -83,11 +83,13 @@ class QuantityVariable(Variable):
         attrs["units"] = f"{self.quantity.units:~D}"
         return attrs
 
-    def copy(self, deep: bool = True, data: Any = None) -> Any:
+    def _copy(self, deep: bool = True, data: Any = None, memo: Any = None) -> Any:
         if data is None:
-            return super().copy(deep=deep)
-        # other data is an ordinary variable: pint-xarray's `dequantify` and `to` do so
-        return Variable(self._dims, data, _without_unit(self.attrs), copy.copy(self._encoding))
+            return super()._copy(deep=deep, memo=memo)
+        # an ordinary variable: of other quantities (pint-xarray's `to`), or of numbers, which may
+        # be no lengths at all (groupby's, that say which group) and keep the attributes
+        attrs = _without_unit(self.attrs) if hasattr(data, "units") else self.attrs
+        return Variable(self._dims, data, attrs, copy.copy(self._encoding))
 
     def _replace(self, **changes: Any) -> Any:  # type: ignore[override]
         if "data" in changes and not hasattr(changes["data"], "units"):
@@ -96,7 +98,7 @@ class QuantityVariable(Variable):
 
     def chunk(self, *args: Any, **kwargs: Any) -> Self:
         # in memory as IndexVariable is: a dask array of quantities can do little
-        return self.copy(deep=False)  # type: ignore[no-any-return]
+        return self.copy(deep=False)
 
     def set_dims(self, *args: Any, **kwargs: Any) -> Variable:
         wide = self.quantified().set_dims(*args, **kwargs)

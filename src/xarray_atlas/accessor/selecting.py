@@ -65,8 +65,8 @@ class SelectingMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> plane = ds.atlas.sel(dv="2000 um", method="nearest")
-        >>> plane.annotation.dims, plane.y.item()
-        (('z', 'x'), <Quantity(2.025, 'millimeter')>)
+        >>> plane.annotation.dims, f"{plane.y.item():.3f}"
+        (('z', 'x'), '2.025 millimeter')
         """
         return select.sel(self._obj, ap, dv, ml, method=method, tolerance=tolerance)
 
@@ -106,8 +106,8 @@ class SelectingMethods(Accessor[T]):
         --------
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> ds.isel(z=slice(None, None, 2)).atlas.spacing["z"]
-        <Quantity(0.2, 'millimeter')>
+        >>> f"{ds.isel(z=slice(None, None, 2)).atlas.spacing['z']:.3f}"
+        '0.200 millimeter'
         """
         return grid.spacing_quantities(self._obj)
 
@@ -128,8 +128,8 @@ class SelectingMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> plane = ds.atlas.interp({"z": "7.02 mm"})
-        >>> plane.annotation.dims, plane.z.item()
-        (('y', 'x'), <Quantity(7.02, 'millimeter')>)
+        >>> plane.annotation.dims, f"{plane.z.item():.2f}"
+        (('y', 'x'), '7.02 millimeter')
         """
         return interpolation.interp(self._obj, coords, method=method, **kw)
 
