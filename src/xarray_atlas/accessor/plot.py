@@ -255,9 +255,9 @@ class AtlasPlotAccessor:
         --------
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> plotter = ds.atlas.plot.surface("CA1", hemisphere="left", off_screen=True)
-        >>> "CA1 (left)" in plotter.actors
-        True
+        >>> plotter = ds.atlas.plot.surface(["grey", "CA1"], off_screen=True)
+        >>> "grey" in plotter.actors, "CA1" in plotter.actors
+        (True, True)
         >>> plotter.close()
         """
         return plotting.surface(
