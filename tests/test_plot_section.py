@@ -209,6 +209,8 @@ def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
         section(region="RSP", axis="w")
     with pytest.raises(GridError, match="has no voxel in this part"):
         sample.isel(z=slice(20)).atlas.plot.section(region="RSP")
+    with pytest.raises(GridError, match="nothing is left along 'z'"):
+        sample.isel(z=slice(0)).atlas.plot.section(ap=3)
     with pytest.raises(GridError, match="holds no region labels"):
         sample.annotation.rename("template").atlas.plot.section(ap=3)
 
