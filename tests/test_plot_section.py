@@ -209,6 +209,8 @@ def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
         section(region="RSP", axis="w")
     with pytest.raises(GridError, match="has no voxel in this part"):
         sample.isel(z=slice(20)).atlas.plot.section(region="RSP")
+    with pytest.raises(GridError, match="nothing is left along 'z'"):
+        sample.isel(z=slice(0)).atlas.plot.section(ap=3)
     with pytest.raises(GridError, match="holds no region labels"):
         sample.annotation.rename("template").atlas.plot.section(ap=3)
 
@@ -255,13 +257,13 @@ def test_a_resampled_and_a_parcellated_atlas(sample: xr.Dataset) -> None:
 # -- what is read
 
 
-def counted(**levels: Any) -> tuple[CountingStore, xr.Dataset]:
+def counted(**opening: Any) -> tuple[CountingStore, xr.Dataset]:
     """An atlas of 4 x 4 x 5 chunks whose requests are counted."""
     store = CountingStore(zarr.storage.MemoryStore())
     values = labels((16, 16, 20))
     write_ome_zarr(store, {"0": (values, scaling(0.1))}, chunks=(4, 4, 4), axes=AXES)
     terminology = xarray_atlas.Terminology.from_dataframe(REGIONS.astype(str), name="tiny")
-    ds = xarray_atlas.open_atlas(store, terminology=terminology, midline="0.95 mm")
+    ds = xarray_atlas.open_atlas(store, terminology=terminology, midline="0.95 mm", **opening)
     store.keys.clear()
     return store, ds
 
@@ -285,6 +287,13 @@ def test_only_the_chunks_of_the_plane_are_read(axis: str, dim: str) -> None:
     store.keys.clear()
     with one_compute():
         ds.atlas.plot.outlines(new_axes(), **{axis: 0.6})
+    assert sorted(store.chunks) == sorted(chunks_of(**{dim: 1}))
+
+
+@pytest.mark.parametrize(("axis", "dim"), [("ap", "z"), ("dv", "y"), ("ml", "x")])
+def test_only_the_chunks_of_the_plane_are_read_without_dask(axis: str, dim: str) -> None:
+    store, ds = counted(chunks=None)
+    ds.atlas.plot.section(**{axis: 0.6}, ax=new_axes(), **PLAIN)
     assert sorted(store.chunks) == sorted(chunks_of(**{dim: 1}))
 
 

@@ -126,7 +126,10 @@ def _grid(planes: list[Plane]) -> AxesArray:
     """Make a figure of axes in rows that fill a page about as wide as high."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     shape = _height(planes[0]) / _width(planes[0])
-    columns = max(min(len(planes), round(np.sqrt(len(planes) * shape * 1.8))), 1)
+    ideal = np.sqrt(len(planes) * shape * 1.8)
+    # of the numbers of columns about as good, the one that leaves fewest places empty
+    likely = range(max(round(ideal) - 1, 1), min(round(ideal) + 1, len(planes)) + 1)
+    columns = min(likely, key=lambda n: (-len(planes) % n, abs(n - ideal)))
     rows = -(-len(planes) // columns)
     height = WIDTH / columns * shape * rows + 0.3 * rows
     figure, axes = pyplot.subplots(

@@ -173,6 +173,8 @@ def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
     if np.ndim(at) or not np.isfinite(at):
         raise UnitsError(f"one position along {axis!r} makes a plane, not {position!r}")
     values = lengths(obj, name)
+    if not values.size:
+        raise GridError(f"no plane across {axis!r}: nothing is left along {name!r}")
     _, space = find_atlas(obj)
     half = (abs(values[1] - values[0]) if values.size > 1 else _thickness(obj, axis, space)) / 2
     low, high = values.min() - half, values.max() + half
@@ -298,7 +300,11 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
     terminology, space = find_atlas(plane)
     sizes = spacing(plane, need=2)
     names = space.coordinates(plane)
-    along = {axis: n for axis, n in names.items() if n is not None and plane.coords[n].ndim == 1}
+    along = {
+        axis: name
+        for axis, name in names.items()
+        if name is not None and plane.coords[name].dims in {(d,) for d in annotation.dims}
+    }
     (across,) = set(AXES) - set(along)
     horizontal, vertical = PICTURES[across]
     if x is not None or y is not None:
