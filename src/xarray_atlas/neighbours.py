@@ -116,11 +116,10 @@ def _disjoint(
         raise TypeError(
             f"adjacency is between regions: pass a list of two or more, not {regions!r} alone"
         )
-    # a whole hierarchy, or parcels of which one holds what is left of its ancestor
-    nested = regions is None and bool(np.isin(terminology.parents[positions], positions).any())
-    if nested:
+    direct = regions is None  # a parcel too may hold what is left of an ancestor of others
+    if direct and terminology.parcels is None:
         positions = positions[np.isin(positions, terminology.label_regions)]
-    keys, owners = _owners(terminology, positions, direct=nested)
+    keys, owners = _owners(terminology, positions, direct)
     _check_disjoint(terminology, positions, keys, owners)
     return positions, keys, owners
 
