@@ -23,6 +23,7 @@ from xarray_atlas.regrid_parts import (
     grid_axes,
     is_label,
     method_of,
+    numbers_like,
     order_of_dims,
     order_of_space,
     other_coords,
@@ -209,7 +210,7 @@ def resample(
     DataArray
         The atlas's dimensions in place of the image's; of a single plane after the others. Linear
         gives floats, NaN outside of the image; nearest keeps the type, with 0 outside where it is
-        no float.
+        no float. The unit is kept, as quantities or in the attributes.
 
     Raises
     ------
@@ -284,8 +285,8 @@ def resample(
     chunks = tuple(like.chunksizes.get(dim, "auto") for dim in dims)
     dtype = np.result_type(image.dtype, np.float32) if method == "linear" else image.dtype
     fill = fill_of(dtype)
-    result = Variable(
-        (*others, *dims), resampled(values, mapping, method, fill, chunks), image.attrs
+    result = numbers_like(
+        image.variable, (*others, *dims), resampled(values, mapping, method, fill, chunks)
     )
     spatial = iter(order_of_dims(like, dims))
     wanted = (
@@ -374,7 +375,7 @@ def _resampled(
     fill = fill_of(variable.dtype)
     data = plain(variable.transpose(*others, *dims).data)
     values = resampled(data, mapping, how, fill, chunks)
-    return Variable((*others, *target.names), values, variable.attrs)
+    return numbers_like(variable, (*others, *target.names), values)
 
 
 def _fractions(
