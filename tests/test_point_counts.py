@@ -233,6 +233,33 @@ def test_what_cannot_be_counted_by(small):
         small.atlas.count_points(table, "animal", unit="mm")
     with pytest.raises(UnitsError):
         small.atlas.count_points(table)
+    for name in ("region", "region_id", "hemisphere", "count", "volume", "density", "outside"):
+        with pytest.raises(PointsError, match=f"the result has '{name}' of its own; rename"):
+            small.atlas.count_points(table.rename(columns={"channel": name}), name, unit="mm")
+
+
+def test_what_region_at_has_found_can_be_counted(small):
+    # one cell an animal: each column is constant within it
+    table = pd.DataFrame(np.eye(3) * 0.1, columns=["z", "y", "x"]).assign(animal=["a", "b", "c"])
+    found = small.atlas.region_at(table, unit="mm").to_dataframe()
+    found = found.assign(count=7, volume=0.5, density=2.0, outside=False, region_name="?", dose=1.5)
+    counted = small.atlas.count_points(found, "animal", unit="mm")
+    expected = small.atlas.count_points(table, "animal", unit="mm")
+    xr.testing.assert_identical(counted.drop_vars(["dose", "status"]), expected)
+    assert counted.dose.values.tolist() == [1.5] * 3
+
+
+def test_a_categorical_of_integers_may_have_missing_values(small):
+    table, _, _ = cells((6, 5, 4))
+    table["batch"] = pd.Categorical([1, None] * 150, categories=[2, 1])
+    found = small.atlas.count_points(table, "animal", unit="mm")
+    assert found["count"].sizes == {"region": 4, "animal": 3}
+    with pytest.raises(PointsError, match="150 of 300 points have no 'batch'"):
+        small.atlas.count_points(table, "batch", unit="mm")
+    kept = small.atlas.region_at(table.iloc[1:4], unit="mm").batch
+    np.testing.assert_array_equal(kept, [np.nan, 1, np.nan])
+    whole = small.atlas.count_points(table.dropna(), "batch", unit="mm")
+    assert whole.batch.values.tolist() == [2, 1]
 
 
 def test_reads_the_annotation_once_for_several_masks(small):

@@ -75,7 +75,8 @@ def count_points(
     -------
     Dataset
         On ``region``, then ``hemisphere`` where a list was given, then `by`. Columns of a table
-        that are constant within the first of `by` (the group of an animal) are coordinates on it.
+        that are constant within the first of `by` (the group of an animal) are coordinates on it,
+        but for those that are called as a result is.
 
         ``count``
             int64. A region holds the points of its descendants.
