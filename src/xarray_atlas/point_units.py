@@ -43,7 +43,7 @@ def magnitudes(values: Any) -> Any:
     if hasattr(values, "magnitude"):
         values = values.magnitude
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "iuf":
-        return values.astype(np.float64).filled(np.nan)
+        return np.ma.filled(values.astype(np.float64), np.nan)
     if isinstance(values, list | tuple) and _has_units(values):
         shape = np.shape([[0] * len(row) if isinstance(row, list | tuple) else 0 for row in values])
         cells = np.empty(len(values) if len(shape) == 1 else shape, object)
