@@ -20,6 +20,7 @@ from xarray_atlas.pair_counts import PairTable, count_pairs, merge
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import region_coords, without_descendants
 from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.space import AXES
 from xarray_atlas.spacing import TOLERANCE, same_lengths, without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
@@ -152,16 +153,25 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
     if a.shape != b.shape:
         raise GridError(f"the annotations differ in size, {_sizes(a)} and {_sizes(b)}; {how}")
     steps = voxel_sizes(a, None)
-    for name, coord in a.coords.items():
-        spatial = coord.dims == (name,) or (coord.ndim == 0 and name in b.coords)
-        if not spatial or coord.variable.dtype.kind not in "fiu" or name not in b.coords:
-            if coord.dims == (name,):
-                raise GridError(f"the second annotation has no coordinate {name!r}; {how}")
+    (_, space), (_, other) = find_atlas(a), find_atlas(b)
+    for axis in AXES:
+        name, theirs = space.coordinate(a, axis), other.coordinate(b, axis)
+        if name is None or (theirs is None and not a.coords[name].ndim):
             continue
-        if coord.ndim == 0 and not _is_length(coord):
-            continue
-        here, there = np.atleast_1d(lengths(a, name)), np.atleast_1d(lengths(b, name))
-        size = steps.get(name, min(steps.values()))
+        dims = a.coords[name].dims
+        if theirs is None or b.coords[theirs].dims != dims:
+            raise GridError(
+                f"the second annotation has no coordinate {name!r}, which runs "
+                f"{space.direction(axis)} along {dims[0]!r}; {how}"
+            )
+        if space.direction(axis) != other.direction(axis):
+            raise GridError(
+                f"the annotations differ along {name!r}: it runs {space.direction(axis)} in the "
+                f"first and {other.direction(axis)} in the second; turn that first: "
+                f"b.atlas.reorient({space.orientation!r})"
+            )
+        here, there = np.atleast_1d(lengths(a, name)), np.atleast_1d(lengths(b, theirs))
+        size = steps[dims[0]] if dims else min(steps.values())
         if not same_lengths(here, there, TOLERANCE * size):
             off = float(np.abs(here - there).max())
             raise GridError(
@@ -173,10 +183,6 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
 
 def _sizes(array: xr.DataArray) -> str:
     return "(" + ", ".join(f"{dim}: {size}" for dim, size in array.sizes.items()) + ")"
-
-
-def _is_length(coord: xr.DataArray) -> bool:
-    return hasattr(coord.variable._data, "units") or "units" in coord.attrs
 
 
 def _pairs(first: Any, second: Any) -> PairTable:
