@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
@@ -70,8 +71,12 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
         values = _column(points, name)
         wanted = points.categories.get(name)
         if wanted is None:
-            wanted = pd.Index(pd.unique(values)).sort_values()
+            wanted = pd.Index(pd.unique(values))
+            with contextlib.suppress(TypeError):  # numbers and texts stay in their order
+                wanted = wanted.sort_values()
         if name == by[0] and masks is not None:
+            if pd.Index(masks).has_duplicates:
+                raise PointsError(f"the mask has several of one {name}")
             wanted = wanted.append(pd.Index(masks)[~pd.Index(masks).isin(wanted)])
             found = pd.Index(masks).get_indexer(wanted)
             if (found < 0).any():
@@ -83,7 +88,7 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
             coords.update(_constant(points, by, own, len(wanted)))
         codes = codes * len(wanted) + own
         shape.append(len(wanted))
-        coords[name] = (name, wanted.to_numpy())
+        coords[name] = Variable((name,), wanted.to_numpy())
     return Groups(tuple(by), tuple(shape), codes, coords, first, rows)
 
 
