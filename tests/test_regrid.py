@@ -676,6 +676,9 @@ def test_integers_and_labels() -> None:
     assert xarray_atlas.resample(image > 5, ds).dtype == bool
     with pytest.raises(GridError, match="only method='nearest'"):
         xarray_atlas.resample(segmented, ds, method="linear")
+    for dtype in ("datetime64[ns]", "timedelta64[ns]", str, object):
+        with pytest.raises(TypeError, match="numbers or booleans can be resampled"):
+            xarray_atlas.resample(image.astype(dtype), ds)
     with pytest.raises(TypeError, match="one image"):
         xarray_atlas.resample(image.to_dataset(), ds)  # type: ignore[arg-type]
 

@@ -17,7 +17,6 @@ from xarray_atlas.fractions import label_fractions
 from xarray_atlas.grid import lengths
 from xarray_atlas.image_axes import ImageAxes, image_axes
 from xarray_atlas.regrid_parts import (
-    METHODS,
     attrs_of,
     fill_of,
     grid_axes,
@@ -28,6 +27,7 @@ from xarray_atlas.regrid_parts import (
     order_of_space,
     other_coords,
     plain,
+    require_method,
     require_on_grid,
     voxel_units,
     warn_of_finer,
@@ -249,11 +249,12 @@ def resample(
             f"resample takes one image, a DataArray, not a {type(image).__name__}; resample "
             "the variables of a Dataset one at a time"
         )
+    if image.dtype.kind not in "biufc":
+        raise TypeError(f"the image is {image.dtype}; numbers or booleans can be resampled")
     _, atlas = find_atlas(like)
     names, dims, sizes = grid_axes(like, atlas)
-    labels = is_label(image.name, image.variable) or image.dtype.kind not in "iufc"
-    if method not in (None, *METHODS):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
+    labels = is_label(image.name, image.variable)
+    require_method(method)
     if labels and method == "linear":
         raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
     method = method or ("nearest" if labels else "linear")
@@ -301,8 +302,7 @@ def resample(
 
 
 def _require_method(method: str | None, ds: xr.Dataset) -> None:
-    if method not in (None, *METHODS):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
+    require_method(method)
     if method == "linear" and all(is_label(n, v.variable) for n, v in ds.data_vars.items()):
         raise GridError(
             "labels are names and cannot be interpolated; method= is for the template and other "

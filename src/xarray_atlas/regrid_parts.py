@@ -21,7 +21,6 @@ from xarray_atlas.space import AXES, Space
 from xarray_atlas.spacing import FloatArray
 
 __all__ = [
-    "METHODS",
     "attrs_of",
     "fill_of",
     "grid_axes",
@@ -32,6 +31,7 @@ __all__ = [
     "order_of_space",
     "other_coords",
     "plain",
+    "require_method",
     "require_on_grid",
     "voxel_units",
     "warn_of_finer",
@@ -95,6 +95,12 @@ def order_of_space(
 def is_label(name: Hashable, variable: Variable) -> bool:
     """Tell whether the values of a variable are names, or yes and no."""
     return name in LABELS or "flag_values" in variable.attrs or variable.dtype.kind == "b"
+
+
+def require_method(method: str | None) -> None:
+    """Refuse a method that is not there."""
+    if method not in (None, *METHODS):
+        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
 
 
 def method_of(name: Hashable, variable: Variable, method: str | None) -> str:
