@@ -561,6 +561,8 @@ def test_other_errors(small):
         small.atlas.aggregate(image, q=0.5)
     with pytest.raises(ValueError, match="from 0 to 1"):
         small.atlas.aggregate(image, func="quantile", q=[0.5, 5])
+    with pytest.raises(ValueError, match=r"list of them, not \[\]"):
+        small.atlas.aggregate(image, func="quantile", q=[])
     with pytest.raises(ValueError, match="min_coverage is a share"):
         small.atlas.aggregate(image, min_coverage=50)
     weights = image.isel(f0=0)

@@ -212,7 +212,7 @@ def test_a_mask_is_where_it_says(small):
     other_way = imaged.assign_coords(z=imaged.z.assign_attrs(direction="posterior-to-anterior"))
     with pytest.raises(AtlasMismatchError, match="runs posterior-to-anterior"):
         small.atlas.count_points(table, "animal", mask=other_way, unit="mm")
-    section = small.isel(z=1)
+    section, table = small.isel(z=1), table.assign(z=0.1)
     bare = xr.DataArray(section.annotation.values > 0, dims=["y", "x"])
     assert (section.atlas.count_points(table, mask=bare, unit="mm").area.values > 0).all()
     with pytest.raises(GridError, match="'z' reaches 0.1 mm beyond"):

@@ -254,7 +254,7 @@ def _functions(func: Any, q: Any, weights: Any) -> tuple[tuple[str, ...], tuple[
     if ("quantile" in names) != (q is not None):
         raise ValueError("func='quantile' and q= go together: q=0.9, or a list")
     shares = () if q is None else tuple(np.atleast_1d(np.asarray(q, np.float64)).tolist())
-    if not all(0 <= share <= 1 for share in shares) or np.ndim(q) > 1:
+    if not all(0 <= share <= 1 for share in shares) or np.ndim(q) > 1 or np.size(q) == 0:
         raise ValueError(f"q is a number from 0 to 1, or a list of them, not {q!r}")
     return names, shares
 
