@@ -18,8 +18,8 @@ from xarray_atlas.labels import Ints, lookup
 from xarray_atlas.measure import SIZES, voxel_sizes
 from xarray_atlas.pair_counts import PairTable, count_pairs, merge
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.results import region_coords, without_descendants
-from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.results import region_coords, voxel_size_attrs, without_descendants
+from xarray_atlas.scan import boxed, without_empty_chunks
 from xarray_atlas.space import AXES
 from xarray_atlas.spacing import TOLERANCE, same_lengths, without_noise
 from xarray_atlas.terminology import Terminology
@@ -96,8 +96,7 @@ def compare(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray) -> xr.Da
     of_b = (second @ counts.sum(axis=0)).astype(np.int64)
     both = of_a[:, None] + of_b
     size = without_noise(math.prod(voxel.values()))
-    shown = " x ".join(f"{step:.12g}" for step in voxel.values())
-    attrs = {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}
+    attrs = voxel_size_attrs(voxel)
     variables: dict[str, Variable] = {
         "voxels": Variable(ON, voxels),
         SIZES[len(voxel)]: QuantityVariable(ON, quantity(voxels * size, len(voxel)), attrs),
@@ -210,14 +209,8 @@ def _pairs(first: Any, second: Any) -> PairTable:
 
 
 def _pairs_of_block(first: Any, second: Any) -> Any:
-    return _boxed(count_pairs(first, second), (1,) * first.ndim)
+    return boxed(count_pairs(first, second), (1,) * first.ndim)
 
 
 def _merged(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    return _boxed(merge(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _boxed(table: PairTable, shape: tuple[int, ...]) -> Any:
-    box = np.empty(shape, object)
-    box[(0,) * len(shape)] = table
-    return box
+    return boxed(merge(tables.ravel()), (1,) * tables.ndim if keepdims else ())
