@@ -403,6 +403,35 @@ def test_coverage_of_a_crop(small, lazy):
     assert found.voxels[4] == 0
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_min_coverage_is_met_by_that_share(lazy):
+    # 0.55 * 100 is 55.00000000000001
+    ds = make_atlas(np.ones((1, 1, 100), "uint8"), make_terminology([-1]))
+    for share in (0.07, 0.29, 0.55, 0.57, 0.58):
+        seen = round(share * 100)
+        image = image_of(ds).isel(x=slice(seen))
+        found = (ds.chunk(x=30) if lazy else ds).atlas.aggregate(
+            image.chunk(x=20) if lazy else image, "R0", "count", min_coverage=share
+        )
+        assert int(found) == seen
+        mean = ds.atlas.aggregate(image, "R0", min_coverage=share)
+        np.testing.assert_allclose(mean, image.mean())
+        less = ds.atlas.aggregate(image.isel(x=slice(1, None)), "R0", min_coverage=share)
+        assert np.isnan(less)
+
+
+@pytest.mark.parametrize("dim", ["z", "y", "x"])
+def test_an_image_of_no_voxel(small, dim):
+    image = image_of(small, (2,)).isel({dim: slice(0)})
+    for atlas in (small, small.isel({dim: slice(0)})):
+        for shown in (image, image.chunk()):
+            found = atlas.atlas.aggregate(shown, func=["median", "mean", "count"]).compute()
+            assert np.isnan(found["median"]).all()
+            assert np.isnan(found["mean"]).all()
+            assert (found["count"] == 0).all()
+            assert (found.voxels == 0).all()
+
+
 @pytest.mark.once
 def test_voxels_are_not_counted_again(sample):
     """What a pass has learned answers for the voxels of the whole."""
@@ -532,6 +561,8 @@ def test_other_errors(small):
         small.atlas.aggregate(image, q=0.5)
     with pytest.raises(ValueError, match="from 0 to 1"):
         small.atlas.aggregate(image, func="quantile", q=[0.5, 5])
+    with pytest.raises(ValueError, match=r"list of them, not \[\]"):
+        small.atlas.aggregate(image, func="quantile", q=[])
     with pytest.raises(ValueError, match="min_coverage is a share"):
         small.atlas.aggregate(image, min_coverage=50)
     weights = image.isel(f0=0)

@@ -210,6 +210,16 @@ def test_infinite_values_stay():
     assert quantiles(np.array([[np.inf, np.inf, 1.0]]), [0.75]).item() == np.inf
 
 
+def test_quantiles_beside_infinite_values():
+    # numpy's own are NaN here; statistics.median([1, 2, inf]) is 2
+    high = quantiles(np.array([[np.inf, 1.0, 2.0]]), [0, 0.25, 0.5, 0.6, 0.9, 1])
+    assert high.ravel().tolist() == [1, 1.5, 2, np.inf, np.inf, np.inf]
+    low = quantiles(np.array([[-np.inf, 1.0, 2.0]]), [0, 0.1, 0.4, 0.5, 0.75, 1])
+    assert low.ravel().tolist() == [-np.inf, -np.inf, -np.inf, 1, 1.5, 2]
+    assert quantiles(np.array([[-1.5e308, 1.5e308]]), [0.5]).item() == 0
+    assert np.isnan(quantiles(np.array([[-np.inf, np.inf]]), [0.5]).item())
+
+
 def test_nothing():
     empty = group(np.zeros((0, 3), int), KEYS)
     assert empty.code.size == 0

@@ -76,8 +76,7 @@ def test_the_default_is_each_regions_own_voxels(data):
             xarray_atlas.adjacency(example.atlas)
         return
     found = xarray_atlas.adjacency(example.atlas)
-    nested = max(example.parents) >= 0
-    held = [i for i, labels in enumerate(own) if labels or not nested]
+    held = [i for i, labels in enumerate(own) if labels]
     assert found.region_id.values.tolist() == [100 + i for i in held]
     expected = walked(example.labels, example.size, [own[i] for i in held])
     np.testing.assert_allclose(found.values, expected, rtol=1e-12)
@@ -87,6 +86,15 @@ def test_regions_that_do_not_overlap_have_their_descendants_by_default():
     terminology = make_terminology([-1, -1], [[1, 2], [3]])
     labels = np.array([[[1, 2, 3]]], "uint8")
     found = xarray_atlas.adjacency(make_atlas(labels, terminology))
+    np.testing.assert_allclose(found.values, [[0, 0.02], [0.02, 0]])
+
+
+def test_a_parcel_that_lies_far_above_another_has_its_own_voxels():
+    # between the two is a region that is no parcel
+    terminology = make_terminology([-1, 0, 1], [[1], [], [3]])
+    ds = make_atlas(np.array([[[1, 3, 3]]], "uint8"), terminology).atlas.parcellate(leaves=True)
+    found = xarray_atlas.adjacency(ds)
+    assert found.region.values.tolist() == ["R0", "R2"]
     np.testing.assert_allclose(found.values, [[0, 0.02], [0.02, 0]])
 
 

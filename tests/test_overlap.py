@@ -109,6 +109,26 @@ def test_grids_that_differ(other: Any, said: str) -> None:
         xarray_atlas.compare(atlas, other(atlas))
 
 
+def test_grids_that_run_against_each_other_differ() -> None:
+    labels = np.arange(1, 28, dtype="uint32").reshape(3, 3, 3)
+    one = xarray_atlas.create_atlas(
+        labels, make_terminology([-1], [range(1, 28)]), name="made", voxel_size="0.2 mm",
+        orientation="asr",
+    )  # fmt: skip
+    # the same numbers along z, which are counted from the other end
+    with pytest.raises(GridError, match=r"'z': it runs anterior-to-.*reorient\('asr'\)"):
+        xarray_atlas.compare(one, one.atlas.reorient("psr"))
+    # the same names, of other axes
+    turned = one.atlas.reorient("sar")
+    names = dict(zip(turned.annotation.dims, ("z", "y", "x"), strict=True))
+    with pytest.raises(GridError, match="no coordinate 'z', which runs anterior-to-posterior"):
+        xarray_atlas.compare(one, turned.rename(names))
+    rows = one.atlas.encode().rename_dims(z="row")
+    assert xarray_atlas.compare(rows, rows).dice.item() == 1
+    with pytest.raises(GridError, match="differ along 'z'"):
+        xarray_atlas.compare(rows, rows.isel(row=slice(None, None, -1)))
+
+
 def test_a_shift_is_named() -> None:
     labels = np.ones((3, 2, 2), "uint32")
     atlas = make_atlas(labels, make_terminology([-1]))

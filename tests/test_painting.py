@@ -258,7 +258,26 @@ def test_building_reads_nothing(small, monkeypatch):
 # -- errors
 
 
+def test_quantities_one_by_one_keep_their_unit(small):
+    volumes = small.atlas.volume(["R1", "R2"])
+    expected = small.atlas.paint(volumes)
+    each = {name: volumes.sel(region=name) for name in ("R1", "R2")}
+    as_quantities = {name: one.item().to("um**3") for name, one in each.items()}
+    for values in (each, as_quantities, pd.Series(as_quantities, dtype=object)):
+        painted = small.atlas.paint(values)
+        np.testing.assert_allclose(painted.pint.to("mm**3").pint.magnitude, expected.pint.magnitude)
+        assert painted.pint.units.is_compatible_with("mm**3")
+    with pytest.raises(UnitsError, match="some have none"):
+        small.atlas.paint({"R1": ureg.Quantity(1.0, "mm"), "R2": 2.0})
+    with pytest.raises(pint.DimensionalityError):
+        small.atlas.paint({"R1": ureg.Quantity(1.0, "mm"), "R2": ureg.Quantity(1.0, "s")})
+
+
 def test_errors(small):
+    areas = xr.DataArray([1.0], {"region": ("area", ["R1"])}, ["area"])
+    with pytest.raises(ValueError, match=r"dimension 'area'; .*swap_dims\(area='region'\)"):
+        small.atlas.paint(areas)
+    assert small.atlas.paint(areas.swap_dims(area="region")).dims == ("z", "y", "x")
     with pytest.raises(RegionNotFoundError, match="no region 'R9'"):
         small.atlas.paint({"R9": 1.0})
     with pytest.raises(ValueError, match="region 'R1' is given twice, as 'R1' and 101"):

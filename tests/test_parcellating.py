@@ -335,6 +335,8 @@ def test_tables(tmp_path: Path) -> None:
     assert by_name(ds.atlas.parcellate(str(path))) == {"NA": 5}
     frame = pd.DataFrame({"region": [101, 102], "parcel": ["A", 102]})
     assert by_name(ds.atlas.parcellate(mapping=frame)) == {"A": 3, "R2": 2}
+    for kind in (pd.Index, pd.Series, np.array, tuple):
+        assert by_name(ds.atlas.parcellate(mapping={"A": kind([101, 102])})) == {"A": 5}
     for text, said in (
         ("a,b\nR1,A\n", "has the columns 'a', 'b'; it needs 'region' and 'parcel'"),
         ("region,parcel\nR1\n", "row 0 of .* has 1 cells"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xarray_atlas
 from atlases import Counted, examples, make_atlas, make_terminology
-from xarray_atlas.errors import GridError, PointsError, UnitsError
+from xarray_atlas.errors import AtlasMismatchError, GridError, PointsError, UnitsError
 
 pytestmark = pytest.mark.once
 
@@ -184,13 +184,50 @@ def test_masks_on_another_grid_are_errors(small):
     moved = brain.assign_coords(z=xr.Variable("z", small.z.values + 0.01, {"units": "mm"}))
     for mask, message in (
         (brain.isel(z=slice(3)), "'z' has 3 voxels there and 6 here"),
-        (moved, "'z' runs from 0.01"),
+        (moved, "'z' lies 0.01 mm beside"),
         (small.annotation, "mask is uint32"),
-        (brain.expand_dims(time=2), r"has the dimensions \('time', 'z', 'y', 'x'\)"),
+        (brain.expand_dims(time=2), "has a dimension 'time', which the atlas lacks"),
         (brain.values, "mask is a DataArray"),
     ):
         with pytest.raises(GridError, match=message):
             small.atlas.count_points(table, "animal", mask=mask, unit="mm")
+
+
+def test_a_mask_is_where_it_says(small):
+    table, _, _ = cells((6, 5, 4))
+    imaged = (small.annotation > 0) & xr.DataArray(np.arange(6) < 3, dims="z")
+    expected = small.atlas.count_points(table, "animal", mask=imaged, unit="mm")
+    # a coordinate may lie on a dimension of another name
+    rows = imaged.atlas.encode().to_dataset(name="imaged").rename_dims(z="row").imaged
+    turned = small.atlas.encode().rename_dims(z="row")
+    for mask in (
+        imaged.isel(z=slice(None, None, -1)),
+        imaged.rename(z="depth").transpose("x", "depth", "y"),
+        rows,
+        rows.isel(row=slice(None, None, -1)),
+    ):
+        for atlas in (small, turned):
+            found = atlas.atlas.count_points(table, "animal", mask=mask, unit="mm")
+            xr.testing.assert_equal(found, expected)
+    other_way = imaged.assign_coords(z=imaged.z.assign_attrs(direction="posterior-to-anterior"))
+    with pytest.raises(AtlasMismatchError, match="runs posterior-to-anterior"):
+        small.atlas.count_points(table, "animal", mask=other_way, unit="mm")
+    section, table = small.isel(z=1), table.assign(z=0.1)
+    bare = xr.DataArray(section.annotation.values > 0, dims=["y", "x"])
+    assert (section.atlas.count_points(table, mask=bare, unit="mm").area.values > 0).all()
+    with pytest.raises(GridError, match="'z' reaches 0.1 mm beyond"):
+        section.atlas.count_points(table, mask=bare.assign_coords(z=small.z[2]), unit="mm")
+
+
+def test_labels_of_masks_and_columns(small):
+    table, _, _ = cells((6, 5, 4))
+    mixed = table.assign(animal=[1, "a"] * 150)
+    found = small.atlas.count_points(mixed, "animal", unit="mm")
+    assert found.animal.values.tolist() == [1, "a"]
+    brain = small.annotation > 0
+    twice = xr.concat([brain, brain], pd.Index(["m1", "m1"], name="animal"))
+    with pytest.raises(PointsError, match="the mask has several of one animal"):
+        small.atlas.count_points(table, "animal", mask=twice, unit="mm")
 
 
 def test_a_section_has_densities_by_area(small):
@@ -233,6 +270,33 @@ def test_what_cannot_be_counted_by(small):
         small.atlas.count_points(table, "animal", unit="mm")
     with pytest.raises(UnitsError):
         small.atlas.count_points(table)
+    for name in ("region", "region_id", "hemisphere", "count", "volume", "density", "outside"):
+        with pytest.raises(PointsError, match=f"the result has '{name}' of its own; rename"):
+            small.atlas.count_points(table.rename(columns={"channel": name}), name, unit="mm")
+
+
+def test_what_region_at_has_found_can_be_counted(small):
+    # one cell an animal: each column is constant within it
+    table = pd.DataFrame(np.eye(3) * 0.1, columns=["z", "y", "x"]).assign(animal=["a", "b", "c"])
+    found = small.atlas.region_at(table, unit="mm").to_dataframe()
+    found = found.assign(count=7, volume=0.5, density=2.0, outside=False, region_name="?", dose=1.5)
+    counted = small.atlas.count_points(found, "animal", unit="mm")
+    expected = small.atlas.count_points(table, "animal", unit="mm")
+    xr.testing.assert_identical(counted.drop_vars(["dose", "status"]), expected)
+    assert counted.dose.values.tolist() == [1.5] * 3
+
+
+def test_a_categorical_of_integers_may_have_missing_values(small):
+    table, _, _ = cells((6, 5, 4))
+    table["batch"] = pd.Categorical([1, None] * 150, categories=[2, 1])
+    found = small.atlas.count_points(table, "animal", unit="mm")
+    assert found["count"].sizes == {"region": 4, "animal": 3}
+    with pytest.raises(PointsError, match="150 of 300 points have no 'batch'"):
+        small.atlas.count_points(table, "batch", unit="mm")
+    kept = small.atlas.region_at(table.iloc[1:4], unit="mm").batch
+    np.testing.assert_array_equal(kept, [np.nan, 1, np.nan])
+    whole = small.atlas.count_points(table.dropna(), "batch", unit="mm")
+    assert whole.batch.values.tolist() == [2, 1]
 
 
 def test_reads_the_annotation_once_for_several_masks(small):

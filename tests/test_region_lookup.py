@@ -262,6 +262,11 @@ def test_frames_that_are_none(small, frame, message):
         small.atlas.region_at([[0, 0, 0]], axes=AXES, unit="mm", frame=frame)
 
 
+def test_a_frame_of_quantities_is_an_error(small):
+    with pytest.raises(UnitsError, match="plain numbers for lengths in mm"):
+        small.atlas.region_at([[0, 0, 0]], axes=AXES, unit="mm", frame=np.eye(4) * ureg.um)
+
+
 def test_allen_has_no_x(small):
     with pytest.raises(PointsError, match="'z' may be any axis"):
         small.atlas.region_at([[0, 0, 0]], axes=("z", "y", "x"), unit="mm", frame="allen")
@@ -445,6 +450,24 @@ def test_nothing_wraps_and_nothing_is_dropped(small):
     assert found.status.values[:4].tolist() == [3, 3, 3, 3]
     assert found.region.values[:4].tolist() == [""] * 4
     assert found.hemisphere.values[:4].tolist() == [""] * 4
+
+
+def test_masked_positions_are_missing(small):
+    masked = np.ma.array([[1, 1, 1], [1, 1, 1], [1, 1, 1]], mask=np.diag([False, True, True]))
+    for points in (masked, masked.astype("f4"), ureg.Quantity(masked, "nm")):
+        unit = None if hasattr(points, "units") else "nm"
+        with pytest.warns(UserWarning, match="2 of them are NaN"):
+            found = small.atlas.region_at(points, axes=AXES, unit=unit)
+        assert (found.status == 3).values.tolist() == [False, True, True]
+
+
+def test_series_of_different_points_are_an_error(small):
+    points = {axis: pd.Series([0.1, 0.2], index=["a", "b"]) for axis in AXES}
+    found = small.atlas.region_at(points, unit="mm")
+    assert found.sizes == {"point": 2}
+    points["ml"] = points["ml"].loc[["b", "a"]]
+    with pytest.raises(PointsError, match="different indexes; put them into one table"):
+        small.atlas.region_at(points, unit="mm")
 
 
 def test_raise_names_the_first_ones(small):

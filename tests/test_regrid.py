@@ -9,6 +9,8 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
+import pint
+import pint_xarray  # noqa: F401  # the .pint accessor
 import pytest
 import scipy.ndimage
 import xarray as xr
@@ -21,6 +23,8 @@ from xarray_atlas.errors import GridError, HemisphereError, UnitsError
 from xarray_atlas.space import DIRECTIONS
 
 pytestmark = pytest.mark.once
+
+ureg = pint.get_application_registry()
 
 TERMS = make_terminology([-1, 0, 0, 1, 3, 2], [[1], [2], [BIG[0]], [BIG[1]], [2**31 + 5], [7]])
 LABELS = np.array([0, 1, 2, BIG[0], BIG[1], 2**31 + 5, 7], np.uint32)
@@ -633,6 +637,30 @@ def test_the_grid_itself_is_the_same_to_the_number() -> None:
     xr.testing.assert_identical(out.coords.to_dataset(), ds.annotation.coords.to_dataset())
 
 
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_the_unit_of_an_image_is_kept(method: str) -> None:
+    ds, unit = small(), ureg.Unit("degC")
+    values = np.random.default_rng(2).normal(size=(6, 5, 7))
+    plain = xarray_atlas.resample(image_on(CENTRES, values=values), ds, method=method)
+    assert "units" not in plain.attrs
+    warm = xarray_atlas.resample(
+        image_on(CENTRES, values=ureg.Quantity(values, unit)), ds, method=method
+    )
+    assert warm.pint.units == unit
+    np.testing.assert_array_equal(warm.pint.magnitude, plain.values)
+    later = ureg.Quantity(da.from_array(values, chunks=3), unit)
+    with dask.config.set(scheduler=no_compute):
+        lazy = xarray_atlas.resample(image_on(CENTRES, values=later), ds, method=method)
+        assert lazy.pint.units == unit
+    np.testing.assert_array_equal(lazy.compute().pint.magnitude, plain.values)
+    told = image_on(CENTRES, values=values).assign_attrs(units="degC")
+    assert xarray_atlas.resample(told, ds, method=method).attrs["units"] == "degC"
+    # and of a variable of an atlas
+    heat = ureg.Quantity(np.random.default_rng(3).normal(size=ds.annotation.shape), unit)
+    mine = ds.assign(heat=(ds.annotation.dims, heat)).atlas.resample_like(image_on(CENTRES))
+    assert mine.heat.pint.units == unit
+
+
 def test_integers_and_labels() -> None:
     ds = small()
     counts = np.random.default_rng(2).integers(0, 2**30, (6, 5, 7)).astype(np.int32)
@@ -648,6 +676,9 @@ def test_integers_and_labels() -> None:
     assert xarray_atlas.resample(image > 5, ds).dtype == bool
     with pytest.raises(GridError, match="only method='nearest'"):
         xarray_atlas.resample(segmented, ds, method="linear")
+    for dtype in ("datetime64[ns]", "timedelta64[ns]", str, object):
+        with pytest.raises(TypeError, match="numbers or booleans can be resampled"):
+            xarray_atlas.resample(image.astype(dtype), ds)
     with pytest.raises(TypeError, match="one image"):
         xarray_atlas.resample(image.to_dataset(), ds)  # type: ignore[arg-type]
 

@@ -182,8 +182,7 @@ def aggregate(
     of = membership(terminology, chosen.places, direct, chosen.of_region, sides)
     data, side_of = _labelled(obj, annotation, shown, weights, of)
     voxels, total = _voxels(obj, annotation, shown, side_of, data)
-    least = None if min_coverage is None else min_coverage * total
-    found = _reduced(data, names, shares, skipna, least)
+    found = _reduced(data, names, shares, skipna, min_coverage, total)
     result = by_region(
         found, shown, annotation, (chosen.terminology, chosen.positions, chosen.many),
         (side_names, both), {"voxels": voxels, "coverage": _share(voxels, total)},
@@ -255,7 +254,7 @@ def _functions(func: Any, q: Any, weights: Any) -> tuple[tuple[str, ...], tuple[
     if ("quantile" in names) != (q is not None):
         raise ValueError("func='quantile' and q= go together: q=0.9, or a list")
     shares = () if q is None else tuple(np.atleast_1d(np.asarray(q, np.float64)).tolist())
-    if not all(0 <= share <= 1 for share in shares) or np.ndim(q) > 1:
+    if not all(0 <= share <= 1 for share in shares) or np.ndim(q) > 1 or np.size(q) == 0:
         raise ValueError(f"q is a number from 0 to 1, or a list of them, not {q!r}")
     return names, shares
 
@@ -354,12 +353,17 @@ def _share(voxels: Any, total: Any) -> Any:
 
 
 def _reduced(
-    data: Labelled, names: tuple[str, ...], shares: tuple[float, ...], skipna: bool, least: Any
+    data: Labelled,
+    names: tuple[str, ...],
+    shares: tuple[float, ...],
+    skipna: bool,
+    least: float | None,
+    total: Any,
 ) -> dict[str, Any]:
     """Return an array for each function, of the shape (*frames, regions, sides).
 
     That of "quantile" has an axis of quantiles in front. Where `least` is given, there is NaN where
-    the region has fewer values.
+    a smaller share of the region's voxels, of which there are `total`, has a value.
     """
     summed = [name for name in names if name in NEEDS]
     if least is not None and "count" not in summed:
@@ -375,7 +379,8 @@ def _reduced(
         if shares:
             found["quantile"] = values[[wanted.index(share) for share in shares]]
     if least is not None:
-        where = da.where if data.lazy or isinstance(least, da.Array) else np.where
-        enough = found["count"] >= least
+        where = da.where if data.lazy or isinstance(total, da.Array) else np.where
+        # as the share that it is: 0.55 times 100 is more than 55
+        enough = found["count"] / np.maximum(total, 1) >= least
         found = {k: v if k == "count" else where(enough, v, np.nan) for k, v in found.items()}
     return {name: found[name] for name in names}

@@ -23,6 +23,7 @@ from xarray_atlas.masks import mask
 from xarray_atlas.measure import voxel_sizes
 from xarray_atlas.results import Regions
 from xarray_atlas.run_distances import distances_in_box, mask_runs
+from xarray_atlas.scan import boxed
 from xarray_atlas.units import quantity
 
 __all__ = ["distance_to"]
@@ -176,18 +177,12 @@ def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
 def _runs_of_block(block: Any, block_id: Any, starts: list[list[int]]) -> Any:
     """Find the runs of a block; their table is the one element of an array of objects."""
     corner = [start[i] for start, i in zip(starts, block_id, strict=True)]
-    return _boxed(mask_runs(block) + np.array([*corner, corner[-1]]), (1,) * block.ndim)
+    return boxed(mask_runs(block) + np.array([*corner, corner[-1]]), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
     """Put the tables of several blocks together, as a reduction of dask asks for it."""
-    return _boxed(np.concatenate(list(tables.ravel())), (1,) * tables.ndim if keepdims else ())
-
-
-def _boxed(table: Int64s, shape: tuple[int, ...]) -> Any:
-    box = np.empty(shape, object)
-    box[(0,) * len(shape)] = table
-    return box
+    return boxed(np.concatenate(list(tables.ravel())), (1,) * tables.ndim if keepdims else ())
 
 
 def _field_of(runs: Any, shape: tuple[int, ...], step: tuple[float, ...]) -> _Field:

@@ -32,7 +32,7 @@ def plan_of(labels: Ints, sides: Any, weights: Any, of: Membership) -> Plan:
     """Put the voxels of a block of labels in the order of their groups."""
     planes = max(SLAB * len(labels) // max(labels.size, 1), 1)
     plan = []
-    for start in range(0, len(labels), planes):
+    for start in range(0, max(len(labels), 1), planes):  # of no voxels too there is a slab
         slab = slice(start, start + planes)
         own = None if sides is None else sides[slab] if len(sides) > 1 else sides
         weight = None if weights is None else weights[slab]

@@ -117,7 +117,9 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
 
 def _between(below: Floats, above: Floats, share: Floats) -> Floats:
     """Interpolate as numpy does: from the nearer end, so that it is exact at both."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         step = above - below
         found = np.where(share < 0.5, below + step * share, above - step * (1 - share))
-    return np.where(below == above, below, found)
+        # beside an infinite value, or further apart than floats reach
+        found = np.where(np.isfinite(step), found, below * (1 - share) + above * share)
+    return np.where((below == above) | (share == 0), below, found)

@@ -21,7 +21,7 @@ from xarray_atlas.labels import Int64s, Ints, lookup
 from xarray_atlas.measure import Measured, voxel_sizes
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.results import Positions, Regions, region_coords, resolve_regions
-from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.scan import boxed, without_empty_chunks
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
@@ -116,11 +116,10 @@ def _disjoint(
         raise TypeError(
             f"adjacency is between regions: pass a list of two or more, not {regions!r} alone"
         )
-    # a whole hierarchy, or parcels of which one holds what is left of its ancestor
-    nested = regions is None and bool(np.isin(terminology.parents[positions], positions).any())
-    if nested:
+    direct = regions is None  # a parcel too may hold what is left of an ancestor of others
+    if direct and terminology.parcels is None:
         positions = positions[np.isin(positions, terminology.label_regions)]
-    keys, owners = _owners(terminology, positions, direct=nested)
+    keys, owners = _owners(terminology, positions, direct)
     _check_disjoint(terminology, positions, keys, owners)
     return positions, keys, owners
 
@@ -179,18 +178,12 @@ def _faces(annotation: Variable) -> FaceTable:
 def _tabulate_block(block: Any, block_id: Any, last: list[int]) -> Any:
     """Tabulate a block that has a voxel of the next one along each axis but after the last."""
     own = [size - (i < n) for size, i, n in zip(block.shape, block_id, last, strict=True)]
-    return _boxed(tabulate_faces(block, own), (1,) * block.ndim)
+    return boxed(tabulate_faces(block, own), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
     """Put the tables of several blocks together, as a reduction of dask asks for it."""
-    return _boxed(concatenate_faces(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _boxed(table: FaceTable, shape: tuple[int, ...]) -> Any:
-    box = np.empty(shape, object)
-    box[(0,) * len(shape)] = table
-    return box
+    return boxed(concatenate_faces(tables.ravel()), (1,) * tables.ndim if keepdims else ())
 
 
 def _neighbour_coords(found: Measured) -> dict[Hashable, Variable]:

@@ -18,8 +18,9 @@ from xarray_atlas.labels import Ints, lookup
 from xarray_atlas.measure import SIZES, voxel_sizes
 from xarray_atlas.pair_counts import PairTable, count_pairs, merge
 from xarray_atlas.quantity_variable import QuantityVariable
-from xarray_atlas.results import region_coords, without_descendants
-from xarray_atlas.scan import without_empty_chunks
+from xarray_atlas.results import region_coords, voxel_size_attrs, without_descendants
+from xarray_atlas.scan import boxed, without_empty_chunks
+from xarray_atlas.space import AXES
 from xarray_atlas.spacing import TOLERANCE, same_lengths, without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
@@ -95,8 +96,7 @@ def compare(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray) -> xr.Da
     of_b = (second @ counts.sum(axis=0)).astype(np.int64)
     both = of_a[:, None] + of_b
     size = without_noise(math.prod(voxel.values()))
-    shown = " x ".join(f"{step:.12g}" for step in voxel.values())
-    attrs = {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}
+    attrs = voxel_size_attrs(voxel)
     variables: dict[str, Variable] = {
         "voxels": Variable(ON, voxels),
         SIZES[len(voxel)]: QuantityVariable(ON, quantity(voxels * size, len(voxel)), attrs),
@@ -152,16 +152,25 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
     if a.shape != b.shape:
         raise GridError(f"the annotations differ in size, {_sizes(a)} and {_sizes(b)}; {how}")
     steps = voxel_sizes(a, None)
-    for name, coord in a.coords.items():
-        spatial = coord.dims == (name,) or (coord.ndim == 0 and name in b.coords)
-        if not spatial or coord.variable.dtype.kind not in "fiu" or name not in b.coords:
-            if coord.dims == (name,):
-                raise GridError(f"the second annotation has no coordinate {name!r}; {how}")
+    (_, space), (_, other) = find_atlas(a), find_atlas(b)
+    for axis in AXES:
+        name, theirs = space.coordinate(a, axis), other.coordinate(b, axis)
+        if name is None or (theirs is None and not a.coords[name].ndim):
             continue
-        if coord.ndim == 0 and not _is_length(coord):
-            continue
-        here, there = np.atleast_1d(lengths(a, name)), np.atleast_1d(lengths(b, name))
-        size = steps.get(name, min(steps.values()))
+        dims = a.coords[name].dims
+        if theirs is None or b.coords[theirs].dims != dims:
+            raise GridError(
+                f"the second annotation has no coordinate {name!r}, which runs "
+                f"{space.direction(axis)} along {dims[0]!r}; {how}"
+            )
+        if space.direction(axis) != other.direction(axis):
+            raise GridError(
+                f"the annotations differ along {name!r}: it runs {space.direction(axis)} in the "
+                f"first and {other.direction(axis)} in the second; turn that first: "
+                f"b.atlas.reorient({space.orientation!r})"
+            )
+        here, there = np.atleast_1d(lengths(a, name)), np.atleast_1d(lengths(b, theirs))
+        size = steps[dims[0]] if dims else min(steps.values())
         if not same_lengths(here, there, TOLERANCE * size):
             off = float(np.abs(here - there).max())
             raise GridError(
@@ -173,10 +182,6 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
 
 def _sizes(array: xr.DataArray) -> str:
     return "(" + ", ".join(f"{dim}: {size}" for dim, size in array.sizes.items()) + ")"
-
-
-def _is_length(coord: xr.DataArray) -> bool:
-    return hasattr(coord.variable._data, "units") or "units" in coord.attrs
 
 
 def _pairs(first: Any, second: Any) -> PairTable:
@@ -204,14 +209,8 @@ def _pairs(first: Any, second: Any) -> PairTable:
 
 
 def _pairs_of_block(first: Any, second: Any) -> Any:
-    return _boxed(count_pairs(first, second), (1,) * first.ndim)
+    return boxed(count_pairs(first, second), (1,) * first.ndim)
 
 
 def _merged(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    return _boxed(merge(tables.ravel()), (1,) * tables.ndim if keepdims else ())
-
-
-def _boxed(table: PairTable, shape: tuple[int, ...]) -> Any:
-    box = np.empty(shape, object)
-    box[(0,) * len(shape)] = table
-    return box
+    return boxed(merge(tables.ravel()), (1,) * tables.ndim if keepdims else ())

@@ -129,12 +129,13 @@ def _by_region(values: Any) -> xr.DataArray:
         if isinstance(values.index, pd.MultiIndex) and "region" in values.index.names:
             values = xr.DataArray.from_series(values)
         else:
-            index = values.index.to_numpy(object)
-            values = xr.DataArray(values.to_numpy(), {"region": index}, ["region"], values.name)
+            index, numbers = values.index.to_numpy(object), values.to_numpy()
+            numbers = _in_one_unit(numbers.tolist()) if numbers.dtype == object else numbers
+            values = xr.DataArray(numbers, {"region": index}, ["region"], values.name)
     elif isinstance(values, Mapping) and not isinstance(values, xr.Dataset):
         keys = np.empty(len(values), object)
         keys[:] = list(values)
-        values = xr.DataArray(np.asarray(list(values.values())), {"region": keys}, ["region"])
+        values = xr.DataArray(_in_one_unit(list(values.values())), {"region": keys}, ["region"])
     if not isinstance(values, xr.DataArray):
         hint = {
             "Dataset": "pass one of its variables",
@@ -148,12 +149,30 @@ def _by_region(values: Any) -> xr.DataArray:
             f"the values have no coordinate 'region' (dimensions: {tuple(map(str, values.dims))}), "
             "which says by acronym, name or id what region each is of"
         )
+    if "region" not in values.dims and values["region"].ndim:
+        (dim,) = values["region"].dims
+        raise ValueError(
+            f"the values name their regions along a dimension {dim!r}; make that 'region': "
+            f"values.swap_dims({dim}='region')"
+        )
     if "region" not in values.dims:
         values = values.expand_dims("region", axis=-1)
     if values.dtype.kind not in "biuf":
         raise TypeError(f"the values are {values.dtype}; numbers or booleans can be painted")
     found: xr.DataArray = values
     return found
+
+
+def _in_one_unit(values: list[Any]) -> Any:
+    """Return numbers as an array, and quantities in the unit of the first."""
+    values = [value.data if isinstance(value, xr.DataArray) else value for value in values]
+    units: list[Any] = [getattr(value, "units", None) for value in values]
+    if all(unit is None for unit in units):
+        return np.asarray(values)
+    if any(unit is None for unit in units):
+        raise UnitsError("some of the values have a unit and some have none; give each a unit")
+    numbers = np.asarray([value.to(units[0]).magnitude for value in values])
+    return units[0]._REGISTRY.Quantity(numbers, units[0])
 
 
 def _positions(terminology: Terminology, given: xr.DataArray) -> RegionPositions:

@@ -25,6 +25,8 @@ NAMED = ("allen-summary", "beryl", "cosmos")
 
 COLUMNS = ("region", "parcel")
 
+LISTS = (list, tuple, set, frozenset, np.ndarray, pd.Index, pd.Series)
+
 Rows = list[tuple[Any, Any]]
 
 
@@ -99,7 +101,7 @@ def parcel_frame(terminology: Terminology, cut: Cut) -> pd.DataFrame:
 
 def _cut_by_mapping(terminology: Terminology, mapping: Mapping[Any, Any]) -> Cut:
     """Read {parcel: regions} or {region: parcel}, told apart by what the values are."""
-    lists = [isinstance(v, list | tuple | set | frozenset | np.ndarray) for v in mapping.values()]
+    lists = [isinstance(v, LISTS) for v in mapping.values()]
     if not lists:
         raise ParcellationError("the mapping is empty; a parcellation needs one parcel at least")
     if all(lists):

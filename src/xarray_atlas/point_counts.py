@@ -14,6 +14,7 @@ from xarray import Variable
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError
 from xarray_atlas.grid import hemispheres_of, lengths
+from xarray_atlas.image_grid import shown_part
 from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Bools, Int64s, Ints, lookup
 from xarray_atlas.measure import SIZES, Measured, measured
@@ -24,7 +25,7 @@ from xarray_atlas.point_values import values_at
 from xarray_atlas.quantity_variable import QuantityVariable
 from xarray_atlas.region_lookup import Found, find
 from xarray_atlas.scan import scan
-from xarray_atlas.spacing import TOLERANCE, without_noise
+from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.units import quantity
 
@@ -65,8 +66,9 @@ def count_points(
     hemisphere : "left", "right" or a list of both, optional
         Only that side.
     mask : DataArray of bool, optional
-        The tissue that was imaged, on the grid of the atlas: only voxels inside are part of
-        the volume, and points outside are counted apart. With a dimension that is called as the
+        The tissue that was imaged, on the grid of the atlas (as :func:`aggregate` has it; without
+        coordinates its voxels are the atlas's): only voxels inside are part of the volume, and
+        points outside are counted apart. With a dimension that is called as the
         first of `by`, each (animal) has its own.
     parcellation : optional
         Disjoint parcels instead of all regions, as :func:`region_at` has it.
@@ -77,7 +79,8 @@ def count_points(
     -------
     Dataset
         On ``region``, then ``hemisphere`` where a list was given, then `by`. Columns of a table
-        that are constant within the first of `by` (the group of an animal) are coordinates on it.
+        that are constant within the first of `by` (the group of an animal) are coordinates on it,
+        but for those that are called as a result is.
 
         ``count``
             int64. A region holds the points of its descendants.
@@ -295,28 +298,38 @@ def _on_grid(mask: xr.DataArray, annotation: xr.DataArray, by: list[str]) -> Var
     if mask.dtype != np.bool_:
         raise GridError(f"mask is {mask.dtype}; it is boolean, for example mask={mask.name} > 0")
     own = [name for name in by[:1] if name in mask.dims]
-    if set(mask.dims) != {*annotation.dims, *own}:
+    shown = shown_part(annotation, _with_positions(mask, annotation), "mask")
+    names: dict[Hashable, Hashable] = {theirs: dim for dim, theirs in shown.dims.items()}
+    variable = shown.image.variable
+    if more := [dim for dim in variable.dims if dim not in {*names, *own}]:
         raise GridError(
-            f"mask has the dimensions {mask.dims}, the atlas {annotation.dims}; it may have "
+            f"mask has a dimension {more[0]!r}, which the atlas lacks; it may have "
             f"{'one more, ' + repr(by[0]) if by else 'no other'}"
         )
-    for dim in annotation.dims:
-        if mask.sizes[dim] != annotation.sizes[dim]:
+    for dim, part in shown.part.items():
+        size = annotation.sizes[dim]
+        there = np.size(np.arange(size)[part])
+        if there != size:
             raise GridError(
-                f"mask is not on the grid of the atlas: {dim!r} has {mask.sizes[dim]} voxels there "
-                f"and {annotation.sizes[dim]} here; bring it onto it: "
-                "xarray_atlas.resample(mask, like=ds)"
+                f"mask is not on the grid of the atlas: {dim!r} has {there} voxels there and "
+                f"{size} here; bring it onto it: xarray_atlas.resample(mask, like=ds)"
             )
-        if dim in mask.coords and dim in annotation.coords:
-            mine, theirs = lengths(annotation, dim), lengths(mask, dim)
-            size = float(np.abs(np.diff(mine)).min()) if mine.size > 1 else 1.0
-            if np.abs(mine - theirs).max(initial=0) > TOLERANCE * size:
-                raise GridError(
-                    f"mask is not on the grid of the atlas: {dim!r} runs from {theirs[0]:g} to "
-                    f"{theirs[-1]:g} mm there, from {mine[0]:g} to {mine[-1]:g} mm here; bring it "
-                    "onto it: xarray_atlas.resample(mask, like=ds)"
-                )
-    return mask.variable.transpose(*own, *annotation.dims)
+    variable = Variable([names.get(dim, dim) for dim in variable.dims], variable.data)
+    # where the mask runs the other way, so does what it shows of the atlas
+    return variable.isel(shown.part).transpose(*own, *annotation.dims)
+
+
+def _with_positions(mask: xr.DataArray, annotation: xr.DataArray) -> xr.DataArray:
+    """Take the voxels of a mask for those of the atlas where it does not say where they lie."""
+    _, space = find_atlas(annotation)
+    found: dict[Hashable, Variable] = {}
+    for axis, name in space.coordinates(annotation).items():
+        if name is None or space.coordinate(mask, axis) is not None:
+            continue
+        dims = annotation.coords[name].dims
+        if all(mask.sizes.get(dim) == annotation.sizes[dim] for dim in dims):
+            found[name] = Variable(dims, lengths(annotation, name), {"units": "mm"})
+    return mask.assign_coords(found)
 
 
 def _inside_mask(

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.errors import GridError, PointsError
+from xarray_atlas.errors import GridError, PointsError, UnitsError
 from xarray_atlas.space import AXES, Space
 from xarray_atlas.spacing import FloatArray
 
@@ -114,6 +114,11 @@ def frame_of(
 
 def _checked(frame: Any) -> FloatArray:
     """Return a matrix from points to the Dataset, or refuse what is none."""
+    if hasattr(frame, "magnitude"):
+        raise UnitsError(
+            "frame is a matrix of plain numbers for lengths in mm, not a quantity; pass "
+            "matrix.magnitude, its last column in mm"
+        )
     try:
         matrix = np.asarray(frame, dtype=np.float64)
     except (TypeError, ValueError) as error:

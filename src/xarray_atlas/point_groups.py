@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,13 @@ from xarray_atlas.labels import Int64s, Positions
 from xarray_atlas.point_tables import Points
 
 __all__ = ["Groups", "group_points"]
+
+OWN = {
+    *("region", "region_name", "region_id", "region_parent", "region_depth", "hemisphere"),
+    *("count", "volume", "area", "density"),
+    *("background", "unknown_label", "outside", "outside_mask", "other_side"),
+}
+"""What a result by region has of its own, of which no column can have the name."""
 
 
 class Groups(NamedTuple):
@@ -45,7 +53,8 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
     Raises
     ------
     PointsError
-        If a column is not there, has missing values, or a label no mask.
+        If a column is not there, is called as the result has something of its own, has missing
+        values, or a label no mask.
     """
     number = int(np.prod(points.shape))
     codes, shape = np.zeros(number, np.int64), []
@@ -55,15 +64,19 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
     if len(set(by)) != len(by):
         raise PointsError(f"by={by!r} names a column twice")
     for name in by:
-        if name in ("region", "hemisphere"):
+        if name in OWN:
             raise PointsError(
-                f"the result has a dimension {name!r} of its own; rename the column to count by it"
+                f"the result has {name!r} of its own; rename the column to count by it"
             )
         values = _column(points, name)
         wanted = points.categories.get(name)
         if wanted is None:
-            wanted = pd.Index(pd.unique(values)).sort_values()
+            wanted = pd.Index(pd.unique(values))
+            with contextlib.suppress(TypeError):  # numbers and texts stay in their order
+                wanted = wanted.sort_values()
         if name == by[0] and masks is not None:
+            if pd.Index(masks).has_duplicates:
+                raise PointsError(f"the mask has several of one {name}")
             wanted = wanted.append(pd.Index(masks)[~pd.Index(masks).isin(wanted)])
             found = pd.Index(masks).get_indexer(wanted)
             if (found < 0).any():
@@ -75,7 +88,7 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
             coords.update(_constant(points, by, own, len(wanted)))
         codes = codes * len(wanted) + own
         shape.append(len(wanted))
-        coords[name] = (name, wanted.to_numpy())
+        coords[name] = Variable((name,), wanted.to_numpy())
     return Groups(tuple(by), tuple(shape), codes, coords, first, rows)
 
 
@@ -106,8 +119,9 @@ def _spread(points: Points, variable: Variable) -> Any:
 def _constant(points: Points, by: list[str], own: Positions, number: int) -> dict[Hashable, Any]:
     """Return the other columns that have one value within each label of the first of `by`."""
     found: dict[Hashable, Any] = {}
+    passed_over = {*by, *points.positions, *points.dims, *OWN}
     for name, column in points.kept.variables.items():
-        if name in by or name in points.positions or name in points.dims or not column.ndim:
+        if name in passed_over or not column.ndim:
             continue
         values = pd.Series(_spread(points, column.to_base_variable()))
         grouped = values.groupby(own)

@@ -110,6 +110,7 @@ def read_points(
         return _from_arrays(found, chosen, unit, points.set_coords(list(points.data_vars)))
     if isinstance(points, Mapping):
         chosen = _choose(points, known, wanted, columns, "entries")
+        _require_one_index([points[name] for name in chosen.values()])
         found = {axis: _as_array(points[name], name) for axis, name in chosen.items()}
         return _from_arrays(found, chosen, unit, None)
     if columns is not None:
@@ -275,7 +276,8 @@ def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> 
 def _plain(column: Any) -> Any:
     """Return a column as numpy has it; a categorical as its values."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
+        # not astype: a missing value has no place among integers
+        return np.asarray(column)
     values = column.to_numpy()
     if isinstance(column.dtype, pd.StringDtype):
         values = values.astype(object)
@@ -295,6 +297,16 @@ def _unit_of(column: Any, name: Hashable) -> Any:
     own = getattr(column.dtype, "units", None)
     own = column.attrs.get("units") if own is None else own
     return own.get(name) if isinstance(own, Mapping) else own
+
+
+def _require_one_index(columns: Iterable[Any]) -> None:
+    """Refuse Series of which the same place is not the same point."""
+    indexes = [column.index for column in columns if isinstance(column, pd.Series)]
+    if any(not index.equals(indexes[0]) for index in indexes[1:]):
+        raise PointsError(
+            "the positions along the axes do not belong together: their Series have different "
+            "indexes; put them into one table, pd.DataFrame(points)"
+        )
 
 
 def _as_array(value: Any, name: Hashable) -> xr.DataArray:

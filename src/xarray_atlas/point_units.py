@@ -42,7 +42,9 @@ def magnitudes(values: Any) -> Any:
     """Return the numbers of an array or quantity; of lists of quantities the cells as they are."""
     if hasattr(values, "magnitude"):
         values = values.magnitude
-    elif isinstance(values, list | tuple) and _has_units(values):
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "iuf":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    if isinstance(values, list | tuple) and _has_units(values):
         shape = np.shape([[0] * len(row) if isinstance(row, list | tuple) else 0 for row in values])
         cells = np.empty(len(values) if len(shape) == 1 else shape, object)
         for place in np.ndindex(cells.shape):

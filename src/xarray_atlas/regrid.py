@@ -17,16 +17,17 @@ from xarray_atlas.fractions import label_fractions
 from xarray_atlas.grid import lengths
 from xarray_atlas.image_axes import ImageAxes, image_axes
 from xarray_atlas.regrid_parts import (
-    METHODS,
     attrs_of,
     fill_of,
     grid_axes,
     is_label,
     method_of,
+    numbers_like,
     order_of_dims,
     order_of_space,
     other_coords,
     plain,
+    require_method,
     require_on_grid,
     voxel_units,
     warn_of_finer,
@@ -211,7 +212,7 @@ def resample(
     DataArray
         The atlas's dimensions in place of the image's; of a single plane after the others. Linear
         gives floats, NaN outside of the image; nearest keeps the type, with 0 outside where it is
-        no float.
+        no float. The unit is kept, as quantities or in the attributes.
 
     Raises
     ------
@@ -250,11 +251,12 @@ def resample(
             f"resample takes one image, a DataArray, not a {type(image).__name__}; resample "
             "the variables of a Dataset one at a time"
         )
+    if image.dtype.kind not in "biufc":
+        raise TypeError(f"the image is {image.dtype}; numbers or booleans can be resampled")
     _, atlas = find_atlas(like)
     names, dims, sizes = grid_axes(like, atlas)
-    labels = is_label(image.name, image.variable) or image.dtype.kind not in "iufc"
-    if method not in (None, *METHODS):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
+    labels = is_label(image.name, image.variable)
+    require_method(method)
     if labels and method == "linear":
         raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
     method = method or ("nearest" if labels else "linear")
@@ -286,8 +288,8 @@ def resample(
     chunks = tuple(like.chunksizes.get(dim, "auto") for dim in dims)
     dtype = np.result_type(image.dtype, np.float32) if method == "linear" else image.dtype
     fill = fill_of(dtype)
-    result = Variable(
-        (*others, *dims), resampled(values, mapping, method, fill, chunks), image.attrs
+    result = numbers_like(
+        image.variable, (*others, *dims), resampled(values, mapping, method, fill, chunks)
     )
     spatial = iter(order_of_dims(like, dims))
     wanted = (
@@ -302,8 +304,7 @@ def resample(
 
 
 def _require_method(method: str | None, ds: xr.Dataset) -> None:
-    if method not in (None, *METHODS):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
+    require_method(method)
     if method == "linear" and all(is_label(n, v.variable) for n, v in ds.data_vars.items()):
         raise GridError(
             "labels are names and cannot be interpolated; method= is for the template and other "
@@ -376,7 +377,7 @@ def _resampled(
     fill = fill_of(variable.dtype)
     data = plain(variable.transpose(*others, *dims).data)
     values = resampled(data, mapping, how, fill, chunks)
-    return Variable((*others, *target.names), values, variable.attrs)
+    return numbers_like(variable, (*others, *target.names), values)
 
 
 def _fractions(

@@ -15,21 +15,23 @@ from xarray_atlas.atlas_index import find_coordinate
 from xarray_atlas.errors import GridError, HemisphereError
 from xarray_atlas.grid import hemispheres_of, spacing, users_level
 from xarray_atlas.image_axes import ImageAxes
+from xarray_atlas.image_results import with_unit
 from xarray_atlas.sampling import SourceAxis
 from xarray_atlas.space import AXES, Space
 from xarray_atlas.spacing import FloatArray
 
 __all__ = [
-    "METHODS",
     "attrs_of",
     "fill_of",
     "grid_axes",
     "is_label",
     "method_of",
+    "numbers_like",
     "order_of_dims",
     "order_of_space",
     "other_coords",
     "plain",
+    "require_method",
     "require_on_grid",
     "voxel_units",
     "warn_of_finer",
@@ -95,6 +97,12 @@ def is_label(name: Hashable, variable: Variable) -> bool:
     return name in LABELS or "flag_values" in variable.attrs or variable.dtype.kind == "b"
 
 
+def require_method(method: str | None) -> None:
+    """Refuse a method that is not there."""
+    if method not in (None, *METHODS):
+        raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
+
+
 def method_of(name: Hashable, variable: Variable, method: str | None) -> str:
     """Return how a variable of an atlas is brought onto another grid."""
     if is_label(name, variable) or variable.dtype.kind not in "iufc":
@@ -135,8 +143,15 @@ def voxel_units(matrix: FloatArray, axes: Sequence[SourceAxis]) -> FloatArray:
 
 
 def plain(data: Any) -> Any:
-    """Return what can be looked into: a dask array as it is, all else as numpy."""
-    return data if isinstance(data, da.Array) else np.asarray(getattr(data, "magnitude", data))
+    """Return what can be looked into: of quantities the numbers, a dask array as it is."""
+    data = getattr(data, "magnitude", data)
+    return data if isinstance(data, da.Array) else np.asarray(data)
+
+
+def numbers_like(variable: Variable, dims: Sequence[Hashable], numbers: Any) -> Variable:
+    """Return numbers with the attributes of a variable, and its unit where it holds quantities."""
+    unit = getattr(variable._data, "units", None)
+    return with_unit(Variable(dims, numbers), unit, variable.attrs.get("units"), variable.attrs)
 
 
 def fill_of(dtype: np.dtype[Any]) -> Any:
