@@ -27,6 +27,8 @@ __all__ = ["Explorer", "explore"]
 MOST_FACES = 40_000, 800_000
 """Of one surface, and of all: more make the page larger, and hardly the picture better."""
 
+SCRIPTS = ("picture.js", "outlines.js", "panel.js")
+
 LABELS = 1002
 """NIfTI's code of what the values are: labels."""
 
@@ -181,11 +183,13 @@ def _about(obj: xr.Dataset | xr.DataArray, shown: Shown) -> str:
 
 def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
     folder = resources.files("xarray_atlas") / "explore_page"
-    text = {end: (folder / f"page.{end}").read_text("utf-8") for end in ("html", "css", "js")}
+    text = {
+        name: (folder / name).read_text("utf-8") for name in ("page.html", "page.css", *SCRIPTS)
+    }
     data = json.dumps(about, ensure_ascii=False, separators=(",", ":"))
     parts = {
         "TITLE": html.escape(about["title"]),
-        "CSS": text["css"],
+        "CSS": text["page.css"],
         # so that no name of a region ends the element that holds it, or begins another
         "DATA": data.replace("<", "\\u003c"),
         "FILES": "\n".join(
@@ -193,10 +197,10 @@ def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
             for name, content in files.items()
         ),
         "LICENCE": html.escape(licence),
-        "JS": text["js"],
+        "JS": "\n".join(text[name] for name in SCRIPTS),
     }
     # in one pass: what is put in may hold such a mark too
-    return re.sub("%([A-Z]+)%", lambda mark: parts[mark[1]], text["html"])
+    return re.sub("%([A-Z]+)%", lambda mark: parts[mark[1]], text["page.html"])
 
 
 def _packed(content: bytes) -> str:
