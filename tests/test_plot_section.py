@@ -17,6 +17,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from matplotlib.offsetbox import AnchoredOffsetbox
 
 import xarray_atlas
 from atlases import make_atlas, make_terminology, no_compute
@@ -375,9 +376,8 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
     ds = xarray_atlas.open_sample("50 um")
     ax = new_axes(figsize=size, layout="constrained")
     ds.atlas.plot.section(ap=7, ax=ax)
-    canvas = ax.figure.canvas
-    canvas.draw()
-    renderer = canvas.get_renderer()
+    bar, _, bar_box = scale_bar(ax)  # which draws the figure
+    renderer = ax.figure.canvas.get_renderer()
     names = {t: t.get_window_extent(renderer) for t in ax.texts}
     shown = []
     for text, box in names.items():
@@ -385,6 +385,7 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
         text.draw(renderer)
         if np.asarray(renderer.buffer_rgba())[..., 3].any():
             shown.append((text.get_text(), box))
+    shown.append((bar, bar_box))
     assert {"S", "I", "L", "R", "2 mm", "MD"} <= {name for name, _ in shown}
     assert len(shown) > (10 if size[0] == 4 else 40)
     for i, (_, box) in enumerate(shown):
@@ -400,20 +401,62 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
         assert terminology.region(int(label)).acronym == name
 
 
+def test_names_of_what_is_shown_larger(sample: xr.Dataset) -> None:
+    ax = new_axes()
+    sample.atlas.plot.section(ap=7, ax=ax, directions=False, scale_bar=False)
+    ax.set(xlim=(3, 5), ylim=(3.2, 1.5))
+    ax.figure.canvas.draw()
+    renderer = ax.figure.canvas.get_renderer()
+    shown = set()
+    for text in ax.texts:
+        renderer.clear()
+        text.draw(renderer)
+        if np.asarray(renderer.buffer_rgba())[..., 3].any():
+            shown.add(text.get_text())
+            assert ax.bbox.fully_contains(*text.get_window_extent(renderer).get_points()[0])
+            assert ax.bbox.fully_contains(*text.get_window_extent(renderer).get_points()[1])
+    assert {"CA1", "DG-mo", "LD"} <= shown
+    assert "CP" not in shown
+
+
 def test_bars_are_round() -> None:
     assert [bar_length(w) for w in (11.4, 13.2, 3.9, 0.9, 0.05)] == [2, 2, 0.5, 0.2, 0.01]
+
+
+def scale_bar(ax: Any) -> tuple[str, Any, Any]:
+    """What a scale bar says, the length that it is drawn with in mm, and its box."""
+    (box,) = ax.findobj(AnchoredOffsetbox)
+    ax.figure.canvas.draw()
+    (line,) = box.findobj(mpl.lines.Line2D)
+    (told,) = {text.get_text() for text in box.findobj(mpl.text.Text)}
+    ends = line.get_transform().transform(line.get_xydata())
+    (x0, y0), (x1, y1) = ax.transData.inverted().transform(ends)
+    assert y0 == pytest.approx(y1)
+    return told, abs(x1 - x0), box.get_window_extent()
 
 
 def test_the_scale_bar_is_as_long_as_it_says(sample: xr.Dataset) -> None:
     crop = sample.isel(z=slice(60, 80), y=slice(10, 30), x=slice(20, 45))
     for obj, told, length in ((sample, "2 mm", 2.0), (crop, "0.5 mm", 0.5)):
         ax = obj.atlas.plot.section(ap=7, ax=new_axes())
-        assert told in {text.get_text() for text in ax.texts}
-        bar = ax.lines[0]
-        ends = bar.get_transform().transform(bar.get_xydata())
-        (x0, y0), (x1, y1) = ax.transData.inverted().transform(ends)
-        assert abs(x1 - x0) == pytest.approx(length)
-        assert y0 == pytest.approx(y1)
+        assert scale_bar(ax)[:2] == (told, pytest.approx(length))
+        # also in a part of the picture that is shown larger, and turned round
+        ax.set(xlim=(4.2, 3.1), ylim=(2, 3))
+        assert scale_bar(ax)[:2] == (told, pytest.approx(length))
+
+
+def test_letters_follow_axes_that_are_turned_round(sample: xr.Dataset) -> None:
+    ax = sample.atlas.plot.section(ap=7, ax=new_axes(), labels=False)
+
+    def letters() -> dict[tuple[float, float], str]:
+        ax.figure.canvas.draw()
+        return {text.xy: text.get_text() for text in ax.texts}
+
+    assert letters() == {(0, 0.5): "R", (1, 0.5): "L", (0.5, 0): "I", (0.5, 1): "S"}
+    ax.invert_xaxis()
+    assert letters() == {(0, 0.5): "L", (1, 0.5): "R", (0.5, 0): "I", (0.5, 1): "S"}
+    ax.invert_yaxis()
+    assert letters() == {(0, 0.5): "L", (1, 0.5): "R", (0.5, 0): "S", (0.5, 1): "I"}
 
 
 # -- values

@@ -24,17 +24,14 @@ MARGIN = 0.035
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
-    across, up = plane.x.shown_sides(LEFT), plane.y.shown_sides(TOP)
-    places = {
-        across[0]: (0, 0.5, "left", "center"), across[1]: (1, 0.5, "right", "center"),
-        up[0]: (0.5, 1, "center", "top"), up[1]: (0.5, 0, "center", "bottom"),
-    }  # fmt: skip
-    for letter, (x, y, ha, va) in places.items():
-        offset = (4 * (0.5 - x) * 2, 3 * (0.5 - y) * 2)
-        ax.annotate(
-            letter, (x, y), offset, "axes fraction", "offset points",
-            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink),
-        ).set_in_layout(False)  # fmt: skip
+    from xarray_atlas.plotting.side_letters import PLACES, SideLetter
+
+    for which, end in PLACES:
+        axis = plane.x if which == "x" else plane.y
+        letter = SideLetter(
+            axis, which, end, weight="bold", color=ink, path_effects=_halo(ink), in_layout=False
+        )
+        ax.add_artist(letter)
 
 
 def bar_length(width: float) -> float:
@@ -51,23 +48,30 @@ def bar_length(width: float) -> float:
 
 
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
-    """Draw a bar of a round length into the corner that holds least of the brain."""
-    width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
+    """Draw a bar of a round length into the corner that holds least of the brain.
+
+    It is as long as it says also where the picture is shown larger.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
+
+    width = abs(plane.x.last - plane.x.first)
     length = bar_length(width)
     text = f"{length:g} mm" if length >= 0.1 else f"{length * 1000:g} \N{MICRO SIGN}m"
     right, low = _emptiest(plane, (length + 2 * MARGIN * width) / width)
-    at = 1 - MARGIN if right else MARGIN
-    ends = (at - length / width, at) if right else (at, at + length / width)
-    y = MARGIN * width / height if low else 1 - MARGIN * width / height
     halo = _halo(ink)
-    ax.plot(
-        ends, (y, y), transform=ax.transAxes, color=ink, linewidth=2.5,
-        solid_capstyle="butt", path_effects=halo, scalex=False, scaley=False,
-    )  # fmt: skip
-    ax.annotate(
-        text, (sum(ends) / 2, y), (0, 3 if low else -3), "axes fraction", "offset points",
-        ha="center", va="bottom" if low else "top", size="small", color=ink, path_effects=halo,
-    ).set_in_layout(False)  # fmt: skip
+    bar = AuxTransformBox(ax.transData)
+    bar.add_artist(
+        Line2D(
+            (0, length), (0, 0), color=ink, linewidth=2.5, solid_capstyle="butt", path_effects=halo
+        )
+    )
+    told = TextArea(text, textprops={"size": "small", "color": ink, "path_effects": halo})
+    both = VPacker(children=[told, bar] if low else [bar, told], align="center", pad=0, sep=2)
+    corner = f"{'lower' if low else 'upper'} {'right' if right else 'left'}"
+    box = AnchoredOffsetbox(corner, child=both, pad=0, borderpad=1, frameon=False)
+    box.set_in_layout(False)
+    ax.add_artist(box)
 
 
 def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:

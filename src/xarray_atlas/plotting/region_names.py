@@ -27,18 +27,18 @@ PAD = 0.15
 
 
 class OtherTexts:
-    """The texts that are on axes already, laid out once for a drawing and not for each name."""
+    """What is written on axes already, laid out once for a drawing and not for each name."""
 
     def __init__(self, ax: Axes) -> None:
-        self.ax, self.texts = ax, list(ax.texts)
+        self.ax, self.others = ax, [*ax.texts, *ax.artists]
         self.laid_out: tuple[Any, list[Any]] = (None, [])
 
     def overlap(self, box: Any, renderer: Any) -> bool:
         """Tell whether one of them overlaps a box of the display."""
         of = renderer.points_to_pixels(1), *self.ax.bbox.bounds
         if self.laid_out[0] != of:
-            shown = [text for text in self.texts if text.get_visible()]
-            self.laid_out = of, [text.get_window_extent(renderer) for text in shown]
+            shown = [other for other in self.others if other.get_visible()]
+            self.laid_out = of, [other.get_window_extent(renderer) for other in shown]
         return bool(box.count_overlaps(self.laid_out[1]))
 
 
@@ -80,6 +80,10 @@ class RegionName(Text):
         if not self._holds(np.array([at - half, at + half])):
             return False
         box = self.get_window_extent(renderer).padded(PAD * height)
+        (left, bottom), (right, top) = box.get_points()
+        rim = self.avoided.ax.bbox
+        if left < rim.x0 or right > rim.x1 or bottom < rim.y0 or top > rim.y1:
+            return False
         return self._holds(box.get_points()) and not self.avoided.overlap(box, renderer)
 
     def _holds(self, box: Any) -> bool:
