@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -30,9 +31,10 @@ class AtlasPlotAccessor:
         dv: Any = None,
         ml: Any = None,
         region: RegionKey | None = None,
+        axis: str = "ap",
         ax: Axes | None = None,
         template: bool = True,
-        outlines: bool = True,
+        outlines: bool | Mapping[str, Any] = True,
         labels: bool = True,
         directions: bool = True,
         scale_bar: bool = True,
@@ -45,6 +47,7 @@ class AtlasPlotAccessor:
             dv=dv,
             ml=ml,
             region=region,
+            axis=axis,
             ax=ax,
             template=template,
             outlines=outlines,

@@ -1,15 +1,240 @@
-"""Several planes."""
+"""Several planes of an atlas: through all of it, and three through a point."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import xarray as xr
 
-def ortho(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Not built yet."""
-    raise NotImplementedError
+from xarray_atlas import index_cache
+from xarray_atlas.errors import GridError
+from xarray_atlas.grid import annotation_of, lengths
+from xarray_atlas.optional import optional
+from xarray_atlas.plotting.colors import INSTALL, region_of
+from xarray_atlas.plotting.decorations import add_cross
+from xarray_atlas.plotting.planes import (
+    PICTURES,
+    Plane,
+    anatomical,
+    axis_of,
+    nearest,
+    on_axis,
+    point_in,
+    positions_in,
+    read,
+    take,
+)
+from xarray_atlas.plotting.section import draw_section
+from xarray_atlas.terminology import RegionKey
+
+__all__ = ["ortho", "sections"]
+
+AxesArray = np.ndarray[Any, Any]
+
+THIN = {"linewidth": 0.4}
+"""Of outlines, in points: in a small picture they lie close together."""
+
+WIDTH = 10.0
+"""Of a figure that is made, in inches."""
 
 
-def sections(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Not built yet."""
-    raise NotImplementedError
+def sections(
+    obj: xr.Dataset | xr.DataArray,
+    n: int = 12,
+    axis: str = "ap",
+    *,
+    ax: Any = None,
+    **kwargs: Any,
+) -> AxesArray:
+    """Draw planes at even distances through the atlas.
+
+    They are spread over the part that has labels where a pass over the annotation has been made
+    (:func:`~xarray_atlas.region_properties` makes one), else over the whole volume.
+    Only their chunks are read, once.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas or its annotation.
+    n : int, default: 12
+        How many planes; as many as there are axes where `ax` is given.
+    axis : str, default: "ap"
+        Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal), or a
+        dimension.
+    ax : array or list of matplotlib Axes, optional
+        A figure is made by default.
+    **kwargs
+        Further arguments of :func:`section`; its `labels` are left out by default.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, shape (n,)
+
+    Raises
+    ------
+    GridError
+        If there is no such axis, or `n` is no number of planes.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> axes = ds.atlas.plot.sections(n=3)
+    >>> [ax.get_title() for ax in axes]
+    ['z = 2.175 mm', 'z = 6.575 mm', 'z = 10.975 mm']
+    """
+    across = axis_of(obj, axis)
+    _, dim = on_axis(obj, across)
+    if ax is not None:
+        given = np.asarray(ax, object).ravel()
+        n = given.size
+    if n < 1:
+        raise GridError(f"n is how many planes are drawn: at least 1, not {n!r}")
+    first, stop = _labelled(obj, dim)
+    places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
+    template = kwargs.get("template", True)
+    cut = read(take(obj, across, places), ["template"] if template else [])
+    planes = [anatomical(cut.isel({dim: i})) for i in range(n)]
+    if ax is None:
+        given = _grid(planes)
+    kwargs = {"labels": False, "outlines": THIN, **kwargs}
+    for i, (each, plane) in enumerate(zip(given, planes, strict=True)):
+        first_only = {
+            name: kwargs.get(name, True) and i == 0 for name in ("directions", "scale_bar")
+        }
+        draw_section(each, plane, **{**kwargs, **first_only})
+        each.set(xticks=[], yticks=[], xlabel="", ylabel="")
+        each.title.set_fontsize("medium")
+        each.spines[:].set_visible(False)
+    return given
+
+
+def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
+    """Return the planes between which there are labels, as far as that is known unread."""
+    annotation = annotation_of(obj)
+    known = index_cache.find_any(annotation.variable)
+    if known is not None:
+        rows = known.rows(known.label != 0)
+        if rows.label.size:
+            at = annotation.dims.index(dim)
+            return int(rows.start[:, at].min()), int(rows.stop[:, at].max())
+    return 0, annotation.sizes[dim]
+
+
+def _grid(planes: list[Plane]) -> AxesArray:
+    """Make a figure of axes in rows that fill a page about as wide as high."""
+    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
+    shape = _height(planes[0]) / _width(planes[0])
+    columns = max(min(len(planes), round(np.sqrt(len(planes) * shape * 1.8))), 1)
+    rows = -(-len(planes) // columns)
+    height = WIDTH / columns * shape * rows + 0.3 * rows
+    figure, axes = pyplot.subplots(
+        rows, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False
+    )
+    flat: AxesArray = axes.ravel()
+    for each in flat[len(planes) :]:
+        figure.delaxes(each)
+    return flat[: len(planes)]
+
+
+def _width(plane: Plane) -> float:
+    return abs(plane.x.last - plane.x.first)
+
+
+def _height(plane: Plane) -> float:
+    return abs(plane.y.last - plane.y.first)
+
+
+def ortho(
+    obj: xr.Dataset | xr.DataArray,
+    region: RegionKey | None = None,
+    *,
+    ap: Any = None,
+    dv: Any = None,
+    ml: Any = None,
+    ax: Any = None,
+    **kwargs: Any,
+) -> AxesArray:
+    """Draw three planes through a point, on one scale, with cross hairs on it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas or its annotation.
+    region : str, int or Region, optional
+        The point is one inside of that region (its ``representative_point``). To
+        find it takes a pass over the annotation, if none has been made.
+    ap, dv, ml : length, optional
+        The point itself, instead: all three; dimensions' names do as well.
+    ax : array or list of three matplotlib Axes, optional
+        A figure is made by default.
+    **kwargs
+        Further arguments of :func:`section`.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, shape (3,)
+        The coronal plane (across "ap"), the horizontal ("dv"), and the sagittal ("ml").
+
+    Raises
+    ------
+    GridError
+        If neither a region nor all of the point is given, or it lies outside the volume.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> axes = ds.atlas.plot.ortho("RSP")
+    >>> [ax.get_title() for ax in axes]
+    ['z = 7.975 mm', 'y = 0.975 mm', 'x = 5.875 mm']
+    """
+    point = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    if (region is None) == (len(point) < 3) or (region is not None and point):
+        raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
+    if region is not None:
+        point = dict(point_in(obj, region))
+    places = {axis: nearest(obj, axis, point[axis]) for axis in PICTURES}
+    template = kwargs.get("template", True)
+    planes = {
+        axis: anatomical(read(take(obj, axis, place), ["template"] if template else []))
+        for axis, place in places.items()
+    }
+    centre = {
+        axis: float(lengths(obj, on_axis(obj, axis)[0])[place]) for axis, place in places.items()
+    }
+    axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
+    if axes.size != 3:
+        raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")
+    for each, (axis, plane) in zip(axes, planes.items(), strict=True):
+        draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
+        horizontal, vertical = PICTURES[axis]
+        add_cross(each, centre[horizontal], centre[vertical])
+    return axes
+
+
+def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
+    """Make a figure of planes that share an axis with their neighbour; its fourth part is text."""
+    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
+    coronal, horizontal, sagittal = planes.values()
+    wide = [_width(coronal), _width(sagittal)]
+    high = [_height(coronal), _height(horizontal)]
+    figure = pyplot.figure(figsize=(WIDTH, WIDTH * sum(high) / sum(wide)), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=wide, height_ratios=high)
+    first = figure.add_subplot(grid[0, 0], anchor="SE")
+    below = figure.add_subplot(grid[1, 0], sharex=first, anchor="NE")
+    beside = figure.add_subplot(grid[0, 1], sharey=first, anchor="SW")
+    row, column = (
+        int(np.argmin(np.abs(axis.corners(np.arange(axis.count) + 0.5) - centre[name])))
+        for axis, name in ((coronal.y, "dv"), (coronal.x, "ml"))
+    )
+    at = region_of(coronal.terminology, int(coronal.labels[row, column]))
+    text = ", ".join(plane.title for plane in planes.values())
+    if at >= 0:
+        terminology = coronal.terminology
+        text = f"{terminology.acronyms[at]}\n{terminology.names[at]}\n\n{text}"
+    rest = figure.add_subplot(grid[1, 1])
+    rest.set_axis_off()
+    rest.text(0.05, 0.9, text, va="top", wrap=True)
+    return np.array([first, below, beside], object)

@@ -1,10 +1,113 @@
-"""Outlines on a picture."""
+"""The outlines of regions, on one's own picture."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.optional import optional
+from xarray_atlas.plotting.colors import INSTALL
+from xarray_atlas.plotting.edges import face_runs
+from xarray_atlas.plotting.planes import (
+    LEFT,
+    TOP,
+    Plane,
+    anatomical,
+    cut,
+    positions_in,
+    read,
+)
+from xarray_atlas.terminology import RegionKey
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["add_outlines", "outlines"]
 
 
-def outlines(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Not built yet."""
-    raise NotImplementedError
+def outlines(
+    obj: xr.Dataset | xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    ap: Any = None,
+    dv: Any = None,
+    ml: Any = None,
+    region: RegionKey | None = None,
+    axis: str = "ap",
+    x: str | None = None,
+    y: str | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw where the regions of a plane meet, over a picture whose axes are in mm.
+
+    The faces between voxels of different labels, and nothing else: limits, aspect and
+    direction of the axes stay as they are. To draw fewer regions, cut the atlas first:
+    ``ds.atlas.parcellate(level=6).atlas.plot.outlines(ax, ap="7 mm")``.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas or its annotation, whole, cut, or one plane of it, which needs no position.
+    ax : matplotlib Axes, optional
+        The current ones by default. Those on which nothing has been drawn are set up
+        as :func:`section` does.
+    ap, dv, ml : length, optional
+        Where the plane lies, as :func:`section` has it; a dimension's name does as well.
+    region : str, int or Region, optional
+        The plane through a point inside of that region.
+    axis : str, default: "ap"
+        Across which axis the plane through `region` lies.
+    x, y : str, optional
+        What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
+        :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
+        one, "ml" and "ap" of a horizontal one.
+    **kwargs
+        Of :class:`matplotlib.collections.LineCollection`: ``color``, ``linewidth`` in points
+        (one pixel of the figure by default), ``transform``, ...
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    GridError
+        As :func:`section` does; and for an `x` or `y` that is not in the plane.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> image = (ds.annotation > 0).sel(z="7 mm", method="nearest").astype(float)
+    >>> ax = image.plot.imshow(add_colorbar=False).axes
+    >>> ds.atlas.plot.outlines(ax, ap="7 mm", color="red") is ax
+    True
+    """
+    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    plane = anatomical(read(cut(obj, positions, region, axis)), x, y)
+    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
+    ax = pyplot.gca() if ax is None else ax
+    empty = not ax.has_data()
+    add_outlines(ax, plane, **kwargs)
+    if empty:
+        ax.set(
+            xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
+            xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
+        )  # fmt: skip
+    return ax
+
+
+def add_outlines(ax: Axes, plane: Plane, **kwargs: Any) -> None:
+    """Draw the faces of a plane that has been read."""
+    from matplotlib.collections import LineCollection
+
+    lines = face_runs(plane.labels)
+    ends = np.stack([plane.x.corners(lines[..., 1]), plane.y.corners(lines[..., 0])], axis=-1)
+    if not {"linewidth", "linewidths", "lw"} & set(kwargs):
+        kwargs["linewidth"] = 72 / ax.figure.dpi
+    if not {"color", "colors", "edgecolor", "edgecolors", "ec"} & set(kwargs):
+        kwargs["color"] = "0.15"
+    collection = LineCollection(list(ends), **{"capstyle": "projecting", **kwargs})
+    ax.add_collection(collection, autolim=False)

@@ -1,10 +1,164 @@
-"""One plane."""
+"""A plane of an atlas, in its colours."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.optional import optional
+from xarray_atlas.plotting import colors
+from xarray_atlas.plotting.colors import INSTALL
+from xarray_atlas.plotting.decorations import add_directions, add_scale_bar
+from xarray_atlas.plotting.overlay import add_outlines
+from xarray_atlas.plotting.planes import LEFT, TOP, Plane, anatomical, cut, positions_in, read
+from xarray_atlas.terminology import RegionKey
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["current_axes", "draw_frame", "draw_section", "section"]
 
 
-def section(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Not built yet."""
-    raise NotImplementedError
+def section(
+    obj: xr.Dataset | xr.DataArray,
+    *,
+    ap: Any = None,
+    dv: Any = None,
+    ml: Any = None,
+    region: RegionKey | None = None,
+    axis: str = "ap",
+    ax: Axes | None = None,
+    template: bool = True,
+    outlines: bool | Mapping[str, Any] = True,
+    labels: bool = True,
+    directions: bool = True,
+    scale_bar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw one plane of an atlas in its colours.
+
+    Superior is up; of a horizontal plane anterior is. Anterior is on the left of a sagittal
+    plane, and the **right** side on the left of others, as BrainGlobe stores its atlases
+    (``ax.invert_xaxis()`` turns it). So it is however the atlas is stored, and letters say it.
+    Positions are those of the Dataset, in mm. Only what the plane needs is read, once.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas or its annotation, whole, cut, or one plane of it, which needs no position.
+    ap, dv, ml : length, optional
+        Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``,
+        or a number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
+        ``z="6 mm"``.
+    region : str, int or Region, optional
+        The plane through a point inside of that region (its ``representative_point``). To
+        find it takes a pass over the annotation, if none has been made.
+    axis : str, default: "ap"
+        Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
+    ax : matplotlib Axes, optional
+        The current ones by default.
+    template : bool, default: True
+        Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
+        transparent.
+    outlines : bool or mapping, default: True
+        Draw the faces between voxels of different labels; a mapping goes on to matplotlib's
+        LineCollection: ``{"color": "white"}``.
+    labels : bool, default: True
+        Write acronyms into the parts of regions that have room for them. They are
+        matplotlib's texts, in ``ax.texts``.
+    directions : bool, default: True
+        Write on each rim to which side it lies: A or P, S or I, L or R.
+    scale_bar : bool, default: True
+        Draw a bar of a round length.
+    **kwargs
+        Further arguments of :meth:`matplotlib.axes.Axes.imshow`, for the annotation.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    GridError
+        If no plane is named, or more than one, or it lies outside the volume.
+    RegionNotFoundError, AmbiguousRegionError, UnitsError
+        For a region that is not there, and for what is no length.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> ax = ds.atlas.plot.section(ap="7 mm")
+    >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title()
+    ('x (mm)', 'y (mm)', 'z = 6.975 mm')
+    """
+    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    plane = read(cut(obj, positions, region, axis), ["template"] if template else [])
+    ax = current_axes(ax)
+    return draw_section(
+        ax, anatomical(plane), template=template, outlines=outlines, labels=labels,
+        directions=directions, scale_bar=scale_bar, **kwargs,
+    )  # fmt: skip
+
+
+def current_axes(ax: Axes | None) -> Axes:
+    """Return the axes that are meant: as in xarray's plots, the current ones by default."""
+    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
+    found: Axes = pyplot.gca() if ax is None else ax
+    return found
+
+
+def draw_section(
+    ax: Axes,
+    plane: Plane,
+    *,
+    template: bool = True,
+    outlines: bool | Mapping[str, Any] = True,
+    labels: bool = True,
+    directions: bool = True,
+    scale_bar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a plane that has been read."""
+    below = plane.other("template") if template else None
+    if below is not None:
+        low, high = np.percentile(below, [0, 99.8])
+        ax.imshow(below, cmap="gray", vmin=low, vmax=high, extent=plane.extent)
+        kwargs.setdefault("alpha", 0.5)
+    ax.imshow(
+        plane.labels,
+        **{
+            "cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj),
+            "extent": plane.extent, "interpolation_stage": "rgba", **kwargs,
+        },
+    )  # fmt: skip
+    draw_frame(ax, plane, outlines, labels, directions, scale_bar)
+    return ax
+
+
+def draw_frame(
+    ax: Axes,
+    plane: Plane,
+    outlines: bool | Mapping[str, Any],
+    labels: bool,
+    directions: bool,
+    scale_bar: bool,
+) -> None:
+    """Draw what all pictures of a plane have beside its voxels."""
+    if outlines is not False:
+        add_outlines(ax, plane, **(outlines if isinstance(outlines, Mapping) else {}))
+    ax.set(
+        xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
+        xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
+    )  # fmt: skip
+    if directions:
+        add_directions(ax, plane)
+    if scale_bar:
+        add_scale_bar(ax, plane)
+    if labels:
+        from xarray_atlas.plotting.region_names import add_names
+
+        add_names(ax, plane)

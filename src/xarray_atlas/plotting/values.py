@@ -1,10 +1,137 @@
-"""Heat maps."""
+"""A plane of an atlas, coloured by a value of each region."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas.painting import paint
+from xarray_atlas.plotting.planes import anatomical, cut, positions_in, read
+from xarray_atlas.plotting.section import current_axes, draw_frame
+from xarray_atlas.terminology import RegionKey
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["values"]
+
+WITHOUT = "0.88"
+"""The grey of regions that have no value."""
 
 
-def values(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Not built yet."""
-    raise NotImplementedError
+def values(
+    obj: xr.Dataset | xr.DataArray,
+    values: Any,
+    *,
+    ap: Any = None,
+    dv: Any = None,
+    ml: Any = None,
+    region: RegionKey | None = None,
+    axis: str = "ap",
+    ax: Axes | None = None,
+    outlines: bool | Mapping[str, Any] = True,
+    labels: bool = False,
+    directions: bool = True,
+    scale_bar: bool = True,
+    add_colorbar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a plane of an atlas, coloured by a value of each region: a heat map.
+
+    A voxel has the value of the most specific region that has one and holds it, as
+    :func:`~xarray_atlas.paint` has it. Regions of the brain without a value are light grey.
+    Only what the plane needs is read.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas or its annotation, whole, cut, or one plane of it, which needs no position.
+    values : Series, mapping or DataArray
+        Numbers by region: a Series or mapping by acronym, name or id, or a DataArray on
+        ``region``, as the package's own results are. On ``hemisphere`` too, each side has its own.
+    ap, dv, ml : length, optional
+        Where the plane lies, as :func:`section` has it; a dimension's name does as well.
+    region : str, int or Region, optional
+        The plane through a point inside of that region.
+    axis : str, default: "ap"
+        Across which axis the plane through `region` lies.
+    ax : matplotlib Axes, optional
+        The current ones by default.
+    outlines, labels, directions, scale_bar
+        As :func:`section` has them.
+    add_colorbar : bool, default: True
+        Beside it a colour bar, with the name and the unit of the values.
+    **kwargs
+        Of :meth:`matplotlib.axes.Axes.imshow`: ``cmap``, ``vmin``, ``vmax``, ``norm``, ...
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    GridError
+        As :func:`section` does.
+    ValueError
+        If the values have further dimensions, or give a region twice.
+    RegionNotFoundError, AmbiguousRegionError, HemisphereError
+        As :func:`~xarray_atlas.paint` does.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> volume = ds.atlas.volume(["RSP", "SSp", "CA1"])
+    >>> ax = ds.atlas.plot.values(volume, ap="7 mm", cmap="viridis")
+    >>> ax.figure.axes[1].get_ylabel()
+    'volume (mm³)'
+    """
+    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    sided = ["hemispheres"] if _has_sides(values) else []
+    plane = anatomical(read(cut(obj, positions, region, axis), sided))
+    painted = paint(plane.obj, values)
+    further = [dim for dim in painted.dims if dim not in (plane.x.dim, plane.y.dim)]
+    if further:
+        raise ValueError(
+            f"a picture has one value for each region; these have a dimension {further[0]!r} too: "
+            f"select one, values.isel({further[0]}=0), or draw a picture of each"
+        )
+    ax = current_axes(ax)
+    shown = np.ma.masked_invalid(plane.values(painted.pint.dequantify().compute()))
+    # what has no value, and the background around it
+    brain = np.where(plane.labels != 0, 1.0, np.nan)
+    from matplotlib.colors import ListedColormap
+
+    ax.imshow(
+        brain,
+        cmap=ListedColormap([WITHOUT]),
+        extent=plane.extent,
+        interpolation_stage="rgba",
+    )
+    image = ax.imshow(shown, **{"extent": plane.extent, "interpolation_stage": "rgba", **kwargs})
+    if outlines is True:
+        outlines = {"color": "0.4"}  # paler, since there is much that has no value
+    draw_frame(ax, plane, outlines, labels, directions, scale_bar)
+    if add_colorbar:
+        bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+        bar.set_label(_name(painted))
+    return ax
+
+
+def _has_sides(values: Any) -> bool:
+    """Tell whether values are of left and right apart, so that sides have to be read."""
+    if isinstance(values, pd.Series):
+        return "hemisphere" in values.index.names
+    return isinstance(values, xr.DataArray) and "hemisphere" in values.coords
+
+
+def _name(painted: xr.DataArray) -> str:
+    """Return the name of values, with their unit."""
+    name = str(painted.attrs.get("long_name", painted.name or ""))
+    unit = getattr(painted.variable.data, "units", None)
+    shown = f"{unit:~P}" if unit is not None else str(painted.attrs.get("units", ""))
+    return f"{name} ({shown})".strip() if shown else name

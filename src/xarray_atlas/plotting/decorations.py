@@ -1,0 +1,98 @@
+"""What stands in a picture of a plane beside the regions: sides, a scale bar, a cross."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from xarray_atlas.plotting.planes import LEFT, TOP, Plane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["add_cross", "add_directions", "add_scale_bar", "bar_length"]
+
+SHARE = 0.25
+"""Of the width of a picture, the most that a scale bar takes."""
+
+MARGIN = 0.035
+"""Between what is written and the rim, as a share of the picture."""
+
+
+def add_directions(ax: Axes, plane: Plane) -> None:
+    """Write on each rim of the picture to which side it lies."""
+    across, up = plane.x.shown_sides(LEFT), plane.y.shown_sides(TOP)
+    places = {
+        across[0]: (0, 0.5, "left", "center"), across[1]: (1, 0.5, "right", "center"),
+        up[0]: (0.5, 1, "center", "top"), up[1]: (0.5, 0, "center", "bottom"),
+    }  # fmt: skip
+    for letter, (x, y, ha, va) in places.items():
+        offset = (4 * (0.5 - x) * 2, 3 * (0.5 - y) * 2)
+        ax.annotate(
+            letter, (x, y), offset, "axes fraction", "offset points",
+            ha=ha, va=va, weight="bold", path_effects=_halo(),
+        ).set_in_layout(False)  # fmt: skip
+
+
+def bar_length(width: float) -> float:
+    """Return a round length in mm, at most a quarter of a width in mm.
+
+    Examples
+    --------
+    >>> bar_length(11.4), bar_length(0.9)
+    (2.0, 0.2)
+    """
+    most = SHARE * width
+    power = 10.0 ** math.floor(math.log10(most))
+    return float(f"{max(m for m in (1, 2, 5) if m * power <= most) * power:.1g}")
+
+
+def add_scale_bar(ax: Axes, plane: Plane) -> None:
+    """Draw a bar of a round length into the corner that holds least of the brain."""
+    width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
+    length = bar_length(width)
+    text = f"{length:g} mm" if length >= 0.1 else f"{length * 1000:g} \N{MICRO SIGN}m"
+    right, low = _emptiest(plane, (length + 2 * MARGIN * width) / width)
+    at = 1 - MARGIN if right else MARGIN
+    ends = (at - length / width, at) if right else (at, at + length / width)
+    y = MARGIN * width / height if low else 1 - MARGIN * width / height
+    halo = _halo()
+    ax.plot(
+        ends, (y, y), transform=ax.transAxes, color="black", linewidth=2.5,
+        solid_capstyle="butt", path_effects=halo, scalex=False, scaley=False,
+    )  # fmt: skip
+    ax.annotate(
+        text, (sum(ends) / 2, y), (0, 3 if low else -3), "axes fraction", "offset points",
+        ha="center", va="bottom" if low else "top", size="small", path_effects=halo,
+    ).set_in_layout(False)  # fmt: skip
+
+
+def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
+    """Return which corner holds fewest voxels of the brain: whether right, and whether low."""
+    shown = plane.labels != 0
+    rows, columns = shown.shape
+    if plane.x.ends(LEFT)[0] != plane.x.first:
+        shown = shown[:, ::-1]
+    if plane.y.ends(TOP)[0] != plane.y.first:
+        shown = shown[::-1]
+    wide, high = max(int(share * columns), 1), max(int(0.15 * rows), 1)
+    x = {True: slice(columns - wide, None), False: slice(wide)}
+    y = {True: slice(rows - high, None), False: slice(high)}
+    corners = [(True, True), (False, True), (True, False), (False, False)]
+    return min(corners, key=lambda c: int(shown[y[c[1]], x[c[0]]].sum()))
+
+
+def add_cross(ax: Axes, x: float, y: float) -> None:
+    """Draw hairs through a point, below what is written."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=1.8, foreground="white", alpha=0.7)]
+    for draw, at in ((ax.axvline, x), (ax.axhline, y)):
+        draw(at, color="black", linewidth=0.7, zorder=2.5, path_effects=halo)
+
+
+def _halo() -> list[Any]:
+    """Return what makes black text readable on a dark template."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2, foreground="white")]

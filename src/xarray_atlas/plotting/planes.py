@@ -1,0 +1,334 @@
+"""Which plane of an atlas is drawn, how it lies in the picture, and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from dask.base import compute, is_dask_collection
+
+from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.grid import annotation_of, lengths, spacing
+from xarray_atlas.labels import Ints
+from xarray_atlas.properties import region_properties
+from xarray_atlas.space import AXES, Space
+from xarray_atlas.spacing import TOLERANCE, FloatArray, without_noise
+from xarray_atlas.terminology import RegionKey, Terminology
+from xarray_atlas.units import to_mm
+
+__all__ = [
+    "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "nearest", "on_axis",
+    "point_in", "positions_in", "read", "take",
+]  # fmt: skip
+
+PICTURES = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}
+"""Across which axis a plane lies, and which axes then run across and up the picture."""
+
+LEFT, TOP = "RA", "SA"
+"""The sides that are on the left and at the top of a picture, as BrainGlobe's atlases lie."""
+
+Atlas = xr.Dataset | xr.DataArray
+
+
+@dataclass(frozen=True)
+class PlaneAxis:
+    """One axis of a picture.
+
+    Parameters
+    ----------
+    name : hashable
+        Of the coordinate.
+    dim : hashable
+    first, last : float
+        The outer faces of the first and the last voxel, in mm.
+    sides : str
+        The letters of the sides where the coordinate is low and high.
+    count : int
+        How many voxels.
+    """
+
+    name: Hashable
+    dim: Hashable
+    first: float
+    last: float
+    sides: str
+    count: int
+
+    def ends(self, wanted: str) -> tuple[float, float]:
+        """Return both faces in mm, first the one on a wanted side."""
+        low, high = sorted((self.first, self.last))
+        return (low, high) if self.sides[0] in wanted else (high, low)
+
+    def shown_sides(self, wanted: str) -> str:
+        """Return the letters of both sides, first the wanted one."""
+        return self.sides if self.sides[0] in wanted else self.sides[::-1]
+
+    def corners(self, index: Any) -> FloatArray:
+        """Return the position in mm of faces, 0 being that before the first voxel."""
+        step = (self.last - self.first) / self.count
+        return np.asarray(self.first + step * np.asarray(index, np.float64))
+
+    @property
+    def voxel(self) -> float:
+        """The size of a voxel in mm."""
+        return abs(self.last - self.first) / self.count
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane as it is drawn: rows along y, columns along x."""
+
+    obj: Atlas
+    """The plane with its coordinates; its annotation is in memory."""
+    terminology: Terminology
+    labels: Ints
+    x: PlaneAxis
+    y: PlaneAxis
+    title: str
+    """Where it is."""
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """What imshow takes: left, right, bottom and top of the array, in mm."""
+        return self.x.first, self.x.last, self.y.last, self.y.first
+
+    def values(self, array: xr.DataArray) -> Any:
+        """Return an array of the plane as rows and columns."""
+        return array.transpose(self.y.dim, self.x.dim).values
+
+    def other(self, name: str) -> Any:
+        """Return another variable of the plane as rows and columns, None where it has none."""
+        if isinstance(self.obj, xr.Dataset) and name in self.obj.data_vars:
+            array = self.obj[name]
+            if set(array.dims) == {self.x.dim, self.y.dim}:
+                return self.values(array)
+        return None
+
+
+def positions_in(obj: Atlas, keywords: dict[str, Any], **positions: Any) -> dict[str, Any]:
+    """Collect what says where a plane is, by axis; take dimensions out of the keywords.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    keywords : dict
+        Of the caller; names of the object's dimensions are removed from it.
+    **positions : length or None
+        By "ap", "dv" and "ml".
+    """
+    found = {axis: position for axis, position in positions.items() if position is not None}
+    for dim in [dim for dim in annotation_of(obj).dims if dim in keywords]:
+        axis = axis_of(obj, str(dim))
+        if axis in found:
+            raise GridError(f"{dim!r} is the dimension of {axis!r}: give one of the two")
+        position = keywords.pop(str(dim))
+        if position is not None:
+            found[axis] = position
+    return found
+
+
+def axis_of(obj: Atlas, name: str) -> str:
+    """Return the anatomical axis that is meant by itself or by a dimension."""
+    _, space = find_atlas(obj)
+    names = space.coordinates(obj)
+    if name in AXES:
+        return name
+    for axis, coordinate in names.items():
+        if coordinate is not None and name in (coordinate, *obj.coords[coordinate].dims):
+            return axis
+    there = [str(d) for d in annotation_of(obj).dims]
+    raise GridError(f"no axis {name!r}; there are 'ap', 'dv', 'ml', and the dimensions {there}")
+
+
+def on_axis(obj: Atlas, axis: str) -> tuple[Hashable, Hashable]:
+    """Return the coordinate and the dimension along an anatomical axis."""
+    _, space = find_atlas(obj)
+    name = space.coordinate(obj, axis)
+    if name is None or obj.coords[name].ndim != 1:
+        there = [a for a, n in space.coordinates(obj).items() if n and obj.coords[n].ndim]
+        raise GridError(
+            f"no plane across {axis!r}: this {type(obj).__name__} has no dimension that runs "
+            f"{space.direction(axis)}; it has {', '.join(there) or 'none left'}"
+        )
+    return name, obj.coords[name].dims[0]
+
+
+def nearest(obj: Atlas, axis: str, position: Any) -> int:
+    """Return the place of the voxels that hold a position.
+
+    Raises
+    ------
+    GridError
+        If none does.
+    UnitsError
+        If it is not a length.
+    """
+    name, _ = on_axis(obj, axis)
+    at = to_mm(position, f"position along {axis!r}")
+    if np.ndim(at) or not np.isfinite(at):
+        raise UnitsError(f"one position along {axis!r} makes a plane, not {position!r}")
+    values = lengths(obj, name)
+    _, space = find_atlas(obj)
+    half = (abs(values[1] - values[0]) if values.size > 1 else _thickness(obj, axis, space)) / 2
+    place = int(np.argmin(np.abs(values - at)))
+    low, high = values.min() - half, values.max() + half
+    if not low - TOLERANCE * half <= at <= high + TOLERANCE * half:
+        raise GridError(
+            f"{axis} = {at:g} mm lies outside: the voxels along {name!r} reach from "
+            f"{low:.6g} to {high:.6g} mm"
+        )
+    return place
+
+
+def _thickness(obj: Atlas, axis: str, space: Space) -> float:
+    try:
+        return spacing(obj, need=0)[on_axis(obj, axis)[1]]
+    except GridError:  # not known, so that only the plane itself is meant
+        return space.voxel_size[space.position(axis)]
+
+
+def point_in(obj: Atlas, region: RegionKey) -> dict[str, float]:
+    """Return a point inside of a region, in mm, by axis."""
+    found = region_properties(obj, region).representative_point
+    point = dict(zip(map(str, found["axis"].values), found.pint.magnitude.tolist(), strict=True))
+    if np.isnan(list(point.values())).any():
+        raise GridError(
+            f"no plane through {region!r}: it has no voxel in this part of the atlas, at this "
+            "resolution"
+        )
+    return {axis_of(obj, dim): at for dim, at in point.items()}
+
+
+def cut(
+    obj: Atlas, positions: Mapping[str, Any], region: RegionKey | None = None, axis: str = "ap"
+) -> Atlas:
+    """Return the plane that is asked for, with nothing read of it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or one plane of it.
+    positions : mapping
+        A length by axis.
+    region : str, int or Region, optional
+        The plane holds a point of it.
+    axis : str
+        Across which axis it lies then.
+    """
+    annotation = annotation_of(obj)
+    asked = len(positions) + (region is not None)
+    if annotation.ndim == 2:
+        if asked:
+            raise GridError(
+                f"this {type(obj).__name__} is one plane already, of "
+                f"{' and '.join(map(repr, annotation.dims))}: give no position"
+            )
+        return obj
+    if annotation.ndim != 3:
+        raise GridError(
+            f"a plane is drawn of three spatial dimensions, or of two; the annotation has "
+            f"{annotation.dims}"
+        )
+    if not asked:
+        thin = [dim for dim in annotation.dims if annotation.sizes[dim] == 1]
+        if len(thin) == 1:
+            return obj.isel({thin[0]: 0})
+    if asked != 1:
+        given = [*positions, *(["region"] if region is not None else [])]
+        raise GridError(
+            f"which plane? Give one of ap=, dv=, ml=, a dimension, or region=; {given} "
+            + ("say it more than once" if given else "is nothing")
+        )
+    if region is not None:
+        axis = axis_of(obj, axis)
+        positions = {axis: point_in(obj, region)[axis]}
+    ((across, position),) = positions.items()
+    return take(obj, across, nearest(obj, across, position))
+
+
+def take(obj: Atlas, axis: str, place: Any) -> Atlas:
+    """Return the plane, or planes, at a place along an axis."""
+    return obj.isel({on_axis(obj, axis)[1]: place})
+
+
+def read(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
+    """Read the annotation, and further variables where they are there, in one go."""
+    if isinstance(obj, xr.DataArray):
+        return obj.copy(data=_computed({"": annotation_of(obj)})[""])
+    wanted = ["annotation", *(name for name in others if name in obj.variables)]
+    annotation_of(obj)
+    loaded = _computed({name: obj[name] for name in wanted})
+    kept = obj[[name for name in wanted if name in obj.data_vars]]
+    return kept.assign({name: obj[name].copy(data=data) for name, data in loaded.items()})
+
+
+def _computed(arrays: dict[str, xr.DataArray]) -> dict[str, Any]:
+    lazy = {n: a.variable.data for n, a in arrays.items() if is_dask_collection(a.variable)}
+    (found,) = compute(lazy) if lazy else ({},)
+    rest = {name: a.values for name, a in arrays.items() if name not in lazy}
+    return {**rest, **found}
+
+
+def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plane:
+    """Lay out a plane that has been read.
+
+    Parameters
+    ----------
+    plane : Dataset or DataArray
+        Of two dimensions.
+    x, y : str, optional
+        The dimensions that run across and up the picture; by default as atlases are shown.
+
+    Raises
+    ------
+    GridError
+        If a dimension has no coordinate, or voxels of no one size.
+    """
+    annotation = annotation_of(plane)
+    terminology, space = find_atlas(plane)
+    sizes = spacing(plane, need=2)
+    names = space.coordinates(plane)
+    along = {axis: n for axis, n in names.items() if n is not None and plane.coords[n].ndim == 1}
+    (across,) = set(AXES) - set(along)
+    horizontal, vertical = PICTURES[across]
+    if x is not None or y is not None:
+        horizontal, vertical = _chosen(plane, along, x, y)
+    axes = []
+    for axis in (horizontal, vertical):
+        name = along[axis]
+        values = lengths(plane, name)
+        (dim,) = plane.coords[name].dims
+        half = without_noise(sizes[dim]) / 2
+        half = -half if values[-1] < values[0] else half
+        letter = space.orientation[space.position(axis)].upper()
+        (opposite,) = set(AXES[axis].upper()) - {letter}
+        axes.append(
+            PlaneAxis(
+                name, dim, values[0] - half, values[-1] + half, letter + opposite, values.size
+            )
+        )
+    labels = annotation.transpose(axes[1].dim, axes[0].dim).values
+    return Plane(plane, terminology, labels, axes[0], axes[1], _title(plane, names[across]))
+
+
+def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[str, str]:
+    """Return the axes of a picture of which one or both are named."""
+    named = [None if name is None else axis_of(plane, name) for name in (x, y)]
+    for name, axis in zip((x, y), named, strict=True):
+        if axis is not None and axis not in along:
+            raise GridError(f"{name!r} lies across this plane, which has {', '.join(along)}")
+    left = [axis for axis in along if axis not in named]
+    if len(left) + sum(axis is not None for axis in named) != 2:
+        raise GridError(f"x and y are two axes, not twice {x!r}")
+    horizontal, vertical = (axis if axis is not None else left.pop() for axis in named)
+    return horizontal, vertical
+
+
+def _title(plane: Atlas, name: Hashable | None) -> str:
+    if name is None:
+        return ""
+    return f"{name} = {float(lengths(plane, name)):.6g} mm"

@@ -1,0 +1,102 @@
+"""Names of regions that are drawn only where they have room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from xarray_atlas.plotting.colors import palette, region_of
+from xarray_atlas.plotting.label_places import label_places
+from xarray_atlas.plotting.planes import Plane
+
+__all__ = ["RegionName", "add_names"]
+
+SIZE = 0.6
+"""Of a name, as a share of matplotlib's font size."""
+
+NARROW = 0.3
+"""Of a letter, as a share of its height: shorter texts there are none."""
+
+
+PAD = 0.15
+"""Between a name and the rim of its region, as a share of its height."""
+
+
+class RegionName(Text):
+    """A text that is drawn where all of it lies in its region, whatever the size of the figure.
+
+    So no two of them overlap, and more appear where a part is shown larger.
+
+    Parameters
+    ----------
+    plane : Plane
+    row, column : int
+        The voxel on which it is centred.
+    text : str
+    avoided : sequence of Text
+        Others, below which there is no room.
+    **kwargs
+        Of matplotlib's Text.
+    """
+
+    def __init__(
+        self, plane: Plane, row: int, column: int, text: str, avoided: Sequence[Text], **kwargs: Any
+    ) -> None:
+        x, y = plane.x.corners(column + 0.5), plane.y.corners(row + 0.5)
+        super().__init__(float(x), float(y), text, ha="center", va="center", **kwargs)
+        self.plane, self.avoided = plane, avoided
+        self.label = plane.labels[row, column]
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the text, if there is room."""
+        if self.get_visible() and self._has_room(renderer):
+            super().draw(renderer)
+
+    def _has_room(self, renderer: Any) -> bool:
+        # most are much too long: that is seen without laying out the text
+        height = renderer.points_to_pixels(self.get_fontsize())
+        at = np.array(self.get_transform().transform(self.get_position()))
+        half = np.array([NARROW * height * len(self.get_text()), height / 2]) / 2
+        if not self._holds(np.array([at - half, at + half])):
+            return False
+        box = self.get_window_extent(renderer).padded(PAD * height)
+        taken = (text.get_window_extent(renderer) for text in self.avoided)
+        return self._holds(box.get_points()) and not box.count_overlaps(taken)
+
+    def _holds(self, box: Any) -> bool:
+        """Tell whether all voxels in a box of the display have the label."""
+        corners = self.get_transform().inverted().transform(box)
+        pieces = []
+        for axis, ends in ((self.plane.y, corners[:, 1]), (self.plane.x, corners[:, 0])):
+            step = (axis.last - axis.first) / axis.count
+            low, high = np.sort((ends - axis.first) / step)
+            if low < 0 or high > axis.count:
+                return False
+            pieces.append(slice(int(low), int(np.ceil(high))))
+        return bool((self.plane.labels[tuple(pieces)] == self.label).all())
+
+
+def add_names(ax: Axes, plane: Plane) -> None:
+    """Write the acronyms of the regions into them, where they have room."""
+    from matplotlib import rcParams
+
+    avoided = [*ax.texts]
+    size = SIZE * rcParams["font.size"]
+    of = palette(plane.terminology)
+    places = label_places(plane.labels, (plane.y.voxel, plane.x.voxel))
+    for label, row, column in zip(*(each.tolist() for each in places), strict=True):
+        region = region_of(plane.terminology, label)
+        if region < 0:
+            continue
+        red, green, blue, _ = of.colors[np.searchsorted(of.keys, label)].tolist()
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 100
+        name = RegionName(
+            plane, row, column, plane.terminology.acronyms[region], avoided,
+            fontsize=size, color="white" if dark else "black", clip_on=True,
+        )  # fmt: skip
+        ax.add_artist(name)
+        name.set_in_layout(False)
