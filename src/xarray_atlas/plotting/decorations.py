@@ -10,16 +10,19 @@ from xarray_atlas.plotting.planes import LEFT, TOP, Plane
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["add_cross", "add_directions", "add_scale_bar", "bar_length"]
+__all__ = ["INKS", "add_cross", "add_directions", "add_scale_bar", "bar_length"]
 
 SHARE = 0.25
 """Of the width of a picture, the most that a scale bar takes."""
+
+INKS = {"black": "white", "white": "black"}
+"""Of what is written, and of the halo around it."""
 
 MARGIN = 0.035
 """Between what is written and the rim, as a share of the picture."""
 
 
-def add_directions(ax: Axes, plane: Plane) -> None:
+def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
     across, up = plane.x.shown_sides(LEFT), plane.y.shown_sides(TOP)
     places = {
@@ -30,7 +33,7 @@ def add_directions(ax: Axes, plane: Plane) -> None:
         offset = (4 * (0.5 - x) * 2, 3 * (0.5 - y) * 2)
         ax.annotate(
             letter, (x, y), offset, "axes fraction", "offset points",
-            ha=ha, va=va, weight="bold", path_effects=_halo(),
+            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink),
         ).set_in_layout(False)  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def bar_length(width: float) -> float:
     return float(f"{max(m for m in (1, 2, 5) if m * power <= most) * power:.1g}")
 
 
-def add_scale_bar(ax: Axes, plane: Plane) -> None:
+def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
     width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
     length = bar_length(width)
@@ -56,14 +59,14 @@ def add_scale_bar(ax: Axes, plane: Plane) -> None:
     at = 1 - MARGIN if right else MARGIN
     ends = (at - length / width, at) if right else (at, at + length / width)
     y = MARGIN * width / height if low else 1 - MARGIN * width / height
-    halo = _halo()
+    halo = _halo(ink)
     ax.plot(
-        ends, (y, y), transform=ax.transAxes, color="black", linewidth=2.5,
+        ends, (y, y), transform=ax.transAxes, color=ink, linewidth=2.5,
         solid_capstyle="butt", path_effects=halo, scalex=False, scaley=False,
     )  # fmt: skip
     ax.annotate(
         text, (sum(ends) / 2, y), (0, 3 if low else -3), "axes fraction", "offset points",
-        ha="center", va="bottom" if low else "top", size="small", path_effects=halo,
+        ha="center", va="bottom" if low else "top", size="small", color=ink, path_effects=halo,
     ).set_in_layout(False)  # fmt: skip
 
 
@@ -82,17 +85,15 @@ def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
     return min(corners, key=lambda c: int(shown[y[c[1]], x[c[0]]].sum()))
 
 
-def add_cross(ax: Axes, x: float, y: float) -> None:
+def add_cross(ax: Axes, x: float, y: float, ink: str) -> None:
     """Draw hairs through a point, below what is written."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=1.8, foreground="white", alpha=0.7)]
+    halo = _halo(ink)
     for draw, at in ((ax.axvline, x), (ax.axhline, y)):
-        draw(at, color="black", linewidth=0.7, zorder=2.5, path_effects=halo)
+        draw(at, color=ink, linewidth=0.7, zorder=2.5, path_effects=halo)
 
 
-def _halo() -> list[Any]:
-    """Return what makes black text readable on a dark template."""
+def _halo(ink: str) -> list[Any]:
+    """Return what makes a text readable on whatever is below it."""
     from matplotlib.patheffects import withStroke
 
-    return [withStroke(linewidth=2, foreground="white")]
+    return [withStroke(linewidth=1.8, foreground=INKS[ink], alpha=0.8)]

@@ -23,9 +23,10 @@ from xarray_atlas.plotting.planes import (
     point_in,
     positions_in,
     read,
+    read_all,
     take,
 )
-from xarray_atlas.plotting.section import draw_section
+from xarray_atlas.plotting.section import draw_section, ink_on
 from xarray_atlas.terminology import RegionKey
 
 __all__ = ["ortho", "sections"]
@@ -197,10 +198,9 @@ def ortho(
         point = dict(point_in(obj, region))
     places = {axis: nearest(obj, axis, point[axis]) for axis in PICTURES}
     template = kwargs.get("template", True)
-    planes = {
-        axis: anatomical(read(take(obj, axis, place), ["template"] if template else []))
-        for axis, place in places.items()
-    }
+    cuts = [take(obj, axis, place) for axis, place in places.items()]
+    loaded = read_all(cuts, ["template"] if template else [])
+    planes = dict(zip(places, map(anatomical, loaded), strict=True))
     centre = {
         axis: float(lengths(obj, on_axis(obj, axis)[0])[place]) for axis, place in places.items()
     }
@@ -210,7 +210,7 @@ def ortho(
     for each, (axis, plane) in zip(axes, planes.items(), strict=True):
         draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
         horizontal, vertical = PICTURES[axis]
-        add_cross(each, centre[horizontal], centre[vertical])
+        add_cross(each, centre[horizontal], centre[vertical], ink_on(plane, template))
     return axes
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.grid import annotation_of
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.colors import INSTALL
 from xarray_atlas.plotting.edges import face_runs
@@ -19,6 +20,7 @@ from xarray_atlas.plotting.planes import (
     positions_in,
     read,
 )
+from xarray_atlas.space import AXES
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ def outlines(
     ml: Any = None,
     region: RegionKey | None = None,
     axis: str = "ap",
-    x: str | None = None,
-    y: str | None = None,
+    x: Any = None,
+    y: Any = None,
     **kwargs: Any,
 ) -> Axes:
     """Draw where the regions of a plane meet, over a picture whose axes are in mm.
@@ -62,7 +64,8 @@ def outlines(
     x, y : str, optional
         What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
         :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
-        one, "ml" and "ap" of a horizontal one.
+        one, "ml" and "ap" of a horizontal one. A length is a position along the dimension of
+        that name.
     **kwargs
         Of :class:`matplotlib.collections.LineCollection`: ``color``, ``linewidth`` in points
         (one pixel of the figure by default), ``transform``, ...
@@ -85,8 +88,20 @@ def outlines(
     >>> ds.atlas.plot.outlines(ax, ap="7 mm", color="red") is ax
     True
     """
+    dims = [str(dim) for dim in annotation_of(obj).dims]
+    shown = {}
+    for name, given in {"x": x, "y": y}.items():
+        # of a dimension that is called so it may be a position too, as "6 mm"
+        if (
+            name in dims
+            and given is not None
+            and not (isinstance(given, str) and given in {*AXES, *dims})
+        ):
+            kwargs[name] = given
+        else:
+            shown[name] = given
     positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
-    plane = anatomical(read(cut(obj, positions, region, axis)), x, y)
+    plane = anatomical(read(cut(obj, positions, region, axis)), **shown)
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     ax = pyplot.gca() if ax is None else ax
     empty = not ax.has_data()

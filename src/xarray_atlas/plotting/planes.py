@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from xarray_atlas.units import to_mm
 
 __all__ = [
     "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "nearest", "on_axis",
-    "point_in", "positions_in", "read", "take",
+    "point_in", "positions_in", "read", "read_all", "take",
 ]  # fmt: skip
 
 PICTURES = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}
@@ -257,20 +257,28 @@ def take(obj: Atlas, axis: str, place: Any) -> Atlas:
 
 def read(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
     """Read the annotation, and further variables where they are there, in one go."""
-    if isinstance(obj, xr.DataArray):
-        return obj.copy(data=_computed({"": annotation_of(obj)})[""])
-    wanted = ["annotation", *(name for name in others if name in obj.variables)]
-    annotation_of(obj)
-    loaded = _computed({name: obj[name] for name in wanted})
-    kept = obj[[name for name in wanted if name in obj.data_vars]]
-    return kept.assign({name: obj[name].copy(data=data) for name, data in loaded.items()})
+    return read_all([obj], others)[0]
 
 
-def _computed(arrays: dict[str, xr.DataArray]) -> dict[str, Any]:
-    lazy = {n: a.variable.data for n, a in arrays.items() if is_dask_collection(a.variable)}
+def read_all(planes: Sequence[Atlas], others: Iterable[str] = ()) -> list[Atlas]:
+    """Do as :func:`read` does for several objects, in one go."""
+    arrays: dict[tuple[int, str], xr.DataArray] = {}
+    for i, obj in enumerate(planes):
+        arrays[i, "annotation"] = annotation_of(obj)
+        if isinstance(obj, xr.Dataset):
+            arrays |= {(i, name): obj[name] for name in others if name in obj.variables}
+    lazy = {at: a.variable.data for at, a in arrays.items() if is_dask_collection(a.variable)}
     (found,) = compute(lazy) if lazy else ({},)
-    rest = {name: a.values for name, a in arrays.items() if name not in lazy}
-    return {**rest, **found}
+    rest = {at: a.values for at, a in arrays.items() if at not in lazy}
+    loaded: list[dict[str, xr.DataArray]] = [{} for _ in planes]
+    for (i, name), data in {**found, **rest}.items():
+        loaded[i][name] = arrays[i, name].copy(data=data)
+    return [
+        obj[[name for name in own if name in obj.data_vars]].assign(own)
+        if isinstance(obj, xr.Dataset)
+        else own["annotation"]
+        for obj, own in zip(planes, loaded, strict=True)
+    ]
 
 
 def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plane:

@@ -19,7 +19,7 @@ from xarray_atlas.terminology import RegionKey
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["current_axes", "draw_frame", "draw_section", "section"]
+__all__ = ["current_axes", "draw_frame", "draw_section", "ink_on", "section"]
 
 
 def section(
@@ -125,7 +125,7 @@ def draw_section(
     """Draw a plane that has been read."""
     below = plane.other("template") if template else None
     if below is not None:
-        low, high = np.percentile(below, [0, 99.8])
+        low, high = np.nanpercentile(below, [0, 99.8])
         ax.imshow(below, cmap="gray", vmin=low, vmax=high, extent=plane.extent)
         kwargs.setdefault("alpha", 0.5)
     ax.imshow(
@@ -135,8 +135,13 @@ def draw_section(
             "extent": plane.extent, "interpolation_stage": "rgba", **kwargs,
         },
     )  # fmt: skip
-    draw_frame(ax, plane, outlines, labels, directions, scale_bar)
+    draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink_on(plane, template))
     return ax
+
+
+def ink_on(plane: Plane, template: bool) -> str:
+    """Return the colour in which is written: templates are black beyond the brain."""
+    return "white" if template and plane.other("template") is not None else "black"
 
 
 def draw_frame(
@@ -146,6 +151,7 @@ def draw_frame(
     labels: bool,
     directions: bool,
     scale_bar: bool,
+    ink: str = "black",
 ) -> None:
     """Draw what all pictures of a plane have beside its voxels."""
     if outlines is not False:
@@ -155,9 +161,9 @@ def draw_frame(
         xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
     )  # fmt: skip
     if directions:
-        add_directions(ax, plane)
+        add_directions(ax, plane, ink)
     if scale_bar:
-        add_scale_bar(ax, plane)
+        add_scale_bar(ax, plane, ink)
     if labels:
         from xarray_atlas.plotting.region_names import add_names
 
