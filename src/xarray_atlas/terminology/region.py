@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from anytree import NodeMixin
+from xarray import get_options
+
+from xarray_atlas.terminology.tree_html import document, tree_html
+from xarray_atlas.terminology.tree_text import tree_text
 
 if TYPE_CHECKING:
     from xarray_atlas.terminology.terminology import Terminology
@@ -112,6 +116,19 @@ class Region(NodeMixin):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<Region {self.acronym} {self.name!r} (id {self.id})>"
+
+    def __str__(self) -> str:
+        return tree_text(self.terminology, self.position)
+
+    def __format__(self, spec: str) -> str:
+        # in a sentence a region is one line; print and str draw what is below it
+        return format(repr(self), spec)
+
+    def _repr_html_(self) -> str | None:
+        if get_options()["display_style"] == "text":
+            return None  # notebooks then show the repr
+        tree = tree_html(self.terminology, [self.position])
+        return document(header="", body=tree, text=str(self))
 
     def __eq__(self, other: object) -> bool:
         if self is other:

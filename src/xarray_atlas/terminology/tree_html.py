@@ -1,0 +1,126 @@
+"""A hierarchy of regions as HTML: it opens and closes by itself, and a script searches in it.
+
+Everything is in the text: no script, style, font or picture is fetched. Whatever
+comes from a table of regions is escaped.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from xarray_atlas.terminology.cells import counted
+
+if TYPE_CHECKING:
+    from xarray_atlas.terminology.terminology import Terminology
+
+__all__ = ["document", "tree_html"]
+
+DEEPEST = 200
+"""Levels that lie in each other. Browsers stop at about 500 elements; what is deeper is listed
+below each other."""
+
+FEW = 12
+"""Regions in sight at first."""
+
+_COLOR = re.compile("#[0-9A-Fa-f]{6}")
+
+
+def document(header: str, body: str, text: str) -> str:
+    """Put style and script around HTML.
+
+    Parameters
+    ----------
+    header, body : str
+        HTML.
+    text : str
+        What is shown instead where the style is taken out, in a notebook that is not trusted.
+    """
+    style, script = _static()
+    # as xarray has it: the style, where it is there, hides the one and shows the other
+    return (
+        f"<div class='xarray-atlas'><style>{style}</style>"
+        f"<pre class='xa-text'>{escape(text)}</pre>"
+        f"<div class='xa-view' style='display:none'>{header}{body}</div>"
+        f"<script>{script}</script></div>"
+    )
+
+
+@functools.cache
+def _static() -> tuple[str, str]:
+    folder = files("xarray_atlas") / "static"
+    style, script = (
+        (folder / name).read_text(encoding="utf-8") for name in ("atlas_repr.css", "atlas_repr.js")
+    )
+    return style, script
+
+
+def tree_html(
+    terminology: Terminology, roots: Iterable[int], volumes: Sequence[float] | None = None
+) -> str:
+    """Write regions and all below them, with a field to search for some.
+
+    Parameters
+    ----------
+    terminology : Terminology
+    roots : iterable of int
+        The positions of the regions at the top.
+    volumes : sequence of float, optional
+        Of each region of the terminology, in mm**3.
+    """
+    tops = [int(root) for root in roots]
+    opened = _opened(terminology, tops)
+    depths = terminology.depths.tolist()
+    children = terminology._child_positions
+    parts: list[str] = []
+    total = 0
+    for top in tops:
+        open_levels = 0
+        for position in (top, *terminology.descendants(top).tolist()):
+            total += 1
+            level = min(depths[position] - depths[top], DEEPEST)
+            parts.append("</details>" * (open_levels - level))
+            open_levels = level
+            row = _row(terminology, position, None if volumes is None else volumes[position])
+            if children[position] and level < DEEPEST:
+                state = " open" if position in opened else ""
+                parts.append(f"<details{state}><summary>{row}</summary>")
+                open_levels += 1
+            else:
+                parts.append(f"<div>{row}</div>")
+        parts.append("</details>" * open_levels)
+    return (
+        "<div class='xa-search' hidden><label><span>Find a region</span>"
+        "<input type='search' placeholder='acronym, name or id' autocomplete='off' "
+        f"spellcheck='false'></label><output>{counted(total, 'region')}</output></div>"
+        f"<div class='xa-tree'>{''.join(parts)}</div>"
+    )
+
+
+def _opened(terminology: Terminology, tops: list[int]) -> set[int]:
+    """Return the regions that are open at first: level by level, as far as few are in sight."""
+    opened: set[int] = set()
+    level, seen = tops, len(tops)
+    while level:
+        below = [child for position in level for child in terminology._child_positions[position]]
+        seen += len(below)
+        if seen > FEW and not (len(tops) == 1 and not opened):
+            break
+        opened.update(level)
+        level = below
+    return opened
+
+
+def _row(terminology: Terminology, position: int, volume: float | None) -> str:
+    color = str(terminology.colors[position])
+    swatch = f" style='background:{color}'" if _COLOR.fullmatch(color) else ""
+    size = "" if volume is None else f"<data>{volume:.4g}</data>"
+    return (
+        f"<i{swatch}></i><b>{escape(str(terminology.acronyms[position]))}</b> "
+        f"<span>{escape(str(terminology.names[position]))}</span> "
+        f"<small>{escape(str(terminology.ids[position]))}</small>{size}"
+    )
