@@ -169,6 +169,14 @@ def test_there_is_no_colour_bar() -> None:
         plane.plot.pcolormesh(cmap=ds.atlas.cmap, norm=ds.atlas.norm)
 
 
+def test_the_label_below_the_pointer_is_told() -> None:
+    ds = atlas(PLANE)
+    image = plt.subplots()[1].imshow(PLANE, cmap=ds.atlas.cmap, norm=ds.atlas.norm)
+    for label in (*CLOSE, 2**32 - 1, 0, 5):
+        told = image.format_cursor_data(np.uint32(label))
+        assert float(told.strip("[]")) == label
+
+
 def test_a_norm_can_be_sent(sample: xr.Dataset) -> None:
     norm = pickle.loads(pickle.dumps(sample.atlas.norm))
     labels = np.array([997, 312782574, 3], np.uint32)

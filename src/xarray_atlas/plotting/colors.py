@@ -120,10 +120,11 @@ def cmap(obj: xr.Dataset | xr.DataArray) -> ListedColormap:
 
     Examples
     --------
+    >>> import matplotlib as mpl
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> ds.atlas.cmap(ds.atlas.norm(ds.atlas.region("RSPd6b").id), bytes=True)
-    array([ 26, 166, 152, 255], dtype=uint8)
+    >>> mpl.colors.to_hex(ds.atlas.cmap(ds.atlas.norm(ds.atlas.region("RSPd6b").id)))
+    '#1aa698'
 
     Here as a plot of xarray's own:
 

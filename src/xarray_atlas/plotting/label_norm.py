@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import Normalize
@@ -31,12 +31,19 @@ class LabelNorm(Normalize):
         found = np.ma.array(self.palette.index(labels), mask=masked.mask)
         return found if masked.ndim else found[()]
 
-    def inverse(self, value: Any) -> NoReturn:
-        """Refuse: it is what a colour bar asks for."""
-        raise TypeError(
-            "labels are names, not amounts, and have no colour bar: leave it out "
-            "(with xarray: add_colorbar=False)"
-        )
+    def inverse(self, value: Any) -> Any:
+        """Return what is between a label and the next, for the value below the pointer.
+
+        A colour bar asks for many, and is refused.
+        """
+        rows = np.atleast_1d(value)
+        if rows.size > 2:
+            raise TypeError(
+                "labels are names, not amounts, and have no colour bar: leave it out "
+                "(with xarray: add_colorbar=False)"
+            )
+        keys = self.palette.keys
+        return keys[np.clip(rows.astype(int), 0, keys.size - 1)] + 0.5
 
     def autoscale(self, A: Any) -> None:
         """Do nothing: a label has its colour whatever else is there."""

@@ -60,13 +60,14 @@ def label_places(labels: Ints, size: tuple[float, float]) -> Places:
         (np.s_[:, :-1], np.s_[:, 1:]),
     ):
         inside[here] &= part[here] == part[there]
+    inside[[0, -1]] = inside[:, [0, -1]] = False
     # voxels beside another label are left out, so that no two regions are one part
     room = ndimage.distance_transform_edt(inner, sampling=(size[0] * WIDER, size[1]))[1:-1, 1:-1]
-    parts, count = ndimage.label(inside)
-    if not count:
-        none = np.empty(0, np.int64)
-        return Places(np.empty(0, labels.dtype), none, none)
-    found = np.array(ndimage.maximum_position(room, parts, np.arange(1, count + 1)), np.int64)
-    found = found[np.argsort(-room[tuple(found.T)], kind="stable")]
-    row, column = found.T
+    parts, _ = ndimage.label(inside)
+    row, column = np.nonzero(parts)
+    own, space = parts[row, column], room[row, column]
+    order = np.lexsort([-space, own])
+    roomiest = order[np.diff(own[order], prepend=0) > 0]
+    roomiest = roomiest[np.argsort(-space[roomiest], kind="stable")]
+    row, column = row[roomiest], column[roomiest]
     return Places(part[row, column], row * step + step // 2, column * step + step // 2)

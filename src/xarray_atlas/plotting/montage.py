@@ -18,13 +18,12 @@ from xarray_atlas.plotting.planes import (
     Plane,
     anatomical,
     axis_of,
-    nearest,
     on_axis,
+    plane_at,
     point_in,
     positions_in,
     read,
     read_all,
-    take,
 )
 from xarray_atlas.plotting.section import draw_section, ink_on
 from xarray_atlas.terminology import RegionKey
@@ -83,7 +82,7 @@ def sections(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.sections(n=3)
     >>> [ax.get_title() for ax in axes]
-    ['z = 2.175 mm', 'z = 6.575 mm', 'z = 10.975 mm']
+    ['z = 2.225 mm', 'z = 6.625 mm', 'z = 11.025 mm']
     """
     across = axis_of(obj, axis)
     _, dim = on_axis(obj, across)
@@ -95,7 +94,7 @@ def sections(
     first, stop = _labelled(obj, dim)
     places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
     template = kwargs.get("template", True)
-    cut = read(take(obj, across, places), ["template"] if template else [])
+    cut = read(obj.isel({dim: places}), ["template"] if template else [])
     planes = [anatomical(cut.isel({dim: i})) for i in range(n)]
     if ax is None:
         given = _grid(planes)
@@ -127,7 +126,10 @@ def _grid(planes: list[Plane]) -> AxesArray:
     """Make a figure of axes in rows that fill a page about as wide as high."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     shape = _height(planes[0]) / _width(planes[0])
-    columns = max(min(len(planes), round(np.sqrt(len(planes) * shape * 1.8))), 1)
+    ideal = np.sqrt(len(planes) * shape * 1.8)
+    # of the numbers of columns about as good, the one that leaves fewest places empty
+    likely = range(max(round(ideal) - 1, 1), min(round(ideal) + 1, len(planes)) + 1)
+    columns = min(likely, key=lambda n: (-len(planes) % n, abs(n - ideal)))
     rows = -(-len(planes) // columns)
     height = WIDTH / columns * shape * rows + 0.3 * rows
     figure, axes = pyplot.subplots(
@@ -189,21 +191,18 @@ def ortho(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.ortho("RSP")
     >>> [ax.get_title() for ax in axes]
-    ['z = 7.975 mm', 'y = 0.975 mm', 'x = 5.875 mm']
+    ['z = 7.725 mm', 'y = 1.225 mm', 'x = 5.525 mm']
     """
     point = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
     if (region is None) == (len(point) < 3) or (region is not None and point):
         raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
     if region is not None:
         point = dict(point_in(obj, region))
-    places = {axis: nearest(obj, axis, point[axis]) for axis in PICTURES}
     template = kwargs.get("template", True)
-    cuts = [take(obj, axis, place) for axis, place in places.items()]
-    loaded = read_all(cuts, ["template"] if template else [])
-    planes = dict(zip(places, map(anatomical, loaded), strict=True))
-    centre = {
-        axis: float(lengths(obj, on_axis(obj, axis)[0])[place]) for axis, place in places.items()
-    }
+    cuts = {axis: plane_at(obj, axis, point[axis]) for axis in PICTURES}
+    loaded = read_all(list(cuts.values()), ["template"] if template else [])
+    planes = dict(zip(cuts, map(anatomical, loaded), strict=True))
+    centre = {axis: float(lengths(cuts[axis], on_axis(obj, axis)[0])) for axis in PICTURES}
     axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
     if axes.size != 3:
         raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")

@@ -15,14 +15,15 @@ from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.grid import annotation_of, lengths, spacing
 from xarray_atlas.labels import Ints
 from xarray_atlas.properties import region_properties
+from xarray_atlas.select import sel
 from xarray_atlas.space import AXES, Space
 from xarray_atlas.spacing import TOLERANCE, FloatArray, without_noise
 from xarray_atlas.terminology import RegionKey, Terminology
 from xarray_atlas.units import to_mm
 
 __all__ = [
-    "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "nearest", "on_axis",
-    "point_in", "positions_in", "read", "read_all", "take",
+    "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "on_axis", "plane_at",
+    "point_in", "positions_in", "read", "read_all",
 ]  # fmt: skip
 
 PICTURES = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}
@@ -157,8 +158,8 @@ def on_axis(obj: Atlas, axis: str) -> tuple[Hashable, Hashable]:
     return name, obj.coords[name].dims[0]
 
 
-def nearest(obj: Atlas, axis: str, position: Any) -> int:
-    """Return the place of the voxels that hold a position.
+def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
+    """Return the plane of voxels that hold a position, with nothing read of it.
 
     Raises
     ------
@@ -172,16 +173,20 @@ def nearest(obj: Atlas, axis: str, position: Any) -> int:
     if np.ndim(at) or not np.isfinite(at):
         raise UnitsError(f"one position along {axis!r} makes a plane, not {position!r}")
     values = lengths(obj, name)
+    if not values.size:
+        raise GridError(f"no plane across {axis!r}: nothing is left along {name!r}")
     _, space = find_atlas(obj)
     half = (abs(values[1] - values[0]) if values.size > 1 else _thickness(obj, axis, space)) / 2
-    place = int(np.argmin(np.abs(values - at)))
     low, high = values.min() - half, values.max() + half
     if not low - TOLERANCE * half <= at <= high + TOLERANCE * half:
         raise GridError(
             f"{axis} = {at:g} mm lies outside: the voxels along {name!r} reach from "
             f"{low:.6g} to {high:.6g} mm"
         )
-    return place
+    places = {axis: at}
+    if isinstance(obj, xr.Dataset):  # the type of `sel` is that of one or the other
+        return sel(obj, **places, method="nearest")
+    return sel(obj, **places, method="nearest")
 
 
 def _thickness(obj: Atlas, axis: str, space: Space) -> float:
@@ -247,12 +252,7 @@ def cut(
         axis = axis_of(obj, axis)
         positions = {axis: point_in(obj, region)[axis]}
     ((across, position),) = positions.items()
-    return take(obj, across, nearest(obj, across, position))
-
-
-def take(obj: Atlas, axis: str, place: Any) -> Atlas:
-    """Return the plane, or planes, at a place along an axis."""
-    return obj.isel({on_axis(obj, axis)[1]: place})
+    return plane_at(obj, across, position)
 
 
 def read(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
@@ -300,7 +300,11 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
     terminology, space = find_atlas(plane)
     sizes = spacing(plane, need=2)
     names = space.coordinates(plane)
-    along = {axis: n for axis, n in names.items() if n is not None and plane.coords[n].ndim == 1}
+    along = {
+        axis: name
+        for axis, name in names.items()
+        if name is not None and plane.coords[name].dims in {(d,) for d in annotation.dims}
+    }
     (across,) = set(AXES) - set(along)
     horizontal, vertical = PICTURES[across]
     if x is not None or y is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
+from matplotlib.transforms import TransformedPatchPath
 
 from xarray_atlas.plotting.colors import palette, region_of
 from xarray_atlas.plotting.label_places import label_places
@@ -26,6 +26,22 @@ PAD = 0.15
 """Between a name and the rim of its region, as a share of its height."""
 
 
+class OtherTexts:
+    """The texts that are on axes already, laid out once for a drawing and not for each name."""
+
+    def __init__(self, ax: Axes) -> None:
+        self.ax, self.texts = ax, list(ax.texts)
+        self.laid_out: tuple[Any, list[Any]] = (None, [])
+
+    def overlap(self, box: Any, renderer: Any) -> bool:
+        """Tell whether one of them overlaps a box of the display."""
+        of = renderer.points_to_pixels(1), *self.ax.bbox.bounds
+        if self.laid_out[0] != of:
+            shown = [text for text in self.texts if text.get_visible()]
+            self.laid_out = of, [text.get_window_extent(renderer) for text in shown]
+        return bool(box.count_overlaps(self.laid_out[1]))
+
+
 class RegionName(Text):
     """A text that is drawn where all of it lies in its region, whatever the size of the figure.
 
@@ -37,14 +53,14 @@ class RegionName(Text):
     row, column : int
         The voxel on which it is centred.
     text : str
-    avoided : sequence of Text
-        Others, below which there is no room.
+    avoided : OtherTexts
+        Below which there is no room.
     **kwargs
         Of matplotlib's Text.
     """
 
     def __init__(
-        self, plane: Plane, row: int, column: int, text: str, avoided: Sequence[Text], **kwargs: Any
+        self, plane: Plane, row: int, column: int, text: str, avoided: OtherTexts, **kwargs: Any
     ) -> None:
         x, y = plane.x.corners(column + 0.5), plane.y.corners(row + 0.5)
         super().__init__(float(x), float(y), text, ha="center", va="center", **kwargs)
@@ -64,8 +80,7 @@ class RegionName(Text):
         if not self._holds(np.array([at - half, at + half])):
             return False
         box = self.get_window_extent(renderer).padded(PAD * height)
-        taken = (text.get_window_extent(renderer) for text in self.avoided)
-        return self._holds(box.get_points()) and not box.count_overlaps(taken)
+        return self._holds(box.get_points()) and not self.avoided.overlap(box, renderer)
 
     def _holds(self, box: Any) -> bool:
         """Tell whether all voxels in a box of the display have the label."""
@@ -84,7 +99,8 @@ def add_names(ax: Axes, plane: Plane) -> None:
     """Write the acronyms of the regions into them, where they have room."""
     from matplotlib import rcParams
 
-    avoided = [*ax.texts]
+    avoided = OtherTexts(ax)
+    clip = TransformedPatchPath(ax.patch)  # one for all: each of its own takes long
     size = SIZE * rcParams["font.size"]
     of = palette(plane.terminology)
     places = label_places(plane.labels, (plane.y.voxel, plane.x.voxel))
@@ -96,7 +112,6 @@ def add_names(ax: Axes, plane: Plane) -> None:
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 100
         name = RegionName(
             plane, row, column, plane.terminology.acronyms[region], avoided,
-            fontsize=size, color="white" if dark else "black", clip_on=True,
+            fontsize=size, color="white" if dark else "black", in_layout=False, clip_path=clip,
         )  # fmt: skip
         ax.add_artist(name)
-        name.set_in_layout(False)

@@ -93,7 +93,7 @@ def section(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> ax = ds.atlas.plot.section(ap="7 mm")
     >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title()
-    ('x (mm)', 'y (mm)', 'z = 6.975 mm')
+    ('x (mm)', 'y (mm)', 'z = 7.025 mm')
     """
     positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
     plane = read(cut(obj, positions, region, axis), ["template"] if template else [])

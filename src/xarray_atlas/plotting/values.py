@@ -83,11 +83,13 @@ def values(
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
+    >>> figure, ax = plt.subplots()
     >>> volume = ds.atlas.volume(["RSP", "SSp", "CA1"])
-    >>> ax = ds.atlas.plot.values(volume, ap="7 mm", cmap="viridis")
-    >>> ax.figure.axes[1].get_ylabel()
+    >>> ax = ds.atlas.plot.values(volume, ap="7 mm", ax=ax, cmap="viridis")
+    >>> figure.axes[1].get_ylabel()
     'volume (mm³)'
     """
     positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
