@@ -45,12 +45,20 @@ autodoc_typehints = "none"  # the docstrings say it
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
+# a reference that leads nowhere is a warning, but for those to packages that are not linked to
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista)\..*")]
+
 html_theme = "pydata_sphinx_theme"
 html_title = "xarray-atlas"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_sidebars = {
+    page: [] for page in ("howto", "contributing", "changelog")
+}  # they have no sections
 html_theme_options = {
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
