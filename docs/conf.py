@@ -3,6 +3,7 @@
 python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import sphinx_autosummary_accessors
 import xarray_atlas
 
 HERE = Path(__file__).parent
+# a figure is shown by the notebook's own backend, whatever is set for other programs
+os.environ.pop("MPLBACKEND", None)
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 project = "xarray-atlas"
@@ -42,12 +45,20 @@ autodoc_typehints = "none"  # the docstrings say it
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
+# a reference that leads nowhere is a warning, but for those to packages that are not linked to
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista)\..*")]
+
 html_theme = "pydata_sphinx_theme"
 html_title = "xarray-atlas"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_sidebars = {
+    page: [] for page in ("howto", "contributing", "changelog")
+}  # they have no sections
 html_theme_options = {
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
@@ -55,8 +66,11 @@ html_theme_options = {
 
 
 def setup(app):
-    """Make the table of operations from the rows that the tests run."""
+    """Make the table of operations from the rows that the tests run; help autodoc."""
     import operations_table
 
+    (HERE / "_static" / "gallery").mkdir(exist_ok=True)  # where each example leaves its picture
+    # autodoc finds the methods of a class, and none behind a property
+    xarray_atlas.AtlasAccessor.plot = xarray_atlas.AtlasPlotAccessor
     target = HERE / "generated" / "operations.md"
     app.connect("builder-inited", lambda app: operations_table.write(target))

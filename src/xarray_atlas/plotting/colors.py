@@ -104,7 +104,7 @@ def _color(text: str, region: int) -> tuple[int, int, int, int]:
 
 
 def cmap(obj: xr.Dataset | xr.DataArray) -> ListedColormap:
-    """Return the colours of an atlas's regions, for matplotlib: use it with :func:`norm`.
+    """Return the colours of an atlas's regions, for matplotlib: use it with its `norm`.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def cmap(obj: xr.Dataset | xr.DataArray) -> ListedColormap:
 
 
 def norm(obj: xr.Dataset | xr.DataArray) -> LabelNorm:
-    """Return what takes an atlas's labels to the colours of :func:`cmap`, for matplotlib.
+    """Return what takes an atlas's labels to the colours of its `cmap`, for matplotlib.
 
     Labels are compared as integers, so that ids of 32 bits and more keep apart. Matplotlib's
     ``imshow`` may turn integers to floats before it asks for their colours. Where these
