@@ -1,53 +1,70 @@
-"""Surfaces as the interactive page shows them: smoothed, of few faces, as files."""
+"""Surfaces as the interactive page shows them: of few faces, smoothed, as files."""
 
 from __future__ import annotations
 
-import math
+import functools
 import struct
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xarray_atlas.atlas_index import AtlasIndex, find_atlas, find_coordinate
-from xarray_atlas.explore_volumes import ORDER, Shown
+from xarray_atlas.explore_volumes import ORDER, Shown, coarser
 from xarray_atlas.forms import encode
+from xarray_atlas.optional import optional
 from xarray_atlas.spacing import FloatArray
-from xarray_atlas.surface import IntArray, Mesh, mesh_from_labels
+from xarray_atlas.surface import BoolArray, IntArray, Mesh, mesh_from_labels
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["around", "fewer_faces", "mz3", "smoothed"]
+__all__ = ["around", "mz3", "smoothed", "surface_of"]
 
 ROUNDS = 10
 """Of smoothing: the steps of the voxels go, the shape stays."""
 
 
-def around(shown: Shown) -> Mesh:
-    """Return the surface around all that has a label, whichever region has it."""
+def around(shown: Shown) -> BoolArray:
+    """Mark all that has a label, and the gaps within."""
+    ndimage = optional("scipy.ndimage", '"xarray-atlas[explore]"', "an interactive page")
+    filled: BoolArray = ndimage.binary_fill_holes(shown.annotation.values != 0)
+    return filled
+
+
+def surface_of(inside: BoolArray, shown: Shown, most: int) -> Mesh:
+    """Return the surface of the voxels that are marked, of larger voxels until it has few faces."""
     plain = encode(shown.annotation)
     _, space = find_atlas(plain)
-    row = {"identifier": "1", "parent_identifier": "", "annotation_value": "1"}
-    table = pd.DataFrame([row | {"name": "labelled", "abbreviation": "labelled"}])
     name = find_coordinate(plain)
     assert isinstance(name, str)  # find_atlas has looked
-    index = AtlasIndex(Terminology.from_dataframe(table), space, name)
-    inside = plain.copy(data=(shown.annotation.values != 0).astype(np.uint8))
-    carrier = index.create_variables()[name].to_base_variable()
-    return mesh_from_labels(inside.drop_vars(name).assign_coords({name: carrier}), 1)
+    carrier = AtlasIndex(_one_region(), space, name).create_variables()[name].to_base_variable()
+    marked = plain.copy(data=inside.astype(np.uint8)).drop_vars(name).assign_coords({name: carrier})
+    while True:
+        mesh = mesh_from_labels(marked, 1)
+        if len(mesh.faces) <= most or max(marked.shape) <= 2:
+            return mesh
+        marked = coarser(marked)
 
 
-def mz3(mesh: Mesh, shown: Shown, most: int) -> bytes:
-    """Return a surface on right, anterior, superior as an MZ3 file, for looking at."""
-    vertices, faces = fewer_faces(smoothed(mesh.vertices, mesh.faces), mesh.faces, most)
+@functools.cache
+def _one_region() -> Terminology:
+    """Return the terminology of one region, which holds the voxels that are marked with 1."""
+    row = {"identifier": "1", "parent_identifier": "", "annotation_value": "1"}
+    return Terminology.from_dataframe(
+        pd.DataFrame([row | {"name": "inside", "abbreviation": "inside"}])
+    )
+
+
+def mz3(mesh: Mesh, shown: Shown) -> bytes:
+    """Return a surface on right, anterior, superior as an MZ3 file, smoothed."""
+    vertices = smoothed(mesh.vertices, mesh.faces)
     dims = [shown.annotation[axis["name"]].dims[0] for axis in shown.axes]
     columns = [mesh.dims.index(dim) for dim in dims]
     signs = np.array([axis["sign"] for axis in shown.axes])
     world = (vertices[:, columns] * signs).astype("<f4")
     # what is mirrored is inside out
     mirrored = np.linalg.det(np.eye(len(ORDER))[columns] * signs) < 0
-    turned = (faces[:, ::-1] if mirrored else faces).astype("<i4")
-    header = struct.pack("<HHIII", 23117, 3, len(turned), len(world), 0)
-    packed: bytes = header + turned.tobytes() + world.tobytes()
+    faces = (mesh.faces[:, ::-1] if mirrored else mesh.faces).astype("<i4")
+    header = struct.pack("<HHIII", 23117, 3, len(faces), len(world), 0)
+    packed: bytes = header + faces.tobytes() + world.tobytes()
     return packed
 
 
@@ -74,22 +91,3 @@ def smoothed(vertices: FloatArray, faces: IntArray) -> FloatArray:
             )
             result += share * (means - result)
     return result
-
-
-def fewer_faces(vertices: FloatArray, faces: IntArray, most: int) -> tuple[Any, Any]:
-    """Merge the vertices in each cell of a grid, coarser until there are few enough faces."""
-    cell = 0.0
-    while len(faces) > most:
-        if not cell:
-            a, b, c = (vertices[faces[:, i]] for i in range(3))
-            area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
-            cell = math.sqrt(area / most)  # a cell that a surface crosses holds about two faces
-        places = np.floor((vertices - vertices.min(axis=0)) / cell).astype(np.int64)
-        _, where, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
-        merged = where.reshape(-1)[faces]
-        kept = (merged != np.roll(merged, 1, axis=1)).all(axis=1)
-        if np.count_nonzero(kept) <= most:
-            sums = [np.bincount(where.reshape(-1), vertices[:, i]) for i in range(3)]
-            return np.stack(sums, axis=1) / counts[:, None], merged[kept]
-        cell *= 1.1
-    return vertices, faces

@@ -26,7 +26,7 @@ from xarray_atlas.length_variable import SPACING
 from xarray_atlas.properties import region_properties
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["ORDER", "Shown", "nifti", "read", "region_table"]
+__all__ = ["ORDER", "Shown", "coarser", "nifti", "read", "region_table"]
 
 MOST_VOXELS = 5_000_000
 """More are halved along each axis until there are no more: what a page and a browser hold."""
@@ -141,6 +141,11 @@ def _coarser(variable: Variable, kernel: Callable[[Any], Any], times: int) -> An
 
     chunks = tuple(tuple(-(-n // step) for n in along) for along in data.chunks)
     return da.map_blocks(halve, data, chunks=chunks, dtype=data.dtype, meta=data._meta)
+
+
+def coarser(annotation: xr.DataArray) -> xr.DataArray:
+    """Halve an annotation in memory along each axis."""
+    return _on_grid(annotation, spacing(annotation), 1, majority(annotation.values))
 
 
 def _on_grid(

@@ -16,16 +16,19 @@ from typing import Any
 import xarray as xr
 
 from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.explore_surfaces import around, mz3
+from xarray_atlas.explore_surfaces import around, mz3, surface_of
 from xarray_atlas.explore_volumes import Shown, nifti, read, region_table
-from xarray_atlas.meshing import mesh
+from xarray_atlas.masks import mask
 from xarray_atlas.optional import optional
 from xarray_atlas.results import Regions, resolve_regions
 
 __all__ = ["Explorer", "explore"]
 
-MOST_FACES = 40_000, 800_000
-"""Of one surface, and of all: more make the page larger, and hardly the picture better."""
+MOST_FACES = 60_000, 1_200_000
+"""Of one surface, and of all: the page grows by about 12 bytes with each."""
+
+AROUND = -1
+"""Stands for the surface around all regions."""
 
 SCRIPTS = ("picture.js", "outlines.js", "panel.js")
 
@@ -113,8 +116,9 @@ def explore(
     *Colors* are the atlas's. Grey is a region without one, and a label that no region has, which
     the page calls unknown.
 
-    *Surfaces* are made from the voxels that are shown, then smoothed and thinned out: they are for
-    looking at. :func:`mesh` has those to measure.
+    *Surfaces* are made from the voxels that are shown, then smoothed; of large regions they are
+    made from voxels that are larger still. They are for looking at: :func:`mesh` has those to
+    measure.
 
     *Left and right* are where the coordinates of `obj` put them: in BrainGlobe's orientation
     "asr" x grows from right to left, so the right hemisphere is on the left of the picture.
@@ -158,15 +162,18 @@ def _surfaces(
     """Add the files of the surfaces; return what the page is told of each."""
     nodes = list(find_atlas(shown.annotation)[0])
     there = [p for p in positions if table["voxels"][p]]
-    most = min(MOST_FACES[0], MOST_FACES[1] // (len(there) + 1))
-    for position in there:
-        surface = mesh(shown.annotation, nodes[position])
-        files[f"surface-{position}"] = mz3(surface, shown, most)
-    roots = [p for p in positions if table["parent"][p] < 0]
+    roots = {p for p in there if table["parent"][p] < 0 and p in table["parent"]}
     listed = [{"region": p, "faint": p in roots} for p in positions]
     if not roots and shown.codes.any():
-        files["surface--1"] = mz3(around(shown), shown, most)
-        listed.append({"region": -1, "faint": True})
+        there.append(AROUND)
+        listed.append({"region": AROUND, "faint": True})
+    most = min(MOST_FACES[0], MOST_FACES[1] // max(len(there), 1))
+    for position in there:
+        if position == AROUND:
+            inside = around(shown)
+        else:
+            inside = mask(shown.annotation, nodes[position]).values
+        files[f"surface-{position}"] = mz3(surface_of(inside, shown, most), shown)
     return listed
 
 

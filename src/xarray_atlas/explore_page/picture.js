@@ -140,7 +140,8 @@ function opacityOf(surface) {
 }
 
 async function showSurfaces() {
-  for (const surface of atlas.surfaces) {
+  // the faint ones first: what is drawn later covers them, wherever it lies
+  for (const surface of [...atlas.surfaces].sort((a, b) => b.faint - a.faint)) {
     const name = `surface-${surface.region}`;
     if (!byId("file-" + name)) continue; // no voxel in view
     const mesh = await niivue.addMeshFromUrl({
