@@ -45,6 +45,13 @@ class Explorer:
     ----------
     html : str
         The page.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> page = xarray_atlas.open_sample("100 um").atlas.explore("RSP")
+    >>> repr(page).endswith("MB; save('atlas.html') writes it>")
+    True
     """
 
     def __init__(self, html: str) -> None:
@@ -66,6 +73,12 @@ class Explorer:
         ----------
         path : str or path
             Any browser opens it, without a network.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> page = xarray_atlas.open_sample("100 um").atlas.explore()
+        >>> page.save("atlas.html")  # doctest: +SKIP
         """
         Path(path).expanduser().write_text(self.html, encoding="utf-8")
 
