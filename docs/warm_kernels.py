@@ -1,8 +1,8 @@
 """Kernels that begin with the imports made.
 
 Each page of examples has a kernel of its own. Nearly all of the time of most pages would go into
-importing the same packages, seven seconds of a core each. Here a process imports them once, and each
-kernel is a fork of it (Python's own forkserver): what a page does is still its own.
+importing the same packages, some seven seconds of a core. Here one process imports them, and each
+kernel is a fork of it (of Python's own forkserver): what a page does is still its own.
 """
 
 from __future__ import annotations
