@@ -3,6 +3,7 @@
 python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import sphinx_autosummary_accessors
 import xarray_atlas
 
 HERE = Path(__file__).parent
+# a figure is shown by the notebook's own backend, whatever is set for other programs
+os.environ.pop("MPLBACKEND", None)
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 project = "xarray-atlas"
@@ -65,9 +68,7 @@ html_theme_options = {
 def setup(app):
     """Make the table of operations from the rows that the tests run; help autodoc."""
     import operations_table
-    import warm_kernels
 
-    warm_kernels.install()
     (HERE / "_static" / "gallery").mkdir(exist_ok=True)  # where each example leaves its picture
     # autodoc finds the methods of a class, and none behind a property
     xarray_atlas.AtlasAccessor.plot = xarray_atlas.AtlasPlotAccessor
