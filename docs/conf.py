@@ -66,11 +66,9 @@ html_theme_options = {
 
 
 def setup(app):
-    """Make the table of operations from the rows that the tests run; help autodoc."""
+    """Make the table of operations from the rows that the tests run."""
     import operations_table
 
     (HERE / "_static" / "gallery").mkdir(exist_ok=True)  # where each example leaves its picture
-    # autodoc finds the methods of a class, and none behind a property
-    xarray_atlas.AtlasAccessor.plot = xarray_atlas.AtlasPlotAccessor
     target = HERE / "generated" / "operations.md"
     app.connect("builder-inited", lambda app: operations_table.write(target))
