@@ -22,8 +22,10 @@ import xarray_atlas
 from atlases import make_atlas, make_terminology, no_compute
 from stores import AXES, REGIONS, CountingStore, labels, scaling, write_ome_zarr
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
+from xarray_atlas.grid import lengths
 from xarray_atlas.plotting.decorations import bar_length
 from xarray_atlas.plotting.label_places import label_places
+from xarray_atlas.plotting.planes import plane_at
 
 mpl.use("agg")
 pytestmark = pytest.mark.once
@@ -213,6 +215,27 @@ def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
         sample.isel(z=slice(0)).atlas.plot.section(ap=3)
     with pytest.raises(GridError, match="holds no region labels"):
         sample.annotation.rename("template").atlas.plot.section(ap=3)
+
+
+@pytest.mark.parametrize("form", ["plain", "backwards", "encoded"])
+def test_a_face_belongs_to_the_plane_that_holds_its_points(sample: xr.Dataset, form: str) -> None:
+    made = {"plain": sample, "encoded": sample.atlas.encode()}
+    obj = made.get(form, sample.isel(z=slice(None, None, -1)))
+    for i in range(0, 131, 10):  # of these floats of about a third lay nearer to the plane before
+        face = float(lengths(sample, "z")[i]) + 0.05
+        held = plane_at(obj, "ap", face).atlas.encode().z.item()
+        assert held == pytest.approx(face + 0.05), i
+    last = plane_at(obj, "ap", float(lengths(sample, "z")[-1]) + 0.05)
+    assert last.atlas.encode().z.item() == pytest.approx(lengths(sample, "z")[-1])
+
+
+def test_no_plane_is_drawn_for_a_position_between_planes(sample: xr.Dataset) -> None:
+    picked = sample.isel(z=[0, 100, 101])
+    assert picked.atlas.plot.section(ap=0.06, ax=new_axes()).get_title() == "z = 0.025 mm"
+    with pytest.raises(GridError, match=r"ap = 6 mm lies between .* nearest is at 10.025 mm"):
+        picked.atlas.plot.section(ap="6 mm")
+    with pytest.raises(GridError, match=r"outside: .* from -0.025 to 10.175 mm"):
+        picked.atlas.plot.section(ap=11)
 
 
 def test_keywords_go_on_and_the_current_axes_are_the_default(sample: xr.Dataset) -> None:
