@@ -251,6 +251,55 @@ def test_keywords_go_on_and_the_current_axes_are_the_default(sample: xr.Dataset)
     assert ax.collections[0].get_linewidth() == [72 / 50]
 
 
+@pytest.mark.parametrize("origin", ["upper", "lower"])
+def test_all_lies_as_the_letters_say_whatever_the_users_pictures_do(origin: str) -> None:
+    ds = corner_atlas()
+    ds["template"] = ds.annotation * 100
+    with mpl.rc_context({"image.origin": origin}):
+        for ax in (
+            ds.atlas.plot.section(ap=0.5, template=False, ax=new_axes(), **PLAIN),
+            ds.atlas.plot.section(ap=0.5, alpha=0, ax=new_axes(), **PLAIN),  # the template alone
+            ds.atlas.plot.values({"R0": 1}, ap=0.5, ax=new_axes(), add_colorbar=False, **PLAIN),
+        ):
+            picture = rendered(ax).astype(int)
+            quarter = len(picture) // 4
+            (held, _), (below, empty) = picture[[[quarter], [-quarter]], [20, -20]]
+            np.testing.assert_array_equal(below, empty)
+            assert np.abs(held - empty).max() > 20
+
+
+def test_where_a_picture_lies_is_not_for_keywords_to_say(sample: xr.Dataset) -> None:
+    for keywords in ({"origin": "lower"}, {"extent": (0, 1, 0, 1)}):
+        with pytest.raises(TypeError, match="its coordinates say where it lies"):
+            sample.atlas.plot.section(ap=7, **keywords)
+        with pytest.raises(TypeError, match="its coordinates say where it lies"):
+            sample.atlas.plot.values({"RSP": 1}, ap=7, **keywords)
+
+
+@pytest.mark.parametrize("fill", [np.nan, np.inf])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_template_that_ends_before_the_plane(fill: float, share: float) -> None:
+    ds = corner_atlas()
+    shade = np.arange(ds.annotation.size, dtype="f4").reshape(ds.annotation.shape)
+    ds["template"] = ds.annotation.dims, np.where(shade < share * shade.size, fill, shade)
+    for at in (0, 2.5):
+        rendered(ds.atlas.plot.section(ap=at, ax=new_axes()))
+
+
+@pytest.mark.parametrize(
+    ("axes", "figure", "ink"),
+    [
+        ("white", "white", "black"), ("black", "black", "white"), ("none", "white", "black"),
+        ("none", "black", "white"), ("none", "none", "black"), ("white", "black", "black"),
+    ],
+)  # fmt: skip
+def test_what_is_written_stands_out(axes: str, figure: str, ink: str) -> None:
+    with mpl.rc_context({"axes.facecolor": axes, "figure.facecolor": figure}):
+        ax = corner_atlas().atlas.plot.section(ap=0.5, ax=new_axes(), labels=False)
+    assert {text.get_color() for text in ax.texts} == {ink}
+    assert ax.lines[0].get_color() == ink
+
+
 def test_the_template_lies_below(sample: xr.Dataset) -> None:
     grey = (np.arange(132)[:, None, None] + sample.annotation.values % 7).astype(np.uint16)
     ds = sample.assign(template=(sample.annotation.dims, grey))

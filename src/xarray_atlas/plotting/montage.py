@@ -209,7 +209,7 @@ def ortho(
     for each, (axis, plane) in zip(axes, planes.items(), strict=True):
         draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
         horizontal, vertical = PICTURES[axis]
-        add_cross(each, centre[horizontal], centre[vertical], ink_on(plane, template))
+        add_cross(each, centre[horizontal], centre[vertical], ink_on(each, plane, template))
     return axes
 
 

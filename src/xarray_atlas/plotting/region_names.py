@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import TransformedPatchPath
 
-from xarray_atlas.plotting.colors import palette, region_of
+from xarray_atlas.plotting.colors import brightness, palette, region_of
 from xarray_atlas.plotting.label_places import label_places
 from xarray_atlas.plotting.planes import Plane
 
@@ -108,8 +108,8 @@ def add_names(ax: Axes, plane: Plane) -> None:
         region = region_of(plane.terminology, label)
         if region < 0:
             continue
-        red, green, blue, _ = of.colors[np.searchsorted(of.keys, label)].tolist()
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 100
+        color = of.colors[np.searchsorted(of.keys, label)].tolist()
+        dark = brightness(*color[:3]) < 100
         name = RegionName(
             plane, row, column, plane.terminology.acronyms[region], avoided,
             fontsize=size, color="white" if dark else "black", in_layout=False, clip_path=clip,
