@@ -626,6 +626,32 @@ def test_planes_through_all_of_the_atlas() -> None:
         sample.isel(z=3).atlas.plot.sections()
 
 
+def test_there_are_as_many_sections_as_planes(sample: xr.Dataset) -> None:
+    part = sample.isel(z=slice(50, 53))
+    axes = part.atlas.plot.sections(12, **PLAIN)
+    assert [ax.get_title() for ax in axes] == ["z = 5.025 mm", "z = 5.125 mm", "z = 5.225 mm"]
+    with pytest.raises(GridError, match="4 axes were given, but there are 3 planes along 'z'"):
+        part.atlas.plot.sections(ax=plt.subplots(4)[1])
+    sections = sample.atlas.plot.sections
+    for n in (2.5, "3", None):
+        with pytest.raises(TypeError, match="integer"):
+            sections(n)
+    for keywords in ({"ap": 6}, {"z": 6}, {"region": "RSP"}):
+        with pytest.raises(TypeError, match="takes no .*= ?; section"):
+            sections(**keywords)
+    with pytest.raises(GridError, match="nothing is left along 'z'"):
+        sample.isel(z=slice(0, 0)).atlas.plot.sections()
+    with pytest.raises(GridError, match="no voxel is left to draw"):
+        sample.isel(y=slice(0, 0)).atlas.plot.section(ap=7)
+
+
+def test_a_plane_is_through_one_region(sample: xr.Dataset) -> None:
+    plot = sample.atlas.plot
+    for draw in (plot.section, plot.ortho, plot.outlines):
+        with pytest.raises(TypeError, match=r"a region is named by .*, not by \['RSP'\]"):
+            draw(region=["RSP"])
+
+
 def test_three_planes_through_a_point(sample: xr.Dataset) -> None:
     axes = sample.atlas.plot.ortho(ap="7 mm", dv=2, ml=4.0)
     assert [ax.get_title() for ax in axes] == ["z = 7.025 mm", "y = 2.025 mm", "x = 4.025 mm"]

@@ -197,6 +197,8 @@ def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
 
 def point_in(obj: Atlas, region: RegionKey) -> dict[str, float]:
     """Return a point inside of a region, in mm, by axis."""
+    terminology, _ = find_atlas(obj)
+    terminology.position(region)  # of one, not of a list
     found = region_properties(obj, region).representative_point
     point = dict(zip(map(str, found["axis"].values), found.pint.magnitude.tolist(), strict=True))
     if np.isnan(list(point.values())).any():
@@ -244,8 +246,8 @@ def cut(
     if asked != 1:
         given = [*positions, *(["region"] if region is not None else [])]
         raise GridError(
-            f"which plane? Give one of ap=, dv=, ml=, a dimension, or region=; {given} "
-            + ("say it more than once" if given else "is nothing")
+            "which plane? Give one of ap=, dv=, ml=, a dimension, or region="
+            + (f"; {', '.join(given)} say it more than once" if given else "")
         )
     if region is not None:
         axis = axis_of(obj, axis)
@@ -297,6 +299,8 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
     """
     annotation = annotation_of(plane)
     terminology, space = find_atlas(plane)
+    if not annotation.size:
+        raise GridError(f"no voxel is left to draw: the plane has the shape {annotation.shape}")
     sizes = spacing(plane, need=2)
     names = space.coordinates(plane)
     along = {

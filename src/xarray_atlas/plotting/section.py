@@ -158,10 +158,12 @@ def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
     """Return the colour in which is written: templates are black beyond the brain."""
     if template and plane.other("template") is not None:
         return "white"
+    from matplotlib.colors import to_rgba
+
     for patch in (ax.patch, ax.figure.patch):
-        *color, alpha = patch.get_facecolor()
+        red, green, blue, alpha = to_rgba(patch.get_facecolor())
         if alpha > 0.5:
-            return "white" if colors.brightness(*color) < 0.5 else "black"
+            return "white" if colors.brightness(red, green, blue) < 0.5 else "black"
     return "black"
 
 
