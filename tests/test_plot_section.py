@@ -26,6 +26,7 @@ from xarray_atlas.grid import lengths
 from xarray_atlas.plotting.decorations import bar_length
 from xarray_atlas.plotting.label_places import label_places
 from xarray_atlas.plotting.planes import plane_at
+from xarray_atlas.plotting.region_names import RegionName
 
 mpl.use("agg")
 pytestmark = pytest.mark.once
@@ -486,6 +487,46 @@ def test_the_scale_bar_is_as_long_as_it_says(sample: xr.Dataset) -> None:
         (x0, y0), (x1, y1) = ax.transData.inverted().transform(ends)
         assert abs(x1 - x0) == pytest.approx(length)
         assert y0 == pytest.approx(y1)
+
+
+@pytest.mark.parametrize("view", [(4.0, 5.0), (9.0, 0.5), (3.0, 3.1), (-20.0, 30.0)])
+def test_a_zoom_leaves_the_scale_bar_right_and_names_within(sample: xr.Dataset, view: Any) -> None:
+    ax = new_axes(figsize=(3, 2))
+    sample.atlas.plot.section(ap=6, ax=ax)
+    ax.set(xlim=view, ylim=(3, 2))
+    canvas = ax.figure.canvas
+    canvas.draw()
+    bar = ax.lines[0]
+    (x0, _), (x1, _) = ax.transData.inverted().transform(
+        bar.get_transform().transform(bar.get_xydata())
+    )
+    (told,) = (t.get_text() for t in ax.texts if t.get_text().endswith((" mm", " µm")))
+    number, unit = told.split()
+    length = float(number) / {"mm": 1, "µm": 1000}[unit]
+    assert abs(x1 - x0) == pytest.approx(length)
+    assert 0.1 <= length / abs(view[1] - view[0]) <= 0.25
+    assert not ax.figure.stale  # an interactive figure would be drawn again and again
+    renderer = canvas.get_renderer()
+    for name in [text for text in ax.texts if isinstance(text, RegionName)]:
+        renderer.clear()
+        name.draw(renderer)
+        rows, columns = np.nonzero(np.asarray(renderer.buffer_rgba())[..., 3])
+        if rows.size:
+            assert ax.bbox.x0 - 1 <= columns.min() <= columns.max() <= ax.bbox.x1 + 1
+            up = renderer.height - rows
+            assert ax.bbox.y0 - 1 <= up.min() <= up.max() <= ax.bbox.y1 + 1
+
+
+def test_acronyms_are_no_formulas() -> None:
+    row = {
+        "identifier": "1", "parent_identifier": "", "annotation_value": "1",
+        "name": "n", "abbreviation": "b$c$",
+    }  # fmt: skip
+    terminology = xarray_atlas.Terminology.from_dataframe(pd.DataFrame([row]))
+    ds = make_atlas(np.ones((2, 8, 8), np.uint32), terminology)
+    ax = ds.atlas.plot.section(ap=0, ax=new_axes())
+    (name,) = (text for text in ax.texts if text.get_text() == "b$c$")
+    assert not name.get_parse_math()
 
 
 # -- values

@@ -52,22 +52,23 @@ def bar_length(width: float) -> float:
 
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
+    from xarray_atlas.plotting.scale_bar import ScaleBar
+
     width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
-    length = bar_length(width)
-    text = f"{length:g} mm" if length >= 0.1 else f"{length * 1000:g} \N{MICRO SIGN}m"
-    right, low = _emptiest(plane, (length + 2 * MARGIN * width) / width)
-    at = 1 - MARGIN if right else MARGIN
-    ends = (at - length / width, at) if right else (at, at + length / width)
+    right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)
     y = MARGIN * width / height if low else 1 - MARGIN * width / height
     halo = _halo(ink)
-    ax.plot(
-        ends, (y, y), transform=ax.transAxes, color=ink, linewidth=2.5,
-        solid_capstyle="butt", path_effects=halo, scalex=False, scaley=False,
-    )  # fmt: skip
-    ax.annotate(
-        text, (sum(ends) / 2, y), (0, 3 if low else -3), "axes fraction", "offset points",
+    text = ax.annotate(
+        "", (0, y), (0, 3 if low else -3), "axes fraction", "offset points",
         ha="center", va="bottom" if low else "top", size="small", color=ink, path_effects=halo,
-    ).set_in_layout(False)  # fmt: skip
+    )  # fmt: skip
+    text.set_in_layout(False)
+    bar = ScaleBar(
+        text, right, y, transform=ax.transAxes, color=ink, linewidth=2.5,
+        solid_capstyle="butt", path_effects=halo,
+    )  # fmt: skip
+    ax.add_artist(bar)
+    bar.fit()
 
 
 def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:

@@ -35,7 +35,7 @@ class OtherTexts:
 
     def overlap(self, box: Any, renderer: Any) -> bool:
         """Tell whether one of them overlaps a box of the display."""
-        of = renderer.points_to_pixels(1), *self.ax.bbox.bounds
+        of = renderer.points_to_pixels(1), *self.ax.bbox.bounds, *self.ax.get_xlim()
         if self.laid_out[0] != of:
             shown = [text for text in self.texts if text.get_visible()]
             self.laid_out = of, [text.get_window_extent(renderer) for text in shown]
@@ -80,6 +80,8 @@ class RegionName(Text):
         if not self._holds(np.array([at - half, at + half])):
             return False
         box = self.get_window_extent(renderer).padded(PAD * height)
+        if not all(self.avoided.ax.bbox.contains(*point) for point in box.get_points()):
+            return False  # of what is not in sight there is no name
         return self._holds(box.get_points()) and not self.avoided.overlap(box, renderer)
 
     def _holds(self, box: Any) -> bool:
@@ -113,5 +115,6 @@ def add_names(ax: Axes, plane: Plane) -> None:
         name = RegionName(
             plane, row, column, plane.terminology.acronyms[region], avoided,
             fontsize=size, color="white" if dark else "black", in_layout=False, clip_path=clip,
+            parse_math=False,
         )  # fmt: skip
         ax.add_artist(name)
