@@ -517,6 +517,28 @@ def test_a_zoom_leaves_the_scale_bar_right_and_names_within(sample: xr.Dataset, 
             assert ax.bbox.y0 - 1 <= up.min() <= up.max() <= ax.bbox.y1 + 1
 
 
+@pytest.mark.parametrize("axis", ["ap", "dv", "ml"])
+def test_letters_follow_axes_that_are_turned_round(axis: str) -> None:
+    ax = corner_atlas().atlas.plot.section(**{axis: 0.25}, ax=new_axes(), labels=False)
+
+    def letters() -> Any:
+        ax.figure.canvas.draw()
+        return {t.xy: t.get_text() for t in ax.texts if len(t.get_text()) == 1}
+
+    left, right, low, high = (0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)
+    first = letters()
+    assert set(first) == {left, right, low, high}
+    assert not ax.figure.stale
+    ax.invert_xaxis()
+    assert letters() == {**first, left: first[right], right: first[left]}
+    ax.set_ylim(ax.get_ylim()[::-1])
+    turned = {left: right, right: left, low: high, high: low}
+    assert letters() == {place: first[other] for place, other in turned.items()}
+    ax.invert_xaxis()
+    ax.invert_yaxis()
+    assert letters() == first
+
+
 def test_acronyms_are_no_formulas() -> None:
     row = {
         "identifier": "1", "parent_identifier": "", "annotation_value": "1",

@@ -24,17 +24,20 @@ MARGIN = 0.035
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
-    across, up = plane.x.shown_sides(LEFT), plane.y.shown_sides(TOP)
-    places = {
-        across[0]: (0, 0.5, "left", "center"), across[1]: (1, 0.5, "right", "center"),
-        up[0]: (0.5, 1, "center", "top"), up[1]: (0.5, 0, "center", "bottom"),
-    }  # fmt: skip
-    for letter, (x, y, ha, va) in places.items():
-        offset = (4 * (0.5 - x) * 2, 3 * (0.5 - y) * 2)
-        ax.annotate(
-            letter, (x, y), offset, "axes fraction", "offset points",
-            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink),
-        ).set_in_layout(False)  # fmt: skip
+    from xarray_atlas.plotting.in_view import SideLetter
+
+    x, y = plane.x.sides, plane.y.sides
+    for sides, axis, end, at, ha, va in (
+        (x, "x", 0, (0, 0.5), "left", "center"), (x, "x", 1, (1, 0.5), "right", "center"),
+        (y, "y", 1, (0.5, 1), "center", "top"), (y, "y", 0, (0.5, 0), "center", "bottom"),
+    ):  # fmt: skip
+        letter = SideLetter(
+            sides, axis, end, xy=at, xycoords="axes fraction", textcoords="offset points",
+            xytext=(8 * (0.5 - at[0]), 6 * (0.5 - at[1])),
+            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink), in_layout=False,
+        )  # fmt: skip
+        ax.add_artist(letter)
+        letter.fit()
 
 
 def bar_length(width: float) -> float:
@@ -52,7 +55,7 @@ def bar_length(width: float) -> float:
 
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
-    from xarray_atlas.plotting.scale_bar import ScaleBar
+    from xarray_atlas.plotting.in_view import ScaleBar
 
     width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
     right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)

@@ -64,10 +64,6 @@ class PlaneAxis:
         low, high = sorted((self.first, self.last))
         return (low, high) if self.sides[0] in wanted else (high, low)
 
-    def shown_sides(self, wanted: str) -> str:
-        """Return the letters of both sides, first the wanted one."""
-        return self.sides if self.sides[0] in wanted else self.sides[::-1]
-
     def corners(self, index: Any) -> FloatArray:
         """Return the position in mm of faces, 0 being that before the first voxel."""
         step = (self.last - self.first) / self.count

@@ -1,4 +1,4 @@
-"""A scale bar that stays right when a picture is zoomed."""
+"""What is written on a picture and stays right when that is zoomed or turned round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,39 @@ from matplotlib.text import Annotation
 
 from xarray_atlas.plotting.decorations import MARGIN, bar_length
 
-__all__ = ["ScaleBar"]
+__all__ = ["ScaleBar", "SideLetter"]
+
+
+class SideLetter(Annotation):
+    """The letter of the side to which a rim of the picture lies, whichever way axes run.
+
+    Parameters
+    ----------
+    sides : str
+        The letters of the sides where the coordinate is low and high.
+    axis : "x" or "y"
+    end : 0 or 1
+        Whether the rim is where the axis begins (left, below) or ends (right, above).
+    **kwargs
+        Of matplotlib's Annotation.
+    """
+
+    def __init__(self, sides: str, axis: str, end: int, **kwargs: Any) -> None:
+        super().__init__("", **kwargs)
+        self.sides, self.axis_name, self.end = sides, axis, end
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the letter."""
+        self.fit()
+        super().draw(renderer)
+
+    def fit(self) -> None:
+        """Take the letter of that side; nothing is set where it is as it was."""
+        assert self.axes is not None
+        first, last = self.axes.get_xlim() if self.axis_name == "x" else self.axes.get_ylim()
+        letter = self.sides[self.end if first < last else 1 - self.end]
+        if letter != self.get_text():
+            self.set_text(letter)
 
 
 class ScaleBar(Line2D):
