@@ -270,7 +270,7 @@ def test_all_lies_as_the_letters_say_whatever_the_users_pictures_do(origin: str)
 
 
 def test_where_a_picture_lies_is_not_for_keywords_to_say(sample: xr.Dataset) -> None:
-    for keywords in ({"origin": "lower"}, {"extent": (0, 1, 0, 1)}):
+    for keywords in ({"origin": "lower"}, {"extent": (0, 1, 0, 1)}, {"aspect": 2}):
         with pytest.raises(TypeError, match="its coordinates say where it lies"):
             sample.atlas.plot.section(ap=7, **keywords)
         with pytest.raises(TypeError, match="its coordinates say where it lies"):

@@ -137,10 +137,10 @@ def draw_section(
 
 def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
     """Draw rows and columns of a plane where they lie, whichever way the user's pictures do."""
-    for name in {"extent", "origin"} & set(kwargs):
+    for name in {"aspect", "extent", "origin"} & set(kwargs):
         raise TypeError(
             f"{name}= is no argument of this picture: its coordinates say where it lies. "
-            "ax.invert_yaxis() turns it upside down"
+            "ax.invert_yaxis() turns it upside down, ax.set_aspect('auto') stretches it"
         )
     return ax.imshow(values, extent=plane.extent, origin="upper", **kwargs)
 
