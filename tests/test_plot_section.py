@@ -17,14 +17,18 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
-from matplotlib.offsetbox import AnchoredOffsetbox
+from matplotlib.transforms import Bbox
 
 import xarray_atlas
 from atlases import make_atlas, make_terminology, no_compute
 from stores import AXES, REGIONS, CountingStore, labels, scaling, write_ome_zarr
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
+from xarray_atlas.grid import lengths
 from xarray_atlas.plotting.decorations import bar_length
+from xarray_atlas.plotting.in_view import ScaleBar
 from xarray_atlas.plotting.label_places import label_places
+from xarray_atlas.plotting.planes import plane_at
+from xarray_atlas.plotting.region_names import RegionName
 
 mpl.use("agg")
 pytestmark = pytest.mark.once
@@ -216,6 +220,27 @@ def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
         sample.annotation.rename("template").atlas.plot.section(ap=3)
 
 
+@pytest.mark.parametrize("form", ["plain", "backwards", "encoded"])
+def test_a_face_belongs_to_the_plane_that_holds_its_points(sample: xr.Dataset, form: str) -> None:
+    made = {"plain": sample, "encoded": sample.atlas.encode()}
+    obj = made.get(form, sample.isel(z=slice(None, None, -1)))
+    for i in range(0, 131, 10):  # of these floats of about a third lay nearer to the plane before
+        face = float(lengths(sample, "z")[i]) + 0.05
+        held = plane_at(obj, "ap", face).atlas.encode().z.item()
+        assert held == pytest.approx(face + 0.05), i
+    last = plane_at(obj, "ap", float(lengths(sample, "z")[-1]) + 0.05)
+    assert last.atlas.encode().z.item() == pytest.approx(lengths(sample, "z")[-1])
+
+
+def test_no_plane_is_drawn_for_a_position_between_planes(sample: xr.Dataset) -> None:
+    picked = sample.isel(z=[0, 100, 101])
+    assert picked.atlas.plot.section(ap=0.06, ax=new_axes()).get_title() == "z = 0.025 mm"
+    with pytest.raises(GridError, match=r"ap = 6 mm lies between .* nearest is at 10.025 mm"):
+        picked.atlas.plot.section(ap="6 mm")
+    with pytest.raises(GridError, match=r"outside: .* from -0.025 to 10.175 mm"):
+        picked.atlas.plot.section(ap=11)
+
+
 def test_keywords_go_on_and_the_current_axes_are_the_default(sample: xr.Dataset) -> None:
     ax = new_axes()
     kept = {**PLAIN, "outlines": {"color": "red", "linewidth": 3}}
@@ -227,6 +252,55 @@ def test_keywords_go_on_and_the_current_axes_are_the_default(sample: xr.Dataset)
     assert len(ax.texts) == 0
     ax = sample.atlas.plot.section(ap=7, ax=new_axes(dpi=50))
     assert ax.collections[0].get_linewidth() == [72 / 50]
+
+
+@pytest.mark.parametrize("origin", ["upper", "lower"])
+def test_all_lies_as_the_letters_say_whatever_the_users_pictures_do(origin: str) -> None:
+    ds = corner_atlas()
+    ds["template"] = ds.annotation * 100
+    with mpl.rc_context({"image.origin": origin}):
+        for ax in (
+            ds.atlas.plot.section(ap=0.5, template=False, ax=new_axes(), **PLAIN),
+            ds.atlas.plot.section(ap=0.5, alpha=0, ax=new_axes(), **PLAIN),  # the template alone
+            ds.atlas.plot.values({"R0": 1}, ap=0.5, ax=new_axes(), add_colorbar=False, **PLAIN),
+        ):
+            picture = rendered(ax).astype(int)
+            quarter = len(picture) // 4
+            (held, _), (below, empty) = picture[[[quarter], [-quarter]], [20, -20]]
+            np.testing.assert_array_equal(below, empty)
+            assert np.abs(held - empty).max() > 20
+
+
+def test_where_a_picture_lies_is_not_for_keywords_to_say(sample: xr.Dataset) -> None:
+    for keywords in ({"origin": "lower"}, {"extent": (0, 1, 0, 1)}, {"aspect": 2}):
+        with pytest.raises(TypeError, match="its coordinates say where it lies"):
+            sample.atlas.plot.section(ap=7, **keywords)
+        with pytest.raises(TypeError, match="its coordinates say where it lies"):
+            sample.atlas.plot.values({"RSP": 1}, ap=7, **keywords)
+
+
+@pytest.mark.parametrize("fill", [np.nan, np.inf])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_template_that_ends_before_the_plane(fill: float, share: float) -> None:
+    ds = corner_atlas()
+    shade = np.arange(ds.annotation.size, dtype="f4").reshape(ds.annotation.shape)
+    ds["template"] = ds.annotation.dims, np.where(shade < share * shade.size, fill, shade)
+    for at in (0, 2.5):
+        rendered(ds.atlas.plot.section(ap=at, ax=new_axes()))
+
+
+@pytest.mark.parametrize(
+    ("axes", "figure", "ink"),
+    [
+        ("white", "white", "black"), ("black", "black", "white"), ("none", "white", "black"),
+        ("none", "black", "white"), ("none", "none", "black"), ("white", "black", "black"),
+    ],
+)  # fmt: skip
+def test_what_is_written_stands_out(axes: str, figure: str, ink: str) -> None:
+    with mpl.rc_context({"axes.facecolor": axes, "figure.facecolor": figure}):
+        ax = corner_atlas().atlas.plot.section(ap=0.5, ax=new_axes(), labels=False)
+    assert {text.get_color() for text in ax.texts} == {ink}
+    assert ax.lines[0].get_color() == ink
 
 
 def test_the_template_lies_below(sample: xr.Dataset) -> None:
@@ -378,7 +452,7 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
     ds.atlas.plot.section(ap=7, ax=ax)
     bar, _, bar_box = scale_bar(ax)  # which draws the figure
     renderer = ax.figure.canvas.get_renderer()
-    names = {t: t.get_window_extent(renderer) for t in ax.texts}
+    names = {t: t.get_window_extent(renderer) for t in ax.texts if t.get_text() != bar}
     shown = []
     for text, box in names.items():
         renderer.clear()
@@ -425,14 +499,13 @@ def test_bars_are_round() -> None:
 
 def scale_bar(ax: Any) -> tuple[str, Any, Any]:
     """What a scale bar says, the length that it is drawn with in mm, and its box."""
-    (box,) = ax.findobj(AnchoredOffsetbox)
     ax.figure.canvas.draw()
-    (line,) = box.findobj(mpl.lines.Line2D)
-    (told,) = {text.get_text() for text in box.findobj(mpl.text.Text)}
+    (line,) = ax.findobj(ScaleBar)
     ends = line.get_transform().transform(line.get_xydata())
     (x0, y0), (x1, y1) = ax.transData.inverted().transform(ends)
     assert y0 == pytest.approx(y1)
-    return told, abs(x1 - x0), box.get_window_extent()
+    both = [line.get_window_extent(), line.text.get_window_extent()]
+    return line.text.get_text(), abs(x1 - x0), Bbox.union(both)
 
 
 def test_the_scale_bar_is_as_long_as_it_says(sample: xr.Dataset) -> None:
@@ -442,7 +515,7 @@ def test_the_scale_bar_is_as_long_as_it_says(sample: xr.Dataset) -> None:
         assert scale_bar(ax)[:2] == (told, pytest.approx(length))
         # also in a part of the picture that is shown larger, and turned round
         ax.set(xlim=(4.2, 3.1), ylim=(2, 3))
-        assert scale_bar(ax)[:2] == (told, pytest.approx(length))
+        assert scale_bar(ax)[:2] == ("0.2 mm", pytest.approx(0.2))
 
 
 def test_letters_follow_axes_that_are_turned_round(sample: xr.Dataset) -> None:
@@ -450,13 +523,75 @@ def test_letters_follow_axes_that_are_turned_round(sample: xr.Dataset) -> None:
 
     def letters() -> dict[tuple[float, float], str]:
         ax.figure.canvas.draw()
-        return {text.xy: text.get_text() for text in ax.texts}
+        return {text.xy: text.get_text() for text in ax.texts if len(text.get_text()) == 1}
 
     assert letters() == {(0, 0.5): "R", (1, 0.5): "L", (0.5, 0): "I", (0.5, 1): "S"}
     ax.invert_xaxis()
     assert letters() == {(0, 0.5): "L", (1, 0.5): "R", (0.5, 0): "I", (0.5, 1): "S"}
     ax.invert_yaxis()
     assert letters() == {(0, 0.5): "L", (1, 0.5): "R", (0.5, 0): "S", (0.5, 1): "I"}
+
+
+@pytest.mark.parametrize("view", [(4.0, 5.0), (9.0, 0.5), (3.0, 3.1), (-20.0, 30.0)])
+def test_a_zoom_leaves_the_scale_bar_right_and_names_within(sample: xr.Dataset, view: Any) -> None:
+    ax = new_axes(figsize=(3, 2))
+    sample.atlas.plot.section(ap=6, ax=ax)
+    ax.set(xlim=view, ylim=(3, 2))
+    canvas = ax.figure.canvas
+    canvas.draw()
+    bar = ax.lines[0]
+    (x0, _), (x1, _) = ax.transData.inverted().transform(
+        bar.get_transform().transform(bar.get_xydata())
+    )
+    (told,) = (t.get_text() for t in ax.texts if t.get_text().endswith((" mm", " µm")))
+    number, unit = told.split()
+    length = float(number) / {"mm": 1, "µm": 1000}[unit]
+    assert abs(x1 - x0) == pytest.approx(length)
+    assert 0.1 <= length / abs(view[1] - view[0]) <= 0.25
+    assert not ax.figure.stale  # an interactive figure would be drawn again and again
+    renderer = canvas.get_renderer()
+    for name in [text for text in ax.texts if isinstance(text, RegionName)]:
+        renderer.clear()
+        name.draw(renderer)
+        rows, columns = np.nonzero(np.asarray(renderer.buffer_rgba())[..., 3])
+        if rows.size:
+            assert ax.bbox.x0 - 1 <= columns.min() <= columns.max() <= ax.bbox.x1 + 1
+            up = renderer.height - rows
+            assert ax.bbox.y0 - 1 <= up.min() <= up.max() <= ax.bbox.y1 + 1
+
+
+@pytest.mark.parametrize("axis", ["ap", "dv", "ml"])
+def test_letters_follow_axes_of_each_plane_that_are_turned_round(axis: str) -> None:
+    ax = corner_atlas().atlas.plot.section(**{axis: 0.25}, ax=new_axes(), labels=False)
+
+    def letters() -> Any:
+        ax.figure.canvas.draw()
+        return {t.xy: t.get_text() for t in ax.texts if len(t.get_text()) == 1}
+
+    left, right, low, high = (0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)
+    first = letters()
+    assert set(first) == {left, right, low, high}
+    assert not ax.figure.stale
+    ax.invert_xaxis()
+    assert letters() == {**first, left: first[right], right: first[left]}
+    ax.set_ylim(ax.get_ylim()[::-1])
+    turned = {left: right, right: left, low: high, high: low}
+    assert letters() == {place: first[other] for place, other in turned.items()}
+    ax.invert_xaxis()
+    ax.invert_yaxis()
+    assert letters() == first
+
+
+def test_acronyms_are_no_formulas() -> None:
+    row = {
+        "identifier": "1", "parent_identifier": "", "annotation_value": "1",
+        "name": "n", "abbreviation": "b$c$",
+    }  # fmt: skip
+    terminology = xarray_atlas.Terminology.from_dataframe(pd.DataFrame([row]))
+    ds = make_atlas(np.ones((2, 8, 8), np.uint32), terminology)
+    ax = ds.atlas.plot.section(ap=0, ax=new_axes())
+    (name,) = (text for text in ax.texts if text.get_text() == "b$c$")
+    assert not name.get_parse_math()
 
 
 # -- values
@@ -595,6 +730,32 @@ def test_planes_through_all_of_the_atlas() -> None:
         sample.atlas.plot.sections(n=0)
     with pytest.raises(GridError, match="no plane across 'ap'"):
         sample.isel(z=3).atlas.plot.sections()
+
+
+def test_there_are_as_many_sections_as_planes(sample: xr.Dataset) -> None:
+    part = sample.isel(z=slice(50, 53))
+    axes = part.atlas.plot.sections(12, **PLAIN)
+    assert [ax.get_title() for ax in axes] == ["z = 5.025 mm", "z = 5.125 mm", "z = 5.225 mm"]
+    with pytest.raises(GridError, match="4 axes were given, but there are 3 planes along 'z'"):
+        part.atlas.plot.sections(ax=plt.subplots(4)[1])
+    sections = sample.atlas.plot.sections
+    for n in (2.5, "3", None):
+        with pytest.raises(TypeError, match="integer"):
+            sections(n)
+    for keywords in ({"ap": 6}, {"z": 6}, {"region": "RSP"}):
+        with pytest.raises(TypeError, match="takes no .*= ?; section"):
+            sections(**keywords)
+    with pytest.raises(GridError, match="nothing is left along 'z'"):
+        sample.isel(z=slice(0, 0)).atlas.plot.sections()
+    with pytest.raises(GridError, match="no voxel is left to draw"):
+        sample.isel(y=slice(0, 0)).atlas.plot.section(ap=7)
+
+
+def test_a_plane_is_through_one_region(sample: xr.Dataset) -> None:
+    plot = sample.atlas.plot
+    for draw in (plot.section, plot.ortho, plot.outlines):
+        with pytest.raises(TypeError, match=r"a region is named by .*, not by \['RSP'\]"):
+            draw(region=["RSP"])
 
 
 def test_three_planes_through_a_point(sample: xr.Dataset) -> None:

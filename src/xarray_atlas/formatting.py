@@ -96,7 +96,7 @@ def _resolution(obj: xr.Dataset | xr.DataArray) -> str:
     sizes = [f"{without_noise(1000 * found[dim]):.6g}" for dim in dims]
     size = sizes[0] if len(set(sizes)) == 1 else " x ".join(sizes)
     shape = " x ".join(str(obj.sizes[dim]) for dim in dims)
-    return f"{size} um, {shape} voxels ({', '.join(map(str, dims))})"
+    return f"{size} um, {shape} voxels ({', '.join(map(one_line, dims))})"
 
 
 def _orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> str:

@@ -18,7 +18,7 @@ from xarray_atlas.length_variable import COARSE, SPACING
 from xarray_atlas.space import AXES, Space
 from xarray_atlas.spacing import TOLERANCE, FloatArray, regular_step
 
-__all__ = ["VoxelAxis", "voxel_axes"]
+__all__ = ["VoxelAxis", "voxel_axes", "voxel_axis"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def voxel_axes(obj: xr.Dataset | xr.DataArray) -> dict[str, VoxelAxis]:
     """
     annotation = annotation_of(obj)
     _, space = find_atlas(obj)
-    found = {axis: _axis(annotation, space, axis) for axis in AXES}
+    found = {axis: voxel_axis(annotation, space, axis) for axis in AXES}
     dims = {axis.dim for axis in found.values()}
     for dim in annotation.dims:
         if dim not in dims:
@@ -131,7 +131,8 @@ def voxel_axes(obj: xr.Dataset | xr.DataArray) -> dict[str, VoxelAxis]:
     return found
 
 
-def _axis(annotation: xr.DataArray, space: Space, axis: str) -> VoxelAxis:
+def voxel_axis(annotation: xr.DataArray, space: Space, axis: str) -> VoxelAxis:
+    """Return the voxels along one of them, as :func:`voxel_axes` does."""
     name = space.coordinate(annotation, axis)
     if name is None:
         own = space.dims[space.position(axis)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xarray_atlas.plotting.label_norm import LabelNorm
 
-__all__ = ["INSTALL", "Palette", "cmap", "norm", "palette", "region_of"]
+__all__ = ["INSTALL", "Palette", "brightness", "cmap", "norm", "palette", "region_of"]
 
 INSTALL = '"xarray-atlas[plot]"'
 
@@ -101,6 +101,11 @@ def _color(text: str, region: int) -> tuple[int, int, int, int]:
     made = colorsys.hls_to_rgb(region * GOLDEN % 1, 0.65, 0.55)
     red, green, blue = (round(255 * part) for part in made)
     return red, green, blue, 255
+
+
+def brightness(red: float, green: float, blue: float) -> float:
+    """Return how bright a colour looks, on the scale of its parts."""
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def cmap(obj: xr.Dataset | xr.DataArray) -> ListedColormap:

@@ -24,14 +24,20 @@ MARGIN = 0.035
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
-    from xarray_atlas.plotting.side_letters import PLACES, SideLetter
+    from xarray_atlas.plotting.in_view import SideLetter
 
-    for which, end in PLACES:
-        axis = plane.x if which == "x" else plane.y
+    x, y = plane.x.sides, plane.y.sides
+    for sides, axis, end, at, ha, va in (
+        (x, "x", 0, (0, 0.5), "left", "center"), (x, "x", 1, (1, 0.5), "right", "center"),
+        (y, "y", 1, (0.5, 1), "center", "top"), (y, "y", 0, (0.5, 0), "center", "bottom"),
+    ):  # fmt: skip
         letter = SideLetter(
-            axis, which, end, weight="bold", color=ink, path_effects=_halo(ink), in_layout=False
-        )
+            sides, axis, end, xy=at, xycoords="axes fraction", textcoords="offset points",
+            xytext=(8 * (0.5 - at[0]), 6 * (0.5 - at[1])),
+            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink), in_layout=False,
+        )  # fmt: skip
         ax.add_artist(letter)
+        letter.fit()
 
 
 def bar_length(width: float) -> float:
@@ -48,30 +54,24 @@ def bar_length(width: float) -> float:
 
 
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
-    """Draw a bar of a round length into the corner that holds least of the brain.
+    """Draw a bar of a round length into the corner that holds least of the brain."""
+    from xarray_atlas.plotting.in_view import ScaleBar
 
-    It is as long as it says also where the picture is shown larger.
-    """
-    from matplotlib.lines import Line2D
-    from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
-
-    width = abs(plane.x.last - plane.x.first)
-    length = bar_length(width)
-    text = f"{length:g} mm" if length >= 0.1 else f"{length * 1000:g} \N{MICRO SIGN}m"
-    right, low = _emptiest(plane, (length + 2 * MARGIN * width) / width)
+    width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
+    right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)
+    y = MARGIN * width / height if low else 1 - MARGIN * width / height
     halo = _halo(ink)
-    bar = AuxTransformBox(ax.transData)
-    bar.add_artist(
-        Line2D(
-            (0, length), (0, 0), color=ink, linewidth=2.5, solid_capstyle="butt", path_effects=halo
-        )
-    )
-    told = TextArea(text, textprops={"size": "small", "color": ink, "path_effects": halo})
-    both = VPacker(children=[told, bar] if low else [bar, told], align="center", pad=0, sep=2)
-    corner = f"{'lower' if low else 'upper'} {'right' if right else 'left'}"
-    box = AnchoredOffsetbox(corner, child=both, pad=0, borderpad=1, frameon=False)
-    box.set_in_layout(False)
-    ax.add_artist(box)
+    text = ax.annotate(
+        "", (0, y), (0, 3 if low else -3), "axes fraction", "offset points",
+        ha="center", va="bottom" if low else "top", size="small", color=ink, path_effects=halo,
+    )  # fmt: skip
+    text.set_in_layout(False)
+    bar = ScaleBar(
+        text, right, y, transform=ax.transAxes, color=ink, linewidth=2.5,
+        solid_capstyle="butt", path_effects=halo,
+    )  # fmt: skip
+    ax.add_artist(bar)
+    bar.fit()
 
 
 def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:

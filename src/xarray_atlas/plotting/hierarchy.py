@@ -15,6 +15,7 @@ from xarray_atlas.label_tables import LabelTable
 from xarray_atlas.labels import Int64s, lookup
 from xarray_atlas.measure import SIZES, measured
 from xarray_atlas.optional import optional
+from xarray_atlas.plotting.colors import INSTALL, brightness
 from xarray_atlas.rollup import counts_by_region
 from xarray_atlas.spacing import without_noise
 from xarray_atlas.terminology import RegionKey, Terminology
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Cells", "cells_of", "tree"]
-
-INSTALL = '"xarray-atlas[plot]"'
 
 EDGE = 0.5
 """Width of the lines between regions, in points."""
@@ -245,8 +244,7 @@ def _draw(
         )
         legend.set_in_layout(False)  # the title makes its room
     for i in np.flatnonzero(~cells.own).tolist():
-        red, green, blue = colors[i]
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        dark = brightness(*colors[i]) < 0.5
         room = (float(left[i]), float(right[i]), float(low[i]), float(high[i]))
         acronym = str(terminology.acronyms[cells.region[i]])
         text = FittedText(*room, acronym, color="white" if dark else "black")

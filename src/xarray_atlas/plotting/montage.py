@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from xarray_atlas.plotting.planes import (
     read_all,
 )
 from xarray_atlas.plotting.section import draw_section, ink_on
+from xarray_atlas.space import AXES
 from xarray_atlas.terminology import RegionKey
 
 __all__ = ["ortho", "sections"]
@@ -58,7 +60,7 @@ def sections(
     obj : Dataset or DataArray
         An atlas or its annotation.
     n : int, default: 12
-        How many planes; as many as there are axes where `ax` is given.
+        How many planes, if there are so many; as many as there are axes where `ax` is given.
     axis : str, default: "ap"
         Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal), or a
         dimension.
@@ -74,7 +76,7 @@ def sections(
     Raises
     ------
     GridError
-        If there is no such axis, or `n` is no number of planes.
+        If there is no such axis, or `n` is no number of planes, or there are fewer than axes.
 
     Examples
     --------
@@ -89,9 +91,21 @@ def sections(
     if ax is not None:
         given = np.asarray(ax, object).ravel()
         n = given.size
+    n = operator.index(n)
     if n < 1:
         raise GridError(f"n is how many planes are drawn: at least 1, not {n!r}")
+    said = {*AXES, "region", *map(str, annotation_of(obj).dims)} & set(kwargs)
+    if said:
+        raise TypeError(
+            f"sections() draws planes through all of the atlas, and takes no {said.pop()}=; "
+            "section() draws the one that is named, and sel() cuts out the part to be drawn"
+        )
     first, stop = _labelled(obj, dim)
+    if ax is not None and n > stop - first:
+        raise GridError(f"{n} axes were given, but there are {stop - first} planes along {dim!r}")
+    if stop == first:
+        raise GridError(f"no plane across {across!r}: nothing is left along {dim!r}")
+    n = min(n, stop - first)
     places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
     template = kwargs.get("template", True)
     cut = read(obj.isel({dim: places}), ["template"] if template else [])
@@ -209,7 +223,7 @@ def ortho(
     for each, (axis, plane) in zip(axes, planes.items(), strict=True):
         draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
         horizontal, vertical = PICTURES[axis]
-        add_cross(each, centre[horizontal], centre[vertical], ink_on(plane, template))
+        add_cross(each, centre[horizontal], centre[vertical], ink_on(each, plane, template))
     return axes
 
 

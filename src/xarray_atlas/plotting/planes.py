@@ -14,10 +14,10 @@ from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.grid import annotation_of, lengths, spacing
 from xarray_atlas.labels import Ints
+from xarray_atlas.point_voxels import voxel_axis
 from xarray_atlas.properties import region_properties
-from xarray_atlas.select import sel
-from xarray_atlas.space import AXES, Space
-from xarray_atlas.spacing import TOLERANCE, FloatArray, without_noise
+from xarray_atlas.space import AXES
+from xarray_atlas.spacing import FloatArray, without_noise
 from xarray_atlas.terminology import RegionKey, Terminology
 from xarray_atlas.units import to_mm
 
@@ -63,10 +63,6 @@ class PlaneAxis:
         """Return both faces in mm, first the one on a wanted side."""
         low, high = sorted((self.first, self.last))
         return (low, high) if self.sides[0] in wanted else (high, low)
-
-    def shown_sides(self, wanted: str) -> str:
-        """Return the letters of both sides, first the wanted one."""
-        return self.sides if self.sides[0] in wanted else self.sides[::-1]
 
     def corners(self, index: Any) -> FloatArray:
         """Return the position in mm of faces, 0 being that before the first voxel."""
@@ -161,6 +157,8 @@ def on_axis(obj: Atlas, axis: str) -> tuple[Hashable, Hashable]:
 def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
     """Return the plane of voxels that hold a position, with nothing read of it.
 
+    Of a position on the face between two it is the second one, as that of points is.
+
     Raises
     ------
     GridError
@@ -168,36 +166,35 @@ def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
     UnitsError
         If it is not a length.
     """
-    name, _ = on_axis(obj, axis)
+    name, dim = on_axis(obj, axis)
     at = to_mm(position, f"position along {axis!r}")
     if np.ndim(at) or not np.isfinite(at):
         raise UnitsError(f"one position along {axis!r} makes a plane, not {position!r}")
-    values = lengths(obj, name)
-    if not values.size:
-        raise GridError(f"no plane across {axis!r}: nothing is left along {name!r}")
     _, space = find_atlas(obj)
-    half = (abs(values[1] - values[0]) if values.size > 1 else _thickness(obj, axis, space)) / 2
-    low, high = values.min() - half, values.max() + half
-    if not low - TOLERANCE * half <= at <= high + TOLERANCE * half:
+    voxels = voxel_axis(annotation_of(obj), space, axis)
+    if not voxels.centres.size:
+        raise GridError(f"no plane across {axis!r}: nothing is left along {name!r}")
+    for grows in (1, -1):  # the last face of all is in the last voxel
+        (index,), (inside,) = voxels.owners(np.array([at]), grows)
+        if inside:
+            return obj.isel({dim: int(index)})
+    lower, upper = voxels.edges
+    if not lower[0] < at < upper[-1]:
         raise GridError(
             f"{axis} = {at:g} mm lies outside: the voxels along {name!r} reach from "
-            f"{low:.6g} to {high:.6g} mm"
+            f"{lower[0]:.6g} to {upper[-1]:.6g} mm"
         )
-    places = {axis: at}
-    if isinstance(obj, xr.Dataset):  # the type of `sel` is that of one or the other
-        return sel(obj, **places, method="nearest")
-    return sel(obj, **places, method="nearest")
-
-
-def _thickness(obj: Atlas, axis: str, space: Space) -> float:
-    try:
-        return spacing(obj, need=0)[on_axis(obj, axis)[1]]
-    except GridError:  # not known, so that only the plane itself is meant
-        return space.voxel_size[space.position(axis)]
+    nearest = voxels.centres[np.abs(voxels.centres - at).argmin()]
+    raise GridError(
+        f"{axis} = {at:g} mm lies between the planes that there are along {name!r}, of "
+        f"{voxels.size:g} mm; the nearest is at {nearest:.6g} mm"
+    )
 
 
 def point_in(obj: Atlas, region: RegionKey) -> dict[str, float]:
     """Return a point inside of a region, in mm, by axis."""
+    terminology, _ = find_atlas(obj)
+    terminology.position(region)  # of one, not of a list
     found = region_properties(obj, region).representative_point
     point = dict(zip(map(str, found["axis"].values), found.pint.magnitude.tolist(), strict=True))
     if np.isnan(list(point.values())).any():
@@ -245,8 +242,8 @@ def cut(
     if asked != 1:
         given = [*positions, *(["region"] if region is not None else [])]
         raise GridError(
-            f"which plane? Give one of ap=, dv=, ml=, a dimension, or region=; {given} "
-            + ("say it more than once" if given else "is nothing")
+            "which plane? Give one of ap=, dv=, ml=, a dimension, or region="
+            + (f"; {', '.join(given)} say it more than once" if given else "")
         )
     if region is not None:
         axis = axis_of(obj, axis)
@@ -298,6 +295,8 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
     """
     annotation = annotation_of(plane)
     terminology, space = find_atlas(plane)
+    if not annotation.size:
+        raise GridError(f"no voxel is left to draw: the plane has the shape {annotation.shape}")
     sizes = spacing(plane, need=2)
     names = space.coordinates(plane)
     along = {

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import TransformedPatchPath
 
-from xarray_atlas.plotting.colors import palette, region_of
+from xarray_atlas.plotting.colors import brightness, palette, region_of
 from xarray_atlas.plotting.label_places import label_places
 from xarray_atlas.plotting.planes import Plane
 
@@ -27,18 +27,18 @@ PAD = 0.15
 
 
 class OtherTexts:
-    """What is written on axes already, laid out once for a drawing and not for each name."""
+    """The texts that are on axes already, laid out once for a drawing and not for each name."""
 
     def __init__(self, ax: Axes) -> None:
-        self.ax, self.others = ax, [*ax.texts, *ax.artists]
+        self.ax, self.texts = ax, list(ax.texts)
         self.laid_out: tuple[Any, list[Any]] = (None, [])
 
     def overlap(self, box: Any, renderer: Any) -> bool:
         """Tell whether one of them overlaps a box of the display."""
-        of = renderer.points_to_pixels(1), *self.ax.bbox.bounds
+        of = renderer.points_to_pixels(1), *self.ax.bbox.bounds, *self.ax.get_xlim()
         if self.laid_out[0] != of:
-            shown = [other for other in self.others if other.get_visible()]
-            self.laid_out = of, [other.get_window_extent(renderer) for other in shown]
+            shown = [text for text in self.texts if text.get_visible()]
+            self.laid_out = of, [text.get_window_extent(renderer) for text in shown]
         return bool(box.count_overlaps(self.laid_out[1]))
 
 
@@ -80,10 +80,8 @@ class RegionName(Text):
         if not self._holds(np.array([at - half, at + half])):
             return False
         box = self.get_window_extent(renderer).padded(PAD * height)
-        (left, bottom), (right, top) = box.get_points()
-        rim = self.avoided.ax.bbox
-        if left < rim.x0 or right > rim.x1 or bottom < rim.y0 or top > rim.y1:
-            return False
+        if not all(self.avoided.ax.bbox.contains(*point) for point in box.get_points()):
+            return False  # of what is not in sight there is no name
         return self._holds(box.get_points()) and not self.avoided.overlap(box, renderer)
 
     def _holds(self, box: Any) -> bool:
@@ -112,10 +110,11 @@ def add_names(ax: Axes, plane: Plane) -> None:
         region = region_of(plane.terminology, label)
         if region < 0:
             continue
-        red, green, blue, _ = of.colors[np.searchsorted(of.keys, label)].tolist()
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 100
+        color = of.colors[np.searchsorted(of.keys, label)].tolist()
+        dark = brightness(*color[:3]) < 100
         name = RegionName(
             plane, row, column, plane.terminology.acronyms[region], avoided,
             fontsize=size, color="white" if dark else "black", in_layout=False, clip_path=clip,
+            parse_math=False,
         )  # fmt: skip
         ax.add_artist(name)

@@ -19,7 +19,7 @@ from xarray_atlas.terminology import RegionKey
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["current_axes", "draw_frame", "draw_section", "ink_on", "section"]
+__all__ = ["current_axes", "draw_frame", "draw_section", "ink_on", "section", "show"]
 
 
 def section(
@@ -125,23 +125,46 @@ def draw_section(
     """Draw a plane that has been read."""
     below = plane.other("template") if template else None
     if below is not None:
-        low, high = np.nanpercentile(below, [0, 99.8])
-        ax.imshow(below, cmap="gray", vmin=low, vmax=high, extent=plane.extent)
+        low, high = _greys(below)
+        show(ax, plane, below, cmap="gray", vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
-    ax.imshow(
-        plane.labels,
-        **{
-            "cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj),
-            "extent": plane.extent, "interpolation_stage": "rgba", **kwargs,
-        },
-    )  # fmt: skip
-    draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink_on(plane, template))
+    made = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
+    show(ax, plane, plane.labels, **{"interpolation_stage": "rgba", **made, **kwargs})
+    ink = ink_on(ax, plane, template)
+    draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
     return ax
 
 
-def ink_on(plane: Plane, template: bool) -> str:
+def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
+    """Draw rows and columns of a plane where they lie, whichever way the user's pictures do."""
+    for name in {"aspect", "extent", "origin"} & set(kwargs):
+        raise TypeError(
+            f"{name}= is no argument of this picture: its coordinates say where it lies. "
+            "ax.invert_yaxis() turns it upside down, ax.set_aspect('auto') stretches it"
+        )
+    return ax.imshow(values, extent=plane.extent, origin="upper", **kwargs)
+
+
+def _greys(template: Any) -> tuple[float, float]:
+    """Return what is drawn black and white; a few of the brightest voxels would darken all."""
+    seen = template[np.isfinite(template)].astype(np.float64)
+    if not seen.size:
+        return 0.0, 1.0
+    low, high = np.percentile(seen, [0, 99.8])
+    return float(low), float(high)
+
+
+def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
     """Return the colour in which is written: templates are black beyond the brain."""
-    return "white" if template and plane.other("template") is not None else "black"
+    if template and plane.other("template") is not None:
+        return "white"
+    from matplotlib.colors import to_rgba
+
+    for patch in (ax.patch, ax.figure.patch):
+        red, green, blue, alpha = to_rgba(patch.get_facecolor())
+        if alpha > 0.5:
+            return "white" if colors.brightness(red, green, blue) < 0.5 else "black"
+    return "black"
 
 
 def draw_frame(
@@ -151,7 +174,7 @@ def draw_frame(
     labels: bool,
     directions: bool,
     scale_bar: bool,
-    ink: str = "black",
+    ink: str,
 ) -> None:
     """Draw what all pictures of a plane have beside its voxels."""
     if outlines is not False:

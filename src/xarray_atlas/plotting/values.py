@@ -11,7 +11,7 @@ import xarray as xr
 
 from xarray_atlas.painting import paint
 from xarray_atlas.plotting.planes import anatomical, cut, positions_in, read
-from xarray_atlas.plotting.section import current_axes, draw_frame
+from xarray_atlas.plotting.section import current_axes, draw_frame, ink_on, show
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -108,16 +108,12 @@ def values(
     brain = np.where(plane.labels != 0, 1.0, np.nan)
     from matplotlib.colors import ListedColormap
 
-    ax.imshow(
-        brain,
-        cmap=ListedColormap([WITHOUT]),
-        extent=plane.extent,
-        interpolation_stage="rgba",
-    )
-    image = ax.imshow(shown, **{"extent": plane.extent, "interpolation_stage": "rgba", **kwargs})
+    show(ax, plane, brain, cmap=ListedColormap([WITHOUT]), interpolation_stage="rgba")
+    image = show(ax, plane, shown, **{"interpolation_stage": "rgba", **kwargs})
     if outlines is True:
         outlines = {"color": "0.4"}  # paler, since there is much that has no value
-    draw_frame(ax, plane, outlines, labels, directions, scale_bar)
+    ink = ink_on(ax, plane, template=False)
+    draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
     if add_colorbar:
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
         bar.set_label(_name(painted))
