@@ -238,6 +238,8 @@ def test_errors(tiny):
         tiny.atlas.plot.surface(["gray"])
     with pytest.raises(TypeError, match="regions that are named"):
         tiny.atlas.plot.surface(None)
+    with pytest.raises(ValueError, match="names no region"):
+        tiny.atlas.plot.surface([])
     with pytest.raises(KeyError, match="opacity names 'root', which is not drawn"):
         tiny.atlas.plot.surface("grey", opacity={"root": 0.1})
 

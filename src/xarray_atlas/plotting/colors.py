@@ -153,7 +153,8 @@ def norm(obj: xr.Dataset | xr.DataArray) -> LabelNorm:
     Labels are compared as integers, so that ids of 32 bits and more keep apart. Matplotlib's
     ``imshow`` may turn integers to floats before it asks for their colours. Where these
     hold each label as it was, they are taken; where they do not, or were mixed by an
-    interpolation, it is an error.
+    interpolation, it is an error. Contours (``contour``, ``contourf``) are of amounts, and mean
+    nothing for labels: draw :func:`outlines`.
 
     Parameters
     ----------

@@ -85,8 +85,8 @@ def surface(
     ImportError
         If PyVista, or what makes the meshes, is not installed:
         ``pip install "xarray-atlas[surface]"``.
-    TypeError
-        Without regions.
+    TypeError, ValueError
+        Without regions, and for an empty list of them.
 
     Warns
     -----
@@ -110,6 +110,8 @@ def surface(
     if regions is None:
         raise TypeError("surface() draws regions that are named: surface('root') is the brain")
     positions = np.array(list(dict.fromkeys(resolve_regions(terminology, regions)[0].tolist())))
+    if not positions.size:
+        raise ValueError("surface([]) names no region; surface('root') is the brain")
     pyvista = optional("pyvista", '"xarray-atlas[surface]"', "surface()")
     opacities = _opacities(terminology, positions, opacity)
     names = terminology.distinct_acronyms
