@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from xarray_atlas.terminology.cells import counted
-from xarray_atlas.terminology.table import Int64Array, depths_of
+from xarray_atlas.terminology.parents import Int64Array, depths_of
 
 __all__ = ["RegionHierarchy"]
 

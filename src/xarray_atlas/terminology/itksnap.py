@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.table import NO_COLOR, Int64Array, RegionTable
+from xarray_atlas.terminology.parents import Int64Array
+from xarray_atlas.terminology.table import NO_COLOR, RegionTable
 
 __all__ = ["compact_numbers", "itksnap_text"]
 

@@ -19,8 +19,9 @@ from xarray_atlas.terminology.lookup import (
     explain_unknown,
     positions_by_text,
 )
+from xarray_atlas.terminology.parents import Int64Array
 from xarray_atlas.terminology.region import Region
-from xarray_atlas.terminology.table import Int64Array, RegionTable, TextArray
+from xarray_atlas.terminology.table import RegionTable, TextArray
 
 __all__ = ["RegionKey", "RegionNames"]
 

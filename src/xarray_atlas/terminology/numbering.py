@@ -8,7 +8,8 @@ import numpy as np
 
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import listing
-from xarray_atlas.terminology.table import NO_COLOR, Int64Array, RegionTable, describe
+from xarray_atlas.terminology.parents import Int64Array
+from xarray_atlas.terminology.table import NO_COLOR, RegionTable, describe
 from xarray_atlas.terminology.terminology import Terminology
 
 __all__ = ["as_brainglobe"]

@@ -14,7 +14,8 @@ import pandas as pd
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import COLUMNS, cells_from_csv, cells_from_dataframe
 from xarray_atlas.terminology.itksnap import itksnap_text
-from xarray_atlas.terminology.table import Int64Array, Problem, RegionTable, table_from_cells
+from xarray_atlas.terminology.parents import Int64Array
+from xarray_atlas.terminology.table import Problem, RegionTable, table_from_cells
 
 __all__ = ["TerminologyFormats"]
 

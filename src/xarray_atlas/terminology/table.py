@@ -24,8 +24,9 @@ from xarray_atlas.terminology.cells import (
     listing,
     require_columns,
 )
+from xarray_atlas.terminology.parents import Identifier, Int64Array, cycles_of, paths_of
 
-__all__ = ["NO_COLOR", "Problem", "RegionTable", "depths_of", "describe", "table_from_cells"]
+__all__ = ["NO_COLOR", "Problem", "RegionTable", "describe", "table_from_cells"]
 
 NO_COLOR = "#808080"
 """What a region without a color has in files where there must be one."""
@@ -35,8 +36,6 @@ _INT64 = np.iinfo(np.int64)
 _NUMBER = re.compile(r"\s*([+-]?[0-9]+)(?:\.([0-9]*))?\s*")
 _COLOR = re.compile(r"\s*#?([0-9A-Fa-f]{6})\s*")
 
-Identifier: TypeAlias = int | str
-Int64Array: TypeAlias = npt.NDArray[np.int64]
 TextArray: TypeAlias = npt.NDArray[np.object_]
 
 
@@ -117,7 +116,7 @@ class RegionTable(NamedTuple):
         columns = [
             ["" if value is None else str(value) for value in lists[column]]
             for column in COLUMNS[:6]
-        ] + [_paths(lists["identifier"], self.parents)]
+        ] + [paths_of(lists["identifier"], self.parents)]
         return csv_from_cells(columns)
 
     def _label_cells(self) -> list[Any]:
@@ -217,7 +216,7 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
         "paths",
         (
             f"the path of {regions[i]} is {given[row]} but its parents give {path}"
-            for i, (row, path) in enumerate(zip(rows, _paths(ids, parents), strict=True))
+            for i, (row, path) in enumerate(zip(rows, paths_of(ids, parents), strict=True))
             if given[row].strip() and given[row] != path and _tokens(given[row]) != _tokens(path)
         ),
     )
@@ -335,7 +334,7 @@ def _hierarchy(
             ),
         )
         parents[orphans] = -1
-    cycles = _cycles(parents)
+    cycles = cycles_of(parents)
     for cycle in cycles:
         parents[cycle[0]] = -1
     problems += _at_most(
@@ -352,50 +351,6 @@ def _hierarchy(
         roots_listed = listing([f"{acronyms[i]!r} (id {ids[i]})" for i in roots], quote=False)
         problems.append(Problem("roots", f"there are {len(roots)} roots: {roots_listed}"))
     return parents, problems
-
-
-def _cycles(parents: Int64Array) -> list[list[int]]:
-    """Return the positions of each cycle, from its first row on upwards."""
-    ancestor = parents
-    for _ in range(len(parents).bit_length()):  # each turn doubles the distance
-        if (ancestor < 0).all():
-            return []
-        ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
-    # as many steps up as there are regions: whoever is still on the way has reached a cycle,
-    # and the regions of a cycle have only changed places
-    within = np.unique(ancestor[ancestor >= 0]).tolist()
-    up = parents.tolist()
-    seen: set[int] = set()
-    cycles = []
-    for first in within:
-        cycle = []
-        while first not in seen:
-            seen.add(first)
-            cycle.append(first)
-            first = up[first]
-        if cycle:
-            cycles.append(cycle)
-    return cycles
-
-
-def depths_of(parents: Int64Array) -> Int64Array:
-    """Count the steps from each region to its root."""
-    depths = (parents >= 0).astype(np.int64)
-    ancestor = parents
-    while (ancestor >= 0).any():
-        depths += np.where(ancestor < 0, 0, depths[ancestor])
-        ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
-    return depths
-
-
-def _paths(ids: Sequence[Identifier], parents: Int64Array) -> list[str]:
-    """Write the ids from the root to each region, as in "[997, 8, 567]"."""
-    up = parents.tolist()
-    inner = [str(i) if isinstance(i, int) else json.dumps(i, ensure_ascii=False) for i in ids]
-    for i in np.argsort(depths_of(parents), kind="stable").tolist():
-        if up[i] >= 0:
-            inner[i] = f"{inner[up[i]]}, {inner[i]}"
-    return [f"[{path}]" for path in inner]
 
 
 def _flat_labels(cells: Sequence[object]) -> tuple[Int64Array, Int64Array]:

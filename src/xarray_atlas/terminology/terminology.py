@@ -16,10 +16,10 @@ import pandas as pd
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import counted, listing
 from xarray_atlas.terminology.naming import RegionKey, RegionNames
+from xarray_atlas.terminology.parents import Int64Array
 from xarray_atlas.terminology.reading import TerminologyFormats
 from xarray_atlas.terminology.region import Region
 from xarray_atlas.terminology.table import (
-    Int64Array,
     Problem,
     RegionTable,
     TextArray,
