@@ -23,6 +23,7 @@ import xarray_atlas
 from atlases import make_atlas, make_terminology, no_compute
 from stores import AXES, REGIONS, CountingStore, labels, scaling, write_ome_zarr
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
+from xarray_atlas.greys import grey_limits
 from xarray_atlas.grid import lengths
 from xarray_atlas.plotting.decorations import bar_length
 from xarray_atlas.plotting.in_view import ScaleBar
@@ -782,3 +783,15 @@ def test_three_planes_through_a_point(sample: xr.Dataset) -> None:
         sample.atlas.plot.ortho()
     with pytest.raises(GridError, match="2 were given"):
         sample.atlas.plot.ortho("RSP", ax=plt.subplots(2)[1])
+
+
+def test_which_values_are_black_and_white() -> None:
+    assert grey_limits(np.full((3, 3), 7)) is None
+    assert grey_limits(np.array([np.nan, np.inf])) is None
+    values = np.arange(1001.0)
+    values[-1] = 1e9  # one bright voxel
+    assert grey_limits(values) == (0, 998)
+    sparse = np.zeros(10_000)
+    sparse[5] = 3
+    assert grey_limits(sparse) == (0, 3)
+    assert grey_limits(np.array([True, False])) == (0, pytest.approx(0.998))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -307,3 +308,10 @@ def test_reads_the_annotation_once_for_several_masks(small):
     xarray_atlas.count_points(lazy, table, "animal", mask=brain, unit="mm")
     # once for the points, once for the volumes
     assert max(Counter(str(key) for key in counted.reads).values()) == 2
+
+
+@pytest.mark.parametrize("by", [3, [3], ["animal", 3]])
+def test_columns_are_named_by_text(sample: Any, by: Any) -> None:
+    table = pd.DataFrame({"ap": [5.0], "dv": [3.0], "ml": [4.0], 3: ["a"], "animal": ["b"]})
+    with pytest.raises(TypeError, match=r"not by 3; rename that column"):
+        sample.atlas.count_points(table, by, unit="mm")

@@ -22,6 +22,7 @@ from xarray_atlas.errors import (
     StoreFormatError,
     StoreNotFoundError,
 )
+from xarray_atlas.greys import grey_limits
 from xarray_atlas.grid import annotation_of, lengths
 from xarray_atlas.io.arrays import ImageArray, LabelArray
 from xarray_atlas.io.checked_store import was_refused
@@ -335,12 +336,7 @@ def _limits(group: zarr.Group, multiscale: Multiscale) -> tuple[float, float] | 
     coarsest = max(multiscale.levels, key=lambda level: float(np.prod(level.scale)))
     array = ImageArray(group, coarsest.path, multiscale.place)
     volume = Variable(multiscale.dims, indexing.LazilyIndexedArray(array))
-    plane = volume[array.shape[0] // 2].values.astype(np.float64)
-    seen = plane[np.isfinite(plane)]
-    if not seen.size or seen.min() == seen.max():
-        return None
-    # the few brightest voxels would make all others dark
-    return float(seen.min()), float(np.percentile(seen, 99.8))
+    return grey_limits(volume[array.shape[0] // 2].values)
 
 
 def _beside(

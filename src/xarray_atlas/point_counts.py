@@ -132,7 +132,7 @@ def count_points(
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
     read = read_points(obj, points, unit, axes, columns)
-    names = [by] if isinstance(by, str) else list(by or ())
+    names = _names(by)
     groups = group_points(read, names, None if mask is None else _labels_of(mask, names))
     result = measured(
         obj, [] if mask is not None else None, hemisphere, None, read_for_none=mask is None
@@ -275,6 +275,19 @@ def _counted(
 
 
 # -- the tissue that was imaged
+
+
+def _names(by: Any) -> list[str]:
+    """Return the columns by which is counted; dimensions of the result are called as they are."""
+    listed = isinstance(by, Iterable) and not isinstance(by, str)
+    names = list(by) if listed else [] if by is None else [by]
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"by= names columns by text, not by {name!r}; rename that column, such as "
+                f"points.rename(columns={{{name!r}: 'animal'}})"
+            )
+    return names
 
 
 def _labels_of(mask: xr.DataArray, by: list[str]) -> Any:

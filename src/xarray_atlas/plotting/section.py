@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
+from xarray_atlas.greys import grey_limits
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting import colors
 from xarray_atlas.plotting.colors import INSTALL
@@ -125,7 +125,7 @@ def draw_section(
     """Draw a plane that has been read."""
     below = plane.other("template") if template else None
     if below is not None:
-        low, high = _greys(below)
+        low, high = grey_limits(below) or (0, 1)
         show(ax, plane, below, cmap="gray", vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
     made = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
@@ -143,15 +143,6 @@ def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
             "ax.invert_yaxis() turns it upside down, ax.set_aspect('auto') stretches it"
         )
     return ax.imshow(values, extent=plane.extent, origin="upper", **kwargs)
-
-
-def _greys(template: Any) -> tuple[float, float]:
-    """Return what is drawn black and white; a few of the brightest voxels would darken all."""
-    seen = template[np.isfinite(template)].astype(np.float64)
-    if not seen.size:
-        return 0.0, 1.0
-    low, high = np.percentile(seen, [0, 99.8])
-    return float(low), float(high)
 
 
 def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
