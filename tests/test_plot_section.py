@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import dask
@@ -795,3 +795,38 @@ def test_which_values_are_black_and_white() -> None:
     sparse[5] = 3
     assert grey_limits(sparse) == (0, 3)
     assert grey_limits(np.array([True, False])) == (0, pytest.approx(0.998))
+
+
+def test_a_plane_of_coordinates_in_um(sample: xr.Dataset) -> None:
+    um = sample.assign_coords(
+        {d: (d, sample[d].values * 1000, {**sample[d].attrs, "units": "um"}) for d in "zyx"}
+    )
+    for where in ({"ap": "8 mm"}, {"region": "RSP"}, {"ml": 4}):
+        drawn, expected = (
+            o.atlas.plot.section(**where, ax=new_axes(), labels=False) for o in (um, sample)
+        )
+        assert drawn.get_title() == expected.get_title()
+        assert drawn.get_xlim() == pytest.approx(expected.get_xlim())
+        np.testing.assert_array_equal(drawn.images[0].get_array(), expected.images[0].get_array())
+
+
+def test_colours_that_are_not_of_labels(sample: xr.Dataset) -> None:
+    with pytest.raises(TypeError, match=r"cmap='viridis' has no colour for each label"):
+        sample.atlas.plot.section(ap=7, ax=new_axes(), cmap="viridis")
+    own = sample.atlas.cmap.with_extremes(bad="red")
+    sample.atlas.plot.section(ap=7, ax=new_axes(), cmap=own, labels=False)
+    with pytest.raises(TypeError, match=r"neither of this function nor of .* 'title'"):
+        sample.atlas.plot.section(ap=7, ax=new_axes(), title="x")
+
+
+def test_three_planes_of_one(sample: xr.Dataset) -> None:
+    with pytest.raises(GridError, match="no plane across 'ap'"):
+        sample.isel(z=60).atlas.plot.ortho("RSP")
+
+
+@pytest.mark.parametrize(("size", "warns"), [(11.4, False), (40.0, False), (456.0, True)])
+def test_outlines_on_axes_in_pixels(sample: xr.Dataset, size: float, warns: bool) -> None:
+    ax = new_axes()
+    ax.imshow(np.zeros((4, 4)), extent=(0, size, size, 0))
+    with pytest.warns(UserWarning, match="drawn in mm") if warns else nullcontext():
+        sample.atlas.plot.outlines(ax, ap=7)

@@ -191,3 +191,19 @@ def test_crop_reads_its_own_blocks_after_one_pass():
     source.reads.clear()
     assert int(part.annotation.sum()) == 8
     assert len(source.reads) == 1
+
+
+@pytest.mark.parametrize("form", ["plain", "pint"])
+def test_coordinates_in_um(sample: xr.Dataset, form: str) -> None:
+    """Of a plain index too: a length is converted once."""
+    if form == "plain":
+        um = sample.assign_coords(
+            {d: (d, sample[d].values * 1000, {**sample[d].attrs, "units": "um"}) for d in "zyx"}
+        )
+    else:
+        unit = pint.get_application_registry().um
+        um = sample.pint.to(z=unit, y=unit, x=unit).pint.dequantify()
+    assert um.z.attrs["units"] in ("um", "micrometer")
+    for label in ("8.025 mm", "8025 um", slice("5 mm", "6 mm")):
+        expected = xarray_atlas.sel(sample, ap=label).annotation
+        np.testing.assert_array_equal(xarray_atlas.sel(um, ap=label).annotation, expected)

@@ -17,6 +17,7 @@ import anytree
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from anytree.exporter import JsonExporter
 from dask.base import tokenize
 from hypothesis import given
@@ -1081,3 +1082,13 @@ def test_allen_is_read_in_under_50_ms(allen_path: Path) -> None:
         Terminology.from_csv(io.BytesIO(content))
         times.append(time.perf_counter() - start)
     assert min(times) < 0.05
+
+
+def test_letters_that_have_changed_places_are_suggested_first(
+    sample: xr.Dataset,
+) -> None:
+    terminology = sample.atlas.terminology
+    with pytest.raises(RegionNotFoundError, match=r"did you mean 'RSP', "):
+        terminology.region("RPS")
+    with pytest.raises(RegionNotFoundError, match=r"did you mean 'VISp', "):
+        terminology.region("VSIp")

@@ -139,10 +139,11 @@ def _by_region(values: Any) -> xr.DataArray:
     if not isinstance(values, xr.DataArray):
         hint = {
             "Dataset": "pass one of its variables",
-            "DataFrame": "pass one of its columns, indexed by region",
+            "DataFrame": "pass one of its columns, indexed by region: "
+            "table.set_index('acronym')['score']",
         }.get(type(values).__name__, "pass a Series, a mapping, or a DataArray on 'region'")
         raise TypeError(
-            f"a {type(values).__name__} does not say which value each region has; {hint}"
+            f"of type {type(values).__name__} values do not say which region each is of; {hint}"
         )
     if "region" not in values.coords:
         raise ValueError(

@@ -104,7 +104,8 @@ def _index(obj: xr.Dataset | xr.DataArray, name: Hashable, dim: Hashable) -> Len
     index = obj.xindexes.get(name)
     if isinstance(index, LengthIndex):
         return index
-    plain = xr.Variable((dim,), lengths(obj, name), obj.coords[name].attrs)
+    attrs = {**obj.coords[name].attrs, "units": "mm"}  # in which `lengths` gives it
+    plain = xr.Variable((dim,), lengths(obj, name), attrs)
     return LengthIndex.from_variables({name: plain}, options={})
 
 

@@ -183,6 +183,8 @@ async function main() {
   describe(byId("pointer"));
   await start();
   await showVolumes();
+  const first = atlas.surfaces.find(({ region, faint }) => !faint && regions.at[region]);
+  if (first) goTo(regions.at[first.region]);
   watchPointer();
   watchSearch();
   byId("wait").remove();

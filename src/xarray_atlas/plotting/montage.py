@@ -210,6 +210,8 @@ def ortho(
     point = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
     if (region is None) == (len(point) < 3) or (region is not None and point):
         raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
+    for axis in PICTURES:
+        on_axis(obj, axis)  # or an error that says which there are
     if region is not None:
         point = dict(point_in(obj, region))
     template = kwargs.get("template", True)

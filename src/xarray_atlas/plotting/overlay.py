@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.grid import annotation_of
+from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.grid import annotation_of, users_level
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.colors import INSTALL
 from xarray_atlas.plotting.edges import face_runs
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["add_outlines", "outlines"]
+
+FAR = 8
+"""Times the size of the atlas: axes in mm do not reach over as much, those in pixels or um do."""
 
 
 def outlines(
@@ -79,6 +84,11 @@ def outlines(
     GridError
         As :func:`section` does; and for an `x` or `y` that is not in the plane.
 
+    Warns
+    -----
+    UserWarning
+        If the axes reach over many times the size of the atlas, and so are not in mm.
+
     Examples
     --------
     >>> import xarray_atlas
@@ -106,12 +116,30 @@ def outlines(
     ax = pyplot.gca() if ax is None else ax
     empty = not ax.has_data()
     add_outlines(ax, plane, **kwargs)
+    if not empty and "transform" not in kwargs:
+        _warn_of_other_units(ax, plane)
     if empty:
         ax.set(
             xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
             xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
         )  # fmt: skip
     return ax
+
+
+def _warn_of_other_units(ax: Axes, plane: Plane) -> None:
+    """Warn where the axes would hold the whole atlas several times: they are not in mm then."""
+    _, space = find_atlas(plane.obj)
+    for axis, (first, last) in ((plane.x, ax.get_xlim()), (plane.y, ax.get_ylim())):
+        i = next(i for i, letter in enumerate(space.orientation) if letter.upper() in axis.sides)
+        if not space.shape or abs(last - first) < FAR * space.shape[i] * space.voxel_size[i]:
+            return
+    warnings.warn(
+        f"outlines are drawn in mm, and the axes reach over {abs(last - first):g}: are they in "
+        "pixels, or in um? imshow(..., extent=(left, right, bottom, top)) says where a picture "
+        "lies, in mm",
+        UserWarning,
+        stacklevel=users_level(),
+    )
 
 
 def add_outlines(ax: Axes, plane: Plane, **kwargs: Any) -> None:

@@ -128,7 +128,14 @@ def draw_section(
         low, high = grey_limits(below) or (0, 1)
         show(ax, plane, below, cmap="gray", vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
-    made = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
+    made: dict[str, Any] = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
+    own = kwargs.get("cmap")
+    if own is not None and "norm" not in kwargs and getattr(own, "N", None) != made["cmap"].N:
+        raise TypeError(
+            f"cmap={getattr(own, 'name', own)!r} has no colour for each label: a section has the "
+            "atlas's colours. values() draws your own by region; create_atlas() takes a table "
+            "with a column of colours"
+        )
     show(ax, plane, plane.labels, **{"interpolation_stage": "rgba", **made, **kwargs})
     ink = ink_on(ax, plane, template)
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
@@ -142,7 +149,12 @@ def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
             f"{name}= is no argument of this picture: its coordinates say where it lies. "
             "ax.invert_yaxis() turns it upside down, ax.set_aspect('auto') stretches it"
         )
-    return ax.imshow(values, extent=plane.extent, origin="upper", **kwargs)
+    try:
+        return ax.imshow(values, extent=plane.extent, origin="upper", **kwargs)
+    except AttributeError as error:  # so matplotlib has it, where Python has a TypeError
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise TypeError(f"neither of this function nor of matplotlib's imshow: {error}") from error
 
 
 def ink_on(ax: Axes, plane: Plane, template: bool) -> str:

@@ -72,6 +72,9 @@ def explain_unknown(table: RegionTable, title: str, key: object) -> str:
     wanted = key.lower()
     close = difflib.get_close_matches(wanted, spellings)
     close.sort(key=lambda text: (-difflib.SequenceMatcher(None, text, wanted).ratio(), text))
+    # two letters that have changed places come first
+    swapped = [text for text in spellings if sorted(text) == sorted(wanted)]
+    close = [*swapped, *(text for text in close if text not in swapped)]
     suggestions = [repr(spelling) for text in close for spelling in spellings[text]]
     return f"{message}; did you mean {', '.join(suggestions)}?" if suggestions else message
 
