@@ -286,7 +286,7 @@ def test_errors(small):
         small.atlas.paint(pd.DataFrame({"volume": [1.0]}, index=["R1"]))
     with pytest.raises(TypeError, match="Dataset .* one of its variables"):
         small.atlas.paint(xr.Dataset())
-    with pytest.raises(TypeError, match="ndarray does not say"):
+    with pytest.raises(TypeError, match="values of type ndarray do not say which region"):
         small.atlas.paint(np.ones(5))
     with pytest.raises(ValueError, match="no coordinate 'region'"):
         small.atlas.paint(xr.DataArray(np.ones(5), dims="region"))

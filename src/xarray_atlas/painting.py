@@ -143,7 +143,7 @@ def _by_region(values: Any) -> xr.DataArray:
             "table.set_index('acronym')['score']",
         }.get(type(values).__name__, "pass a Series, a mapping, or a DataArray on 'region'")
         raise TypeError(
-            f"of type {type(values).__name__} values do not say which region each is of; {hint}"
+            f"values of type {type(values).__name__} do not say which region each is of; {hint}"
         )
     if "region" not in values.coords:
         raise ValueError(
