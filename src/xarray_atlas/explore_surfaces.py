@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xarray_atlas.atlas_index import AtlasIndex, find_atlas, find_coordinate
-from xarray_atlas.explore_volumes import ORDER, Shown, coarser
+from xarray_atlas.explore_volumes import Shown, coarser
 from xarray_atlas.forms import encode
 from xarray_atlas.optional import optional
 from xarray_atlas.spacing import FloatArray
@@ -61,7 +61,7 @@ def mz3(mesh: Mesh, shown: Shown) -> bytes:
     signs = np.array([axis["sign"] for axis in shown.axes])
     world = (vertices[:, columns] * signs).astype("<f4")
     # what is mirrored is inside out
-    mirrored = np.linalg.det(np.eye(len(ORDER))[columns] * signs) < 0
+    mirrored = np.linalg.det(np.eye(3)[columns] * signs) < 0
     faces = (mesh.faces[:, ::-1] if mirrored else mesh.faces).astype("<i4")
     header = struct.pack("<HHIII", 23117, 3, len(faces), len(world), 0)
     packed: bytes = header + faces.tobytes() + world.tobytes()

@@ -24,21 +24,14 @@ from xarray_atlas.grid import annotation_of, lengths, spacing
 from xarray_atlas.labels import lookup
 from xarray_atlas.length_variable import SPACING
 from xarray_atlas.properties import region_properties
+from xarray_atlas.space import RAS, RAS_AXES
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.terminology.table import NO_COLOR
 
-__all__ = ["ORDER", "Shown", "coarser", "nifti", "read", "region_table"]
+__all__ = ["Shown", "coarser", "nifti", "read", "region_table"]
 
 MOST_VOXELS = 5_000_000
 """More are halved along each axis until there are no more: what a page and a browser hold."""
-
-ORDER = ("ml", "ap", "dv")
-"""The anatomical axes in the order of NIfTI's: to the right, anterior and superior."""
-
-WORLD = {"r": -1, "l": 1, "a": -1, "p": 1, "s": -1, "i": 1}
-"""By the side on which the first voxel lies: whether a coordinate grows to the right, to the
-anterior and upwards, as those of NIfTI do, or the other way."""
-
-NO_COLOR = "#808080"
 
 MOST_CODES = 8191
 """More do not fit the widest picture of colours that browsers draw from."""
@@ -178,12 +171,12 @@ def _axes(array: xr.DataArray) -> tuple[list[dict[str, Any]], list[int], tuple[s
     _, space = find_atlas(array)
     sizes = spacing(array)
     axes, order, flips = [], [], []
-    for axis in ORDER:
+    for axis in RAS_AXES:
         name = space.coordinate(array, axis)
         assert name is not None
         positions = lengths(array, name)
         (dim,) = array.coords[name].dims
-        sign = WORLD[space.orientation[space.position(axis)]]
+        _, sign = RAS[space.orientation[space.position(axis)]]
         step = sizes[dim]
         if positions.size > 1 and positions[-1] < positions[0]:
             step = -step

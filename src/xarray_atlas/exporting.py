@@ -19,7 +19,7 @@ from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.grid import annotation_of, lengths, spacing
 from xarray_atlas.io.write_volume import Volume, write_nifti, write_nrrd
 from xarray_atlas.labels import Ints, lookup, runs
-from xarray_atlas.space import AXES
+from xarray_atlas.space import AXES, RAS
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.itksnap import compact_numbers
 
@@ -30,9 +30,6 @@ SAFE = ("uint8", "int16", "int32")
 
 THICKNESS = 64
 """Planes that are read together of an array that has no chunks."""
-
-WORLD = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
-"""The axis of RAS+ along which each letter's axis lies, and its sign."""
 
 
 def to_nifti(
@@ -172,7 +169,7 @@ def _affine(array: xr.DataArray) -> npt.NDArray[np.float64]:
         assert name is not None  # spacing has looked
         column = array.dims.index(array.coords[name].dims[0])
         positions = lengths(array, name)
-        row, sign = WORLD[space.orientation[space.position(axis)]]
+        row, sign = RAS[space.orientation[space.position(axis)]]
         step = sizes[array.dims[column]]
         step = -step if positions.size > 1 and positions[-1] < positions[0] else step
         affine[row, column] = sign * step

@@ -13,7 +13,7 @@ from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
 from xarray_atlas.terminology.tree_text import one_line
 
-__all__ = ["atlas_or_hint", "atlas_text", "facts", "title"]
+__all__ = ["as_text", "atlas_or_hint", "atlas_text", "facts", "title"]
 
 
 def atlas_text(obj: xr.Dataset | xr.DataArray) -> str:
@@ -31,8 +31,11 @@ def atlas_text(obj: xr.Dataset | xr.DataArray) -> str:
     found = atlas_or_hint(obj)
     if isinstance(found, str):
         return f"<Atlas: none>\n{found}"
-    name, version = title(obj, *found)
-    about = facts(obj, *found)
+    return as_text(*title(obj, *found), facts(obj, *found))
+
+
+def as_text(name: str, version: str, about: dict[str, str]) -> str:
+    """Put a title and facts into lines."""
     width = max(map(len, about)) + 2
     heading = f"{name}, version {version}" if version else name
     return "\n".join([f"<Atlas {heading}>", *(f"    {k:{width}}{v}" for k, v in about.items())])

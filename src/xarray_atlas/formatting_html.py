@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas import index_cache
-from xarray_atlas.formatting import atlas_or_hint, atlas_text, facts, title
+from xarray_atlas.formatting import as_text, atlas_or_hint, atlas_text, facts, title
 from xarray_atlas.grid import annotation_of
 from xarray_atlas.measure import voxel_sizes
 from xarray_atlas.rollup import counts_by_region
@@ -35,13 +35,13 @@ def atlas_html(obj: xr.Dataset | xr.DataArray) -> str:
         HTML that asks nothing of the network. With ``xarray.set_options(display_style="text")``,
         or without an atlas, what ``repr`` shows.
     """
-    text = atlas_text(obj)
     found = atlas_or_hint(obj)
     if isinstance(found, str) or xr.get_options()["display_style"] == "text":
-        return f"<pre>{escape(text)}</pre>"
+        return f"<pre>{escape(atlas_text(obj))}</pre>"
     terminology, space = found
     name, version = title(obj, terminology, space)
     about = facts(obj, terminology, space)
+    text = as_text(name, version, about)
     volumes = _known_volumes(obj, terminology)
     if volumes is not None:
         about["volumes"] = "measured on this grid; each region with its descendants"

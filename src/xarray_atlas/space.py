@@ -13,7 +13,7 @@ import xarray as xr
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.spacing import TOLERANCE
 
-__all__ = ["AXES", "DIRECTIONS", "Space"]
+__all__ = ["AXES", "DIRECTIONS", "RAS", "RAS_AXES", "Space"]
 
 DIRECTIONS = {
     "a": "anterior-to-posterior",
@@ -27,6 +27,12 @@ DIRECTIONS = {
 
 AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
 """The anatomical axes, and the letters of an orientation that mean them."""
+
+RAS = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
+"""The axis of RAS+ along which each letter's axis lies, and its sign."""
+
+RAS_AXES = ("ml", "ap", "dv")
+"""The anatomical axes in the order of RAS+: to the right, anterior and superior."""
 
 
 @dataclass(frozen=True)

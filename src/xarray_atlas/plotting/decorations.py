@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from xarray_atlas.optional import optional
+from xarray_atlas.plotting.colors import INSTALL
 from xarray_atlas.plotting.planes import LEFT, TOP, Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INKS", "add_cross", "add_directions", "add_scale_bar", "bar_length"]
+__all__ = [
+    "INKS",
+    "add_cross",
+    "add_directions",
+    "add_scale_bar",
+    "bar_length",
+    "current_axes",
+    "set_up",
+]
 
 SHARE = 0.25
 """Of the width of a picture, the most that a scale bar takes."""
@@ -20,6 +30,21 @@ INKS = {"black": "white", "white": "black"}
 
 MARGIN = 0.035
 """Between what is written and the rim, as a share of the picture."""
+
+
+def current_axes(ax: Axes | None) -> Axes:
+    """Return the axes that are meant: as in xarray's plots, the current ones by default."""
+    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
+    found: Axes = pyplot.gca() if ax is None else ax
+    return found
+
+
+def set_up(ax: Axes, plane: Plane) -> None:
+    """Give axes the limits, the aspect and the names of a plane, as atlases are shown."""
+    ax.set(
+        xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
+        xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
+    )  # fmt: skip
 
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
@@ -57,7 +82,7 @@ def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
     from xarray_atlas.plotting.in_view import ScaleBar
 
-    width, height = (abs(a.last - a.first) for a in (plane.x, plane.y))
+    width, height = plane.x.length, plane.y.length
     right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)
     y = MARGIN * width / height if low else 1 - MARGIN * width / height
     halo = _halo(ink)

@@ -139,7 +139,7 @@ def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
 def _grid(planes: list[Plane]) -> AxesArray:
     """Make a figure of axes in rows that fill a page about as wide as high."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
-    shape = _height(planes[0]) / _width(planes[0])
+    shape = planes[0].y.length / planes[0].x.length
     ideal = np.sqrt(len(planes) * shape * 1.8)
     # of the numbers of columns about as good, the one that leaves fewest places empty
     likely = range(max(round(ideal) - 1, 1), min(round(ideal) + 1, len(planes)) + 1)
@@ -153,14 +153,6 @@ def _grid(planes: list[Plane]) -> AxesArray:
     for each in flat[len(planes) :]:
         figure.delaxes(each)
     return flat[: len(planes)]
-
-
-def _width(plane: Plane) -> float:
-    return abs(plane.x.last - plane.x.first)
-
-
-def _height(plane: Plane) -> float:
-    return abs(plane.y.last - plane.y.first)
 
 
 def ortho(
@@ -233,8 +225,8 @@ def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
     """Make a figure of planes that share an axis with their neighbour; its fourth part is text."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     coronal, horizontal, sagittal = planes.values()
-    wide = [_width(coronal), _width(sagittal)]
-    high = [_height(coronal), _height(horizontal)]
+    wide = [coronal.x.length, sagittal.x.length]
+    high = [coronal.y.length, horizontal.y.length]
     figure = pyplot.figure(figsize=(WIDTH, WIDTH * sum(high) / sum(wide)), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=wide, height_ratios=high)
     first = figure.add_subplot(grid[0, 0], anchor="SE")

@@ -10,12 +10,9 @@ import xarray as xr
 
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.grid import annotation_of, users_level
-from xarray_atlas.optional import optional
-from xarray_atlas.plotting.colors import INSTALL
+from xarray_atlas.plotting.decorations import current_axes, set_up
 from xarray_atlas.plotting.edges import face_runs
 from xarray_atlas.plotting.planes import (
-    LEFT,
-    TOP,
     Plane,
     anatomical,
     cut,
@@ -112,17 +109,13 @@ def outlines(
             shown[name] = given
     positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
     plane = anatomical(read(cut(obj, positions, region, axis)), **shown)
-    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
-    ax = pyplot.gca() if ax is None else ax
+    ax = current_axes(ax)
     empty = not ax.has_data()
     add_outlines(ax, plane, **kwargs)
     if not empty and "transform" not in kwargs:
         _warn_of_other_units(ax, plane)
     if empty:
-        ax.set(
-            xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
-            xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
-        )  # fmt: skip
+        set_up(ax, plane)
     return ax
 
 

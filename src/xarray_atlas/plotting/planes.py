@@ -66,13 +66,22 @@ class PlaneAxis:
 
     def corners(self, index: Any) -> FloatArray:
         """Return the position in mm of faces, 0 being that before the first voxel."""
-        step = (self.last - self.first) / self.count
-        return np.asarray(self.first + step * np.asarray(index, np.float64))
+        return np.asarray(self.first + self.step * np.asarray(index, np.float64))
+
+    @property
+    def step(self) -> float:
+        """From one voxel to the next, in mm; negative where the coordinate falls."""
+        return (self.last - self.first) / self.count
+
+    @property
+    def length(self) -> float:
+        """Of all voxels, in mm."""
+        return abs(self.last - self.first)
 
     @property
     def voxel(self) -> float:
         """The size of a voxel in mm."""
-        return abs(self.last - self.first) / self.count
+        return abs(self.step)
 
 
 @dataclass(frozen=True)

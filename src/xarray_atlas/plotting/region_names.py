@@ -89,8 +89,7 @@ class RegionName(Text):
         corners = self.get_transform().inverted().transform(box)
         pieces = []
         for axis, ends in ((self.plane.y, corners[:, 1]), (self.plane.x, corners[:, 0])):
-            step = (axis.last - axis.first) / axis.count
-            low, high = np.sort((ends - axis.first) / step)
+            low, high = np.sort((ends - axis.first) / axis.step)
             if low < 0 or high > axis.count:
                 return False
             pieces.append(slice(int(low), int(np.ceil(high))))

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xarray_atlas.greys import grey_limits
-from xarray_atlas.optional import optional
 from xarray_atlas.plotting import colors
-from xarray_atlas.plotting.colors import INSTALL
-from xarray_atlas.plotting.decorations import add_directions, add_scale_bar
+from xarray_atlas.plotting.decorations import (
+    add_directions,
+    add_scale_bar,
+    current_axes,
+    set_up,
+)
 from xarray_atlas.plotting.overlay import add_outlines
-from xarray_atlas.plotting.planes import LEFT, TOP, Plane, anatomical, cut, positions_in, read
+from xarray_atlas.plotting.planes import Plane, anatomical, cut, positions_in, read
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["current_axes", "draw_frame", "draw_section", "ink_on", "section", "show"]
+__all__ = ["draw_frame", "draw_section", "ink_on", "section", "show"]
 
 
 def section(
@@ -104,13 +107,6 @@ def section(
     )  # fmt: skip
 
 
-def current_axes(ax: Axes | None) -> Axes:
-    """Return the axes that are meant: as in xarray's plots, the current ones by default."""
-    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
-    found: Axes = pyplot.gca() if ax is None else ax
-    return found
-
-
 def draw_section(
     ax: Axes,
     plane: Plane,
@@ -182,10 +178,7 @@ def draw_frame(
     """Draw what all pictures of a plane have beside its voxels."""
     if outlines is not False:
         add_outlines(ax, plane, **(outlines if isinstance(outlines, Mapping) else {}))
-    ax.set(
-        xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
-        xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
-    )  # fmt: skip
+    set_up(ax, plane)
     if directions:
         add_directions(ax, plane, ink)
     if scale_bar:

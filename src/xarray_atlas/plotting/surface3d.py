@@ -16,14 +16,11 @@ from xarray_atlas.grid import annotation_of, users_level
 from xarray_atlas.meshing import mesh
 from xarray_atlas.optional import optional
 from xarray_atlas.results import Positions, Regions, resolve_regions
-from xarray_atlas.space import Space
+from xarray_atlas.space import RAS, RAS_AXES, Space
 from xarray_atlas.surface import Mesh
 from xarray_atlas.terminology import RegionKey, Terminology
 
 __all__ = ["surface"]
-
-FACING = {"ml": "r", "ap": "a", "dv": "s"}
-"""Where the axes of the scene point: right, anterior and superior, a right-handed frame."""
 
 SHELL = 0.12
 """The opacity of a region around others that are drawn."""
@@ -173,21 +170,24 @@ def _complain(
 
 
 def _axes(annotation: xr.DataArray, space: Space) -> list[tuple[Any, int]]:
-    """Return for each axis of the scene the dimension that runs along it, and its sign."""
+    """Return for each axis of the scene the dimension that runs along it, and its sign.
+
+    Its axes are those of RAS+, a right-handed frame.
+    """
     found = []
-    for axis, end in FACING.items():
+    for axis in RAS_AXES:
         name = space.coordinate(annotation, axis)
         # a mesh has been made: all three are there
         dim = annotation.coords[name].dims[0]
-        # a letter says where an axis begins, so one that begins at the end runs away from it
-        found.append((dim, -1 if space.orientation[space.position(axis)] == end else 1))
+        _, sign = RAS[space.orientation[space.position(axis)]]
+        found.append((dim, sign))
     return found
 
 
 def _in_scene(found: Mesh, axes: list[tuple[Any, int]]) -> Mesh:
     """Return a mesh in the axes of the scene; its faces are turned where that mirrors it."""
     columns = [sign * found.vertices[:, found.dims.index(dim)] for dim, sign in axes]
-    return dataclasses.replace(found, vertices=np.stack(columns, axis=-1), dims=tuple(FACING))
+    return dataclasses.replace(found, vertices=np.stack(columns, axis=-1), dims=RAS_AXES)
 
 
 def _look(plotter: Any, pyvista: Any, hemisphere: str | None) -> None:

@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from xarray_atlas.painting import paint
+from xarray_atlas.plotting.decorations import current_axes
 from xarray_atlas.plotting.planes import anatomical, cut, positions_in, read
-from xarray_atlas.plotting.section import current_axes, draw_frame, ink_on, show
+from xarray_atlas.plotting.section import draw_frame, ink_on, show
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
