@@ -22,6 +22,7 @@ from xarray_atlas.units import quantity, to_mm
 __all__ = [
     "HEMISPHERES",
     "annotation_of",
+    "dimension_along",
     "hemispheres_of",
     "lengths",
     "resolve_hemispheres",
@@ -76,6 +77,28 @@ def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable) -> FloatArray:
             f"coordinate {name!r} has no unit; give it one: obj[{name!r}].attrs['units'] = 'mm'"
         )
     return np.asarray(to_mm(coord, f"coordinate {name!r}").values, dtype=np.float64)
+
+
+def dimension_along(
+    obj: xr.Dataset | xr.DataArray, axis: str, what: str
+) -> tuple[Hashable, Hashable]:
+    """Return the coordinate and the dimension that run along an anatomical axis.
+
+    Raises
+    ------
+    GridError
+        If there is none; `what` is what cannot be done then.
+    """
+    _, space = find_atlas(obj)
+    name = space.coordinate(obj, axis)
+    if name is None or obj.coords[name].ndim != 1:
+        there = [a for a, n in space.coordinates(obj).items() if n and obj.coords[n].ndim]
+        raise GridError(
+            f"{what}: this {type(obj).__name__} has no dimension that runs "
+            f"{space.direction(axis)}; it has {', '.join(there) or 'none left'}"
+        )
+    # the dimension, although its coordinate may be named otherwise
+    return name, obj.coords[name].dims[0]
 
 
 # -- the size of a voxel

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.grid import lengths, spacing
+from xarray_atlas.grid import dimension_along, lengths, spacing
 from xarray_atlas.length_index import LengthIndex
 from xarray_atlas.properties import region_properties
 from xarray_atlas.results import Regions
@@ -75,20 +75,12 @@ def sel(
     >>> xarray_atlas.sel(ds.rename(z="slices"), ap="7 mm", method="nearest").annotation.dims
     ('y', 'x')
     """
-    _, space = find_atlas(obj)
+    find_atlas(obj)  # or an error, also without a position
     places: dict[Hashable, Any] = {}
     for axis, label in {"ap": ap, "dv": dv, "ml": ml}.items():
         if label is None:
             continue
-        name = space.coordinate(obj, axis)
-        if name is None or obj.coords[name].ndim != 1:
-            there = [a for a, n in space.coordinates(obj).items() if n and obj.coords[n].ndim]
-            raise GridError(
-                f"nothing to select along {axis!r}: this {type(obj).__name__} has no dimension "
-                f"that runs {space.direction(axis)}; it has {', '.join(there) or 'none left'}"
-            )
-        # of the object's dimension, although its coordinate may be named otherwise
-        (dim,) = obj.coords[name].dims
+        name, dim = dimension_along(obj, axis, f"nothing to select along {axis!r}")
         index = _index(obj, name, dim)
         if isinstance(label, slice):
             label = _in_order(label, index)

@@ -12,7 +12,7 @@ from dask.base import compute, is_dask_collection
 
 from xarray_atlas.atlas_index import find_atlas
 from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.grid import annotation_of, lengths, spacing
+from xarray_atlas.grid import annotation_of, dimension_along, lengths, spacing
 from xarray_atlas.labels import Ints
 from xarray_atlas.point_voxels import voxel_axis
 from xarray_atlas.properties import region_properties
@@ -152,15 +152,7 @@ def axis_of(obj: Atlas, name: str) -> str:
 
 def on_axis(obj: Atlas, axis: str) -> tuple[Hashable, Hashable]:
     """Return the coordinate and the dimension along an anatomical axis."""
-    _, space = find_atlas(obj)
-    name = space.coordinate(obj, axis)
-    if name is None or obj.coords[name].ndim != 1:
-        there = [a for a, n in space.coordinates(obj).items() if n and obj.coords[n].ndim]
-        raise GridError(
-            f"no plane across {axis!r}: this {type(obj).__name__} has no dimension that runs "
-            f"{space.direction(axis)}; it has {', '.join(there) or 'none left'}"
-        )
-    return name, obj.coords[name].dims[0]
+    return dimension_along(obj, axis, f"no plane across {axis!r}")
 
 
 def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
