@@ -22,7 +22,7 @@ import psutil
 from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
-from xarray_atlas import scan
+from xarray_atlas.reductions import labels
 
 
 class Nothing:
@@ -41,7 +41,7 @@ class Nothing:
 def tasks_of_the_cube() -> tuple[int, int, tuple[int, ...]]:
     """Count its chunks, the tasks that read them, and the voxels of the largest."""
     data = da.from_array(Nothing(), chunks=128, meta=np.empty((0, 0, 0), "uint32"))
-    larger = scan._in_larger_blocks(data)
+    larger = labels._in_larger_blocks(data)
     return data.npartitions, larger.npartitions, larger.chunksize
 
 

@@ -28,7 +28,7 @@ from dask.order import order
 from dask.utils import ensure_dict
 
 import xarray_atlas
-from xarray_atlas.scan import scan
+from xarray_atlas.reductions.labels import scan
 
 SHAPE = (50, 50, 40)
 
@@ -76,7 +76,7 @@ def main() -> None:
         data = da.zeros(SHAPE, chunks=(1, 1, 1), dtype="uint32") + 0
         made = stored.assign(annotation=stored.annotation.copy(data=data))
         for name, ds in {"opened from a store": stored, "made of an array": made}.items():
-            sides = xarray_atlas.grid.sides_if_known(ds)
+            sides = xarray_atlas.coords.grid.sides_if_known(ds)
             work = {
                 "(ds.annotation == 1).sum()": lambda ds=ds: (ds.annotation == 1).sum().compute(),
                 "a pass": lambda ds=ds, sides=sides: scan(ds.annotation.variable, sides),

@@ -47,7 +47,7 @@ def report(path: Path, repeat: int) -> None:
     import zarr
 
     import xarray_atlas
-    from stores import CountingStore
+    from support.stores import CountingStore
 
     mpl.use("agg")
     ds = xarray_atlas.open_atlas(os.fspath(path))

@@ -1,4 +1,4 @@
-"""The table of what xarray's operations keep, from the rows of ``tests/operations.py``.
+"""The table of what xarray's operations keep, from the rows of ``tests/support/operations.py``.
 
 The tests run each row; here rows that differ only in the form of a label, in
 the way of joining or in the file format become one line.
@@ -7,7 +7,7 @@ the way of joining or in the file format become one line.
 import re
 from pathlib import Path
 
-from operations import OPERATIONS
+from support.operations import OPERATIONS
 
 # what of a row's name is a variant of the same operation
 VARIANTS = [
@@ -50,7 +50,9 @@ def write(target: Path) -> None:
     attrs = [o for o in OPERATIONS if o.units == "attrs"]
     impossible = [o for o in OPERATIONS if o.units == "impossible"]
     if len(kept) + len(attrs) + len(impossible) != len(OPERATIONS):
-        raise ValueError("a row of tests/operations.py claims something that no table shows")
+        raise ValueError(
+            "a row of tests/support/operations.py claims something that no table shows"
+        )
     parts += [
         "## Units and hierarchy are kept",
         "The values are right, the unit-aware index survives, and so does the region hierarchy.",

@@ -19,7 +19,7 @@ import zarr
 from numcodecs import Blosc, GZip
 from zarr.storage import MemoryStore
 
-from stores import (
+from support.stores import (
     LAYOUT,
     REGIONS,
     TERMINOLOGY,
@@ -42,7 +42,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
     TerminologyError,
 )
-from xarray_atlas.io import stores
+from xarray_atlas.io.zarr import stores
 
 pytestmark = pytest.mark.once
 

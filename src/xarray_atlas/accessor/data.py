@@ -8,17 +8,13 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas import (
-    aggregation,
-    painting,
-    parcellating,
-    point_counts,
-    region_lookup,
-    regrid,
-    tracks,
-)
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.results import Regions
+from xarray_atlas.images import aggregate as aggregation
+from xarray_atlas.images import paint as painting
+from xarray_atlas.images import regrid
+from xarray_atlas.parcellation import parcellate as parcellating
+from xarray_atlas.points import counts, lookup, tracks
+from xarray_atlas.regions.results import Regions
 
 __all__ = ["DataMethods"]
 
@@ -59,7 +55,7 @@ class DataMethods(Accessor[T]):
         """
         read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
         cut = {"level": level, "parcellation": parcellation}
-        return region_lookup.region_at(self._obj, points, **cut, **read, outside=outside)
+        return lookup.region_at(self._obj, points, **cut, **read, outside=outside)
 
     def along(
         self,
@@ -128,7 +124,7 @@ class DataMethods(Accessor[T]):
         (array([2, 1, 1]), 1)
         """
         read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
-        return point_counts.count_points(
+        return counts.count_points(
             self._obj, points, by, level, hemisphere, mask, parcellation=parcellation, **read
         )
 

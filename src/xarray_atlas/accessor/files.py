@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from xarray_atlas import exporting, forms, saving
 from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.atlases import exporting, saving
+from xarray_atlas.coords import encoding
 
 __all__ = ["FilesMethods"]
 
@@ -34,7 +35,7 @@ class FilesMethods(Accessor[T]):
         >>> encoded.atlas.region("RSP")
         <Region RSP 'Retrosplenial area' (id 254)>
         """
-        return forms.encode(self._obj)
+        return encoding.encode(self._obj)
 
     def save(
         self,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from xarray_atlas import checking
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.report import Report
-from xarray_atlas.space import Space
+from xarray_atlas.checks import checking
+from xarray_atlas.checks.report import Report
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.space import Space
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
 __all__ = ["HierarchyMethods"]

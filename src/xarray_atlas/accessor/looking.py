@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from xarray_atlas import exploring, formatting, formatting_html, neuroglancer
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
-from xarray_atlas.exploring import Explorer
 from xarray_atlas.plotting import colors
-from xarray_atlas.results import Regions
+from xarray_atlas.regions.results import Regions
+from xarray_atlas.viewers import exploring, formatting, formatting_html, neuroglancer
+from xarray_atlas.viewers.exploring import Explorer
 
 __all__ = ["LookingMethods"]
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 import xarray as xr
 
-from xarray_atlas import distances, measure, meshing, neighbours, properties
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.results import Regions
-from xarray_atlas.surface import Mesh
+from xarray_atlas.atlases import meshing
+from xarray_atlas.regions import adjacency as neighbours
+from xarray_atlas.regions import distance, properties
+from xarray_atlas.regions import volume as measure
+from xarray_atlas.regions.results import Regions
+from xarray_atlas.regions.surface import Mesh
 
 __all__ = ["MeasuringMethods"]
 
@@ -212,4 +215,4 @@ class MeasuringMethods(Accessor[T]):
         >>> f"{distance.max().compute().item():.2f}"
         '1.84 millimeter'
         """
-        return distances.distance_to(self._obj, regions, hemisphere)
+        return distance.distance_to(self._obj, regions, hemisphere)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xarray_atlas import plotting
-from xarray_atlas.results import Regions
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:

@@ -7,10 +7,12 @@ from typing import Any
 
 import xarray as xr
 
-from xarray_atlas import grid, interpolation, masks, select
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.orientation import reorient
-from xarray_atlas.results import Regions
+from xarray_atlas.coords import grid
+from xarray_atlas.regions import interpolation, select
+from xarray_atlas.regions import mask as masks
+from xarray_atlas.regions.reorient import reorient
+from xarray_atlas.regions.results import Regions
 
 __all__ = ["SelectingMethods"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.labels import Int64s, Ints, Positions, lookup, runs
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
 from xarray_atlas.optional import optional
 from xarray_atlas.terminology import Terminology
 

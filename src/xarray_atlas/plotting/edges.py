@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xarray_atlas.labels import Bools, Int64s, Ints, check_integers
+from xarray_atlas.kernels.labels import Bools, Int64s, Ints, check_integers
 
 __all__ = ["face_runs"]
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.errors import GridError, RegionOverlapError
-from xarray_atlas.label_tables import LabelTable
-from xarray_atlas.labels import Int64s, lookup
-from xarray_atlas.measure import SIZES, measured
+from xarray_atlas.kernels.labels import Int64s, lookup
+from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.colors import INSTALL, brightness
-from xarray_atlas.rollup import counts_by_region
-from xarray_atlas.spacing import without_noise
+from xarray_atlas.reductions.rollup import counts_by_region
+from xarray_atlas.regions.volume import SIZES, measured
 from xarray_atlas.terminology import RegionKey, Terminology
 from xarray_atlas.terminology.table import NO_COLOR
 from xarray_atlas.terminology.tree_html import color_of

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xarray_atlas.labels import Int64s, Ints
+from xarray_atlas.kernels.labels import Int64s, Ints
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.colors import INSTALL
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas import index_cache
+from xarray_atlas.coords.grid import annotation_of, lengths
+from xarray_atlas.coords.space import AXES
 from xarray_atlas.errors import GridError
-from xarray_atlas.grid import annotation_of, lengths
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.colors import INSTALL, region_of
 from xarray_atlas.plotting.decorations import add_cross
@@ -27,7 +27,7 @@ from xarray_atlas.plotting.planes import (
     read_all,
 )
 from xarray_atlas.plotting.section import draw_section, ink_on
-from xarray_atlas.space import AXES
+from xarray_atlas.reductions import cache
 from xarray_atlas.terminology import RegionKey
 
 __all__ = ["ortho", "sections"]
@@ -127,7 +127,7 @@ def sections(
 def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
     """Return the planes between which there are labels, as far as that is known unread."""
     annotation = annotation_of(obj)
-    known = index_cache.find_any(annotation.variable)
+    known = cache.find_any(annotation.variable)
     if known is not None:
         rows = known.rows(known.label != 0)
         if rows.label.size:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlas_index import find_atlas
-from xarray_atlas.grid import annotation_of, users_level
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, users_level
+from xarray_atlas.coords.space import AXES
 from xarray_atlas.plotting.decorations import current_axes, set_up
 from xarray_atlas.plotting.edges import face_runs
 from xarray_atlas.plotting.planes import (
@@ -19,7 +20,6 @@ from xarray_atlas.plotting.planes import (
     positions_in,
     read,
 )
-from xarray_atlas.space import AXES
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:

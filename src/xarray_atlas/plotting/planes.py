@@ -10,16 +10,16 @@ import numpy as np
 import xarray as xr
 from dask.base import compute, is_dask_collection
 
-from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, dimension_along, lengths, spacing
+from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.grid import annotation_of, dimension_along, lengths, spacing
-from xarray_atlas.labels import Ints
-from xarray_atlas.point_voxels import voxel_axis
-from xarray_atlas.properties import region_properties
-from xarray_atlas.space import AXES
-from xarray_atlas.spacing import FloatArray, without_noise
+from xarray_atlas.kernels.labels import Ints
+from xarray_atlas.kernels.spacing import FloatArray, without_noise
+from xarray_atlas.points.voxels import voxel_axis
+from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.terminology import RegionKey, Terminology
-from xarray_atlas.units import to_mm
 
 __all__ = [
     "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "on_axis", "plane_at",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xarray_atlas.greys import grey_limits
+from xarray_atlas.kernels.greys import grey_limits
 from xarray_atlas.plotting import colors
 from xarray_atlas.plotting.decorations import (
     add_directions,

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlas_index import find_atlas
+from xarray_atlas.atlases.meshing import mesh
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, users_level
+from xarray_atlas.coords.space import RAS, RAS_AXES, Space
 from xarray_atlas.errors import GridError
-from xarray_atlas.grid import annotation_of, users_level
-from xarray_atlas.meshing import mesh
 from xarray_atlas.optional import optional
-from xarray_atlas.results import Positions, Regions, resolve_regions
-from xarray_atlas.space import RAS, RAS_AXES, Space
-from xarray_atlas.surface import Mesh
+from xarray_atlas.regions.results import Positions, Regions, resolve_regions
+from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.terminology import RegionKey, Terminology
 
 __all__ = ["surface"]

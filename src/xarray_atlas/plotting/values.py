@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas.painting import paint
+from xarray_atlas.images.paint import paint
 from xarray_atlas.plotting.decorations import current_axes
 from xarray_atlas.plotting.planes import anatomical, cut, positions_in, read
 from xarray_atlas.plotting.section import draw_frame, ink_on, show

@@ -52,7 +52,7 @@ def document(header: str, body: str, text: str) -> str:
 
 @functools.cache
 def _static() -> tuple[str, str]:
-    folder = files("xarray_atlas") / "static"
+    folder = files("xarray_atlas.terminology") / "static"
     style, script = (
         (folder / name).read_text(encoding="utf-8") for name in ("atlas_repr.css", "atlas_repr.js")
     )

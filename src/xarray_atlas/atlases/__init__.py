@@ -1,0 +1,1 @@
+"""Operations on whole atlases: open, list, download, create, save, export."""

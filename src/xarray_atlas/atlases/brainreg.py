@@ -1,0 +1,232 @@
+"""The front door to what brainreg leaves: an atlas registered to one brain."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas.atlases.creating import create_atlas
+from xarray_atlas.atlases.opening import open_atlas
+from xarray_atlas.atlases.own_grid import times
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.space import Space
+from xarray_atlas.errors import AtlasError, GridError, StoreFormatError, StoreNotFoundError
+from xarray_atlas.io.brainglobe.catalogue import is_name
+from xarray_atlas.io.brainglobe.manifest import MANIFEST
+from xarray_atlas.io.files.images import read_image
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["open_brainreg"]
+
+ATLAS, HEMISPHERES, IMAGE = "registered_atlas", "registered_hemispheres", "downsampled"
+STANDARD = "downsampled_standard"
+"""Images that begin with this lie in the atlas's space, on another grid."""
+
+ORIENTATION = "asr"
+"""Of every atlas that BrainGlobe packages."""
+
+
+def open_brainreg(
+    folder: str | os.PathLike[str],
+    *,
+    atlas: str
+    | os.PathLike[str]
+    | pd.DataFrame
+    | Terminology
+    | xr.Dataset
+    | xr.DataArray
+    | None = None,
+    voxel_size: Any = None,
+    orientation: str | None = None,
+    chunks: Any = {},  # noqa: B006  # as create_atlas has it
+) -> xr.Dataset:
+    """Open the output folder of brainreg as an atlas in the space of the subject.
+
+    brainreg (https://brainglobe.info/documentation/brainreg) brings the brain to the
+    orientation and the voxel size of the atlas, and registers the atlas to it.
+    All that it leaves in the subject's space lies on that grid, whatever the orientation and
+    the voxel sizes of the raw data were, which are what its ``brainreg.json`` holds.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder that holds ``registered_atlas.tiff``.
+    atlas : Dataset, DataArray, Terminology, DataFrame, str or path, optional
+        The atlas that was registered: open, its name, or its ``manifest.json``; or its table of
+        regions alone. By default the one that ``brainreg.json`` names is opened by
+        :func:`open_atlas`.
+    voxel_size : str, quantity, or one of these an axis, optional
+        With its unit. By default that of the atlas: as it is open, else as its name
+        says (``"allen_mouse_25um"``).
+    orientation : str, optional
+        The sides of the first voxel. By default that of the open atlas, else "asr", which
+        is that of all that BrainGlobe packages.
+    chunks : int, dict, "auto" or None, default: {}
+        As :func:`create_atlas` has it.
+
+    Returns
+    -------
+    Dataset
+        Decoded, in mm: ``annotation``, and of what the folder holds
+
+        - ``hemispheres``: 1 left, 2 right, 0 outside of what was registered;
+        - ``image``, the downsampled image, and ``image_<channel>``, further channels;
+        - ``deformation_z``, ``deformation_y``, ``deformation_x``: where in the atlas each
+          voxel of the subject lies, along the atlas's axes; float32 in mm, in the
+          coordinates of the atlas's Dataset (its first voxel's centre is at 0).
+
+        The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether
+        one hemisphere was registered. Files that are not there are passed over.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If the folder holds no ``registered_atlas.tiff``; it lists what there is.
+    StoreFormatError
+        If ``brainreg.json`` cannot be read.
+    GridError
+        If the voxel size is not known; if the open atlas has another one than was registered; if
+        the files do not lie on one grid.
+
+    See Also
+    --------
+    create_atlas : For what other programs leave.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_brainreg("brain_042/registration")  # doctest: +SKIP
+    >>> ds.atlas.volume("RSP", hemisphere=["left", "right"])  # doctest: +SKIP
+    """
+    place = Path(folder).expanduser().absolute()
+    files = _files(place)
+    metadata = _metadata(place)
+    registered = str(metadata.get("atlas") or metadata.get("atlas_key") or "")
+    by_name = atlas is None
+    if atlas is None:
+        atlas = _open(registered, place)
+    elif _is_atlas(atlas):
+        atlas = open_atlas(atlas)
+    space = find_atlas(atlas)[1] if isinstance(atlas, xr.Dataset | xr.DataArray) else None
+    if voxel_size is None:
+        voxel_size = _voxel_size(space, registered, by_name, place)
+    if orientation is None:
+        orientation = ORIENTATION if space is None else space.orientation
+    ds = create_atlas(
+        files[ATLAS],
+        atlas,
+        hemispheres=files.get(HEMISPHERES),
+        name=place.name,
+        voxel_size=voxel_size,
+        orientation=orientation,
+        chunks=chunks,
+    )
+    names = {
+        IMAGE: "image",
+        **{f"deformation_field_{i}": f"deformation_{dim}" for i, dim in enumerate("zyx")},
+        **{n: n.replace(IMAGE, "image", 1) for n in sorted(files) if n.startswith(f"{IMAGE}_")},
+    }
+    for stem, name in names.items():
+        if stem in files and not stem.startswith(STANDARD):
+            ds[name] = _variable(stem, files[stem], ds, chunks)
+    known = {"registered_atlas": registered, "brain_geometry": metadata.get("brain_geometry")}
+    ds.attrs.update({key: str(value) for key, value in known.items() if value})
+    return ds
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """Find the TIFF files of the folder by name without ending."""
+    if not place.is_dir():
+        raise StoreNotFoundError(f"there is no folder {place}")
+    there = sorted(path for path in place.iterdir())
+    files = {path.stem: path for path in there if path.suffix.lower() in (".tif", ".tiff")}
+    if ATLAS not in files:
+        below = [p.name for p in there if p.is_dir() and list(p.glob(f"{ATLAS}.tif*"))]
+        hint = f"; its folder {below[0]!r} has one, pass that" if below else ""
+        raise StoreNotFoundError(
+            f"{place} is no output of brainreg that is complete: it holds no {ATLAS}.tiff, but "
+            f"{', '.join(path.name for path in there) or 'nothing'}{hint}"
+        )
+    return files
+
+
+def _metadata(place: Path) -> dict[str, Any]:
+    path = place / "brainreg.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreFormatError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise StoreFormatError(f"{path} is not a JSON object, but a {type(content).__name__}")
+    return content
+
+
+def _open(registered: str, place: Path) -> xr.Dataset:
+    if not registered:
+        raise StoreNotFoundError(
+            f"{place} has no brainreg.json that names the atlas; pass atlas= the atlas that was "
+            "registered, open, or its terminology"
+        )
+    try:
+        return open_atlas(registered)
+    except AtlasError as error:
+        raise type(error)(
+            f"the atlas {registered!r} that brainreg.json names cannot be opened: {error}. Pass "
+            "atlas= that atlas, open, or its terminology (then no atlas is looked for)"
+        ) from error
+
+
+def _is_atlas(given: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Tell the name or manifest of an atlas from the path of a table."""
+    if not isinstance(given, str | os.PathLike):
+        return False
+    table = str(given).endswith((".csv", ".txt", ".label"))
+    return Path(given).name == MANIFEST or (
+        is_name(given) and not table and not Path(given).exists()
+    )
+
+
+def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path) -> list[str]:
+    """Return the voxel size of the atlas that was registered."""
+    match = re.search(r"_(\d+(?:\.\d+)?)um$", registered)
+    if space is None:
+        if match is None:
+            raise GridError(
+                f"the voxel size of {place} is not known: {registered or 'brainreg.json'!r} does "
+                "not say it; give voxel_size='25 um', that of the atlas that was registered"
+            )
+        return [f"{match[1]} um"] * 3
+    # a name has the voxel size along the first axis, "allen_cord_20um" has 20 x 10 x 10; which
+    # axis that was is not known of an atlas that has been turned
+    sizes = np.array(space.voxel_size) * 1000
+    if not by_name and match and not np.isclose(sizes, float(match[1]), rtol=0.02).any():
+        raise GridError(
+            f"brainreg.json says that {registered!r} was registered, but the voxels of the atlas "
+            f"given are {times(space.voxel_size)} mm: pass that atlas, or voxel_size="
+            f"'{match[1]} um' where only its regions are wanted"
+        )
+    return [f"{float(size)!r} mm" for size in space.voxel_size]
+
+
+def _variable(stem: str, path: Path, ds: xr.Dataset, chunks: Any) -> xr.Variable:
+    image = read_image(path)
+    dims = ds["annotation"].dims
+    if image.voxels.shape != ds["annotation"].shape:
+        raise GridError(
+            f"{path.name} does not lie on the grid of {ATLAS}.tiff: its shape is "
+            f"{times(image.voxels.shape)}, not {times(ds['annotation'].shape)}"
+        )
+    attrs = {"long_name": "downsampled image"}
+    if stem.startswith("deformation"):
+        axis = "zyx"[int(stem[-1])]
+        attrs = {"long_name": f"position in the atlas along its {axis} axis", "units": "mm"}
+    return xr.Variable(dims, image.array(chunks), attrs)

@@ -1,0 +1,235 @@
+"""The front door to atlases of one's own: arrays or image files, and a table of regions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.atlases.label_values import as_hemispheres, as_labels, hemispheres_of_labels
+from xarray_atlas.atlases.own_grid import said
+from xarray_atlas.atlases.own_volume import (
+    Volume,
+    grid_of,
+    require_on_grid,
+    require_volume,
+    volume_of_dataarray,
+)
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.build import atlas_coordinates
+from xarray_atlas.coords.grid import HEMISPHERES
+from xarray_atlas.coords.headers import Geometry
+from xarray_atlas.coords.space import Space
+from xarray_atlas.errors import GridError
+from xarray_atlas.io.files.images import read_image
+from xarray_atlas.io.files.terminologies import read_terminology
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.terminology.lateral import Lateral, Sides
+
+__all__ = ["create_atlas"]
+
+
+def create_atlas(
+    annotation: Any,
+    terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | xr.Dataset | xr.DataArray,
+    *,
+    template: Any = None,
+    hemispheres: Any = None,
+    name: str,
+    version: str = "1.0",
+    species: str | None = None,
+    citation: str | None = None,
+    voxel_size: Any = None,
+    orientation: str | None = None,
+    axcodes: Any = None,
+    midline: Any = None,
+    lateral: Lateral | None = None,
+    chunks: Any = {},  # noqa: B006  # as xarray has it: the natural ones
+) -> xr.Dataset:
+    """Make an atlas of labels of your own and a table of their regions.
+
+    Parameters
+    ----------
+    annotation : DataArray, numpy or dask array, str or path
+        One label a voxel, of three dimensions: integers of any type, kept as they
+        are, or floats that are integers below 2**24. Label 0 is outside. Files are
+        ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.tif`` or ``.tiff``.
+    terminology : str or path, DataFrame, Terminology, Dataset or DataArray
+        The table of regions, or the path or URL of one: BrainGlobe's
+        ``terminology.csv`` (or older ``structures.csv`` and ``structures.json``), the
+        Allen Institute's structures as JSON or CSV, label descriptions of ITK-SNAP or
+        FreeSurfer; or an open atlas, whose terminology is taken.
+    template, hemispheres : like annotation, optional
+        On the same grid. Hemispheres are 1 for left, 2 for right, 0 for neither.
+    name : str
+        What the atlas is called.
+    version, species, citation : str, optional
+        Go into the attributes.
+    voxel_size : str, quantity, or one of these an axis, optional
+        With its unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides what
+        files and coordinates say, of the template and the hemispheres too.
+    orientation : str, optional
+        A letter an axis, in lower case: the side on which the *first* voxel lies. ``"asr"``
+        starts at the anterior, superior, right corner. Overrides what files say.
+    axcodes : str or sequence of str, optional
+        The same in nibabel's letters, which say where an axis *points*:
+        ``axcodes="RAS"`` is ``orientation="lpi"``.
+    midline : length, optional
+        Where left and right meet along the right-left axis, in the coordinates of the
+        result. In the middle of n voxels it is at ``(n - 1) / 2`` voxels.
+    lateral : str, (str, str), or list of (int, int), optional
+        Where left and right have labels of their own, how to tell: the column of the
+        table that says the side (``"left"``, ``"L"``, ``"lh"``, ...); the patterns of left
+        and right names, such as ``("Left-*", "Right-*")`` or ``("*_L", "*_R")``; or pairs of
+        labels, ``[(left, right), ...]``.
+    chunks : int, dict, "auto" or None, default: {}
+        Of what is read from files; ``{}`` are cubes of 128 voxels (planes, where a TIFF
+        is compressed). None reads files at once, without dask. Arrays stay as they are.
+
+    Returns
+    -------
+    Dataset
+        Decoded: ``annotation``, and where there are such ``template`` and
+        ``hemispheres``, on coordinates in mm with units. The dimensions are z, y and x in the
+        order of the array's axes, as BrainGlobe has it, or what a DataArray calls them. The
+        first voxel's centre is at 0, wherever a file puts it; the coordinates of a
+        DataArray stay as they are.
+
+    Raises
+    ------
+    GridError
+        If voxel size or orientation are not known; if a header is oblique; if the volume
+        would be longer than 300 mm, or shorter than 0.1 mm along its longest axis; if template
+        or hemispheres have another shape, voxel size or orientation; if labels are not integers.
+    UnitsError
+        If `voxel_size` has no unit, or one that is not a length.
+    TerminologyError, MissingTerminologyError
+        If the table cannot be read; if `lateral` does not fit it.
+    StoreError, StoreFormatError, StoreNotFoundError
+        If a file cannot be read.
+    ImportError
+        If the package for the format of a file is not installed.
+
+    Notes
+    -----
+    Uncompressed NIfTI, NRRD and TIFF files are read where they are needed, chunk by
+    chunk. Compressed TIFF is decoded by planes. Other compressed files (``.nii.gz``, NRRD
+    with gzip) have no parts that can be read alone: they are read whole, at once, and
+    held in memory. Labels that are floats are checked as they are read.
+
+    The table is completed: label 0 ("Clear Label") is no region; several roots are put
+    below one called "root"; a region without an acronym has its name for one.
+    Regions that share an acronym are told apart by " #id" where they name
+    a result.
+
+    With `lateral`, the two labels of a region become one region that has both, and
+    ``hemispheres`` is made from the labels. The annotation stays as it is. Voxels
+    with other labels are left or right of `midline` where it is given, else in neither
+    hemisphere. Hemispheres that are given are used instead. Without any of the three, asking
+    for a hemisphere is an error.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray_atlas
+    >>> labels = np.zeros((40, 30, 20), dtype="uint16")
+    >>> labels[10:30, 5:25, 3:10] = 1
+    >>> labels[10:30, 5:25, 10:17] = 2
+    >>> regions = pd.DataFrame(
+    ...     {"id": [1, 2, 3], "name": ["cortex right", "cortex left", "ventricle"]}
+    ... )
+    >>> ds = xarray_atlas.create_atlas(
+    ...     labels,
+    ...     regions,
+    ...     name="mine",
+    ...     voxel_size="50 um",
+    ...     orientation="asr",
+    ...     lateral=("* left", "* right"),
+    ... )
+    >>> ds.atlas.regions[["acronym", "parent", "labels"]]
+         acronym parent  labels
+    0       root             ()
+    1     cortex   root  (1, 2)
+    2  ventricle   root    (3,)
+    >>> f"{ds.atlas.volume('cortex', hemisphere='left').item():.3f}"
+    '0.350 millimeter ** 3'
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"name is what the atlas is called, a text, not {name!r}")
+    if isinstance(terminology, xr.Dataset | xr.DataArray):
+        terminology = find_atlas(terminology)[0]
+    table, sides = read_terminology(terminology, f"{name}-terminology", lateral)
+    stated = said(voxel_size, orientation, axcodes)
+    trusted = stated.voxel_size is None
+    volume = _volume("annotation", annotation, chunks, trusted)
+    grid = grid_of(volume, stated, midline)
+    space = grid.space
+    variables = {"annotation": as_labels(volume.data, volume.place)}
+    attrs: dict[str, dict[Hashable, Any]] = {"annotation": {"long_name": "region label"}}
+    for what, given in (("template", template), ("hemispheres", hemispheres)):
+        if given is not None:
+            other = _volume(what, given, chunks, trusted, volume)
+            require_on_grid(other, grid, stated)
+            variables[what] = other.data
+            attrs[what] = other.attrs
+    if "hemispheres" in variables:
+        variables["hemispheres"] = as_hemispheres(variables["hemispheres"])
+    elif lateral is not None:
+        along = None if midline is None else grid.centres[space.position("ml")]
+        variables["hemispheres"] = _sides(variables["annotation"], sides, space, along)
+        attrs["hemispheres"] = {"long_name": "hemisphere: 1 left, 2 right, 0 neither"}
+    known = {"species": species, "citation": citation}
+    return xr.Dataset(
+        {what: Variable(volume.dims, data, attrs[what]) for what, data in variables.items()},
+        coords=atlas_coordinates(table, space, grid.centres),
+        attrs={
+            "name": name,
+            "version": str(version),
+            **{key: str(value) for key, value in known.items() if value is not None},
+            "orientation": space.orientation,
+            "resolution": _resolution(space),
+        },
+    )
+
+
+def _volume(
+    what: str, source: Any, chunks: Any, trusted: bool, like: Volume | None = None
+) -> Volume:
+    if isinstance(source, str | os.PathLike):
+        image = read_image(source)
+        return Volume(f"{what} ({image.place})", image.array(chunks), image.geometry)
+    if isinstance(source, xr.Dataset):
+        raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
+    if isinstance(source, xr.DataArray):
+        return volume_of_dataarray(what, source, like, coordinates=trusted)
+    if np.ma.is_masked(source):
+        raise GridError(
+            f"{what} is a masked array, and what its masked voxels hold is not said; give them a "
+            "value first, .filled(0)"
+        )
+    data = source if isinstance(source, da.Array) else np.asarray(source)
+    require_volume(what, data.shape)
+    return Volume(what, data, Geometry())
+
+
+def _sides(labels: Any, sides: Sides, space: Space, along: FloatArray | None) -> Any:
+    """Return the hemisphere of each voxel by its label, else by the midline."""
+    by_label = Variable(space.dims, hemispheres_of_labels(labels, *sides))
+    if along is None:
+        return by_label.data
+    left = space.is_left(along)
+    by_midline = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
+    dim = space.dims[space.position("ml")]
+    return by_label.where(by_label != 0, Variable((dim,), by_midline)).data
+
+
+def _resolution(space: Space) -> str:
+    """Write the voxel size as an OME-Zarr's level has it: "25 um", or "50 x 25 x 25 um"."""
+    sizes = [f"{size * 1000:g}" for size in space.voxel_size]
+    return f"{sizes[0] if len(set(sizes)) == 1 else ' x '.join(sizes)} um"

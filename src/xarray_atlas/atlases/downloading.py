@@ -1,0 +1,298 @@
+"""Local copies: what of an atlas is downloaded, and to where."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.errors import (
+    AtlasNotFoundError,
+    ComponentNotFoundError,
+    StoreError,
+    StoreNotFoundError,
+)
+from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, find_manifest
+from xarray_atlas.io.brainglobe.components import MASKS, open_part
+from xarray_atlas.io.brainglobe.folder import brainglobe_folder, is_brainglobes
+from xarray_atlas.io.brainglobe.manifest import Manifest, Part
+from xarray_atlas.io.copies.completeness import default_folder
+from xarray_atlas.io.copies.records import Object
+from xarray_atlas.io.downloads.remote import Source, connect
+from xarray_atlas.io.downloads.transfer import Piece, fetch, plan
+from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.zarr.stores import is_url, locate
+
+__all__ = ["download"]
+
+MESHES = "annotations.precomputed"
+
+
+def download(
+    name: str,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    resolution: Any = None,
+    version: str | None = None,
+    include: str | Iterable[str] = ("annotation", "template", "hemispheres"),
+    root: str | os.PathLike[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> Path:
+    """Copy an atlas, or parts of it, to this machine.
+
+    The copy has the layout of its source, and is read without a request:
+    ``open_atlas(name, root=folder)``. As long as it is not complete, reading a
+    chunk that has not come yet is an error that says so, never zeros.
+
+    The same call resumes what was interrupted, fetching only what is missing;
+    calls with other levels or components add to the copy. Several processes
+    may download to one folder at once.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`open_atlas` has it, with its resolution or without.
+    folder : path, optional
+        The root of the copy. By default a folder in the user's data directory,
+        or ``XARRAY_ATLAS_DATA``.
+    resolution : str, quantity, int or list of them, optional
+        The levels of the pyramid, each as :func:`open_atlas` has it, or
+        ``"all"``. By default the one of the atlas's manifest: that of its
+        name, else the finest.
+    version : str, optional
+        Such as ``"3.0"``; the newest by default.
+    include : str or iterable of str, default: ("annotation", "template", "hemispheres")
+        Of these, those that the atlas has; ``"masks"`` (a volume for each
+        region), ``"meshes"``, and additional references by name. The
+        manifest, the terminology and the metadata of the annotation are always copied.
+    root : str or path, optional
+        The bucket, mirror or folder that is copied from, in BrainGlobe's
+        layout; BrainGlobe's public bucket by default. It must be one that can
+        be listed.
+    storage_options : mapping, optional
+        For fsspec, as :func:`open_atlas` has it.
+    progress : bool, default: False
+        Whether to show a bar on stderr, in bytes.
+
+    Returns
+    -------
+    Path
+        The root of the copy.
+
+    Raises
+    ------
+    AtlasNotFoundError, ResolutionNotFoundError, ComponentNotFoundError
+        If there is no such atlas, level or component; each lists those there are.
+    StoreError
+        If the source cannot be listed or read, an object does not come as it
+        was listed, or the folder cannot be written to. What has come is kept.
+
+    Notes
+    -----
+    Each object is written under another name first, compared with the listing
+    (its size, and its MD5 where the ETag is one) and then renamed. Where the
+    store is busy (HTTP 429, 500, 503 and the like), does not answer, or the
+    connection breaks, it is asked again with growing pauses, six times at
+    most, and never later than a minute after the first time. 16 objects are
+    fetched at once.
+
+    Before anything is fetched its listing is written down, in a folder
+    ``.xarray-atlas`` within each store, which belongs to the copy: do not
+    remove it. The manifest comes last: BrainGlobe's own tools take an atlas
+    for complete that has one.
+
+    A copy that was complete is compared with the listing again by the sizes of
+    its files. One that was not is resumed after the MD5 of what there is has been
+    compared too.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> folder = xarray_atlas.download("allen_mouse_25um", progress=True)  # doctest: +SKIP
+    >>> ds = xarray_atlas.open_atlas("allen_mouse_25um", root=folder)  # doctest: +SKIP
+    """
+    place = BUCKET if root is None else locate(root)
+    target = default_folder() if folder is None else Path(folder).expanduser().absolute()
+    _refuse(target, place)
+    source = connect(place, storage_options)
+    several = resolution if isinstance(resolution, list | tuple) else [resolution]
+    wanted = [None if _is_all(each) else each for each in several]
+    manifest = find_manifest(
+        name, place, version=version, resolution=wanted[0], storage_options=storage_options
+    )
+    # first what is small: it shows whether the source can be listed at all
+    listings = dict(_tables(source, manifest))
+    annotation, group = open_part(manifest.annotation, storage_options)
+    pyramid = read_multiscale(group, annotation, manifest.orientation)
+    chosen = _levels(pyramid, manifest, wanted, any(map(_is_all, several)))
+    names = dict.fromkeys([include] if isinstance(include, str) else include)
+    for piece in _stores(manifest, annotation, pyramid, chosen, names, storage_options):
+        found = source.listing(piece.path)
+        if not found:
+            raise ComponentNotFoundError(
+                f"{manifest.name} {manifest.version} has no {piece.path} in {place}"
+            )
+        listings[piece] = found
+    manifests = _manifests(manifest, chosen, storage_options)
+    last = {piece: source.listing(piece.path) for piece in manifests}
+    for piece in (*listings, *last):  # parts of a copy may be links
+        _refuse_brainglobes(target / piece.path)
+    with _shown(progress, manifest.folder) as bar:
+        for pieces in (listings, last):
+            tasks = [plan(source, piece, found, str(target)) for piece, found in pieces.items()]
+            bar.expect(sum(task.objects[key].size for task in tasks for key in task.lacking))
+            fetch(source, tasks, bar.update)
+    return target
+
+
+def _refuse(target: Path, place: str) -> None:
+    _refuse_brainglobes(target)
+    if is_url(place):
+        return
+    if Path(place).resolve() == brainglobe_folder().resolve():
+        raise StoreError(
+            f"{place} is BrainGlobe's own folder, of which nobody knows whether it is complete: a "
+            "copy of it would pass for complete. Leave out root= to copy BrainGlobe's bucket"
+        )
+    if Path(place).resolve() == target.resolve():
+        raise StoreError(f"{target} cannot be copied to itself: folder and root are the same")
+
+
+def _refuse_brainglobes(target: Path) -> None:
+    if is_brainglobes(target):
+        raise StoreError(
+            f"{target} is in BrainGlobe's own folder, which is never written to; choose another "
+            f"one, or leave it out: {default_folder()}"
+        )
+
+
+def _is_all(resolution: Any) -> bool:
+    return isinstance(resolution, str) and resolution == "all"
+
+
+def _levels(
+    pyramid: Multiscale, manifest: Manifest, wanted: Iterable[Any], all_levels: bool
+) -> tuple[Level, ...]:
+    if all_levels:
+        return pyramid.levels
+    own = quantity(list(manifest.voxel_size))
+    selected = [pyramid.select(own if each is None else each) for each in wanted]
+    return tuple(dict.fromkeys(selected))
+
+
+def _below(place: str, manifest: Manifest) -> str:
+    return place.replace("\\", "/").removeprefix(f"{manifest.root}/")
+
+
+def _tables(source: Source, manifest: Manifest) -> Iterator[tuple[Piece, dict[str, Object]]]:
+    """List what is no store: the terminology, and the coordinate space where it has a file."""
+    terminology = Piece(_below(manifest.terminology.url, manifest))
+    found = source.listing(terminology.path)
+    if not found:
+        raise StoreNotFoundError(f"there is no terminology in {manifest.terminology.url}")
+    yield terminology, found
+    if manifest.coordinate_space is not None:
+        space = Piece(_below(manifest.coordinate_space.url, manifest))
+        if listed := source.listing(space.path):
+            yield space, listed
+
+
+def _stores(
+    manifest: Manifest,
+    annotation: str,
+    pyramid: Multiscale,
+    chosen: tuple[Level, ...],
+    names: Mapping[str, None],
+    storage_options: Mapping[str, Any] | None,
+) -> Iterator[Piece]:
+    """Yield the stores that are to be copied."""
+    paths = tuple(level.path for level in pyramid.levels)
+    own = tuple(level.path for level in chosen)
+    # its metadata say what the levels are, whatever is opened
+    yield Piece(_below(annotation, manifest), paths, own if "annotation" in names else ())
+    for name in names:
+        if name == "annotation":
+            continue
+        if name == "masks":  # their levels are called as those of the labels
+            yield Piece(_below(f"{manifest.annotation.url}/{MASKS}", manifest), paths, own)
+        elif name == "meshes":
+            yield Piece(_below(f"{manifest.annotation.url}/{MESHES}", manifest))
+        elif name == "hemispheres":
+            # a symmetric atlas needs none
+            with contextlib.suppress(StoreNotFoundError):
+                yield _image(manifest, manifest.hemispheres, chosen, storage_options)
+        elif name != "template" or manifest.template is not None:
+            try:
+                part = manifest.image(name)
+            except ComponentNotFoundError as error:
+                raise ComponentNotFoundError(f"{error}, 'masks', 'meshes'") from error
+            yield _image(manifest, part, chosen, storage_options)
+
+
+def _image(
+    manifest: Manifest,
+    part: Part,
+    chosen: tuple[Level, ...],
+    storage_options: Mapping[str, Any] | None,
+) -> Piece:
+    """Describe a store whose levels are matched by the size of their voxels."""
+    place, group = open_part(part, storage_options)
+    levels = read_multiscale(group, place, manifest.orientation).levels
+    same = [level for level in levels if any(level.has_voxels_of(own.scale) for own in chosen)]
+    return Piece(
+        _below(place, manifest),
+        tuple(level.path for level in levels),
+        tuple(level.path for level in same),
+    )
+
+
+def _manifests(
+    manifest: Manifest, chosen: Iterable[Level], storage_options: Mapping[str, Any] | None
+) -> list[Piece]:
+    """Return where the atlas's manifest is, and those of the other levels that are copied."""
+    found = {manifest.path}
+    atlas = Entry(manifest.folder, ()).name
+    for level in chosen:
+        if level.has_voxels_of(manifest.voxel_size):
+            continue
+        with contextlib.suppress(AtlasNotFoundError):
+            other = find_manifest(
+                atlas,
+                manifest.root,
+                version=manifest.path.split("/")[-2],
+                resolution=quantity(list(level.scale)),
+                storage_options=storage_options,
+            )
+            same = other.content["annotation_set"] == manifest.content["annotation_set"]
+            if level.has_voxels_of(other.voxel_size) and same:
+                found.add(other.path)
+    return [Piece(path.rpartition("/")[0]) for path in sorted(found)]
+
+
+class _Bar:
+    """A bar on stderr whose end is not known at its beginning; or none."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def expect(self, more: int) -> None:
+        self._bar.total += more
+        self._bar.refresh()
+
+    def update(self, done: int) -> None:
+        self._bar.update(done)
+
+
+@contextlib.contextmanager
+def _shown(progress: bool, name: str) -> Iterator[_Bar]:
+    from tqdm import tqdm
+
+    with tqdm(
+        total=0, desc=name, unit="B", unit_scale=True, file=sys.stderr, disable=not progress
+    ) as bar:
+        yield _Bar(bar)

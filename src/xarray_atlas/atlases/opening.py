@@ -1,0 +1,189 @@
+"""The front door: open an atlas from anywhere, or the packaged sample."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
+from xarray_atlas.io.zarr.stores import Source
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["open_atlas", "open_sample"]
+
+SAMPLE = "annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
+
+
+def open_atlas(
+    source: Source,
+    *,
+    resolution: Any = None,
+    version: str | None = None,
+    root: str | os.PathLike[str] | None = None,
+    include: str | Iterable[str] = ("annotation",),
+    terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | None = None,
+    chunks: Any = {},  # noqa: B006  # as xarray has it: the store's own chunks
+    storage_options: Mapping[str, Any] | None = None,
+    align_levels: bool = False,
+    midline: Any = None,
+) -> xr.Dataset:
+    """Open an atlas as a Dataset, lazily.
+
+    Reads the metadata and the terminology, never a chunk: three requests for
+    an OME-Zarr of zarr format 3, five for an atlas by name. The same as
+    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
+    once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
+
+    Parameters
+    ----------
+    source : str, path or zarr store
+        One of
+
+        - the name of an atlas of BrainGlobe's, with a resolution or without:
+          ``"allen_mouse_25um"``, ``"allen_mouse"`` (:func:`list_atlases` lists
+          them). A path that is there is no name;
+        - the URL or path of a ``manifest.json`` in BrainGlobe's layout;
+        - the OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
+          URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
+          path, also of a zip file, or a zarr store or group;
+        - what xarray has written of an atlas, with ``to_zarr`` or, at a path,
+          ``to_netcdf``.
+    resolution : str, quantity or int, optional
+        The level of the pyramid: ``"25 um"``, a length (one, or one an axis),
+        the level's index, or its path. That of the manifest by default, else
+        the finest. One length is that along all axes, or where no level has
+        it, along the first, as BrainGlobe names its atlases.
+    version : str, optional
+        Of an atlas by name: ``"3.0"``. The newest by default; where a copy on
+        this machine is used, the newest copy.
+    root : str or path, optional
+        Where an atlas by name is looked for: a bucket, a mirror or a folder with
+        BrainGlobe's layout. By default in the copies on this machine (those of
+        :func:`download`, then BrainGlobe's own folder, which is never written
+        to), and then in BrainGlobe's public bucket. A copy is used if all that
+        is to be opened is complete there.
+    include : str or iterable of str, default: ("annotation",)
+        What to open, on one grid: ``"annotation"``, ``"template"``,
+        ``"hemispheres"``, and additional references by their names. All but
+        annotation and hemispheres need a manifest. An atlas whose manifest says
+        that it is not symmetric has its hemispheres in any case, unless `midline` is given.
+    terminology : path, URL, DataFrame or Terminology, optional
+        The table of regions. By default the manifest says where it is; without
+        one it is looked for where BrainGlobe's layout puts it:
+        ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
+        ``<root>/annotation-sets/<x>-annotation/<version>/...``.
+    chunks : int, dict, "auto" or None, default: {}
+        As :func:`xarray.open_dataset` has it. ``{}`` are the store's own
+        chunks; None opens without dask.
+    storage_options : mapping, optional
+        For fsspec. ``s3://`` is anonymous unless they say who is asking
+        (``anon``, ``key``, ``profile``, ...).
+    align_levels : bool, default: False
+        Give each level the translation ``(scale - finest scale) / 2`` where
+        the store has none: without it the first voxel of every level has its
+        centre at 0, so that levels are up to half a voxel apart.
+    midline : length, optional
+        Where left and right meet along the right-left axis. By default half of
+        the volume's extent, which is assumed, and warned about when a
+        hemisphere is first asked for, unless a manifest says that the atlas is
+        symmetric. If it says that it is not, its hemispheres are a volume; one
+        that is included counts before `midline`.
+
+    Returns
+    -------
+    Dataset
+        ``annotation``, one label a voxel, and what else is included, on
+        coordinates in mm with units: the centres of the voxels. Its ``.atlas``
+        knows the regions. Its attributes say where everything came from: the
+        root, the atlas's name and version, and each component's name, version
+        and URL.
+
+    Raises
+    ------
+    AtlasNotFoundError
+        If the catalogue has no atlas of that name (with close matches), or not
+        that version of it.
+    ComponentNotFoundError, GridError
+        If the atlas has no such component, or it does not lie on the
+        annotation's grid.
+    StoreNotFoundError, StoreError, StoreFormatError
+        If there is nothing, it cannot be read or reached (within half a
+        minute), or it is not an annotation.
+    ResolutionNotFoundError
+        If the pyramid has no such level; it lists those there are.
+    MissingTerminologyError, TerminologyError
+        If no terminology is found, or it cannot be read.
+
+    Notes
+    -----
+    A chunk that is not stored holds the array's fill value: for labels 0,
+    outside the brain. One that is there but cannot be read (damaged, refused,
+    out of reach) raises a StoreError when it is computed, never 0. How long
+    such a read may take is up to the file system and can be set with
+    `storage_options`: by default S3 gives up on a request after 15 s and tries
+    it five times, HTTP gives up after five minutes; a local disk has no limit.
+
+    Where the axes do not say how they are oriented, BrainGlobe's is taken: z
+    from anterior, y from superior, x from right.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("50 um")
+    >>> ds.annotation.shape, ds.attrs["resolution"]
+    ((264, 160, 228), '50 um')
+    >>> f"{ds.atlas.volume('RSP').item():.3f}"
+    '10.387 millimeter ** 3'
+    """
+    return xr.open_dataset(
+        source,  # type: ignore[arg-type]  # xarray hands zarr stores and groups to the engine
+        engine=AtlasBackendEntrypoint,
+        chunks=chunks,
+        resolution=resolution,
+        version=version,
+        root=root,
+        include=include,
+        terminology=terminology,
+        storage_options=storage_options,
+        align_levels=align_levels,
+        midline=midline,
+        snapshot=uuid.uuid4().hex,
+    )
+
+
+def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  # noqa: B006
+    """Open the atlas that comes with the package.
+
+    The labels of the Allen Mouse Brain Common Coordinate Framework (CCFv3,
+    2017) at 50 and 100 um with its 1327 regions, (c) Allen Institute for Brain
+    Science; see ``xarray_atlas/data/ATTRIBUTION.md``.
+
+    Parameters
+    ----------
+    resolution : str, quantity or int, default: "50 um"
+        ``"50 um"`` or ``"100 um"``.
+    chunks : int, dict, "auto" or None, default: {}
+        As :func:`open_atlas` has it.
+
+    Returns
+    -------
+    Dataset
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> xarray_atlas.open_sample("100 um").sizes["z"]
+    132
+    """
+    return open_atlas(sample_path(), resolution=resolution, chunks=chunks)
+
+
+def sample_path() -> str:
+    """Return where the packaged sample lies."""
+    return str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))

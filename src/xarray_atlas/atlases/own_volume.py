@@ -1,0 +1,232 @@
+"""An array that is to be part of an atlas, and the grid on which its voxels lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.atlases.own_grid import check_extent, combine, times
+from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.build import centres_of
+from xarray_atlas.coords.encoding import decode
+from xarray_atlas.coords.headers import Geometry
+from xarray_atlas.coords.length_index import LengthIndex
+from xarray_atlas.coords.space import DIRECTIONS, Space
+from xarray_atlas.coords.units import to_mm
+from xarray_atlas.errors import GridError
+from xarray_atlas.kernels.spacing import FloatArray, regular_step, same_lengths
+
+__all__ = ["Grid", "Volume", "grid_of", "require_on_grid", "require_volume", "volume_of_dataarray"]
+
+SAME_SIZE = 1e-4
+"""Voxel sizes that differ by less than this share are the same: headers are rounded."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An array of three dimensions, and what it says of where its voxels lie.
+
+    Parameters
+    ----------
+    place : str
+        What it is and where it is from, for errors.
+    data : numpy or dask array
+    geometry : Geometry
+    dims : tuple of str
+    centres : tuple of float64 arrays, optional
+        The centres of the voxels in mm, where it has coordinates.
+    space : Space, optional
+        Of the atlas that it carries.
+    attrs : dict
+        Of its variable.
+    """
+
+    place: str
+    data: Any
+    geometry: Geometry
+    dims: tuple[str, ...] = ("z", "y", "x")
+    centres: tuple[FloatArray, ...] | None = None
+    space: Space | None = None
+    attrs: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of an atlas: its space, the centres of its voxels, and where a file puts it."""
+
+    space: Space
+    centres: tuple[FloatArray, ...]
+    first: tuple[float, ...] | None
+
+
+def require_volume(what: str, shape: tuple[int, ...]) -> None:
+    """Refuse an array that is no volume."""
+    if len(shape) != 3 or 0 in shape:
+        raise GridError(f"{what} has the shape {shape}; it needs voxels along three dimensions")
+
+
+def volume_of_dataarray(
+    what: str, array: xr.DataArray, like: Volume | None = None, coordinates: bool = True
+) -> Volume:
+    """Read what a DataArray says of itself.
+
+    Parameters
+    ----------
+    what : str
+    array : DataArray
+        In either form. Coordinates without a unit of length say nothing.
+    like : Volume, optional
+        Whose order of dimensions it takes, where they have the same names.
+    coordinates : bool
+        Whether its coordinates count.
+
+    Raises
+    ------
+    GridError
+        If it is no volume, or its coordinates are no regular, growing ones.
+    """
+    require_volume(what, array.shape)
+    if like is not None and set(like.dims) == set(array.dims):
+        array = array.transpose(*like.dims)
+    array = decode(array)
+    dims = tuple(map(str, array.dims))
+    directions = [
+        array.coords[d].attrs.get("direction") if d in array.coords else None for d in dims
+    ]
+    letters = {direction: letter for letter, direction in DIRECTIONS.items()}
+    known = all(direction in letters for direction in directions)
+    orientation = "".join(letters[str(d)] for d in directions) if known else None
+    steps = [_step(what, array, dim) for dim in dims] if coordinates else [None]
+    if None in steps:
+        return Volume(
+            what, array.variable._data, Geometry(None, orientation), dims, attrs=array.attrs
+        )
+    space = None if find_coordinate(array) is None else find_atlas(array)[1]
+    return Volume(
+        what,
+        array.variable._data,  # which is not read here
+        Geometry(tuple(step for step in steps if step is not None), orientation),
+        dims,
+        tuple(np.asarray(to_mm(array.coords[dim].variable).values) for dim in dims),
+        space,
+        array.attrs,
+    )
+
+
+def _step(what: str, array: xr.DataArray, dim: str) -> float | None:
+    index = array.xindexes.get(dim)
+    if not isinstance(index, LengthIndex):
+        return None
+    if index.values.size == 1:
+        return index.spacing
+    step = regular_step(index.values)
+    if step is None:
+        raise GridError(
+            f"the coordinate {dim!r} of {what} is irregularly spaced, so that its voxels have no "
+            "one size; give voxel_size= where it is wrong"
+        )
+    if step < 0:
+        raise GridError(
+            f"the coordinate {dim!r} of {what} runs backwards; turn the array first, "
+            f"isel({dim}=slice(None, None, -1))"
+        )
+    return step
+
+
+def grid_of(volume: Volume, stated: Geometry, midline: Any = None) -> Grid:
+    """Decide where the voxels of the annotation lie.
+
+    Parameters
+    ----------
+    volume : Volume
+    stated : Geometry
+        What the caller says, which overrides what the volume does.
+    midline : length, optional
+        Where left and right meet along the right-left axis.
+
+    Raises
+    ------
+    GridError
+        If that is not known, or cannot be.
+    """
+    sizes, orientation = combine(stated, volume.geometry, volume.place)
+    shape = tuple(map(int, volume.data.shape))
+    check_extent(shape, sizes, stated.voxel_size is not None)
+    centres = volume.centres
+    if centres is None:
+        pairs = zip(sizes, shape, strict=True)
+        centres = tuple(centres_of(size, 0.0, count) for size, count in pairs)
+    corner = tuple(float(c[0]) - size / 2 for c, size in zip(centres, sizes, strict=True))
+    space = Space(volume.dims, orientation, sizes, corner, shape=shape)
+    middle, assumed = None, False
+    if volume.space is not None and volume.geometry.orientation == orientation:
+        middle, assumed = volume.space.midline, volume.space.midline_assumed
+    if midline is not None:
+        at = space.position("ml")
+        middle, assumed = float(to_mm(midline, "midline")), False
+        low, high = corner[at], corner[at] + shape[at] * sizes[at]
+        if not low <= middle <= high:
+            raise GridError(
+                f"midline {middle:g} mm lies outside the volume, which spans {low:g} to {high:g} "
+                f"mm along {space.dims[at]!r}"
+            )
+    space = dataclasses.replace(space, midline=middle, midline_assumed=assumed)
+    # along axes that the caller has corrected, a header's origin says nothing
+    return Grid(space, centres, None if stated.orientation else volume.geometry.first)
+
+
+def require_on_grid(volume: Volume, grid: Grid, stated: Geometry) -> None:
+    """Refuse a template or hemispheres that do not lie on the annotation's grid.
+
+    Of what the caller has stated, nothing is asked. Where in space a volume begins is
+    compared in units of voxels, between two files or between two DataArrays.
+
+    Raises
+    ------
+    GridError
+        It says which differs.
+    """
+    own, space = volume.geometry, grid.space
+    where = f"{volume.place} does not lie on the grid of the annotation"
+    mend = "bring it onto that grid first"
+    shape = tuple(volume.data.shape)
+    if shape != space.shape:
+        raise GridError(
+            f"{where}: its shape is {times(shape)}, the annotation's {times(space.shape)}; {mend}"
+        )
+    if own.fault and not (stated.voxel_size and stated.orientation):
+        raise GridError(f"{where}: its header {own.fault}; {mend}")
+    if own.orientation and not stated.orientation and own.orientation != space.orientation:
+        raise GridError(
+            f"{where}: its orientation is {own.orientation!r}, the annotation's "
+            f"{space.orientation!r} (the sides of the first voxel); {mend}, or give orientation= "
+            "where a header is wrong"
+        )
+    if stated.voxel_size:
+        return
+    wrong = "or give voxel_size= where a header is wrong"
+    if own.voxel_size and not np.allclose(own.voxel_size, space.voxel_size, rtol=SAME_SIZE, atol=0):
+        raise GridError(
+            f"{where}: its voxels are {times(own.voxel_size)} mm, the annotation's "
+            f"{times(space.voxel_size)} mm; {mend}, {wrong}"
+        )
+    if own.first and grid.first:
+        apart = np.abs(np.subtract(own.first, grid.first)) / space.voxel_size
+        if apart.max() > 0.5:
+            raise GridError(
+                f"{where}: its first voxel lies {apart.max():.3g} voxels away from the "
+                f"annotation's; {mend}, {wrong}"
+            )
+    for dim, mine, theirs, size in zip(
+        space.dims, grid.centres, volume.centres or grid.centres, space.voxel_size, strict=True
+    ):
+        if not same_lengths(mine, theirs, SAME_SIZE * size):
+            raise GridError(
+                f"{where}: its coordinate {dim!r} begins at {theirs[0]:g} mm, the annotation's at "
+                f"{mine[0]:g} mm; {mend}, {wrong}"
+            )

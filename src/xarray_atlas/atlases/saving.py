@@ -1,0 +1,320 @@
+"""Saving an atlas in BrainGlobe's layout."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, hemispheres_of, lengths, spacing
+from xarray_atlas.coords.space import AXES, Space
+from xarray_atlas.errors import GridError, StoreError
+from xarray_atlas.io.brainglobe.manifest import MIDLINE
+from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
+from xarray_atlas.io.zarr.stores import is_url
+from xarray_atlas.io.zarr.write_ome_zarr import CHUNK, Pyramid
+from xarray_atlas.kernels.downsample import halved
+from xarray_atlas.kernels.relabel import relabel
+from xarray_atlas.kernels.spacing import TOLERANCE
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.terminology.numbering import as_brainglobe
+
+__all__ = ["save"]
+
+ORIENTATION = "asr"
+"""Which BrainGlobe's API takes every atlas to have."""
+
+
+def save(
+    obj: xr.Dataset | xr.DataArray,
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    levels: int | None = None,
+    masks: bool = True,
+) -> None:
+    """Save an atlas in BrainGlobe's layout, so that BrainGlobe's own API opens it.
+
+    Its annotation, its ``template`` and ``hemispheres`` where it has them, and any other
+    image on the same grid become OME-Zarr pyramids (0.5, zarr format 3, chunks of 128), with
+    the table of regions and a manifest for each level. All of it is written or nothing:
+    nothing is there under its name before it is complete. Chunk by chunk, on whatever dask
+    scheduler is active; the volume is never in memory.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas in the orientation "asr", all of it or a part; or its annotation alone. A part
+        is saved as an atlas of its own: it has the same coordinates when it is opened again
+        here, while BrainGlobe's API counts from its first voxel.
+    path : str or path
+        The local folder that holds ``atlases/``, ``annotation-sets/`` and so on; it may hold
+        other atlases. ``~/.brainglobe/brainglobe-atlasapi`` is where BrainGlobe looks.
+    name : str, optional
+        Of the atlas, by default ``ds.attrs["name"]``. BrainGlobe's form is
+        "author_species".
+    version : str, optional
+        A number, or two with a point between. By default ``ds.attrs["version"]``, else "1.0".
+    levels : int, optional
+        How many resolutions, each of voxels twice as large along every axis. By default as
+        many as it takes for the coarsest to be one chunk, 128 voxels along its longest axis.
+    masks : bool, default: True
+        Whether to write the mask of every region too, from which BrainGlobe's
+        ``get_structure_mask`` reads. They are most of the time and of the files.
+
+    Raises
+    ------
+    GridError
+        If the orientation is not "asr" (:func:`reorient` changes it), if there are not
+        that many levels, or if a variable cannot be saved.
+    TerminologyError
+        If BrainGlobe's API could not read the regions: no one root called "root", ids or labels
+        that are not from 1 to 2**32 - 1, labels that several regions share.
+    AtlasMismatchError
+        If the annotation holds labels that no region has and that would be taken for a
+        region's.
+    StoreExistsError
+        If an atlas or component of that name and version is there already.
+    StoreError
+        If `path` is a URL.
+    ValueError
+        If there is no name, or a name or version that BrainGlobe could not read.
+
+    Warns
+    -----
+    UserWarning
+        If the midline was assumed when the atlas was opened.
+
+    Notes
+    -----
+    *Levels.* A label is the one that most of the 8 voxels have, of equally many the smallest; 0 is
+    a label as others. A template is their mean, rounded where it holds integers. The last
+    voxel of an odd axis covers what is left.
+
+    *Left and right.* ``symmetric`` is true where the midline is the half extent and there is no
+    ``hemispheres``; a midline elsewhere is saved as hemispheres, and noted in the manifest as
+    ``midline_mm``, which BrainGlobe passes over. Without either, BrainGlobe's
+    ``hemispheres`` is an error. BrainGlobe gives the middle plane of an odd axis to left or
+    right by rounding; here it is left.
+
+    *Labels.* BrainGlobe's ids are the labels. Where a region has another label than its id, or
+    several (left and right), its voxels get its id. Where ids are text ("MBA:997"), the
+    region's smallest label becomes its id, and regions without a label get the numbers after
+    the largest. A region without a color becomes grey.
+
+    *Without a template* one of zeros is written, since BrainGlobe's API opens no atlas without;
+    its name ends in "-template-missing".
+
+    Species, citation and link are ``ds.attrs["species"]``, ``["citation"]`` and ``["atlas_link"]``;
+    by default "unknown", "unpublished" and "".
+
+    Examples
+    --------
+    >>> import tempfile, xarray_atlas
+    >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+    >>> whole = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    >>> part = whole.isel(z=slice(60, 64))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     xarray_atlas.save(part, folder, name="my_mouse", version="1.0", masks=False)
+    ...     again = xarray_atlas.open_atlas("my_mouse_100um", root=folder)
+    ...     bool((again.annotation.values == part.annotation.values).all()), again.z.values[0]
+    (True, np.float64(6.025))
+    """
+    if is_url(os.fspath(path)):
+        raise StoreError(
+            f"{os.fspath(path)} is a URL; an atlas is saved to a local folder, which can be copied "
+            "there"
+        )
+    terminology, space = find_atlas(obj)
+    annotation = annotation_of(obj).variable
+    ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name="annotation")
+    name, version = _name(ds, name), _version(ds, version)
+    pyramid = _pyramid(ds, annotation, space, levels)
+    table, *numbers = as_brainglobe(terminology)
+    images = _images(ds, annotation)
+    symmetric, sides = _hemispheres(ds, annotation, space, pyramid)
+    known = ("species", "citation", "atlas_link")
+    about: dict[str, Any] = {key: ds.attrs[key] for key in known if key in ds.attrs}
+    if not symmetric and space.midline is not None:
+        about[MIDLINE] = space.midline
+    write_atlas(
+        Path(path).expanduser().absolute(),
+        NewAtlas(
+            name,
+            version,
+            pyramid,
+            table,
+            _renumbered(annotation, table, *numbers),
+            template=images.pop("template", None),
+            hemispheres=sides,
+            references=images,
+            symmetric=symmetric,
+            masks=masks,
+            about=about,
+        ),
+    )
+
+
+# -- what it is called
+
+
+def _name(ds: xr.Dataset, name: str | None) -> str:
+    if name is None:
+        # an annotation that was opened by itself has the name of that component
+        name = str(ds.attrs.get("name", "")).removesuffix("-annotation")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ValueError(
+            f"{name!r} cannot name an atlas or an image of one: names are of letters, digits, '_', "
+            "'-' and '.', such as name='allen_mouse'"
+        )
+    return name
+
+
+def _version(ds: xr.Dataset, version: str | None) -> str:
+    version = str(ds.attrs.get("version", "1.0") if version is None else version)
+    version = version.replace("_", ".")
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", version):
+        raise ValueError(f"version {version!r} is not one or two numbers, as '1.0' is")
+    return version
+
+
+# -- where it lies
+
+
+def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | None) -> Pyramid:
+    sizes = spacing(ds)
+    names = {}
+    for axis, coord in space.coordinates(ds).items():
+        assert coord is not None  # spacing has looked
+        names[ds.coords[coord].dims[0]] = axis, coord
+    if set(names) != set(annotation.dims):
+        raise GridError(
+            f"the annotation has the dimensions {list(annotation.dims)}; an atlas is saved with "
+            f"its three of space, {list(names)}"
+        )
+    orientation, scale, first = "", [], []
+    backwards = False
+    for dim in annotation.dims:
+        axis, coord = names[dim]
+        letter = space.orientation[space.position(axis)]
+        positions = lengths(ds, coord)
+        if positions.size == 0:
+            raise GridError(f"there is nothing to save: dimension {dim!r} has no voxel")
+        if positions[-1] < positions[0]:
+            letter = next(other for other in AXES[axis] if other != letter)
+            backwards = True
+        orientation += letter
+        scale.append(_known(sizes[dim], space.voxel_size[space.position(axis)]))
+        first.append(float(positions[0]))
+    if orientation != ORIENTATION:
+        raise GridError(
+            f"the annotation has the orientation {orientation!r} (as its dimensions "
+            f"{list(annotation.dims)} run), and BrainGlobe's API takes every atlas to be "
+            f"{ORIENTATION!r}; save ds.atlas.reorient({ORIENTATION!r})"
+        )
+    if backwards:
+        raise GridError(
+            "a coordinate of the annotation falls along its dimension, and those of a file grow; "
+            f"save ds.atlas.reorient({ORIENTATION!r})"
+        )
+    shape = annotation.shape
+    return Pyramid(shape, tuple(scale), tuple(first), _levels(shape, levels), orientation)
+
+
+def _known(measured: float, whole: float) -> float:
+    """Prefer the voxel size that the atlas was opened with to one that was measured."""
+    return whole if abs(measured - whole) <= TOLERANCE * whole else measured
+
+
+def _levels(shape: tuple[int, ...], levels: int | None) -> int:
+    """Count the levels; an axis of one voxel cannot be halved."""
+    count, most = 1, 1
+    while min(shape) > 1:
+        if max(shape) > CHUNK:
+            count += 1
+        shape, most = halved(shape), most + 1
+    if levels is None:
+        return count
+    if not 1 <= levels <= most:
+        raise GridError(
+            f"there are from 1 to {most} levels, of voxels twice as large until an axis has one "
+            f"voxel; not {levels}"
+        )
+    return levels
+
+
+# -- what is saved
+
+
+def _renumbered(
+    annotation: Variable, table: Terminology, labels: Any, numbers: Any
+) -> da.Array | Any:
+    """Return the labels as BrainGlobe's ids, lazily."""
+    data = _as_dask(annotation)
+    return da.map_blocks(
+        relabel,
+        data,
+        labels=labels,
+        numbers=numbers,
+        taken=np.sort(table.ids),
+        dtype=np.uint32,
+        meta=np.empty((0, 0, 0), np.uint32),
+    )
+
+
+def _as_dask(variable: Variable) -> da.Array:
+    # also what was opened without dask stays where it is until it is written
+    chunked: da.Array = variable.data if variable.chunks else variable.chunk(CHUNK).data
+    return chunked
+
+
+def _images(ds: xr.Dataset, annotation: Variable) -> dict[str, Any]:
+    """Return the images on the annotation's grid, by name."""
+    images = {}
+    for name, array in ds.data_vars.items():
+        if name in ("annotation", "hemispheres"):
+            continue
+        if set(array.dims) != set(annotation.dims) or array.dtype.kind not in "iufb":
+            raise GridError(
+                f"{name!r} ({array.dtype} on {list(array.dims)}) is not an image on the grid of "
+                f"the annotation and cannot be saved with the atlas; leave it out with "
+                f"ds.drop_vars({name!r})"
+            )
+        data = _as_dask(array.variable.transpose(*annotation.dims))
+        images[_name(ds, str(name))] = data.astype(np.uint8) if data.dtype == bool else data
+    return images
+
+
+def _hemispheres(
+    ds: xr.Dataset, annotation: Variable, space: Space, pyramid: Pyramid
+) -> tuple[bool, Any]:
+    """Return whether the atlas is symmetric, and the hemispheres that are saved, if any."""
+    given = "hemispheres" in ds.variables
+    if not given and space.midline is None:
+        return False, None
+    sides = hemispheres_of(ds)
+    if not given and ds.attrs.get("symmetric", 1) and _is_halved(space, pyramid):
+        return True, None
+    missing: dict[Hashable, int] = {
+        d: n for d, n in annotation.sizes.items() if d not in sides.dims
+    }
+    whole = sides.chunk().set_dims({**missing, **sides.sizes}).transpose(*annotation.dims)
+    return False, _as_dask(whole).rechunk(CHUNK).astype(np.uint8)
+
+
+def _is_halved(space: Space, pyramid: Pyramid) -> bool:
+    """Tell whether the midline is half of the extent of what is saved."""
+    assert space.midline is not None
+    at = pyramid.orientation.index("r")
+    size = pyramid.scale[at]
+    middle = pyramid.translation[at] + (pyramid.shape[at] - 1) * size / 2
+    return abs(space.midline - middle) <= TOLERANCE * size

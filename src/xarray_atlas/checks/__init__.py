@@ -1,0 +1,1 @@
+"""Checks of an atlas, and the report of what they find."""

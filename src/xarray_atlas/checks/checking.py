@@ -1,0 +1,308 @@
+"""The front door of the checks: what is stored beside an annotation, and the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from xarray_atlas.checks import masks as mask_checks
+from xarray_atlas.checks import metadata, voxels
+from xarray_atlas.checks.report import Outcome, Report, skipped
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.space import Space
+from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFoundError
+from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
+from xarray_atlas.io.brainglobe.components import MASKS
+from xarray_atlas.io.brainglobe.lookup import is_there
+from xarray_atlas.io.zarr.checked_store import CheckedStore
+from xarray_atlas.io.zarr.ome_zarr import Multiscale, is_multiscale, read_multiscale
+from xarray_atlas.io.zarr.stores import is_url, open_group, unreadable
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["check"]
+
+FULL = (
+    "unknown labels",
+    "regions without a voxel",
+    "lost regions",
+    "mirror axis",
+    "mirror plane",
+    "symmetry",
+    "hemispheres",
+    "masks",
+)
+"""The checks that read voxels."""
+
+
+def check(
+    obj: xr.Dataset | xr.DataArray,
+    full: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> Report:
+    """Check whether an atlas agrees with itself, and report what is odd about it.
+
+    Without `full` no voxel is read: the table of regions is checked (paths that contradict
+    parents, unknown parents, cycles, several roots, acronyms and labels that regions share, labels
+    that the annotation's type cannot hold), the orientation and the midline, the metadata of the
+    pyramid, and the versions of the components.
+
+    With `full` also what the voxels say: labels that no region has, regions without a voxel,
+    regions that the finest level has and this one has lost; along which axis and about which
+    plane the brain is its own mirror image; the volume of hemispheres, and stored masks.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation. What a part of it cannot tell is not checked.
+    full : bool, default: False
+        Read the voxels: the annotation once for what each label has (which is kept, see
+        :func:`region_properties`) and once beside its mirror image, the finest level of its pyramid
+        once, and the masks once. The last two can be large: at 10 um the labels of a mouse brain
+        have 1.2 G voxels.
+    storage_options : mapping, optional
+        For fsspec, with which the atlas was opened: the source is asked for its metadata.
+    progress : bool, default: False
+        Show a progress bar on stderr while labels are tabulated.
+
+    Returns
+    -------
+    Report
+        Readable text, or HTML in a notebook. ``.table`` has a row for each finding, with a
+        severity: "error" (numbers come out wrong), "warning" (they may, or something will not
+        work), "note" (good to know). ``.checks`` has a row for each check, made or not, with what
+        was measured or why it was not made. ``.ok`` is whether there is no error.
+
+    Raises
+    ------
+    MissingTerminologyError, AtlasMismatchError
+        If the object is no atlas.
+    StoreError
+        With `full`, if a chunk cannot be read.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> report = xarray_atlas.check(ds, full=True)
+    >>> report.ok
+    True
+    >>> report.table[["check", "severity"]].values.tolist()
+    [['lost regions', 'warning'], ['midline', 'note'], ['regions without a voxel', 'note']]
+    >>> report.table.subjects[0]
+    ('FRP6b', 'ILA6b', 'ASO', 'OV', 'IVn')
+    >>> report.checks.set_index("check").detail["mirror plane"]
+    '5.675 mm along x by the labelled voxels, midline 5.675 mm'
+    """
+    terminology, space = find_atlas(obj)
+    outcomes = [
+        *metadata.check_table(terminology),
+        metadata.check_shared_labels(terminology),
+        metadata.check_background(terminology),
+        metadata.check_unlabelled(terminology),
+        _label_type(obj, terminology),
+        metadata.check_orientation(obj, space),
+        metadata.check_midline(space, _symmetric(obj), _hemispheres(obj) is not None),
+        metadata.check_versions(obj.attrs),
+    ]
+    pyramid = _pyramid(obj, storage_options)
+    opened = obj.attrs.get("level")
+    if isinstance(pyramid, str):
+        outcomes.append(skipped("levels", pyramid))
+    else:
+        outcomes.append(metadata.check_levels(pyramid.levels, space, opened))
+    if full:
+        outcomes += _of_voxels(obj, terminology, space, pyramid, storage_options, progress)
+    else:
+        outcomes += [skipped(name, "needs full=True") for name in FULL]
+    return Report(_title(obj, terminology), tuple(outcomes))
+
+
+def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
+    names = [str(obj.attrs[key]) for key in ("name", "version") if key in obj.attrs]
+    resolution = obj.attrs.get("resolution")
+    title = " ".join(names) or terminology.name or "an atlas"
+    return f"{title}, {resolution}" if resolution else title
+
+
+def _symmetric(obj: xr.Dataset | xr.DataArray) -> bool | None:
+    """Return what the manifest says, None where there was none."""
+    said = obj.attrs.get("symmetric")
+    return None if said is None else bool(said)
+
+
+def _hemispheres(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
+    return obj.get("hemispheres") if isinstance(obj, xr.Dataset) else None
+
+
+def _label_type(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> Outcome:
+    if isinstance(obj, xr.Dataset) and "annotation" in obj:
+        return metadata.check_label_type(terminology, obj["annotation"].dtype)
+    try:
+        return metadata.check_label_type(terminology, annotation_of(obj).dtype)
+    except GridError as error:  # a mask or a template has the hierarchy too
+        return skipped("label type", str(error))
+
+
+def _pyramid(
+    obj: xr.Dataset | xr.DataArray, storage_options: Mapping[str, Any] | None
+) -> Multiscale | str:
+    """Read the metadata of the pyramid that an object comes from, or say why that cannot be."""
+    source = obj.attrs.get("source")
+    if source is None:
+        return "the attributes do not say the source"
+    try:
+        group = open_group(str(source), storage_options)
+        return (
+            read_multiscale(group, str(source))
+            if is_multiscale(group)
+            else f"{source} is no pyramid"
+        )
+    except AtlasError as error:
+        return f"the source cannot be opened: {error}"
+
+
+def _of_voxels(
+    obj: xr.Dataset | xr.DataArray,
+    terminology: Terminology,
+    space: Space,
+    pyramid: Multiscale | str,
+    storage_options: Mapping[str, Any] | None,
+    progress: bool,
+) -> list[Outcome]:
+    """Make the checks of :data:`FULL`, in that order."""
+    try:
+        annotation = annotation_of(obj)
+        part = voxels.part_of(annotation, space)
+    except AtlasError as error:
+        return [skipped(name, str(error)) for name in FULL]
+    table = voxels.table_of(annotation, progress)
+    outcomes = [voxels.check_unknown_labels(table, terminology)]
+    if part:
+        return [*outcomes, *(skipped(name, part) for name in FULL[1:])]
+    finest, why_not = _finest(obj, terminology, pyramid, storage_options)
+    finer = None if finest is None else voxels.table_of(finest, progress)
+    outcomes += voxels.check_regions(table, terminology, finer, why_not)
+    symmetric, hemispheres = _symmetric(obj), _hemispheres(obj)
+    outcomes += voxels.check_mirror(annotation, space, symmetric, hemispheres is not None)
+    if hemispheres is None:
+        outcomes.append(skipped("hemispheres", "the atlas was opened without 'hemispheres'"))
+    else:
+        outcomes.append(voxels.check_hemispheres(annotation, hemispheres, symmetric))
+    stored = _stored_masks(obj, annotation, space, pyramid, storage_options)
+    if isinstance(stored, str):
+        return [*outcomes, skipped("masks", stored)]
+    return [*outcomes, mask_checks.check_masks(annotation, *stored, terminology)]
+
+
+def _finest(
+    obj: xr.Dataset | xr.DataArray,
+    terminology: Terminology,
+    pyramid: Multiscale | str,
+    storage_options: Mapping[str, Any] | None,
+) -> tuple[xr.DataArray | None, str]:
+    """Open the finest level, where that is another one; or say why it cannot be."""
+    if isinstance(pyramid, str):
+        return None, pyramid
+    if "level" not in obj.attrs:
+        return None, "the attributes do not say the level"
+    if pyramid.finest.path == obj.attrs["level"]:
+        return None, ""
+    if missing := _missing(obj, str(obj.attrs["source"]), pyramid.finest.path, storage_options):
+        return None, missing
+    try:
+        ds = xr.open_dataset(
+            obj.attrs["source"],
+            engine=AtlasBackendEntrypoint,
+            chunks={},
+            resolution=pyramid.finest.path,
+            terminology=terminology,
+            storage_options=storage_options,
+        )
+    except AtlasError as error:
+        return None, f"the finest level cannot be opened: {error}"
+    return ds["annotation"], ""
+
+
+def _missing(
+    obj: xr.Dataset | xr.DataArray,
+    place: str,
+    level: str,
+    storage_options: Mapping[str, Any] | None,
+) -> str:
+    """Say why a store on this machine may lack chunks of a level; "" where it has them all.
+
+    A copy need not have every level, and BrainGlobe's tools fetch masks one by one: what has
+    not come yet would be read as zeros, or be an error.
+    """
+    if is_url(place):
+        return ""
+    try:
+        there = is_there(str(obj.attrs.get("root", "")), place, level, storage_options)
+    except StoreError as error:
+        return str(error)
+    return "" if there else f"the copy {place} does not hold all of level {level!r}"
+
+
+def _stored_masks(
+    obj: xr.Dataset | xr.DataArray,
+    annotation: xr.DataArray,
+    space: Space,
+    pyramid: Multiscale | str,
+    storage_options: Mapping[str, Any] | None,
+) -> tuple[_Masks, Any] | str:
+    """Open the masks beside the annotation, with their values; or say why that cannot be."""
+    source, level = obj.attrs.get("source"), obj.attrs.get("level")
+    if source is None or level is None:
+        return "the attributes do not say the source and the level"
+    if isinstance(pyramid, str):
+        return pyramid
+    dims = list(map(str, annotation.dims))
+    # reorient() turns the space too, not only the array
+    if (dims, space.orientation) != (list(space.dims), pyramid.orientation) or any(
+        annotation[dim].variable[0] > annotation[dim].variable[-1] for dim in dims
+    ):
+        return "the annotation has been transposed or turned round"
+    place = f"{str(source).replace(os.sep, '/').rpartition('/')[0]}/{MASKS}"
+    if place == source:
+        return "the source is that of the masks"
+    if os.path.isdir(place) and (missing := _missing(obj, place, str(level), storage_options)):
+        return missing
+    try:
+        group = open_group(place, storage_options)
+        array, values = group.get(level), group.get("annotation_values")
+    except StoreNotFoundError:
+        return f"there is no {MASKS} beside the annotation"
+    except AtlasError as error:
+        return f"the masks cannot be opened: {error}"
+    except Exception as error:  # file systems raise whatever their client library raises
+        return str(unreadable(place, error, storage_options))
+    if not isinstance(array, zarr.Array) or not isinstance(values, zarr.Array):
+        return f"{place} has no level {level!r}, or no annotation_values"
+    if array.ndim != 4:
+        return f"{place}/{level} has {array.ndim} dimensions, not 4"
+    masks = _Masks(array, f"{place}/{level}")
+    return masks, _Masks(values, f"{place}/annotation_values")[:]
+
+
+class _Masks:
+    """An array in a store; what cannot be read of it is a StoreError."""
+
+    def __init__(self, array: zarr.Array[Any], place: str) -> None:
+        self.array, self.place = array, place
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self.chunks = array.chunks
+        if isinstance(array.store, CheckedStore):
+            array.store.expect(array.path, array.compressors, array.shards)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return np.asarray(self.array[key])
+        except Exception as error:  # codecs and file systems raise whatever they like
+            raise unreadable(self.place, error) from error

@@ -1,0 +1,71 @@
+"""The shell command ``xarray-atlas download``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+__all__ = ["DOWNLOAD", "DOWNLOAD_OUTPUT", "ROOT", "add_options", "run"]
+
+DOWNLOAD = """\
+Copy an atlas to this machine, to be read without a network. The same command
+resumes what was interrupted; another level or component is added to the copy.
+A copy that is not complete is never read as if what is missing were zeros.
+"""
+
+DOWNLOAD_OUTPUT = """\
+output:
+  the folder of the copy, which --root takes; progress goes to stderr
+
+examples:
+  xarray-atlas download allen_mouse_25um
+  xarray-atlas download allen_mouse --resolution all --include annotation
+  xarray-atlas info --atlas allen_mouse_25um --root "$(xarray-atlas download allen_mouse_25um)"
+"""
+
+ROOT = (
+    "what is copied: a bucket, mirror or folder in BrainGlobe's layout; BrainGlobe's public bucket "
+    "by default"
+)
+"""The help of an option that means another thing elsewhere."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that other commands do not have."""
+    parser.add_argument("name", metavar="NAME", help="such as allen_mouse_25um")
+    parser.add_argument(
+        "--folder", metavar="PATH", help="of the copy; by default in the user's data directory"
+    )
+    parser.add_argument(
+        "--resolution",
+        metavar="LENGTH",
+        action="append",
+        help='level of the pyramid, such as "25 um", or its path, or "all"; repeatable; '
+        "by default that of the name, else the finest",
+    )
+    parser.add_argument(
+        "--include",
+        metavar="COMPONENT",
+        action="append",
+        help="annotation, template, hemispheres (these three by default, those that there are), "
+        "masks, meshes, or the name of another reference; repeatable",
+    )
+
+
+def run(args: argparse.Namespace) -> str:
+    """Download; return the folder of the copy."""
+    from xarray_atlas.atlases.downloading import download
+
+    chosen = {
+        name: getattr(args, name) for name in ("resolution", "include") if getattr(args, name)
+    }
+    folder = download(
+        args.name,
+        args.folder,
+        version=args.version,
+        root=args.root,
+        storage_options=dict(args.storage_option) or None,
+        progress=sys.stderr is not None and sys.stderr.isatty(),
+        **chosen,
+    )
+    return str(folder)

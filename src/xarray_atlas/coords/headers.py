@@ -1,0 +1,98 @@
+"""Where the voxels of an image lie, as its header says it: sizes in mm and an orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xarray import Variable
+
+from xarray_atlas.coords.units import is_length_unit, to_mm
+from xarray_atlas.kernels.spacing import FloatArray, without_noise
+
+__all__ = ["OPPOSITE", "Geometry", "geometry_of_affine", "known_unit", "sizes_in_mm"]
+
+OPPOSITE = dict(zip("lrpais", "rlapsi", strict=True))
+"""The other side of each side of the brain."""
+
+OBLIQUE = 1e-3
+"""An axis that leans by more than this share of its length, 0.06 degrees, is oblique."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a file says of where its voxels lie; None for what it does not say.
+
+    Parameters
+    ----------
+    voxel_size : tuple of float, optional
+        In mm, along the array's axes.
+    orientation : str, optional
+        A letter an axis: the side on which its first voxel lies.
+    first : tuple of float, optional
+        In mm, where the centre of the first voxel lies along each axis, in the
+        space of the file and in the direction in which the axis runs.
+    fault : str
+        What keeps it from saying more, "" where nothing does: it is oblique, or damaged.
+    """
+
+    voxel_size: tuple[float, ...] | None = None
+    orientation: str | None = None
+    first: tuple[float, ...] | None = None
+    fault: str = ""
+
+
+def geometry_of_affine(
+    affine: Any, unit: str, letters: str = "lpi", exact: bool = True
+) -> Geometry:
+    """Read a matrix that maps indices of voxels to a point in space.
+
+    Parameters
+    ----------
+    affine : (3 or 4, 4) array of float
+        A column for each axis of the array, and one for the first voxel's centre.
+    unit : str
+        Of the space's lengths.
+    letters : str
+        The sides from which the space's axes come: "lpi" for one that runs to
+        the right, anterior and superior (NIfTI's RAS+), "rai" for LPS.
+    exact : bool
+        Whether the numbers are doubles; else they were stored in single precision.
+    """
+    matrix = np.asarray(affine, dtype=np.float64)[:3, :4]
+    steps, origin = matrix[:, :3], matrix[:, 3]
+    lengths = np.linalg.norm(steps, axis=0)
+    if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(steps)) <= 1e-9 * np.prod(lengths):
+        return Geometry(fault=f"spans no volume (its axes are {steps.T.tolist()})")
+    # which axis of space each axis of the array follows
+    along = np.argmax(np.abs(steps), axis=0)
+    sizes = sizes_in_mm(lengths if exact else _shortest(lengths), unit)
+    lean = np.sort(np.abs(steps), axis=0)[1] / lengths
+    if len(set(along.tolist())) < 3 or lean.max() > OBLIQUE:
+        degrees = float(np.degrees(np.arcsin(min(lean.max(), 1.0))))
+        return Geometry(sizes, fault=f"is oblique (rotated by up to {degrees:.2g} degrees)")
+    back = [bool(steps[space, axis] < 0) for axis, space in enumerate(along)]
+    orientation = "".join(
+        OPPOSITE[letters[space]] if turned else letters[space]
+        for space, turned in zip(along, back, strict=True)
+    )
+    ends = sizes_in_mm(np.where(back, -origin[along], origin[along]), unit)
+    return Geometry(sizes, orientation, ends)
+
+
+def sizes_in_mm(lengths: Any, unit: str) -> tuple[float, ...]:
+    """Convert lengths of a header to mm."""
+    converted: FloatArray = to_mm(Variable(("axis",), np.asarray(lengths), {"units": unit})).values
+    return tuple(without_noise(value) for value in converted.tolist())
+
+
+def _shortest(lengths: FloatArray) -> list[float]:
+    """Return 0.025 for the single-precision number nearest to it, 0.02500000037."""
+    return [float(str(value)) for value in lengths.astype(np.float32)]
+
+
+def known_unit(unit: Any) -> str | None:
+    """Return the name of a unit of length in a header, None where it is none."""
+    text = str(unit or "").strip().replace("\\u00B5", "µ")
+    return text if text and is_length_unit(text) else None

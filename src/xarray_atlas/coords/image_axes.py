@@ -1,0 +1,246 @@
+"""The three spatial axes of an image: which they are, and where its voxels lie along them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.length_index import LengthIndex
+from xarray_atlas.coords.length_variable import COARSE, SPACING
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
+from xarray_atlas.coords.units import is_length_unit
+from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.kernels.spacing import FloatArray, regular_step, without_noise
+
+__all__ = ["ImageAxes", "image_axes"]
+
+
+@dataclass(frozen=True)
+class ImageAxes:
+    """Where the voxels of an image lie, axis by axis.
+
+    Parameters
+    ----------
+    names : tuple of hashable
+        The coordinates, in the order of the image's dimensions.
+    centres : tuple of float64 arrays
+        Of the voxels, in mm.
+    sizes : tuple of float
+        Of a voxel, in mm; 0 where that is not known, of a single plane.
+    anatomical : tuple of str or None
+        Which of ``"ap"``, ``"dv"`` and ``"ml"`` each one is, as far as the image says it.
+    letters : tuple of str or None
+        The side from which each coordinate grows, in the letters of an orientation.
+    planes : frozenset of hashable
+        Those that are a scalar coordinate, so that the image lacks the dimension.
+    """
+
+    names: tuple[Hashable, ...]
+    centres: tuple[FloatArray, ...]
+    sizes: tuple[float, ...]
+    anatomical: tuple[str | None, ...]
+    letters: tuple[str | None, ...]
+    planes: frozenset[Hashable]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many voxels there are along each axis."""
+        return tuple(values.size for values in self.centres)
+
+    @property
+    def corner(self) -> tuple[float, ...]:
+        """The outer corner where all coordinates are smallest, in mm."""
+        parts = zip(self.centres, self.sizes, strict=True)
+        return tuple(without_noise(float(values.min()) - size / 2) for values, size in parts)
+
+    def require_sizes(self, what: str) -> None:
+        """Refuse a plane whose thickness is not known.
+
+        Raises
+        ------
+        GridError
+            It names the attribute that says the thickness.
+        """
+        for name, size in zip(self.names, self.sizes, strict=True):
+            if not size:
+                raise GridError(
+                    f"{what} needs the thickness of the image's one plane along {name!r}, which is "
+                    f"not known; give it in mm: image[{name!r}].attrs[{SPACING!r}] = 0.4"
+                )
+
+
+def image_axes(
+    image: xr.Dataset | xr.DataArray, atlas: Space, any_names: bool = False
+) -> ImageAxes:
+    """Find the spatial axes of an image, by what its coordinates say of themselves.
+
+    An axis is a coordinate that is a length, on a dimension of its own or of a single plane (a
+    scalar). It is matched with one of the atlas by the ``direction`` in its attributes, else by
+    its name. What is no length (time, channels) is passed over.
+
+    Parameters
+    ----------
+    image : Dataset or DataArray
+        In either form, with lengths in any unit.
+    atlas : Space
+        Whose axes are looked for.
+    any_names : bool
+        Whether three spatial dimensions need not be matched: a matrix relates them.
+
+    Raises
+    ------
+    GridError
+        If an axis is missing, or unevenly spaced.
+    UnitsError
+        If the coordinate of an axis has no unit.
+    """
+    if not isinstance(image, xr.Dataset | xr.DataArray):
+        raise TypeError(
+            f"the image is a DataArray or Dataset with coordinates, not a {type(image).__name__}"
+        )
+    there = {name for name, coord in image.coords.items() if _is_axis(name, coord)}
+    _require_units(image, atlas, there)
+    matched = _matched(image, atlas, there)
+    dims = [dim for dim in _ordered_dims(image) if dim in there]
+    if any_names and len(matched) < 3 and len(dims) == 3:
+        names: list[Hashable] = dims  # a matrix says which axis of the atlas each one follows
+    elif len(matched) == 3:
+        names = [dim for dim in dims if dim in matched.values()]
+        for at in range(3):
+            name = matched[next(axis for axis in AXES if atlas.position(axis) == at)]
+            if name not in names:
+                names.insert(at, name)  # a plane: where the atlas has its axis
+    else:
+        raise GridError(_missing(image, atlas, matched, there))
+    of = {name: axis for axis, name in matched.items()}
+    centres = tuple(np.atleast_1d(lengths(image, name)) for name in names)
+    for name, values in zip(names, centres, strict=True):
+        if values.size == 0 or not np.isfinite(values).all():
+            raise GridError(f"coordinate {name!r} of the image has no value, or one that is NaN")
+    parts = zip(names, centres, strict=True)
+    return ImageAxes(
+        tuple(names),
+        centres,
+        tuple(_size(image, name, values) for name, values in parts),
+        tuple(of.get(name) for name in names),
+        tuple(_letter(image, atlas, name, of.get(name)) for name in names),
+        frozenset(name for name in names if image.coords[name].ndim == 0),
+    )
+
+
+def _is_axis(name: Hashable, coord: xr.DataArray) -> bool:
+    variable = coord.variable
+    unit = getattr(variable._data, "units", variable.attrs.get("units"))
+    return (
+        variable.dims in ((name,), ())
+        and variable.dtype.kind in "iuf"
+        and unit is not None
+        and is_length_unit(unit)
+    )
+
+
+def _require_units(image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Hashable]) -> None:
+    for name in atlas.dims:
+        if name not in image.coords or name in there:
+            continue
+        coord = image.coords[name]
+        if coord.dims not in ((name,), ()):
+            continue
+        unit = coord.attrs.get("units")
+        says = "has no unit" if unit is None else f"has the unit {unit!r}, which is no length"
+        raise UnitsError(
+            f"coordinate {name!r} of the image {says}; give it one: "
+            f"image[{name!r}].attrs['units'] = 'um'"
+        )
+
+
+def _matched(
+    image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Hashable]
+) -> dict[str, Hashable]:
+    """Return the coordinate of each anatomical axis that the image has."""
+    matched: dict[str, Hashable] = {}
+    directions = set(DIRECTIONS.values())
+    for axis, letters in AXES.items():
+        both = {DIRECTIONS[letter] for letter in letters}
+        claiming = [n for n in there if image.coords[n].attrs.get("direction") in both]
+        claiming = [n for n in claiming if n in image.dims] or claiming
+        if len(claiming) > 1:
+            raise GridError(
+                f"the coordinates {sorted(map(str, claiming))} of the image all say that they run "
+                f"along {axis!r}; correct their attribute 'direction'"
+            )
+        name = atlas.dims[atlas.position(axis)]
+        if claiming:
+            matched[axis] = claiming[0]
+        elif name in there and image.coords[name].attrs.get("direction") not in directions:
+            matched[axis] = name
+    return matched
+
+
+def _ordered_dims(image: xr.Dataset | xr.DataArray) -> Sequence[Hashable]:
+    """Return the dimensions in the order of the array, of a Dataset of its largest variable."""
+    if isinstance(image, xr.DataArray):
+        return image.dims
+    largest = max(image.data_vars.values(), key=lambda v: v.ndim, default=None)
+    first = () if largest is None else largest.dims
+    return [*first, *(dim for dim in image.dims if dim not in first)]
+
+
+def _missing(
+    image: xr.Dataset | xr.DataArray,
+    atlas: Space,
+    matched: dict[str, Hashable],
+    there: set[Hashable],
+) -> str:
+    axis = next(axis for axis in AXES if axis not in matched)
+    name, direction = atlas.dims[atlas.position(axis)], atlas.direction(axis)
+    bare = [dim for dim in image.dims if dim not in image.coords]
+    unused = sorted(str(n) for n in there - set(matched.values()))
+    if name in image.dims and name in bare:
+        return (
+            f"dimension {name!r} of the image has no coordinate, so that it is not known where its "
+            f"voxels lie; give it one: image.assign_coords({name}=({name!r}, positions, "
+            "{'units': 'um'}))"
+        )
+    if unused:
+        return (
+            f"the image has no coordinate {name!r}, the atlas's {direction} axis; is it "
+            f"{unused[0]!r}? Then say so: image.rename({{{unused[0]!r}: {name!r}}}), or "
+            f"image[{unused[0]!r}].attrs['direction'] = {direction!r}"
+        )
+    return (
+        f"the image has no coordinate {name!r} of length, the atlas's {direction} axis (it has "
+        f"{sorted(map(str, image.coords))}). Of a single plane, say where it lies: "
+        f"image.assign_coords({name}=((), 1.5, {{'units': 'mm'}}))"
+    )
+
+
+def _size(image: xr.Dataset | xr.DataArray, name: Hashable, values: FloatArray) -> float:
+    index, attrs = image.xindexes.get(name), image.coords[name].attrs
+    if values.size > 1:
+        step = regular_step(values)
+        if step is None:
+            raise GridError(
+                f"coordinate {name!r} of the image is unevenly spaced; bring the image onto an "
+                f"even one first: xarray_atlas.interp(image, {name}=positions)"
+            )
+        return abs(step)
+    remembered = index.spacing if isinstance(index, LengthIndex) else None
+    found = remembered or attrs.get(SPACING) or attrs.get(COARSE) or 0.0
+    return float(found)
+
+
+def _letter(
+    image: xr.Dataset | xr.DataArray, atlas: Space, name: Hashable, axis: str | None
+) -> str | None:
+    """Return the side from which a coordinate grows: as it says, else as the atlas's does."""
+    said: Any = image.coords[name].attrs.get("direction")
+    letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
+    if letter is None and axis is not None:
+        letter = atlas.orientation[atlas.position(axis)]
+    return letter

@@ -1,0 +1,369 @@
+"""The anatomical space of an atlas: where its axes point, and its midline."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import xarray as xr
+
+from xarray_atlas.errors import AtlasMismatchError, GridError
+from xarray_atlas.kernels.spacing import TOLERANCE
+
+__all__ = ["AXES", "DIRECTIONS", "RAS", "RAS_AXES", "Space"]
+
+DIRECTIONS = {
+    "a": "anterior-to-posterior",
+    "p": "posterior-to-anterior",
+    "s": "superior-to-inferior",
+    "i": "inferior-to-superior",
+    "r": "right-to-left",
+    "l": "left-to-right",
+}
+"""What each letter of an orientation says: the side on which the first voxel lies, first."""
+
+AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
+"""The anatomical axes, and the letters of an orientation that mean them."""
+
+RAS = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
+"""The axis of RAS+ along which each letter's axis lies, and its sign."""
+
+RAS_AXES = ("ml", "ap", "dv")
+"""The anatomical axes in the order of RAS+: to the right, anterior and superior."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where the voxels of an atlas lie; it rides beside the terminology.
+
+    Parameters
+    ----------
+    dims : tuple of str
+        The spatial dimensions, in the order of the other fields.
+    orientation : str
+        A letter a dimension: the side on which its first voxel lies.
+        BrainGlobe's ``"asr"`` starts at the anterior, superior, right corner.
+    voxel_size : tuple of float
+        In mm, of the whole volume as it was opened; 0 where it is not known, of a recording's
+        single plane.
+    corner : tuple of float
+        In mm, the outer corner of the whole volume's first voxel, in the
+        coordinates of the Dataset.
+    midline : float, optional
+        In mm along the right-left axis; None where the atlas has none.
+    shape : tuple of int, optional
+        Of the whole volume, in voxels.
+    midline_assumed : bool
+        Whether no manifest said that the atlas is symmetric.
+    atlas : Space, optional
+        Of a grid onto which an atlas was brought: the space of the atlas.
+    to_atlas : tuple of float
+        Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
+        position in `atlas`, both in mm and in the order of their dims. Empty where the
+        two are related by more than a matrix, a displacement field.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> space = xarray_atlas.open_sample("100 um").atlas.space
+    >>> space.dims, space.orientation, space.shape
+    (('z', 'y', 'x'), 'asr', (132, 80, 114))
+    >>> space.corner, f"{space.midline:.3f}"
+    ((-0.025, -0.025, -0.025), '5.675')
+    """
+
+    # names and the assumption are about one object, not about the space
+    dims: tuple[str, ...] = field(compare=False)
+    orientation: str
+    voxel_size: tuple[float, ...]
+    corner: tuple[float, ...]
+    midline: float | None = None
+    midline_assumed: bool = field(default=False, compare=False)
+    shape: tuple[int, ...] = ()
+    atlas: Space | None = None
+    to_atlas: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        groups = ["".join(sorted(g)) for g in AXES.values()]
+        axes = sorted(next((g for g in groups if letter in g), "") for letter in self.orientation)
+        if axes != sorted(groups) or not (
+            len(self.dims) == len(self.voxel_size) == len(self.corner) == len(self.orientation)
+        ):
+            raise GridError(
+                f"orientation {self.orientation!r} of dimensions {self.dims} is not one letter "
+                "of a|p, s|i and r|l for each of three dimensions, such as 'asr'"
+            )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def to_json(self) -> str:
+        """Write it as a JSON object.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.to_json()[:52]
+        '{"dims": ["z", "y", "x"], "orientation": "asr", "vox'
+        """
+        values = dataclasses.asdict(self)
+        if self.atlas is None:  # as it was written before there were such grids
+            del values["atlas"], values["to_atlas"]
+        return json.dumps(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            A JSON object.
+
+        Returns
+        -------
+        Space
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> type(space).from_json(space.to_json()) == space
+        True
+        """
+        values = json.loads(text)
+        if values.get("atlas"):
+            values["atlas"] = cls.from_json(json.dumps(values["atlas"]))
+        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+    def rename(self, names: Mapping[Any, Hashable]) -> Self:
+        """Return the same space with other names for its dimensions.
+
+        Parameters
+        ----------
+        names : mapping of str to hashable
+            From the old name to the new one; the others stay.
+
+        Returns
+        -------
+        Space
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.rename({"z": "slices"}).dims
+        ('slices', 'y', 'x')
+        """
+        return dataclasses.replace(self, dims=tuple(str(names.get(d, d)) for d in self.dims))
+
+    def position(self, axis: str) -> int:
+        """Return the place of an anatomical axis among the dimensions.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.dims[space.position("ml")]
+        'x'
+        """
+        return next(i for i, letter in enumerate(self.orientation) if letter in AXES[axis])
+
+    def direction(self, axis: str) -> str:
+        """Return which way the coordinate of an anatomical axis grows.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+
+        Returns
+        -------
+        str
+            Such as "right-to-left".
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.direction("ap"), space.direction("ml")
+        ('anterior-to-posterior', 'right-to-left')
+        """
+        return DIRECTIONS[self.orientation[self.position(axis)]]
+
+    def coordinate(self, obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
+        """Find the coordinate of an object along an anatomical axis.
+
+        By the ``direction`` in the attributes of the coordinates, which
+        survives renaming; else by the names that the space knows.
+
+        Parameters
+        ----------
+        obj : Dataset or DataArray
+        axis : "ap", "dv" or "ml"
+
+        Returns
+        -------
+        hashable or None
+            None where the object has no such coordinate any more.
+
+        Raises
+        ------
+        AtlasMismatchError
+            If two coordinates claim the axis, or one claims that it runs the other way.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.space.coordinate(ds.rename(x="columns"), "ml")
+        'columns'
+        """
+        both = {DIRECTIONS[letter] for letter in AXES[axis]}
+        claiming = [
+            name
+            for name, c in obj.coords.items()
+            if c.attrs.get("direction") in both and c.ndim < 2
+        ]
+        indexed = [name for name in claiming if name in obj.dims] or claiming
+        if len(indexed) > 1:
+            raise AtlasMismatchError(
+                f"coordinates {indexed} all say that they run along {axis!r}; "
+                "correct their 'direction' attribute"
+            )
+        if not indexed:
+            name = self.dims[self.position(axis)]
+            claimed = obj.coords[name].attrs.get("direction") if name in obj.coords else None
+            return name if name in obj.coords and claimed is None else None
+        found = obj.coords[indexed[0]].attrs["direction"]
+        if found != self.direction(axis):
+            raise AtlasMismatchError(
+                f"coordinate {indexed[0]!r} says that it runs {found}, the atlas says "
+                f"{self.direction(axis)}"
+            )
+        return indexed[0]
+
+    def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
+        """Find the coordinate of each anatomical axis, as `coordinate` does.
+
+        Parameters
+        ----------
+        obj : Dataset or DataArray
+
+        Returns
+        -------
+        dict of str to hashable or None
+            For "ap", "dv" and "ml".
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> ds.atlas.space.coordinates(ds.annotation.isel(z=3, drop=True))
+        {'ap': None, 'dv': 'y', 'ml': 'x'}
+        """
+        return {axis: self.coordinate(obj, axis) for axis in AXES}
+
+    def size_of_one(self, axis: str, position: float, size: float | None = None) -> float | None:
+        """Return the voxel size of a single plane, by where it lies, in mm.
+
+        Parameters
+        ----------
+        axis : str
+            "ap", "dv" or "ml".
+        position : float
+            The plane's coordinate, in mm.
+        size : float, optional
+            What it was coarsened to, in mm; by default voxels have the atlas's own size.
+
+        Returns
+        -------
+        float or None
+            None if no voxel of that size has its centre there: it is not known.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.size_of_one("ap", 7.025), space.size_of_one("ap", 7.0)
+        (0.1, None)
+        """
+        at = self.position(axis)
+        size = self.voxel_size[at] if size is None else size
+        if not size:
+            return None
+        off_centre = ((position - self.corner[at]) / size) % 1 - 0.5
+        return size if abs(off_centre) < 1e-3 else None
+
+    def outside(self, axis: str, positions: Any) -> Any:
+        """Tell which positions along an axis lie outside the whole volume.
+
+        Parameters
+        ----------
+        axis : "ap", "dv" or "ml"
+        positions : float64 array
+            In mm.
+
+        Returns
+        -------
+        array of bool
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.outside("ap", np.array([-0.1, 0.0, 13.1, 13.2]))
+        array([ True, False, False,  True])
+        """
+        if not self.shape:
+            return positions != positions  # nothing is known of it
+        at = self.position(axis)
+        low, size = self.corner[at], self.voxel_size[at]
+        high = low + size * self.shape[at]
+        return (positions < low - TOLERANCE * size) | (positions > high + TOLERANCE * size)
+
+    def is_left(self, positions: Any) -> Any:
+        """Tell which positions along the right-left axis are left of the midline, or on it.
+
+        Parameters
+        ----------
+        positions : float64 array
+            In mm.
+
+        Returns
+        -------
+        array of bool
+
+        Raises
+        ------
+        GridError
+            If there is no midline.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xarray_atlas
+        >>> space = xarray_atlas.open_sample("100 um").atlas.space
+        >>> space.is_left(np.array([1.0, 5.675, 9.0]))
+        array([False,  True,  True])
+        """
+        if self.midline is None:
+            raise GridError("the space has no midline")
+        tolerance = TOLERANCE * self.voxel_size[self.position("ml")]
+        if self.direction("ml") == "right-to-left":
+            return positions >= self.midline - tolerance
+        return positions <= self.midline + tolerance

@@ -1,0 +1,1 @@
+"""Operations on images: aggregate by region, paint back, resample between grids."""

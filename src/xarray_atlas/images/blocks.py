@@ -1,0 +1,320 @@
+"""One grid brought onto another block by block: a task for each block of the result.
+
+Along a matrix, what a block needs of the source is known when the graph is made: its task
+depends on those chunks of the source alone. Along a field of displacements that is known when the
+field is read: the task reads the source itself where that is an array in a store, else it waits
+for all of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.array.core import concatenate3, normalize_chunks
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
+from dask.utils import parse_bytes
+
+from xarray_atlas.kernels.sampling import (
+    Positions,
+    SourceAxis,
+    box_of,
+    linear,
+    nearest,
+    voxel_positions,
+)
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.reductions.labels import without_empty_chunks
+from xarray_atlas.reductions.stored import read_from, stored_array
+
+__all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
+
+Bounds = tuple[tuple[int, int], ...]
+Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], Positions], Any]
+
+
+@dataclass(frozen=True)
+class Mapping3:
+    """How the voxels of a target lie in those of a source.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (3, 4)
+        From mm on the target to voxel units of the source.
+    centres : tuple of float64 arrays
+        Of the target's voxels, in mm.
+    axes : tuple of SourceAxis
+    field : dask array of shape (..., 3), optional
+        Displacements on the target's grid, in voxel units of the source.
+    """
+
+    matrix: FloatArray
+    centres: tuple[FloatArray, ...]
+    axes: tuple[SourceAxis, ...]
+    field: da.Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the target."""
+        return tuple(values.size for values in self.centres)
+
+    def positions(self, bounds: Bounds, displacements: Any = None) -> Positions:
+        """Return the positions of a block of the target, in voxel units of the source."""
+        parts = [v[start:stop] for v, (start, stop) in zip(self.centres, bounds, strict=True)]
+        return voxel_positions(self.matrix, parts, displacements)
+
+    def box(self, bounds: Bounds, method: str, margin: Sequence[float] = (0, 0, 0)) -> Any:
+        """Return what a block needs of the source where there is no field."""
+        corners = [
+            v[[start, stop - 1]] for v, (start, stop) in zip(self.centres, bounds, strict=True)
+        ]
+        return box_of(voxel_positions(self.matrix, corners), self.axes, method, margin)
+
+
+def block_chunks(
+    mapping: Mapping3,
+    itemsize: int,
+    chunks: Any = "auto",
+    beside: int = 1,
+    margin: Sequence[float] = (0, 0, 0),
+) -> tuple[tuple[int, ...], ...]:
+    """Choose the blocks of a result so that neither they nor what they need is large.
+
+    Parameters
+    ----------
+    mapping : Mapping3
+    itemsize : int
+        Bytes of a voxel of the source.
+    chunks
+        The result's along the three axes, as far as they are wanted.
+    beside : int
+        How many values there are for each voxel of the result.
+    """
+    limit = max(parse_bytes(dask.config.get("array.chunk-size")) // itemsize, 1)
+    found = normalize_chunks(
+        chunks, mapping.shape, limit=max(limit // beside, 1), dtype=np.uint8, previous_chunks=None
+    )
+    largest = [max(sizes) for sizes in found]
+    # voxels of the source under one of the target, along each axis of the target
+    steps = np.array([abs(v[-1] - v[0]) / max(v.size - 1, 1) for v in mapping.centres])
+    whole = math.prod(axis.count for axis in mapping.axes)
+
+    def needed(block: Sequence[int]) -> float:
+        spans = np.abs(mapping.matrix[:, :3]) @ (steps * np.array(block)) + 2 + 2 * np.array(margin)
+        counts = [min(s, a.count) for s, a in zip(spans, mapping.axes, strict=True)]
+        return float(min(math.prod(counts), whole))
+
+    while max(needed(largest), math.prod(largest) * beside) > limit and max(largest) > 1:
+        at = int(np.argmax(largest))
+        largest[at] = -(-largest[at] // 2)
+    return tuple(
+        tuple(part for size in sizes for part in _pieces(size, most))
+        for sizes, most in zip(found, largest, strict=True)
+    )
+
+
+def _pieces(size: int, most: int) -> list[int]:
+    return [min(most, size - start) for start in range(0, size, most)]
+
+
+def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any = "auto") -> Any:
+    """Bring an array onto another grid.
+
+    Parameters
+    ----------
+    data : numpy or dask array of shape (..., n, m, k)
+        The source.
+    mapping : Mapping3
+    method : "nearest" or "linear"
+    fill : array of no dimension
+        What there is outside, of the type of the result.
+    chunks
+        Of the result along the three axes.
+
+    Returns
+    -------
+    numpy or dask array
+        As `data` and the mapping's field are: dask where one of them is.
+    """
+    kernel = _Kernel(method, fill)
+    lazy = isinstance(data, da.Array) or mapping.field is not None
+    source = as_source(data)
+    # frames of a recording that are in one chunk are in one block too
+    frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
+    blocks = block_chunks(mapping, source.dtype.itemsize * max(frames, 1), chunks)
+    result = by_block(source, mapping, kernel, method, blocks, fill)
+    return result if lazy else result.compute(scheduler="threads")
+
+
+def as_source(data: Any) -> da.Array:
+    """Return an array as one of dask without empty chunks."""
+    if isinstance(data, da.Array):
+        full: da.Array = without_empty_chunks(data)
+        return full
+    whole: da.Array = da.from_array(np.asarray(data))
+    return whole
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """Makes a block of the result of a box of the source."""
+
+    method: str
+    fill: Any
+
+    def __call__(
+        self, source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
+    ) -> Any:
+        if self.method == "nearest":
+            return nearest(source, start, axes, positions, self.fill)
+        values = linear(source, start, axes, positions)
+        kind = np.asarray(self.fill).dtype
+        if kind.kind in "iu":
+            limits = np.iinfo(kind)
+            outside = np.isnan(values)
+            rounded = np.clip(np.rint(np.where(outside, self.fill, values)), limits.min, limits.max)
+            return rounded.astype(kind)
+        return np.where(np.isnan(values), np.asarray(self.fill), values).astype(kind, copy=False)
+
+
+def by_block(
+    source: da.Array,
+    mapping: Mapping3,
+    kernel: Any,
+    method: str,
+    blocks: tuple[tuple[int, ...], ...],
+    fill: Any,
+    front: tuple[int, ...] = (),
+    margin: Sequence[float] = (0, 0, 0),
+) -> da.Array:
+    """Make each block of a result of the part of the source under it, in a task of its own.
+
+    Parameters
+    ----------
+    source : dask array of shape (..., n, m, k)
+    mapping : Mapping3
+    kernel : callable
+        Of a box of the source, its first voxel, the axes and the positions of the block.
+    method : "nearest" or "linear"
+        How far around its positions a block reaches.
+    blocks : tuple of tuples of int
+        The chunks of the result along its last three axes.
+    fill : numpy scalar
+        What there is outside, of the type of the result.
+    front : tuple of int
+        Axes of the result in front, of one chunk each, that the kernel adds.
+    margin : sequence of float
+        How much further a block reaches, in voxels of the source.
+    """
+    before = source.chunks[:-3]
+    chunks = (*((size,) for size in front), *before, *blocks)
+    field = mapping.field
+    if field is not None:
+        field = field.rechunk((*blocks, (3,)))
+    stored = field is not None and stored_array(source) is not None
+    reader = _Opaque(read_from(source), source.name) if stored else None
+    ranges = [_ranges(sizes) for sizes in source.chunks[-3:]]
+    edges = [_ranges(sizes) for sizes in blocks]
+    outer = [_ranges(sizes) for sizes in before]
+    plain = Mapping3(mapping.matrix, mapping.centres, mapping.axes)
+    task = _Task(plain, kernel, method, np.asarray(fill), front, reader, tuple(margin))
+    name = f"resampled-{tokenize(source.name, task, field is not None and field.name, chunks)}"
+    graph: dict[Any, Any] = {}
+    for place in itertools.product(*(range(len(part)) for part in edges)):
+        bounds = tuple(edges[axis][at] for axis, at in enumerate(place))
+        if field is None:
+            box = mapping.box(bounds, method, margin)
+        else:
+            box = [(0, sum(sizes)) for sizes in source.chunks[-3:]]
+        touched = [] if box is None or stored else _touched(ranges, box)
+        start = tuple(ranges[axis][at[0]][0] for axis, at in enumerate(touched))
+        for rest in itertools.product(*(range(len(part)) for part in outer)):
+            size = tuple(outer[axis][at] for axis, at in enumerate(rest))
+            keys = _nested(source.name, rest, touched) if touched else None
+            shift = (field.name, *place, 0) if field is not None else None
+            key = (name, *(0 for _ in front), *rest, *place)
+            graph[key] = (task, keys, start, size, bounds, shift)
+    depends: Any = [part for part in (None if stored else source, field) if part is not None]
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=depends)
+    return da.Array(layers, name, chunks, dtype=np.asarray(fill).dtype)
+
+
+@dataclass(frozen=True)
+class _Opaque:
+    """An array that a task reads from itself: dask does not look into it."""
+
+    array: Any
+    name: str
+
+    def __dask_tokenize__(self) -> Any:
+        return self.name
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Makes one block of a result; shared by all of them."""
+
+    mapping: Mapping3
+    kernel: Any
+    method: str
+    fill: Any
+    front: tuple[int, ...]
+    reader: _Opaque | None
+    margin: tuple[float, ...]
+
+    def __call__(
+        self, parts: Any, start: tuple[int, ...], outer: Bounds, bounds: Bounds, shift: Any
+    ) -> Any:
+        shape = (*self.front, *(b - a for a, b in outer), *(b - a for a, b in bounds))
+        positions = self.mapping.positions(bounds, shift)
+        if self.reader is not None:
+            box = box_of(positions, self.mapping.axes, self.method, self.margin)
+            if box is not None:
+                start = tuple(first for first, _ in box)
+                parts = np.asarray(self.reader.array[tuple(slice(a, b) for a, b in (*outer, *box))])
+        if parts is None:
+            return np.full(shape, self.fill)
+        parts = _joined(parts)
+        values = self.kernel(parts, start, self.mapping.axes, positions)
+        whole = np.ascontiguousarray(np.broadcast_to(values, shape))
+        return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
+
+
+def _joined(parts: Any) -> Any:
+    """Put chunks together; one of them is passed on as it is."""
+    inner: Any = parts
+    while isinstance(inner, list):
+        if len(inner) != 1:
+            return concatenate3(parts)
+        inner = inner[0]
+    return inner
+
+
+def _ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    stops = list(itertools.accumulate(sizes))
+    return list(zip([0, *stops[:-1]], stops, strict=True))
+
+
+def _touched(ranges: Sequence[Sequence[tuple[int, int]]], box: Bounds) -> list[list[int]]:
+    """Return which chunks a box reaches into, along each axis."""
+    return [
+        [at for at, (low, high) in enumerate(part) if low < stop and high > start]
+        for part, (start, stop) in zip(ranges, box, strict=True)
+    ]
+
+
+def _nested(name: str, rest: tuple[int, ...], touched: list[list[int]]) -> Any:
+    """Return the keys of chunks, nested as :func:`concatenate3` has them."""
+    nested: Any = [
+        [[(name, *rest, i, j, k) for k in touched[2]] for j in touched[1]] for i in touched[0]
+    ]
+    for _ in rest:
+        nested = [nested]
+    return nested

@@ -1,0 +1,336 @@
+"""Values of regions, back on the grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+from dask.base import tokenize
+from dask.delayed import delayed
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
+from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.images.results import with_unit
+from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
+from xarray_atlas.reductions.images import frames_together
+from xarray_atlas.reductions.labels import without_empty_chunks
+from xarray_atlas.regions.results import Positions as RegionPositions
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["paint"]
+
+SLAB = 2**18
+"""Voxels that are painted at a time: what is painted is larger than the labels it is made from,
+and a plane asks for one slab of a chunk."""
+
+
+def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan")) -> xr.DataArray:
+    """Give each voxel the value of its region: values of regions, back on the grid.
+
+    A voxel has the value of the most specific region that is given and holds it: that of
+    its own label, else of the nearest ancestor that has one. So results for all regions,
+    for each region's own label (``direct=True``) and for a level of the hierarchy are
+    painted alike. A given value that is NaN is painted as NaN.
+
+    Lazy where the annotation or the values are a dask array; no label is read before it is
+    computed.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid; a section too.
+    values : Series, mapping or DataArray
+        Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
+        mapping of these, or a DataArray on ``region``, such as :func:`aggregate` and
+        :func:`volume` return, with any further dimensions. On ``hemisphere`` too, each side
+        has its own values; a side that is not there is filled.
+    fill : number or quantity, default: NaN
+        For voxels of no given region: the background too.
+
+    Returns
+    -------
+    DataArray
+        On the annotation's grid, with its hierarchy, and the spatial dimensions where
+        ``region`` was: (time, region) gives (time, z, y, x). Integers and booleans stay what
+        they are where `fill` is one too, else they become floats. The name and the
+        unit of the values are kept, the latter as quantities or in the attributes,
+        whichever way they have it.
+
+    Raises
+    ------
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    ValueError
+        If a region is given twice, or the values have no ``region``.
+    HemisphereError
+        If left and right cannot be told apart.
+
+    See Also
+    --------
+    aggregate : An image reduced by region.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> painted = xarray_atlas.paint(ds, {"CTX": 1, "RSP": 2}, fill=0)
+    >>> painted.dims, painted.dtype
+    (('z', 'y', 'x'), dtype('int64'))
+    >>> int((painted == 2).sum()), ds.atlas.region_properties("RSP").voxels.item()
+    (10174, 10174)
+    """
+    annotation = annotation_of(obj)
+    terminology, _ = find_atlas(obj)
+    given = _by_region(values)
+    positions = _positions(terminology, given)
+    keys, places = _places(terminology, positions)
+    taken = [dim for dim in given.dims if dim in annotation.dims]
+    if taken:
+        raise GridError(f"the values have a dimension {taken[0]!r}, as the grid has: rename it")
+    names = _sides(given)
+    frames = [dim for dim in given.dims if dim not in ("region", "hemisphere")]
+    array = given.transpose(*frames, "region", "hemisphere", missing_dims="ignore").variable.data
+    unit = getattr(array, "units", None)
+    array = getattr(array, "magnitude", array)
+    table = _table(array, len(frames), _fill(fill, unit, given), given)
+    sides = None
+    if names is not None:
+        side_of = hemispheres_of(obj)
+        side_of = side_of.set_dims({d: side_of.sizes.get(d, 1) for d in annotation.dims})
+        sides = side_of.data
+    wanted = tuple(HEMISPHERES[name] for name in names or ())
+    brush = _Brush(keys, places, wanted)
+    painted = _painted(without_empty_chunks(annotation.data), sides, table, brush)
+    order: list[Hashable] = []
+    for dim in given.dims:
+        order += annotation.dims if dim == "region" else [dim] if dim in frames else []
+    variable = Variable((*frames, *annotation.dims), painted).transpose(*order)
+    attrs = {
+        name: told for name, told in given.attrs.items() if name not in ("units", "voxel_size")
+    }
+    variable = with_unit(variable, unit, given.attrs.get("units"), attrs)
+    own = [n for n, c in given.coords.items() if {"region", "hemisphere"} & {n, *c.dims}]
+    own += [n for n in given.coords if n in annotation.coords or str(n).startswith("region_")]
+    coords = given.coords.to_dataset().drop_vars(own).coords
+    return xr.DataArray(variable, coords=annotation.coords, name=given.name).assign_coords(coords)
+
+
+def _by_region(values: Any) -> xr.DataArray:
+    """Read values as a DataArray with a dimension ``region``."""
+    if isinstance(values, pd.Series):
+        if isinstance(values.index, pd.MultiIndex) and "region" in values.index.names:
+            values = xr.DataArray.from_series(values)
+        else:
+            index, numbers = values.index.to_numpy(object), values.to_numpy()
+            numbers = _in_one_unit(numbers.tolist()) if numbers.dtype == object else numbers
+            values = xr.DataArray(numbers, {"region": index}, ["region"], values.name)
+    elif isinstance(values, Mapping) and not isinstance(values, xr.Dataset):
+        keys = np.empty(len(values), object)
+        keys[:] = list(values)
+        values = xr.DataArray(_in_one_unit(list(values.values())), {"region": keys}, ["region"])
+    if not isinstance(values, xr.DataArray):
+        hint = {
+            "Dataset": "pass one of its variables",
+            "DataFrame": "pass one of its columns, indexed by region: "
+            "table.set_index('acronym')['score']",
+        }.get(type(values).__name__, "pass a Series, a mapping, or a DataArray on 'region'")
+        raise TypeError(
+            f"values of type {type(values).__name__} do not say which region each is of; {hint}"
+        )
+    if "region" not in values.coords:
+        raise ValueError(
+            f"the values have no coordinate 'region' (dimensions: {tuple(map(str, values.dims))}), "
+            "which says by acronym, name or id what region each is of"
+        )
+    if "region" not in values.dims and values["region"].ndim:
+        (dim,) = values["region"].dims
+        raise ValueError(
+            f"the values name their regions along a dimension {dim!r}; make that 'region': "
+            f"values.swap_dims({dim}='region')"
+        )
+    if "region" not in values.dims:
+        values = values.expand_dims("region", axis=-1)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"the values are {values.dtype}; numbers or booleans can be painted")
+    found: xr.DataArray = values
+    return found
+
+
+def _in_one_unit(values: list[Any]) -> Any:
+    """Return numbers as an array, and quantities in the unit of the first."""
+    values = [value.data if isinstance(value, xr.DataArray) else value for value in values]
+    units: list[Any] = [getattr(value, "units", None) for value in values]
+    if all(unit is None for unit in units):
+        return np.asarray(values)
+    if any(unit is None for unit in units):
+        raise UnitsError("some of the values have a unit and some have none; give each a unit")
+    numbers = np.asarray([value.to(units[0]).magnitude for value in values])
+    return units[0]._REGISTRY.Quantity(numbers, units[0])
+
+
+def _positions(terminology: Terminology, given: xr.DataArray) -> RegionPositions:
+    labels = given["region"].values.tolist()
+    positions = terminology.positions(labels)
+    first: dict[int, Any] = {}
+    for position, label in zip(positions.tolist(), labels, strict=True):
+        if position in first:
+            raise ValueError(
+                f"region {terminology.acronyms[position]!r} is given twice, as {first[position]!r} "
+                f"and {label!r}; which of the values is meant cannot be told"
+            )
+        first[position] = label
+    return positions
+
+
+def _places(terminology: Terminology, positions: RegionPositions) -> tuple[Int64s, Positions]:
+    """Return the labels of given regions and of all below them, and which value each has."""
+    place = np.full(len(terminology), -1)
+    place[positions] = np.arange(positions.size)
+    depth = np.where(place >= 0, terminology.depths, -1)
+    # each region from the roots on: what has no value has that of its parent
+    for region in terminology.preorder.tolist():
+        above = terminology.parents[region]
+        if place[region] < 0 <= above:
+            place[region], depth[region] = place[above], depth[above]
+    labels, regions = terminology.label_pairs(direct=True)
+    held = place[regions] >= 0
+    labels, regions = labels[held], regions[held]
+    # of regions that share a label, the one whose value is more specific
+    order = np.lexsort([-depth[regions], labels])
+    keys, first = np.unique(labels[order], return_index=True)
+    return keys, place[regions[order][first]]
+
+
+def _sides(given: xr.DataArray) -> list[str] | None:
+    """Return the sides that values are of; None where they are of both at once."""
+    if "hemisphere" not in given.coords:
+        if "hemisphere" in given.dims:
+            raise ValueError(
+                "dimension 'hemisphere' of the values has no coordinate that names sides"
+            )
+        return None
+    names, _ = resolve_hemispheres(np.atleast_1d(given["hemisphere"].values).tolist())
+    if len(set(names)) < len(names):
+        raise ValueError(f"a side is given twice: {names}")
+    return names
+
+
+def _fill(fill: Any, unit: Any, given: xr.DataArray) -> Any:
+    """Return the fill value as a plain number, in the unit of the values."""
+    if not hasattr(fill, "units"):
+        return fill
+    told = given.attrs.get("units") if unit is None else unit
+    if told is None:
+        raise UnitsError(f"fill is {fill}, but the values have no unit; pass a plain number")
+    return fill.to(told).magnitude
+
+
+def _table(array: Any, frames: int, fill: Any, given: xr.DataArray) -> Any:
+    """Return the values of each frame, sides beside each other, and `fill` as the last."""
+    dtype = _dtype(array.dtype, fill)
+    array = array.astype(dtype).reshape(*array.shape[:frames], math.prod(array.shape[frames:]))
+    xp = da if isinstance(array, da.Array) else np
+    last = xp.full((*array.shape[:-1], 1), fill, dtype=dtype)
+    return xp.concatenate([array, last], axis=-1)
+
+
+def _dtype(dtype: np.dtype[Any], fill: Any) -> np.dtype[Any]:
+    """Return the type that holds values and fill: floats for integers only where fill is one."""
+    kind = np.asarray(fill).dtype.kind
+    if kind not in "biuf" or np.ndim(fill):
+        raise TypeError(f"fill is {fill!r}; pass a number")
+    if kind == "f":
+        if dtype.kind == "f":
+            return dtype
+        return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
+    if dtype.kind == "f":
+        return dtype
+    if dtype.kind == "b" and kind == "b":
+        return dtype
+    found = np.result_type(dtype, np.min_scalar_type(fill))
+    if found.kind == "f":
+        raise TypeError(f"no integer type holds {dtype} and fill={fill}; pass fill=float('nan')")
+    return found
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Which value each label has, by its column in a table; with sides, a column for each."""
+
+    keys: Int64s
+    places: Positions
+    sides: tuple[int, ...]
+
+    def columns(self, labels: Any, sides: Any) -> tuple[Positions, Ints]:
+        """Return the runs of equal values in a block, and their columns: -1 for none."""
+        start, found = runs(labels)
+        at = lookup(found, self.keys)
+        column = np.append(self.places, -1)[at]
+        if sides is None:
+            return start, column
+        of_side = np.full(sides.shape, -1)
+        for position, side in enumerate(self.sides):
+            of_side[sides == side] = position
+        whole = np.repeat(column, np.diff(start, append=labels.size)).reshape(labels.shape)
+        return runs(np.where((whole < 0) | (of_side < 0), -1, whole * len(self.sides) + of_side))
+
+    def paint(self, labels: Any, sides: Any, table: Any) -> Any:
+        """Return the values of each voxel: shape (*frames, *labels.shape)."""
+        start, column = self.columns(labels, sides)
+        lengths = np.diff(start, append=labels.size)
+        painted = np.repeat(table[..., column], lengths, axis=-1)
+        return painted.reshape(*table.shape[:-1], *labels.shape)
+
+
+def _painted(labels: Any, sides: Any, table: Any, brush: _Brush) -> Any:
+    arrays = (labels, sides, table)
+    if not any(isinstance(array, da.Array) for array in arrays):
+        return brush.paint(labels, sides, table)
+    if not isinstance(labels, da.Array):
+        labels = da.from_array(labels, chunks=-1)
+    labels = _in_slabs(labels)
+    frames = table.ndim - 1
+    if not isinstance(table, da.Array):
+        voxels = math.prod(labels.chunksize)
+        together = frames_together(dict(enumerate(table.shape[:-1])), voxels * table.itemsize)
+        table = da.from_array(table, chunks=(*together.values(), -1))
+    table = table.rechunk({frames: -1})
+    spatial = tuple(range(frames, frames + labels.ndim))
+    column = frames + labels.ndim
+    arguments: list[Any] = [labels, spatial]
+    if sides is None:
+        arguments += [None, None]
+    else:
+        chunks = tuple(c if n > 1 else 1 for c, n in zip(labels.chunks, sides.shape, strict=True))
+        arguments += [da.asarray(sides).rechunk(chunks), spatial]
+    arguments += [table, (*range(frames), column)]
+    return da.blockwise(
+        _paint_block, (*range(frames), *spatial), *arguments,
+        brush=delayed(brush, name=f"brush-{tokenize(brush)}", traverse=False),
+        concatenate=True, align_arrays=False,
+        dtype=table.dtype, meta=np.empty((0,) * column, table.dtype),
+    )  # fmt: skip
+
+
+def _paint_block(labels: Any, sides: Any, table: Any, brush: Any) -> Any:
+    return brush.paint(labels, sides, table)
+
+
+def _in_slabs(labels: da.Array) -> da.Array:
+    """Cut chunks across their first axis, so that what is painted of one stays small."""
+    if labels.ndim == 0 or labels.size == 0:
+        return labels
+    planes = max(SLAB // max(int(math.prod(labels.chunksize[1:])), 1), 1)
+    cut: list[int] = []
+    for size in map(int, labels.chunks[0]):
+        cut += [planes] * (size // planes) + [size % planes] * (size % planes > 0)
+    slabs: da.Array = labels.rechunk({0: tuple(cut)})
+    return slabs

@@ -1,0 +1,402 @@
+"""An atlas on the grid of an image, and an image on that of an atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.build import atlas_coordinates
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.image_axes import ImageAxes, image_axes
+from xarray_atlas.coords.space import Space
+from xarray_atlas.errors import GridError
+from xarray_atlas.images.blocks import Mapping3, resampled
+from xarray_atlas.images.fractions import label_fractions
+from xarray_atlas.images.regrid_parts import (
+    attrs_of,
+    fill_of,
+    grid_axes,
+    is_label,
+    method_of,
+    numbers_like,
+    order_of_dims,
+    order_of_space,
+    other_coords,
+    plain,
+    require_method,
+    require_on_grid,
+    voxel_units,
+    warn_of_finer,
+    with_hemispheres,
+)
+from xarray_atlas.kernels.sampling import SourceAxis
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.regions.results import region_coords
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.affines import Transform, nearest_letters, read_transform
+
+__all__ = ["resample", "resample_like"]
+
+
+def resample_like(
+    obj: xr.Dataset | xr.DataArray,
+    image: xr.Dataset | xr.DataArray,
+    image_to_atlas: Any = None,
+    method: str | None = None,
+    order: str = "dims",
+    space: str | None = None,
+    *,
+    fractions: bool = False,
+) -> xr.Dataset:
+    """Bring an atlas onto the grid of an image, through a registration's transform.
+
+    Labels, hemispheres and masks are those of the voxel of the atlas that holds the centre of
+    the image's voxel; the template is interpolated linearly. Lazy where the atlas is: a task for
+    each block of the result, which reads the chunks under that block alone. All of ``.atlas``
+    works on the result.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid, with its three dimensions.
+    image : Dataset or DataArray
+        Its coordinates are lengths in any unit, in either form. An axis is that of the atlas of
+        the same ``direction`` (in the attributes of the coordinate), else of the same name.
+        Other dimensions, such as time, are passed over. A scalar coordinate is a single plane. No
+        value of it is read.
+    image_to_atlas : (4, 4) array or DataArray, optional
+        Of a position on the image it tells the position in the atlas, as ITK, ANTs and ConfUSIus
+        give it. A matrix in mm, between the coordinates of the two Datasets. Or a field of
+        displacements that are added to the image's coordinates: on the spatial dimensions of
+        the image and one of length 3, labelled with the dimensions' names (else in their
+        order), with its unit in the attributes (mm without one). By default a position is the
+        same in both.
+    method : "nearest" or "linear", optional
+        For all that is neither labels, hemispheres nor a mask. By default linear for floats
+        and the template, nearest for other integers.
+    order : "dims" or "xyz", default: "dims"
+        Columns of the matrix are the spatial dimensions in the order in which the image has
+        them (a single plane where the atlas has its axis), rows those of the atlas in its order;
+        or both in reverse.
+    space : "LPS", optional
+        The matrix or field is ITK's: x, y and z are mm towards left, posterior and superior. They
+        are the coordinates of each Dataset, with their sign turned on an axis that grows the
+        other way: the origin is where the coordinates are 0.
+    fractions : bool, default: False
+        Add the variable ``fraction``: the share of each voxel that each region fills.
+
+    Returns
+    -------
+    Dataset
+        On the image's spatial dimensions, in its order, in mm, decoded. Outside of the atlas labels
+        and other integers are 0, floats are NaN. ``hemispheres`` are added where left and
+        right are known. ``ds.atlas.space.to_atlas`` is the matrix to ``ds.atlas.space.atlas``.
+
+    Raises
+    ------
+    GridError
+        If an axis of the image is missing or uneven, if the transform is no 4 x 4 matrix that can
+        be inverted and no field on the image's grid, or if labels are asked for linearly.
+    UnitsError
+        If a coordinate has no unit.
+
+    See Also
+    --------
+    resample : An image on the grid of an atlas.
+    interp_like : The same atlas at other positions along its own axes.
+
+    Notes
+    -----
+    *Rounding.* Voxel i owns [i, i + 1) from the outer face of the first one, and a position within
+    a millionth of a voxel below a face belongs to the upper voxel. An interpolated template keeps
+    its type: integers are rounded. In the outer half of the outermost voxels it is
+    their value.
+
+    *Fractions* are of the regions' own labels, as ``mask(..., direct=True)`` has it, on a dimension
+    ``region`` of all regions (of a parcellation its parcels). So they are disjoint, and add up to
+    the part of the voxel that is labelled; a region with its descendants is the
+    sum over them. Where the image's axes run along those of the atlas they are exact: volumes of
+    overlaps. Else, and for a field, points are looked up in each voxel, evenly, half a voxel of
+    the atlas apart, at least 4 and at most 16 along each axis. All regions of a block are made
+    at once, since that reads the labels once.
+
+    *A field* is known when it is read. Of labels in a store each block reads what is under it;
+    of labels derived from them by other operations it waits for all of them.
+
+    *The thickness of a single plane* is that of ``coords[...].attrs["spacing_mm"]``. Without it
+    volumes and fractions are errors, and labels are those at the plane's position.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> um = {"units": "um"}
+    >>> image = xr.DataArray(
+    ...     np.zeros((5, 20, 10, 30)),
+    ...     dims=("time", "z", "y", "x"),
+    ...     coords={
+    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um),
+    ...         "y": ("y", 200.0 * np.arange(10), um),
+    ...         "x": ("x", 200.0 * np.arange(30), um),
+    ...     },
+    ... )
+    >>> image_to_atlas = np.eye(4)
+    >>> image_to_atlas[:3, 3] = 0.5, 0.0, 2.5
+    >>> mine = xarray_atlas.resample_like(ds, image, image_to_atlas)
+    >>> dict(mine.sizes), mine.annotation.dtype
+    ({'z': 20, 'y': 10, 'x': 30}, dtype('uint32'))
+    >>> f"{mine.atlas.volume('RSP').item():.2f}"
+    '9.92 millimeter ** 3'
+    """
+    terminology, atlas = find_atlas(obj)
+    ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name=obj.name or "annotation")
+    names, dims, sizes = grid_axes(ds, atlas)
+    _require_method(method, ds)
+    target = image_axes(image, atlas, any_names=image_to_atlas is not None)
+    order_of_atlas = order_of_space(ds, atlas, dims)
+    transform = read_transform(image_to_atlas, target, atlas, order_of_atlas, order, space)
+    mapping = _onto(ds, names, sizes, target, transform)
+    on_image = _space_of(target, atlas, transform)
+    chunks = _chunks_of(image, target)
+    variables = with_hemispheres(ds)
+    result = {
+        name: _resampled(name, variable, dims, mapping, target, method, chunks)
+        for name, variable in variables.items()
+    }
+    coords: Mapping[Hashable, Any] = {}
+    if fractions:
+        target.require_sizes("fractions=True")
+        result["fraction"], coords = _fractions(variables, dims, mapping, target, terminology)
+    built = atlas_coordinates(terminology, on_image, target.centres)
+    made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords(coords)
+    kept = other_coords(ds, names, {*made.variables, *made.dims})
+    # a single plane has a scalar coordinate, as the image has it
+    return made.assign_coords(kept).isel(dict.fromkeys(target.planes, 0))
+
+
+def resample(
+    image: xr.DataArray,
+    like: xr.Dataset | xr.DataArray,
+    image_to_atlas: Any = None,
+    method: str | None = None,
+    order: str = "dims",
+    space: str | None = None,
+) -> xr.DataArray:
+    """Bring an image onto the grid of an atlas, through a registration's transform.
+
+    Other dimensions are kept: a recording of many frames is one on the atlas's grid. Lazy where
+    the image is, block by block. The result carries the hierarchy, so that
+    ``like.atlas.aggregate`` takes it as it is.
+
+    Parameters
+    ----------
+    image : DataArray
+        As :func:`resample_like` has it.
+    like : Dataset or DataArray
+        An atlas, or anything on its grid that carries its hierarchy.
+    image_to_atlas : optional
+        As :func:`resample_like` has it: of a position on the image the one in the atlas, the
+        same matrix for both functions. It is inverted here, which a field cannot be.
+    method : "nearest" or "linear", optional
+        By default nearest for labels and booleans, else linear.
+    order, space
+        As :func:`resample_like` has them.
+
+    Returns
+    -------
+    DataArray
+        The atlas's dimensions in place of the image's; of a single plane after the others. Linear
+        gives floats, NaN outside of the image; nearest keeps the type, with 0 outside where it is
+        no float. The unit is kept, as quantities or in the attributes.
+
+    Raises
+    ------
+    GridError
+        As :func:`resample_like` has it; if `image_to_atlas` is a displacement field; or if the
+        image is a single plane of unknown thickness.
+    UnitsError
+        If a coordinate has no unit.
+
+    Warns
+    -----
+    UserWarning
+        If the image's voxels are finer than the atlas's by more than 1.5 along an axis: values
+        between those that are looked up do not count.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> um = {"units": "um"}
+    >>> image = xr.DataArray(
+    ...     np.ones((20, 10, 30)),
+    ...     dims=("z", "y", "x"),
+    ...     coords={
+    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um),
+    ...         "y": ("y", 200.0 * np.arange(10), um),
+    ...         "x": ("x", 2500 + 200.0 * np.arange(30), um),
+    ...     },
+    ... )
+    >>> on_atlas = xarray_atlas.resample(image, ds)
+    >>> on_atlas.sizes == ds.sizes, float(on_atlas.mean())
+    (True, 1.0)
+    """
+    if not isinstance(image, xr.DataArray):
+        raise TypeError(
+            f"resample takes one image, a DataArray, not a {type(image).__name__}; resample "
+            "the variables of a Dataset one at a time"
+        )
+    if image.dtype.kind not in "biufc":
+        raise TypeError(f"the image is {image.dtype}; numbers or booleans can be resampled")
+    _, atlas = find_atlas(like)
+    names, dims, sizes = grid_axes(like, atlas)
+    labels = is_label(image.name, image.variable)
+    require_method(method)
+    if labels and method == "linear":
+        raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
+    method = method or ("nearest" if labels else "linear")
+    axes = image_axes(image, atlas, any_names=image_to_atlas is not None)
+    order_of_atlas = order_of_space(like, atlas, dims)
+    transform = read_transform(image_to_atlas, axes, atlas, order_of_atlas, order, space)
+    if transform.field is not None:
+        raise GridError(
+            "a displacement field cannot be inverted, which bringing the image onto the atlas "
+            "takes; bring the atlas onto the image: ds.atlas.resample_like(image, field), or warp "
+            "the image with the tool that made the field"
+        )
+    axes.require_sizes("resample")
+    back: FloatArray = np.asarray(np.linalg.inv(transform.matrix), np.float64)
+    if not labels:
+        warn_of_finer(axes, names, sizes, back, image.dims)
+    centres = tuple(lengths(like, name) for name in names)
+    source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
+    mapping = Mapping3(voxel_units(back, source), centres, source)
+    data = image.variable.set_dims({**dict.fromkeys(axes.planes, 1), **image.sizes})
+    others = [dim for dim in data.dims if dim not in axes.names]
+    taken = {name for name in (*others, *image.coords) if name not in axes.names} & {*dims}
+    if taken:
+        raise GridError(
+            f"the image has {sorted(map(str, taken))} beside its spatial dimensions, which the "
+            "atlas's are called too; rename it"
+        )
+    values = plain(data.transpose(*others, *axes.names).data)
+    chunks = tuple(like.chunksizes.get(dim, "auto") for dim in dims)
+    dtype = np.result_type(image.dtype, np.float32) if method == "linear" else image.dtype
+    fill = fill_of(dtype)
+    result = numbers_like(
+        image.variable, (*others, *dims), resampled(values, mapping, method, fill, chunks)
+    )
+    spatial = iter(order_of_dims(like, dims))
+    wanted = (
+        [next(spatial) if dim in axes.names else dim for dim in image.dims]
+        if not axes.planes
+        else [*others, *spatial]
+    )
+    grid = like.coords.to_dataset()
+    grid = grid.drop_vars([c for c in grid.coords if c not in {*names, find_coordinate(like)}])
+    made = grid.assign(_values_=result.transpose(*wanted))["_values_"].rename(image.name)
+    return made.assign_coords(other_coords(image, axes.names, {*grid.coords, *dims}))
+
+
+def _require_method(method: str | None, ds: xr.Dataset) -> None:
+    require_method(method)
+    if method == "linear" and all(is_label(n, v.variable) for n, v in ds.data_vars.items()):
+        raise GridError(
+            "labels are names and cannot be interpolated; method= is for the template and other "
+            "images, and there is none here: leave it out, or see fractions=True for soft masks"
+        )
+
+
+# -- where it lies
+
+
+def _onto(
+    ds: xr.Dataset,
+    names: Sequence[Hashable],
+    sizes: Sequence[float],
+    target: ImageAxes,
+    transform: Transform,
+) -> Mapping3:
+    parts = zip(names, sizes, strict=True)
+    axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
+    field = transform.field
+    if field is not None:
+        moved = field.chunk() if field.chunks is None else field
+        field = moved.data / np.array(sizes)
+    return Mapping3(voxel_units(transform.matrix, axes), target.centres, axes, field)
+
+
+def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
+    matrix = transform.matrix
+    letters = nearest_letters(matrix, atlas.orientation)
+    origin, known = atlas, transform.field is None
+    if atlas.atlas is not None:  # the atlas was brought onto a grid before
+        origin, known = atlas.atlas, known and bool(atlas.to_atlas)
+        if known:
+            matrix = np.reshape(atlas.to_atlas, (4, 4)) @ matrix
+    return Space(
+        tuple(map(str, target.names)),
+        letters,
+        target.sizes,
+        target.corner,
+        midline=None,
+        midline_assumed=atlas.midline_assumed,
+        shape=target.shape,
+        atlas=origin,
+        to_atlas=tuple(float(x) for x in matrix.ravel()) if known else (),
+    )
+
+
+def _chunks_of(image: xr.Dataset | xr.DataArray, target: ImageAxes) -> Any:
+    try:
+        chunks = image.chunksizes
+    except ValueError:  # variables of a Dataset that are chunked differently
+        chunks = {}
+    return tuple(
+        chunks.get(name) or ("auto" if name in image.dims else (1,)) for name in target.names
+    )
+
+
+def _resampled(
+    name: Hashable,
+    variable: Variable,
+    dims: Sequence[Hashable],
+    mapping: Mapping3,
+    target: ImageAxes,
+    method: str | None,
+    chunks: Any,
+) -> Variable:
+    require_on_grid(name, variable, dims)
+    others = [dim for dim in variable.dims if dim not in dims]
+    how = method_of(name, variable, method)
+    fill = fill_of(variable.dtype)
+    data = plain(variable.transpose(*others, *dims).data)
+    values = resampled(data, mapping, how, fill, chunks)
+    return numbers_like(variable, (*others, *target.names), values)
+
+
+def _fractions(
+    variables: Mapping[Hashable, Variable],
+    dims: Sequence[Hashable],
+    mapping: Mapping3,
+    target: ImageAxes,
+    terminology: Terminology,
+) -> tuple[Variable, dict[Hashable, Any]]:
+    if "annotation" not in variables:
+        raise GridError("fractions=True needs the labels: pass the Dataset or its annotation")
+    labels = variables["annotation"].transpose(*dims).data
+    positions = terminology.default_positions
+    pairs, regions = terminology.label_pairs(direct=True)
+    row = np.full(len(terminology), -1)
+    row[positions] = np.arange(len(positions))
+    kept = row[regions] >= 0
+    data = label_fractions(
+        labels, mapping, target.sizes, pairs[kept], row[regions[kept]], len(positions)
+    )
+    attrs = {"long_name": "share of the voxel that is labelled with the region", "units": "1"}
+    return Variable(("region", *target.names), data, attrs), region_coords(terminology, positions)

@@ -1,0 +1,1 @@
+"""An atlas as stored, and xarray's ``engine="atlas"``."""

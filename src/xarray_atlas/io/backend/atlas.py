@@ -1,0 +1,303 @@
+"""An atlas as it is stored: what all levels share, and one level as a Dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from xarray import Variable
+from xarray.core import indexing
+
+from xarray_atlas.coords.atlas_index import COORDINATE
+from xarray_atlas.coords.build import atlas_coordinates, centres_of
+from xarray_atlas.coords.grid import HEMISPHERES
+from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.units import to_mm
+from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
+from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
+from xarray_atlas.io.brainglobe.layout import find_terminology, load_terminology, parse_place
+from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
+from xarray_atlas.io.brainglobe.manifest import Manifest, Part
+from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
+from xarray_atlas.io.zarr.checked_store import was_refused
+from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.zarr.stores import locate, options_of, protocol
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["StoredAtlas", "open_stored_atlas"]
+
+LONG_NAMES = {"annotation": "region label", "hemispheres": "1 left, 2 right"}
+
+
+@dataclass(frozen=True)
+class StoredAtlas:
+    """What all levels of one atlas share.
+
+    Parameters
+    ----------
+    place : str
+        Where the annotation's OME-Zarr is.
+    group : zarr.Group
+    multiscale : Multiscale
+        Of the annotation.
+    terminology : Terminology
+    terminology_url : str
+        Where it was read; "" where it was given.
+    midline : float, optional
+        In mm, as the user said it.
+    manifest : Manifest, optional
+    storage_options : mapping, optional
+    annotation : bool
+        Whether the Dataset holds the labels.
+    sides : bool
+        Whether it holds hemispheres made from the midline.
+    components : tuple of ImagePyramid
+        What else it holds.
+    """
+
+    place: str
+    group: zarr.Group
+    multiscale: Multiscale
+    terminology: Terminology
+    terminology_url: str
+    midline: float | None
+    manifest: Manifest | None
+    storage_options: Mapping[str, Any] | None
+    annotation: bool
+    sides: bool
+    components: tuple[ImagePyramid, ...]
+
+    @property
+    def _own_terminology(self) -> bool:
+        """Whether the terminology is the one that belongs to the annotation."""
+        if self.manifest is not None:
+            return self.terminology_url.startswith(self.manifest.terminology.url)
+        component = parse_place(self.place)
+        return component is not None and self.terminology_url == component.terminology
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Where everything came from, in text and numbers, which every format of files holds."""
+        place = {
+            "orientation": self.multiscale.orientation,
+            "source": self.place,
+            "ome_zarr_version": self.multiscale.version,
+        }
+        terminology = {"terminology_url": self.terminology_url} if self.terminology_url else {}
+        if self.manifest is None:
+            component = parse_place(self.place)
+            if component is None:
+                return {**place, **terminology}
+            known = {"name": component.name, "version": component.version}
+            return {**known, **place, "root": component.root, **terminology}
+        manifest = self.manifest
+        said = {key: manifest.content.get(key) for key in ("species", "citation", "atlas_link")}
+        attrs: dict[str, Any] = {"name": manifest.name, "version": manifest.version}
+        attrs.update({key: str(value) for key, value in said.items() if value})
+        if manifest.symmetric is not None:
+            attrs["symmetric"] = int(manifest.symmetric)
+        attrs.update(place, root=manifest.root, manifest=manifest.place)
+        attrs.update(_about("annotation", manifest.annotation, self.place))
+        if self._own_terminology:
+            attrs.update(_about("terminology", manifest.terminology, self.terminology_url))
+        else:  # the user's own
+            attrs.update(terminology_name=self.terminology.name, **terminology)
+        if manifest.coordinate_space is not None:
+            space = manifest.coordinate_space
+            attrs.update(_about("coordinate_space", space, space.url))
+        for image in self.components:
+            if image.name == "hemispheres":
+                attrs["hemispheres_url"] = image.place
+            else:
+                attrs.update(_about(image.name, manifest.image(image.name), image.place))
+        return attrs
+
+    def dataset(self, level: Level) -> xr.Dataset:
+        """Open one level; reads the metadata of its arrays."""
+        masks = None
+        if self._own_terminology:  # the masks are of no other one's regions
+            masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
+        labels = LabelArray(self.group, level.path, self.place, masks, level.scale)
+        shape, dims = labels.shape, self.multiscale.dims
+        axes = zip(level.scale, level.translation, shape, strict=True)
+        space = self._space(level, shape)
+        coords = atlas_coordinates(self.terminology, space, [centres_of(*axis) for axis in axes])
+        arrays: dict[str, Any] = {"annotation": labels} if self.annotation else {}
+        for image in self.components:
+            arrays[image.name] = image.array(self.multiscale, level, shape)
+        if self.sides:
+            arrays["hemispheres"] = _sides(space, coords, labels)
+        return xr.Dataset(
+            {name: _variable(name, dims, array) for name, array in arrays.items()},
+            coords=coords,
+            attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
+        )
+
+    def _space(self, level: Level, shape: tuple[int, ...]) -> Space:
+        corner = tuple(t - s / 2 for s, t in zip(level.scale, level.translation, strict=True))
+        space = Space(
+            self.multiscale.dims, self.multiscale.orientation, level.scale, corner, shape=shape
+        )
+        ml = space.position("ml")
+        low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
+        if self.midline is not None:
+            if not low <= self.midline <= high:
+                raise GridError(
+                    f"midline {self.midline:g} mm lies outside the volume, which spans "
+                    f"{low:g} to {high:g} mm along {space.dims[ml]!r}"
+                )
+            return replace(space, midline=self.midline)
+        symmetric = None if self.manifest is None else self.manifest.symmetric
+        said = None if self.manifest is None else self.manifest.midline
+        if said is not None and low <= said <= high:
+            return replace(space, midline=said)
+        if symmetric is False:
+            return space  # it has hemispheres, or nobody knows
+        return replace(space, midline=(low + high) / 2, midline_assumed=symmetric is None)
+
+
+def open_stored_atlas(
+    group: zarr.Group,
+    source: Any,
+    *,
+    manifest: Manifest | None = None,
+    terminology: Any = None,
+    include: str | Iterable[str] = ("annotation",),
+    storage_options: Mapping[str, Any] | None = None,
+    align_levels: bool = False,
+    midline: Any = None,
+) -> StoredAtlas:
+    """Read the metadata of an annotation and of what is opened with it, and the terminology.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The annotation's OME-Zarr.
+    source : str, path, zarr store or group
+        Where it was opened.
+    manifest : Manifest, optional
+        The atlas that it belongs to.
+    terminology, include, storage_options, align_levels, midline
+        As :func:`xarray_atlas.open_atlas` has them.
+    """
+    place = locate(source)
+    options = options_of(source, storage_options)
+    orientation = None if manifest is None else manifest.orientation
+    multiscale = read_multiscale(group, place, orientation)
+    table, url = _terminology(terminology, place, manifest, options)
+    wanted = dict.fromkeys([include] if isinstance(include, str) else include)
+    annotation = "annotation" in wanted
+    wanted.pop("annotation", None)
+    components, sides = [], False
+    for name in wanted:
+        if name == "hemispheres":
+            found, sides = _hemispheres(place, manifest, options, align_levels)
+        elif name in (*multiscale.dims, COORDINATE):
+            raise ComponentNotFoundError(
+                f"a component called {name!r} cannot be opened with the annotation: that is what a "
+                "coordinate is called"
+            )
+        elif manifest is None:
+            raise ComponentNotFoundError(
+                f"{name!r} cannot be found from {place} alone: open the atlas by its name, or its "
+                "manifest.json, which says what belongs to it"
+            )
+        else:
+            part = manifest.image(name)
+            found = open_component(name, part, options, align_levels, orientation)
+        components += [found] if found is not None else []
+    # a volume would be taken before the midline that the user says
+    unsaid = midline is None and "hemispheres" not in wanted
+    if manifest is not None and manifest.symmetric is False and unsaid:
+        components += _hemispheres_if_there(manifest, options, align_levels)
+    return StoredAtlas(
+        place,
+        group,
+        multiscale.align() if align_levels else multiscale,
+        table,
+        url,
+        None if midline is None else float(to_mm(midline, "midline")),
+        manifest,
+        options,
+        annotation,
+        sides,
+        tuple(components),
+    )
+
+
+def _terminology(
+    given: Any, place: str, manifest: Manifest | None, options: Mapping[str, Any] | None
+) -> tuple[Terminology, str]:
+    """Return the terminology, and where it was read."""
+    if given is None and manifest is not None:
+        given = f"{manifest.terminology.url}/{manifest.terminology.files[0]}"
+    if given is None:
+        component = parse_place(place)
+        return find_terminology(place, options), "" if component is None else component.terminology
+    if not isinstance(given, str | os.PathLike):
+        return load_terminology(given), ""
+    url = locate(given)
+    # options are the store's: another file system would not know them
+    same = protocol(url) == protocol(place)
+    return load_terminology(given, options if same else None), url
+
+
+def _hemispheres(
+    place: str,
+    manifest: Manifest | None,
+    options: Mapping[str, Any] | None,
+    align_levels: bool,
+) -> tuple[ImagePyramid | None, bool]:
+    """Find the hemispheres that are asked for: their volume, or whether the midline makes them."""
+    if manifest is not None and manifest.symmetric:
+        return None, True
+    if manifest is None:
+        component = parse_place(place)
+        name, version = ("", "") if component is None else (component.name, component.version)
+        part = Part(name, version, place.replace("\\", "/").rpartition("/")[0], HEMISPHERES_FILES)
+    else:
+        part = manifest.hemispheres
+    orientation = None if manifest is None else manifest.orientation
+    try:
+        return open_component("hemispheres", part, options, align_levels, orientation), False
+    except StoreNotFoundError as error:
+        raise ComponentNotFoundError(
+            f"no hemispheres are stored beside {place}; leave them out of include, and say with "
+            "midline= where left and right meet"
+        ) from error
+
+
+def _hemispheres_if_there(
+    manifest: Manifest, options: Mapping[str, Any] | None, align_levels: bool
+) -> list[ImagePyramid]:
+    part, orientation = manifest.hemispheres, manifest.orientation
+    try:
+        return [open_component("hemispheres", part, options, align_levels, orientation)]
+    except StoreNotFoundError:
+        return []  # asking for a hemisphere is an error then
+    except StoreError as error:
+        if not was_refused(error):
+            raise
+        return []  # as where a bucket may not be listed and has none
+
+
+def _sides(space: Space, coords: xr.Coordinates, labels: LabelArray) -> SidesArray:
+    axis = space.position("ml")
+    left = space.is_left(to_mm(coords[space.dims[axis]].variable).values)
+    sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
+    return SidesArray(sides, labels.shape, axis, labels.chunks)
+
+
+def _variable(name: str, dims: tuple[str, ...], array: Any) -> Variable:
+    attrs = {"long_name": LONG_NAMES[name]} if name in LONG_NAMES else {}
+    encoding = {"preferred_chunks": dict(zip(dims, array.chunks, strict=True))}
+    return Variable(dims, indexing.LazilyIndexedArray(array), attrs, encoding)
+
+
+def _about(name: str, part: Part, url: str) -> dict[str, str]:
+    return {f"{name}_name": part.name, f"{name}_version": part.version, f"{name}_url": url}

@@ -1,0 +1,238 @@
+"""xarray's ``engine="atlas"``: open_dataset, open_groups and open_datatree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+import zarr
+from xarray.backends import BackendEntrypoint
+
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.backend.atlas import StoredAtlas, open_stored_atlas
+from xarray_atlas.io.backend.written import open_file, open_written_group
+from xarray_atlas.io.brainglobe.catalogue import is_name
+from xarray_atlas.io.brainglobe.components import open_part
+from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
+from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
+from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
+from xarray_atlas.io.zarr.stores import is_url, locate, open_group
+
+__all__ = ["AtlasBackendEntrypoint"]
+
+ANNOTATION = ("annotation",)
+
+
+class AtlasBackendEntrypoint(BackendEntrypoint):
+    """Open a brain atlas by name or from its OME-Zarr, or one that xarray has written.
+
+    See :func:`xarray_atlas.open_atlas` for the parameters.
+    """
+
+    description = "Brain atlases: OME-Zarr annotations in millimetres with their region hierarchy"
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "drop_variables",
+        "resolution",
+        "version",
+        "root",
+        "include",
+        "terminology",
+        "storage_options",
+        "align_levels",
+        "midline",
+        "snapshot",
+    )
+    supports_groups = True
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Never: an atlas is opened by name, so that other zarr stores keep their engine."""
+        return False
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        resolution: Any = None,
+        version: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+        include: str | Iterable[str] = ANNOTATION,
+        terminology: Any = None,
+        storage_options: Mapping[str, Any] | None = None,
+        align_levels: bool = False,
+        midline: Any = None,
+        snapshot: str | None = None,
+    ) -> xr.Dataset:
+        """Open one level.
+
+        xarray makes the names of dask arrays from the source and all parameters. `snapshot`
+        is there to be one of them and for nothing else: with a text that no other opening has,
+        what is kept by such a name (by a cluster, of an array that was persisted) is not
+        taken for what a store holds that has changed since.
+        """
+        opened = _open(
+            filename_or_obj,
+            resolution=resolution,
+            version=version,
+            root=root,
+            include=include,
+            terminology=terminology,
+            storage_options=storage_options,
+            align_levels=align_levels,
+            midline=midline,
+            drop_variables=drop_variables,
+            groups=False,
+        )
+        if isinstance(opened, StoredAtlas):
+            return _drop(opened.dataset(_level(opened, resolution)), drop_variables)
+        return opened["/"]
+
+    def open_groups_as_dict(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        version: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+        include: str | Iterable[str] = ANNOTATION,
+        terminology: Any = None,
+        storage_options: Mapping[str, Any] | None = None,
+        align_levels: bool = False,
+        midline: Any = None,
+    ) -> dict[str, xr.Dataset]:
+        """Open all levels, one Dataset each, by the path of the level."""
+        opened = _open(
+            filename_or_obj,
+            version=version,
+            root=root,
+            include=include,
+            terminology=terminology,
+            storage_options=storage_options,
+            align_levels=align_levels,
+            midline=midline,
+            drop_variables=drop_variables,
+            groups=True,
+        )
+        if not isinstance(opened, StoredAtlas):
+            return opened
+        groups = {"/": xr.Dataset(attrs=opened.attrs)}
+        for level in opened.multiscale.levels:
+            groups[f"/{level.path}"] = _drop(opened.dataset(level), drop_variables)
+        return groups
+
+    def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> xr.DataTree:
+        """Open all levels, one node each."""
+        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
+
+
+def _open(
+    source: Any,
+    *,
+    version: str | None,
+    root: str | os.PathLike[str] | None,
+    include: str | Iterable[str],
+    storage_options: Mapping[str, Any] | None,
+    groups: bool,
+    drop_variables: Any,
+    resolution: Any = None,
+    **choices: Any,
+) -> StoredAtlas | dict[str, xr.Dataset]:
+    """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
+    manifest = _manifest(source, root, version, resolution, include, groups, storage_options)
+    if manifest is not None:
+        source, group = open_part(manifest.annotation, storage_options)
+        return open_stored_atlas(
+            group,
+            source,
+            manifest=manifest,
+            include=include,
+            storage_options=storage_options,
+            **choices,
+        )
+    opened = _open_zarr(source, storage_options)
+    if opened is not None and is_multiscale(opened):
+        return open_stored_atlas(
+            opened, source, include=include, storage_options=storage_options, **choices
+        )
+    included = None if tuple(include) == ANNOTATION or include == ANNOTATION[0] else include
+    return _open_written(
+        source, opened, groups, drop_variables, resolution=resolution, include=included, **choices
+    )
+
+
+def _manifest(
+    source: Any,
+    root: str | os.PathLike[str] | None,
+    version: str | None,
+    resolution: Any,
+    include: str | Iterable[str],
+    all_levels: bool,
+    storage_options: Mapping[str, Any] | None,
+) -> Manifest | None:
+    """Return the manifest of an atlas that is opened by name or by its manifest."""
+    if is_name(source) and (root is not None or not os.path.exists(source)):
+        return find_atlas_manifest(
+            source,
+            None if root is None else locate(root),
+            version=version,
+            resolution=resolution,
+            include=include,
+            all_levels=all_levels,
+            storage_options=storage_options,
+        )
+    if root is not None or version is not None:
+        raise StoreFormatError(
+            f"root= and version= go with the name of an atlas, and {source!r} is a place of its own"
+        )
+    if isinstance(source, str | os.PathLike):
+        place = locate(source)
+        if place.replace("\\", "/").rpartition("/")[2] == MANIFEST:
+            return read_manifest(place, storage_options)
+    return None
+
+
+def _level(atlas: StoredAtlas, resolution: Any) -> Level:
+    """Return the level that is asked for: by default that of the manifest, else the finest."""
+    if resolution is None and atlas.manifest is not None:
+        resolution = quantity(list(atlas.manifest.voxel_size))
+    return atlas.multiscale.select(resolution)
+
+
+def _open_zarr(source: Any, storage_options: Mapping[str, Any] | None) -> zarr.Group | None:
+    """Open a zarr group; None where the source is a file that may be netCDF."""
+    if isinstance(source, str | os.PathLike):
+        place = locate(source)
+        if not is_url(place) and os.path.isfile(place) and not place.endswith(".zip"):
+            return None
+    return open_group(source, storage_options)
+
+
+def _open_written(
+    source: Any, group: zarr.Group | None, groups: bool, drop_variables: Any, **choices: Any
+) -> dict[str, xr.Dataset]:
+    """Open what xarray has written, which leaves nothing to choose."""
+    place = locate(source)
+    if group is None:
+        opened = open_file(place, groups, drop_variables)
+    else:
+        opened = open_written_group(group, place, groups, drop_variables)
+    chosen = [name for name, value in choices.items() if value is not None and value is not False]
+    if chosen:
+        for ds in opened.values():
+            ds.close()
+        raise StoreFormatError(
+            f"{place} is an atlas that xarray has written, with its own levels, terminology and "
+            f"space; {', '.join(chosen)} can only be chosen where an OME-Zarr is opened"
+        )
+    return opened
+
+
+def _drop(ds: xr.Dataset, drop_variables: str | Iterable[str] | None) -> xr.Dataset:
+    if drop_variables is None:
+        return ds
+    names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables)
+    return ds.drop_vars(names, errors="ignore")

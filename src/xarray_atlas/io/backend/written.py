@@ -1,0 +1,128 @@
+"""Opening, decoded, what xarray has written of an atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import xarray as xr
+import zarr
+
+from xarray_atlas.coords.atlas_index import find_coordinate
+from xarray_atlas.coords.encoding import decode
+from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.zarr.checked_store import CheckedStore
+from xarray_atlas.io.zarr.stores import unreadable, within
+
+__all__ = ["open_file", "open_written_group"]
+
+
+def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, xr.Dataset]:
+    """Open the netCDF file of an atlas.
+
+    Parameters
+    ----------
+    path : str
+    groups : bool
+        Whether to open all its groups, else the root alone.
+    drop_variables : str or iterable of str, optional
+
+    Returns
+    -------
+    dict of str to Dataset
+        By the path of the group.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is no netCDF file, or holds no atlas.
+    """
+    try:
+        opened = _open(path, groups, drop_variables=drop_variables)
+    except Exception as error:  # each engine of xarray raises its own
+        raise StoreFormatError(
+            f"{path} is a file that is neither a zarr nor an atlas written by xarray: {error}"
+        ) from error
+    return _decoded(opened, path)
+
+
+def open_written_group(
+    group: zarr.Group, place: str, groups: bool, drop_variables: Any = None
+) -> dict[str, xr.Dataset]:
+    """Open the zarr of an atlas; as :func:`open_file`.
+
+    Raises
+    ------
+    StoreFormatError
+        If it holds no atlas.
+    StoreError
+        If it cannot be read.
+    """
+    # what has been consolidated is found without listing the store
+    consolidated = not group.path and group.metadata.consolidated_metadata is not None
+    try:
+        opened = within(
+            lambda: _open(
+                group.store,
+                groups,
+                engine="zarr",
+                group=group.path or None,
+                consolidated=consolidated,
+                zarr_format=group.metadata.zarr_format,
+                drop_variables=drop_variables,
+            )
+        )
+    except Exception as error:  # file systems raise whatever their client library raises
+        raise unreadable(place, error) from error
+    # xarray names groups from its own root or from the one asked for
+    opened = {f"/{path.strip('/.')}": ds for path, ds in opened.items()}
+    for path, ds in opened.items():
+        _expect(group, path, ds)
+    return _decoded(opened, place, lambda: _content(group))
+
+
+def _expect(group: zarr.Group, path: str, ds: xr.Dataset) -> None:
+    """Have the store look at compressed chunks as it does at those of an OME-Zarr."""
+    if not isinstance(group.store, CheckedStore):
+        return
+    for name, variable in ds.variables.items():
+        parts = (group.path, path.strip("/"), str(name))
+        encoding = variable.encoding
+        group.store.expect(
+            "/".join(part for part in parts if part),
+            encoding.get("compressors"),
+            encoding.get("shards"),
+        )
+
+
+def _content(group: zarr.Group) -> str:
+    """Say what a group holds, where that can be listed."""
+    try:
+        members = sorted(within(lambda: list(group.keys())))
+    except Exception:  # a bucket that may not be listed
+        return ""
+    return f"; it holds {', '.join(members) or 'nothing'}"
+
+
+def _open(source: Any, groups: bool, **kwargs: Any) -> dict[str, xr.Dataset]:
+    if groups:
+        return dict(xr.open_groups(source, **kwargs))
+    return {"/": xr.open_dataset(source, **kwargs)}
+
+
+def _decoded(
+    opened: dict[str, xr.Dataset], place: str, content: Callable[[], str] = str
+) -> dict[str, xr.Dataset]:
+    atlases = {path for path, ds in opened.items() if find_coordinate(ds) is not None}
+    if not atlases:
+        for ds in opened.values():
+            ds.close()
+        raise StoreFormatError(
+            f"{place} is neither an OME-Zarr image (its attributes hold no 'multiscales') nor an "
+            f"atlas that xarray has written (nothing carries a region hierarchy){content()}"
+        )
+    decoded = {}
+    for path, ds in opened.items():
+        decoded[path] = decode(ds) if path in atlases else ds
+        decoded[path].set_close(ds.close)
+    return decoded

@@ -1,0 +1,1 @@
+"""BrainGlobe's layout: names, manifests, components, and its local folder."""

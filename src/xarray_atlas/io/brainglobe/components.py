@@ -1,0 +1,194 @@
+"""The stores beside an annotation: images on its grid, hemispheres, and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+
+from xarray_atlas.errors import (
+    GridError,
+    ResolutionNotFoundError,
+    StoreError,
+    StoreNotFoundError,
+)
+from xarray_atlas.io.brainglobe.manifest import LABELS, Part
+from xarray_atlas.io.copies.completeness import copy_state
+from xarray_atlas.io.zarr.arrays import ImageArray, LabelArray, Masks
+from xarray_atlas.io.zarr.checked_store import was_refused
+from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.zarr.stores import is_url, open_group
+from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["ImagePyramid", "masks_beside", "open_component", "open_part"]
+
+MASKS = "annotations.ome.zarr"
+MASK_LABELS = "annotation_values"
+ABSENT = "no-such-member"
+
+TOLERANCE = 1e-3
+"""Of a voxel: grids that lie further apart are two grids."""
+
+
+class ImagePyramid:
+    """An image that must lie on the grid of an annotation, such as its template.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in the Dataset.
+    place : str
+        Where its OME-Zarr is.
+    group : zarr.Group
+    multiscale : Multiscale
+    """
+
+    def __init__(self, name: str, place: str, group: zarr.Group, multiscale: Multiscale) -> None:
+        self.name, self.place, self.group, self.multiscale = name, place, group, multiscale
+
+    def array(self, grid: Multiscale, level: Level, shape: tuple[int, ...]) -> ImageArray:
+        """Open the level that has the voxels of one of the annotation's.
+
+        Parameters
+        ----------
+        grid, level, shape
+            The annotation's pyramid, the level of it, and its shape.
+
+        Raises
+        ------
+        ResolutionNotFoundError
+            If no level has voxels of that size; it lists those there are.
+        GridError
+            If the level lies elsewhere, or has another shape; it says which.
+        """
+        mine = self.multiscale
+        if (mine.dims, mine.orientation) != (grid.dims, grid.orientation):
+            raise GridError(
+                f"the {self.name} and the annotation have different axes: {mine.dims} "
+                f"({mine.orientation!r}) in {self.place}, {grid.dims} ({grid.orientation!r}) in "
+                f"{grid.place}"
+            )
+        try:
+            found = next(other for other in mine.levels if other.has_voxels_of(level.scale))
+        except StopIteration:
+            there = ", ".join(other.resolution for other in mine.levels)
+            raise ResolutionNotFoundError(
+                f"the {self.name} has no level of {level.resolution}, which is asked for of the "
+                f"annotation; in {self.place} there are {there}. Open another resolution, or leave "
+                f"{self.name!r} out of include"
+            ) from None
+        array = ImageArray(self.group, found.path, self.place)
+        if array.shape != shape:
+            raise GridError(
+                f"the {self.name} and the annotation have different shapes at {level.resolution}: "
+                f"{array.shape} in {array.place}, {shape} in {grid.place}/{level.path}"
+            )
+        apart = np.abs(np.subtract(found.translation, level.translation))
+        if np.any(apart > TOLERANCE * np.asarray(level.scale)):
+            starts = [
+                tuple(map(without_noise, each)) for each in (found.translation, level.translation)
+            ]
+            raise GridError(
+                f"the {self.name} and the annotation lie up to {apart.max():g} mm apart at "
+                f"{level.resolution}: the first voxel's centre is at {starts[0]} mm in "
+                f"{array.place}, "
+                f"at {starts[1]} mm in {grid.place}/{level.path}. If one of the two has no "
+                "translations, as stores of before August 2026, align_levels=True gives them"
+            )
+        return array
+
+
+def open_component(
+    name: str,
+    part: Part,
+    storage_options: Mapping[str, Any] | None,
+    align_levels: bool,
+    orientation: str | None = None,
+) -> ImagePyramid:
+    """Open the OME-Zarr of a component; its levels are matched later."""
+    place, group = open_part(part, storage_options)
+    multiscale = read_multiscale(group, place, orientation)
+    return ImagePyramid(name, place, group, multiscale.align() if align_levels else multiscale)
+
+
+def open_part(
+    part: Part, storage_options: Mapping[str, Any] | None = None
+) -> tuple[str, zarr.Group]:
+    """Open the store of a component by whichever of its names is there.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is none.
+    StoreError
+        If it cannot be read.
+    """
+    refusal: StoreError | None = None
+    for file in part.files:
+        place = f"{part.url}/{file}"
+        try:
+            return place, open_group(place, storage_options)
+        except StoreNotFoundError:
+            continue
+        except StoreError as error:
+            # where it may not be listed, a bucket refuses also what it does not have
+            if not was_refused(error):
+                raise
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    raise StoreNotFoundError(
+        f"{part.name} {part.version} has no {' or '.join(part.files)} in {part.url}"
+    )
+
+
+def masks_beside(
+    place: str, level: str, terminology: Terminology, storage_options: Mapping[str, Any] | None
+) -> Callable[[LabelArray], Masks | None] | None:
+    """Return what opens the masks that BrainGlobe stores beside its labels, when they are wanted.
+
+    Parameters
+    ----------
+    place : str
+        Where the labels are.
+    level : str
+        The path of the level of both.
+    terminology : Terminology
+        The atlas's own, whose regions the masks are of.
+    storage_options : mapping, optional
+
+    Returns
+    -------
+    callable or None
+        None where the layout has no masks. What it opens is None where there are none, they cannot
+        be opened, or their voxels are others: the labels have it all.
+    """
+    folder, _, name = place.replace("\\", "/").rpartition("/")
+    if name != LABELS[0]:
+        return None
+
+    def open_masks(labels: LabelArray) -> Masks | None:
+        at = f"{folder}/{MASKS}"
+        try:
+            # of a folder without records nobody knows whether it is complete: BrainGlobe's tools
+            # fetch a mask at a time, and what is not there yet would be empty
+            if not is_url(at) and ((copied := copy_state(at)) is None or not copied.has(level)):
+                return None
+            group = open_group(at, storage_options)
+            # most of the chunks of a mask are not stored: a bucket that refuses what it does not
+            # have would not say of any of them that it is empty
+            if group.get(ABSENT) is not None:
+                return None
+            values = group.get(MASK_LABELS)
+            if not isinstance(values, zarr.Array) or values.ndim != 1:
+                return None
+            labels_of = np.asarray(values[:]).tolist()
+            masks = Masks(group, level, at, labels_of, terminology.fingerprint)
+        except Exception:  # file systems raise whatever their client library raises
+            return None
+        return masks if masks.shape[1:] == labels.shape else None
+
+    return open_masks

@@ -1,0 +1,151 @@
+"""BrainGlobe's layout: where the terminology of an annotation is."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from xarray_atlas.errors import (
+    MissingTerminologyError,
+    StoreError,
+    StoreNotFoundError,
+    TerminologyError,
+)
+from xarray_atlas.io.zarr.stores import locate, read_bytes
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["Component", "find_terminology", "load_terminology", "parse_place"]
+
+FOLDER = "annotation-sets"
+
+
+@dataclass(frozen=True)
+class Component:
+    """An annotation set in BrainGlobe's layout.
+
+    ``<root>/annotation-sets/<name>/<version>/...``, beside
+    ``<root>/terminologies/<x>-terminology/<version>/terminology.csv``.
+    """
+
+    root: str
+    name: str
+    version: str
+
+    @property
+    def terminology_name(self) -> str:
+        """The name of the terminology that belongs to it."""
+        return self.name.removesuffix("-annotation") + "-terminology"
+
+    @property
+    def terminology(self) -> str:
+        """Where its terminology is."""
+        return f"{self.root}/terminologies/{self.terminology_name}/{self.version}/terminology.csv"
+
+
+def parse_place(place: str) -> Component | None:
+    """Read root, name and version out of the URL or path of an annotation.
+
+    Examples
+    --------
+    >>> parse_place("s3://b/atlas/annotation-sets/x-annotation/2017_0/a.ome.zarr").terminology
+    's3://b/atlas/terminologies/x-terminology/2017_0/terminology.csv'
+    """
+    parts = place.replace(os.sep, "/").split("/")
+    if FOLDER not in parts:
+        return None
+    at = len(parts) - 1 - parts[::-1].index(FOLDER)
+    if len(parts) < at + 4:
+        return None
+    return Component("/".join(parts[:at]), parts[at + 1], parts[at + 2])
+
+
+def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = None) -> Terminology:
+    """Load a terminology from whatever a user has of it.
+
+    Parameters
+    ----------
+    source : Terminology, DataFrame, str or path
+        A table in BrainGlobe's columns, or the path or URL of a CSV.
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    MissingTerminologyError
+        If nothing is there.
+    StoreError
+        If it cannot be read.
+    TerminologyError
+        If it is no table of regions; it says what is wrong.
+    """
+    if isinstance(source, Terminology):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return Terminology.from_dataframe(source)
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            "terminology is a path, a URL, a DataFrame or a Terminology, "
+            f"not a {type(source).__name__}"
+        )
+    try:
+        content = read_bytes(source, storage_options)
+    except StoreNotFoundError as error:
+        raise MissingTerminologyError(f"no terminology: {error}") from error
+    place = locate(source)
+    try:
+        return Terminology.from_csv(io.BytesIO(content), name=_name(place))
+    except TerminologyError as error:
+        raise TerminologyError(f"{place}: {error}") from error
+
+
+def _name(place: str) -> str:
+    """Name a terminology: ``.../terminologies/<name>/<version>/terminology.csv``, else its file."""
+    path = PurePosixPath(place.replace(os.sep, "/"))
+    return (
+        path.parents[1].name
+        if path.parents[2:] and path.parents[2].name == "terminologies"
+        else path.stem
+    )
+
+
+def find_terminology(place: str, storage_options: Mapping[str, Any] | None = None) -> Terminology:
+    """Load the terminology that the layout puts beside an annotation.
+
+    Parameters
+    ----------
+    place : str
+        The URL or path of the annotation.
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    MissingTerminologyError
+        If there is none; it says what was looked for.
+    StoreError
+        If it cannot be read.
+    """
+    mend = "pass terminology= the path or URL of its CSV, a DataFrame or a Terminology"
+    component = parse_place(place)
+    if component is None:
+        raise MissingTerminologyError(
+            f"no terminology for {place}: it does not lie in BrainGlobe's layout "
+            "(<root>/annotation-sets/<x>-annotation/<version>/..., beside "
+            f"<root>/terminologies/<x>-terminology/<version>/terminology.csv); {mend}"
+        )
+    try:
+        return load_terminology(component.terminology, storage_options)
+    except MissingTerminologyError as error:
+        raise MissingTerminologyError(
+            f"no terminology for {place}: looked for {component.terminology}, "
+            f"which is not there; {mend}"
+        ) from error
+    except StoreError as error:
+        # a bucket that may not be listed also refuses what it does not have
+        raise StoreError(f"no terminology for {place}: {error}; or {mend}") from error

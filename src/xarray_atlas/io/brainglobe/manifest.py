@@ -1,0 +1,205 @@
+"""A ``manifest.json`` of BrainGlobe's layout: what an atlas is made of, and where that lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
+from xarray_atlas.io.copies.records import leads_out
+from xarray_atlas.io.zarr.stores import locate, read_bytes
+
+__all__ = ["MANIFEST", "MIDLINE", "Manifest", "Part", "read_manifest"]
+
+MANIFEST = "manifest.json"
+MIDLINE = "midline_mm"
+"""A key of a manifest that is not BrainGlobe's, whose tools pass over it."""
+
+LABELS = ("annotations_compressed.ome.zarr", "annotation.ome.zarr")
+"""What the labels of an annotation set are called, the newest name first."""
+TEMPLATES = ("template.ome.zarr", "anatomical_template.ome.zarr")
+HEMISPHERES = ("hemispheres.ome.zarr",)
+TERMINOLOGY = "terminology.csv"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component of an atlas: its name, its version, and where its folder is.
+
+    Parameters
+    ----------
+    name, version : str
+    url : str
+        Of the folder ``<root>/<kind>/<name>/<version>``, or its path.
+    files : tuple of str
+        What the store within it may be called, the newest name first.
+    """
+
+    name: str
+    version: str
+    url: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an atlas of one resolution is made of.
+
+    Parameters
+    ----------
+    root : str
+        The URL or path of the layout's root.
+    path : str
+        Of the manifest below it: ``atlases/<atlas>_<resolution>um/<version>/manifest.json``.
+    content : mapping
+        The JSON object.
+    """
+
+    root: str
+    path: str
+    content: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def place(self) -> str:
+        """Where it lies."""
+        return f"{self.root}/{self.path}"
+
+    @property
+    def name(self) -> str:
+        """The atlas's name, without a resolution."""
+        return str(self.content["name"])
+
+    @property
+    def version(self) -> str:
+        """The atlas's version, such as ``"3.0"``."""
+        return str(self.content["version"])
+
+    @property
+    def folder(self) -> str:
+        """The name with the resolution: the folder that the version's folder lies in."""
+        return self.path.split("/")[-3]
+
+    @property
+    def orientation(self) -> str | None:
+        """A letter an axis, the side on which the first voxel lies; None where it is not said."""
+        return self.content.get("orientation") or None
+
+    @property
+    def symmetric(self) -> bool | None:
+        """Whether left and right meet at half the extent; None where it is not said."""
+        said = self.content.get("symmetric")
+        return said if isinstance(said, bool) else None
+
+    @property
+    def midline(self) -> float | None:
+        """Where left and right meet, in mm: what `save` adds where that is not half the extent."""
+        said = self.content.get(MIDLINE)
+        return float(said) if isinstance(said, int | float) else None
+
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """In mm, one an axis; the manifest has micrometres."""
+        return tuple(float(size) / 1000 for size in self.content["resolution"])
+
+    @property
+    def annotation(self) -> Part:
+        """The annotation set, as the labels."""
+        return self._part(self.content["annotation_set"], LABELS)
+
+    @property
+    def hemispheres(self) -> Part:
+        """The annotation set, as the hemispheres: it need not have any."""
+        return self._part(self.content["annotation_set"], HEMISPHERES)
+
+    @property
+    def terminology(self) -> Part:
+        """The table of regions."""
+        return self._part(self.content["terminology"], (TERMINOLOGY,))
+
+    @property
+    def template(self) -> Part | None:
+        """The template, as BrainGlobe's own tools take it: the annotation set's."""
+        said = self.content["annotation_set"].get("template") or self.content.get("template")
+        return self._part(said, TEMPLATES) if said else None
+
+    @property
+    def coordinate_space(self) -> Part | None:
+        """The coordinate space, which says no more than its name and version."""
+        said = self.content.get("coordinate_space")
+        return self._part(said, (MANIFEST,)) if said else None
+
+    @property
+    def references(self) -> dict[str, Part]:
+        """The additional references by name."""
+        parts = self.content.get("additional_references") or ()
+        # manifests of old have names alone, of files that this layout does not have
+        return {
+            str(part["name"]): self._part(part, TEMPLATES)
+            for part in parts
+            if isinstance(part, Mapping)
+        }
+
+    def image(self, name: str) -> Part:
+        """Return ``"template"`` or an additional reference by name.
+
+        Raises
+        ------
+        ComponentNotFoundError
+            If the atlas has none of that name; it lists those there are.
+        """
+        there = dict(self.references)
+        if self.template is not None:
+            there = {"template": self.template, self.template.name: self.template, **there}
+        if name not in there:
+            raise ComponentNotFoundError(
+                f"the atlas {self.name} {self.version} has no component {name!r}; there are "
+                f"{', '.join(map(repr, ['annotation', 'hemispheres', *there]))}"
+            )
+        return there[name]
+
+    def _part(self, said: Mapping[str, Any], files: tuple[str, ...]) -> Part:
+        location = str(said["location"] or "").strip("/")
+        # it is read below the root, and copied there: it must lie there
+        if leads_out(location):
+            raise ValueError(f"the location {said['location']!r} is no folder below its root")
+        return Part(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)
+
+
+def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) -> Manifest:
+    """Read a manifest; one request.
+
+    Parameters
+    ----------
+    place : str
+        Its URL or path: ``<root>/atlases/<name>/<version>/manifest.json``.
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreError
+        If there is none, or it cannot be read.
+    StoreFormatError
+        If it is no manifest of an atlas.
+    """
+    place = locate(place)
+    content = read_bytes(place, storage_options)
+    # the separators of Windows are not those of the layout
+    parts = place.replace("\\", "/").split("/")
+    if len(parts) < 5 or parts[-4] != "atlases":
+        raise StoreFormatError(
+            f"{place} does not lie in BrainGlobe's layout, "
+            "<root>/atlases/<name>/<version>/manifest.json, from which its components are found"
+        )
+    try:
+        manifest = Manifest("/".join(parts[:-4]), "/".join(parts[-4:]), json.loads(content))
+        _ = manifest.name, manifest.version, manifest.annotation, manifest.terminology
+        _ = manifest.template, manifest.references, manifest.coordinate_space
+        if len(manifest.voxel_size) != 3:
+            raise ValueError(f"a resolution of {len(manifest.voxel_size)} numbers, not 3")
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise StoreFormatError(f"{place} is no manifest of an atlas: {what}") from error
+    return manifest

@@ -1,0 +1,209 @@
+"""A store that is copied from: listed, asked patiently, and what it answers compared."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import fsspec
+
+from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies.records import Object, leads_out
+from xarray_atlas.io.zarr.checked_store import is_refusal
+from xarray_atlas.io.zarr.stores import find_objects, protocol, storage_for, unreadable
+
+__all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
+
+TOGETHER = 16
+"""Objects that are fetched at once."""
+
+ATTEMPTS = 6
+"""How often an object is asked for, where the store is busy or the connection fails."""
+
+PATIENCE = 60.0
+"""Seconds after the first attempt at which no further one begins. S3 gives up on an attempt after
+15 s of silence, so that an object that does not come is an error within 75 s."""
+
+PAUSE = 1.0
+"""Seconds that the first pause has at most; each further one twice as many."""
+
+BUSY = (408, 429, 500, 502, 503, 504)
+"""The HTTP statuses after which it is worth asking again."""
+
+CLIENTS = ("aiohttp", "aiobotocore", "botocore", "urllib3")
+"""Whose exceptions, where they have no HTTP status, mean that the connection failed."""
+
+FINAL = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What a file system says that it would say again."""
+
+TAGS = ("ETag", "etag", "mtime", "LastModified", "created")
+"""What file systems call that by which a change of an object can be told."""
+
+T = TypeVar("T")
+
+_MD5 = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A root of BrainGlobe's layout that is copied from.
+
+    Parameters
+    ----------
+    url : str
+        Or path.
+    filesystem : fsspec file system
+    path : str
+        Of the root, as the file system has it.
+    """
+
+    url: str
+    filesystem: Any
+    path: str
+
+    def listing(self, folder: str) -> dict[str, Object]:
+        """List the objects below a folder by their path within it; none where nothing is there.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be listed.
+        """
+        place = f"{self.url}/{folder}"
+
+        try:
+            found = patiently(
+                lambda: find_objects(self.filesystem, f"{self.path}/{folder}", detail=True)
+            )
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # file systems raise whatever their client library raises
+            if is_refusal(error):
+                raise StoreError(
+                    f"no permission to list {place}: what is not listed may be absent or "
+                    "incomplete, and a copy that may be incomplete is not made. Pass "
+                    "storage_options of somebody who may list it, or another root"
+                ) from error
+            raise unreadable(place, error) from error
+        prefix = f"{self.path}/{folder}/"
+        objects = {}
+        for name, about in found.items():
+            key = str(name).removeprefix(prefix)
+            if name == prefix[:-1] or not key or key.endswith("/"):
+                continue  # folders, as some tools put them into buckets
+            if key == name:
+                raise StoreError(f"{place} is listed as if it held {name!r}, which lies elsewhere")
+            if leads_out(key):
+                raise StoreError(f"{place} holds {key!r}, which is no path of a file within it")
+            if not isinstance(about.get("size"), int):
+                raise StoreError(f"{place} lists {key!r} without its size: it cannot be verified")
+            tags = (about[name] for name in TAGS if about.get(name))
+            objects[key] = Object(about["size"], str(next(tags, "")).strip('"'))
+        return objects
+
+    def read(self, path: str, expected: Object | None = None, stop: Any = None) -> bytes:
+        """Read an object whole, and again where it does not come as it was listed."""
+
+        def attempt() -> bytes:
+            content: bytes = self.filesystem.cat_file(f"{self.path}/{path}")
+            if expected is not None:
+                self._verify(path, content, expected)
+            return content
+
+        return patiently(attempt, stop)
+
+    def _verify(self, path: str, content: bytes, expected: Object) -> None:
+        if len(content) != expected.size:
+            raise _Damaged(f"{len(content)} bytes came, and {expected.size} are listed")
+        if _is_other(content, expected) and not self._is_encrypted(path):
+            raise _Damaged("its MD5 is not the one that is listed")
+
+    def _is_encrypted(self, path: str) -> bool:
+        """Tell whether S3 encrypts an object with a key, so that its ETag is no MD5."""
+        if not hasattr(self.filesystem, "call_s3"):
+            return False
+        bucket, key, _ = self.filesystem.split_path(f"{self.path}/{path}")
+        head = self.filesystem.call_s3("head_object", Bucket=bucket, Key=key)
+        return "kms" in head.get("ServerSideEncryption", "") or "SSECustomerAlgorithm" in head
+
+
+class _Damaged(OSError):
+    """An object has not come as it was listed."""
+
+
+def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
+    """Return the source that is at the URL or path of a root.
+
+    The clients' own repetitions are turned off, which would multiply with those of this module.
+    """
+    options = storage_for(root, storage_options)
+    if protocol(root) in ("s3", "s3a"):
+        ours = {"retries": {"total_max_attempts": 1}, "max_pool_connections": TOGETHER}
+        options["config_kwargs"] = {**ours, **options.get("config_kwargs", {})}
+    try:
+        filesystem, path = fsspec.url_to_fs(root, **options)
+    except (ValueError, TypeError, ImportError) as error:
+        raise StoreError(f"cannot open {root}: {error}") from error
+    if protocol(root) in ("s3", "s3a"):
+        filesystem.retries = 1  # of an instance that nobody else has: the options are its own
+    return Source(root, filesystem, path.rstrip("/"))
+
+
+def patiently(work: Callable[[], T], stop: threading.Event | None = None) -> T:
+    """Call again what failed because the store was busy or the connection broke.
+
+    With pauses that double, of a random length; at most :data:`ATTEMPTS` times, and not after
+    :data:`PATIENCE`. The last error is raised; so is at once one that would come again.
+    """
+    began = time.monotonic()
+    stop = stop or threading.Event()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return work()
+        except Exception as error:
+            pause = random.uniform(0.5, 1) * PAUSE * 2 ** (attempt - 1)
+            late = time.monotonic() - began + pause > PATIENCE
+            if not _may_pass(error) or attempt == ATTEMPTS or late or stop.wait(pause):
+                raise
+    raise AssertionError("not reached")
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, TimeoutError):
+        return True
+    if isinstance(error, FINAL) or is_refusal(error):
+        return False
+    status = _status(error)
+    if status is not None:
+        return status in BUSY
+    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in CLIENTS
+
+
+def _status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error comes from; s3fs has it in the cause."""
+    for each in (error, error.__cause__):
+        status = getattr(each, "status", None)
+        if status is None:
+            response = getattr(each, "response", None)
+            about = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+            status = about.get("HTTPStatusCode")
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def is_md5(tag: str) -> bool:
+    """Tell whether an ETag may be an MD5; that of an object in several parts is not."""
+    return _MD5.fullmatch(tag) is not None
+
+
+def _is_other(content: bytes, listed: Object) -> bool:
+    return (
+        is_md5(listed.tag) and hashlib.md5(content, usedforsecurity=False).hexdigest() != listed.tag
+    )

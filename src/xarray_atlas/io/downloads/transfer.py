@@ -1,0 +1,312 @@
+"""Copying objects to this machine: in parallel, whole or not at all, and resumable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies.records import (
+    RECORDS,
+    UNFINISHED,
+    Object,
+    Record,
+    level_of,
+    parse_record,
+    read_record,
+    record_name,
+    size_of,
+    write_atomically,
+    write_record,
+)
+from xarray_atlas.io.downloads.remote import TOGETHER, Source, is_md5
+from xarray_atlas.io.zarr.stores import unreadable
+
+__all__ = ["Piece", "Task", "fetch", "plan"]
+
+ABANDONED = 3600.0
+"""Seconds after which a file that was never finished is removed."""
+
+ROUNDS = 3
+"""How often is looked whether all is there: a process that began at the same moment may have
+removed what it had looked at before another one replaced it."""
+
+RESUME = "what has been downloaded is kept: the same call resumes"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A folder that is copied: a store, or a part of it, or anything else.
+
+    Parameters
+    ----------
+    path : str
+        Below the root, the same in the source and in the copy.
+    levels : tuple of str
+        The paths of all levels of the store.
+    chosen : tuple of str
+        Of those whose chunks are copied. What belongs to no level always is.
+    """
+
+    path: str
+    levels: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a folder still lacks.
+
+    Parameters
+    ----------
+    path : str
+        Of the piece, below the root.
+    folder : str
+        Where it goes.
+    objects : mapping of str to Object
+        All that belong there.
+    lacking : sequence of str
+        Those that are to be fetched.
+    """
+
+    path: str
+    folder: str
+    objects: Mapping[str, Object]
+    lacking: Sequence[str]
+
+
+def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str) -> Task:
+    """Write down what belongs to a copy, and find out what it lacks.
+
+    Parameters
+    ----------
+    source, piece
+    objects : mapping of str to Object
+        The listing of the piece.
+    root : str
+        Of the copy.
+
+    Raises
+    ------
+    StoreError
+        If the source is itself a copy that lacks what is to be copied; or the folder cannot be
+        written to.
+    """
+    folder = os.path.join(root, *piece.path.split("/"))
+    parts = {part: _part(source, piece, objects, part) for part in (None, *piece.chosen)}
+    lacking: list[str] = []
+    try:
+        _remove_abandoned(os.path.join(folder, RECORDS))
+        # those of the levels that have changed since they were copied, before the metadata do
+        _forget(folder, piece, objects, parts[None])
+        # that of what belongs to no level first: it makes the folder a copy
+        for level, record in parts.items():
+            before = _settle(folder, level, record)
+            lacking += _lacking(folder, record.objects, before)
+    except StoreError:
+        raise
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    belonging = {key: each for record in parts.values() for key, each in record.objects.items()}
+    return Task(piece.path, folder, belonging, lacking)
+
+
+def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str | None) -> Record:
+    """Return the record of a level, or of what belongs to none."""
+    place = f"{source.url}/{piece.path}"
+    levels = piece.levels if part is None else ()
+    if record_name(None) not in objects:
+        own = {
+            key: each
+            for key, each in objects.items()
+            if level_of(key, piece.levels) == part and not key.startswith(f"{RECORDS}/")
+        }
+        return Record(place, own, levels)
+    # a copy is copied: what belongs to it is in its records, be it there or not
+    name = record_name(part)
+    if name not in objects:
+        raise StoreError(
+            f"{place} is itself a copy, to which level {part!r} was not downloaded; take "
+            "another root"
+        )
+    record = parse_record(source.read(f"{piece.path}/{name}"), f"{place}/{name}")
+    for key, listed in record.objects.items():
+        if key not in objects or objects[key].size != listed.size:
+            raise StoreError(
+                f"{place} is itself a copy that is not complete: {key!r} is missing; complete it "
+                "first, or take another root"
+            )
+    return Record(place, record.objects, levels)
+
+
+def _forget(folder: str, piece: Piece, objects: Mapping[str, Object], rest: Record) -> None:
+    """Remove the records of levels copied before, if their source has changed since.
+
+    The metadata that are copied now are not theirs. What has come of their chunks stays, to be
+    compared when they are copied again.
+    """
+    try:
+        former = read_record(folder)
+    except StoreError:  # damaged: nobody knows of what the levels are
+        former = None
+    if former is not None and former.objects == rest.objects:
+        return
+    for level in (*piece.levels, *(() if former is None else former.levels)):
+        if level in piece.chosen:
+            continue
+        now = {key: each for key, each in objects.items() if level_of(key, piece.levels) == level}
+        try:
+            then = read_record(folder, level)
+        except StoreError:
+            then = None
+        if then is None or then.objects != now:
+            _remove(os.path.join(folder, record_name(level)))
+
+
+def _settle(folder: str, level: str | None, record: Record) -> Mapping[str, Object]:
+    """Write a record where it is not there yet; return the objects of the one before."""
+    try:
+        former = read_record(folder, level)
+    except StoreError:  # damaged
+        former = None
+    before = {} if former is None else former.objects
+    if former == record:
+        return before
+    for key, old in before.items():
+        new = record.objects.get(key)
+        if new is None or new.size != old.size or (new.tag != old.tag and new.tag and old.tag):
+            # its source has changed since: it must not be taken for what is listed now
+            _remove(os.path.join(folder, key))
+    write_record(folder, level, record)
+    return before
+
+
+def _lacking(folder: str, objects: Mapping[str, Object], before: Mapping[str, Object]) -> list[str]:
+    """Return what is absent, or may not be what is listed: that is removed.
+
+    Where nothing is absent of what an earlier call wrote, which verifies what it writes, the
+    sizes will do. Else what is there is compared by its MD5, where the listing has it; where it
+    has not, only what an earlier call was to write is taken as it is.
+    """
+    lacking = [key for key, o in objects.items() if size_of(os.path.join(folder, key)) != o.size]
+    if before == objects and not lacking:
+        return []
+    absent = set(lacking)
+    for key in objects.keys() - absent:
+        path, listed = os.path.join(folder, key), objects[key]
+        same = before.get(key) == listed
+        if is_md5(listed.tag):
+            same = _md5_of(path) == listed.tag
+        if not same:
+            _remove(path)
+            lacking.append(key)
+    return lacking
+
+
+def _md5_of(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    except FileNotFoundError:  # removed by another process
+        return None
+    return digest.hexdigest()
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _remove_abandoned(folder: str) -> None:
+    """Remove what processes that were killed have left behind, not what others are writing now."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(UNFINISHED):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > ABANDONED:
+                        os.unlink(entry.path)
+
+
+def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any]) -> None:
+    """Fetch what folders lack, :data:`TOGETHER` objects at once.
+
+    Parameters
+    ----------
+    source : Source
+    tasks : iterable of Task
+    progress : callable
+        Called with the bytes of each object when it is there.
+
+    Raises
+    ------
+    StoreError
+        If an object does not come or cannot be written; it says how to resume.
+    """
+    tasks = list(tasks)
+    todo = [(task, key) for task in tasks for key in task.lacking]
+    for _ in range(ROUNDS):
+        # several processes that begin together do not fetch the same objects all the way
+        random.shuffle(todo)
+        _fetch_all(source, todo, progress)
+        todo = [
+            (task, key)
+            for task in tasks
+            for key, listed in task.objects.items()
+            if size_of(os.path.join(task.folder, key)) != listed.size
+        ]
+        if not todo:
+            return
+    task, key = todo[0]
+    raise StoreError(f"{key!r} goes from {task.folder} while it is downloaded; {RESUME}")
+
+
+def _fetch_all(
+    source: Source, todo: Iterable[tuple[Task, str]], progress: Callable[[int], Any]
+) -> None:
+    stop = threading.Event()
+    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="xarray-atlas-download") as pool:
+        waiting = [pool.submit(_fetch, source, task, key, stop) for task, key in todo]
+        try:
+            for done in as_completed(waiting):
+                progress(done.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> int:
+    listed = task.objects[key]
+    target = os.path.join(task.folder, *key.split("/"))
+    if size_of(target) == listed.size:
+        return listed.size  # another process has been faster
+    path = f"{task.path}/{key}"
+    try:
+        content = source.read(path, listed, stop)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{source.url}/{path} was listed, and is not there any more: the store is being "
+            f"changed; {RESUME}"
+        ) from error
+    except Exception as error:  # file systems raise whatever their client library raises
+        raise StoreError(f"{unreadable(f'{source.url}/{path}', error)}; {RESUME}") from error
+    try:
+        write_atomically(target, content, os.path.join(task.folder, RECORDS))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    return len(content)
+
+
+def _unwritable(place: str, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(f"no space left for {place} ({error.strerror}): make room; {RESUME}")
+    return StoreError(f"cannot write {place}: {error}; {RESUME}")

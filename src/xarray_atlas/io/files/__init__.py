@@ -1,0 +1,1 @@
+"""Files of other tools: images, tables of regions, meshes."""

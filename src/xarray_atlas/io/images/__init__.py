@@ -1,6 +1,0 @@
-"""Volumes in NIfTI, NRRD and TIFF files: the voxels, lazily, and where they say that they lie."""
-
-from xarray_atlas.io.images.files import read_image
-from xarray_atlas.io.images.voxels import Image
-
-__all__ = ["Image", "read_image"]

@@ -1,0 +1,332 @@
+"""From a URL, a path or a store object to an open zarr group, or a clear error."""
+
+from __future__ import annotations
+
+import os
+import threading
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+import fsspec
+import zarr
+import zarr.abc.store
+import zarr.errors
+import zarr.storage
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
+from xarray_atlas.io.copies.completeness import find_copy
+from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
+
+__all__ = [
+    "TIMEOUT",
+    "Source",
+    "find_objects",
+    "has_neighbours",
+    "is_url",
+    "locate",
+    "open_group",
+    "options_of",
+    "protocol",
+    "read_bytes",
+    "storage_for",
+    "unreadable",
+    "within",
+]
+
+TIMEOUT = 25.0
+"""Seconds that opening waits for an answer. Reading chunks has the file system's own limits."""
+
+SAYS_WHO = {"anon", "key", "secret", "token", "username", "password", "profile", "session"}
+"""The options of s3fs that say who is asking."""
+
+T = TypeVar("T")
+Source: TypeAlias = str | os.PathLike[str] | zarr.abc.store.Store | zarr.Group
+
+
+def is_url(text: str) -> bool:
+    r"""Tell a URL from a path (``C:\data`` is a path)."""
+    return "://" in text or "::" in text
+
+
+def protocol(place: str) -> str:
+    """Return a URL's protocol, "" for a path."""
+    return place.partition("://")[0].partition("::")[0] if is_url(place) else ""
+
+
+def locate(source: Any) -> str:
+    """Return the URL or absolute path of a source, for messages and for finding neighbours."""
+    if isinstance(source, zarr.Group):
+        return f"{locate(source.store)}/{source.path}".rstrip("/")
+    if isinstance(source, zarr.abc.store.Store):
+        store = innermost(source)
+        if isinstance(store, zarr.storage.FsspecStore):
+            return str(store.fs.unstrip_protocol(store.path)).rstrip("/")
+        if isinstance(store, zarr.storage.LocalStore):
+            return str(Path(store.root).absolute())
+        return str(store.path if isinstance(store, zarr.storage.ZipStore) else store)
+    text = os.fspath(source)
+    if text.startswith("file://"):
+        text = text.removeprefix("file://")
+        # Path.as_uri() quotes, fsspec's URLs do not
+        text = text if os.path.exists(text) else unquote(text)
+    return text.rstrip("/") if is_url(text) else str(Path(text).expanduser().absolute())
+
+
+def storage_for(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the file system's options: S3 is anonymous unless they say who is asking."""
+    options = dict(storage_options or {})
+    if "::s3://" in url:  # a chain of file systems has the options of each by its name
+        options["s3"] = storage_for("s3://", options.get("s3"))
+    elif protocol(url) in ("s3", "s3a"):
+        if not SAYS_WHO & options.keys():
+            options["anon"] = True
+        # else s3fs asks for the size of each object before it reads it: twice the requests,
+        # and a listing for each chunk that is not stored
+        options.setdefault("max_concurrency", 1)
+    return options
+
+
+def options_of(
+    source: Source, storage_options: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
+    """Return the file system's options with which to read a neighbour of a source."""
+    if storage_options is not None or isinstance(source, str | os.PathLike):
+        return storage_options
+    store = innermost(source.store if isinstance(source, zarr.Group) else source)
+    if not isinstance(store, zarr.storage.FsspecStore):
+        return None
+    filesystem = getattr(store.fs, "sync_fs", store.fs)
+    options = {
+        k: v for k, v in filesystem.storage_options.items() if k not in ("asynchronous", "loop")
+    }
+    return {**options, "anon": filesystem.anon} if hasattr(filesystem, "anon") else options
+
+
+def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
+    """Tell whether what lies beside a store has a URL or a path of its own.
+
+    Not beside a zip file, and not in a chain of file systems, whose URL has the place of the
+    store in its middle.
+    """
+    kinds = (zarr.storage.FsspecStore, zarr.storage.LocalStore)
+    return isinstance(innermost(store), kinds) and "::" not in place
+
+
+def open_group(source: Source, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
+    """Open a source as a zarr group whose unreadable chunks are errors.
+
+    Parameters
+    ----------
+    source : str, path, zarr store or zarr group
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If nothing is there: no such path, bucket or key.
+    StoreFormatError
+        If what is there is not a zarr group.
+    StoreError
+        If it cannot be reached, or not without permission.
+    """
+    path = source.path if isinstance(source, zarr.Group) else None
+    store = _open_store(source, storage_options)
+    place = locate(source)
+    try:
+        return within(lambda: _open_group(CheckedStore(store, path or ""), path))
+    except zarr.errors.ContainsArrayError as error:
+        raise StoreFormatError(
+            f"{place} is a zarr array, one level of a pyramid or part of one; "
+            "pass the group that holds it (its name ends with .ome.zarr)"
+        ) from error
+    except FileNotFoundError as error:
+        raise _absent(place, storage_options) from error
+    except ValueError as error:
+        raise StoreFormatError(f"the zarr metadata of {place} cannot be read: {error}") from error
+    except Exception as error:  # file systems raise whatever their client library raises
+        raise unreadable(place, error, storage_options) from error
+
+
+def _open_store(source: Source, storage_options: Mapping[str, Any] | None) -> zarr.abc.store.Store:
+    if isinstance(source, zarr.Group):
+        return source.store
+    if isinstance(source, zarr.abc.store.Store):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            "source is a URL, a path or a zarr store, "
+            f"not a {type(source).__module__}.{type(source).__name__}"
+        )
+    place = locate(source)
+    if is_url(place):
+        options = storage_for(place, storage_options)
+        try:
+            if "::" not in place:
+                return zarr.storage.FsspecStore.from_url(
+                    place, storage_options=options, read_only=True
+                )
+            # the inner file system of a chain runs on fsspec's event loop, not on zarr's
+            filesystem, path = fsspec.url_to_fs(place, **options)
+            outer = AsyncFileSystemWrapper(filesystem, asynchronous=True)
+            return zarr.storage.FsspecStore(outer, path=path, read_only=True)
+        except (ValueError, TypeError, ImportError) as error:
+            raise StoreError(f"cannot open {place}: {error}") from error
+    if os.path.isfile(place):
+        if not zipfile.is_zipfile(place):
+            raise StoreFormatError(f"{place} is a file, neither a zarr nor a zip of one")
+        return zarr.storage.ZipStore(place, mode="r")
+    if not os.path.exists(place):
+        raise StoreNotFoundError(f"there is nothing at {place}")
+    return zarr.storage.LocalStore(place, read_only=True)
+
+
+def _open_group(store: CheckedStore, path: str | None) -> zarr.Group:
+    refusal: Exception | None = None
+    # one format after the other: a bucket that may not be listed refuses what it does not have
+    for zarr_format in (3, 2):
+        try:
+            return zarr.open_group(store, mode="r", path=path, zarr_format=zarr_format)
+        except FileNotFoundError:
+            continue
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            refusal = error
+    if refusal is not None:
+        raise refusal
+    zarr.open_array(store, mode="r", path=path or "", zarr_format=2)
+    raise zarr.errors.ContainsArrayError(store, path)
+
+
+def _absent(place: str, storage_options: Mapping[str, Any] | None) -> AtlasError:
+    if not is_url(place) and os.path.isdir(place):
+        if os.path.isdir(os.path.join(place, "atlases")):
+            return StoreFormatError(
+                f"{place} is a folder in BrainGlobe's layout: open an atlas of it by name, with "
+                f"root={place!r}"
+            )
+        zarrs = sorted(name for name in os.listdir(place) if name.endswith(".zarr"))
+        hint = f"; it holds {', '.join(zarrs)}" if zarrs else ""
+        return StoreFormatError(f"{place} is a folder, but not a zarr group{hint}")
+    return StoreNotFoundError(
+        f"there is no zarr group at {place}{_endpoint(storage_options)}: no such bucket or key, "
+        "or what is there is no zarr"
+    )
+
+
+def unreadable(
+    place: str, error: BaseException, storage_options: Mapping[str, Any] | None = None
+) -> StoreError:
+    """Say in one sentence why something could not be read."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    reason = str(error) or type(error).__name__
+    place = f"{place}{_endpoint(storage_options)}"
+    if isinstance(error, TimeoutError):
+        return StoreError(f"cannot reach {place}: {reason}")
+    if is_refusal(error) or "credential" in reason.lower():
+        return StoreError(f"no permission to read {place} ({reason}){_credentials(place)}")
+    if isinstance(error, AtlasError):
+        return StoreError(f"cannot read {place}: {reason}")
+    return StoreError(f"cannot read {place}: {type(error).__name__}: {reason}")
+
+
+def _credentials(place: str) -> str:
+    example = {
+        "s3": "{'anon': False}",
+        "http": "{'client_kwargs': {'headers': {'Authorization': '...'}}}",
+    }.get(protocol(place).rstrip("as"))
+    return f"; pass your credentials, for example storage_options={example}" if example else ""
+
+
+def _endpoint(storage_options: Mapping[str, Any] | None) -> str:
+    options = storage_options or {}
+    url = options.get("endpoint_url") or options.get("client_kwargs", {}).get("endpoint_url")
+    return f" (endpoint {url})" if url else ""
+
+
+def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
+    """List all objects below a path, as they are now, as ``find`` of fsspec does.
+
+    Of S3 it takes several answers. One that is no listing (empty, or a page of a proxy, with status
+    200) looks to its client like one that is empty and the last, so that the rest would be missing
+    without a word. Here it is an OSError.
+    """
+    filesystem.invalidate_cache()
+    if hasattr(filesystem, "call_s3"):
+        for operation in ("ListObjectsV2", "ListObjectVersions"):
+            filesystem.s3.meta.events.register(
+                f"after-call.s3.{operation}", _check_listing, unique_id=f"xarray-atlas-{operation}"
+            )
+    return filesystem.find(path, detail=detail)
+
+
+def _check_listing(parsed: Mapping[str, Any], **about: Any) -> None:
+    succeeded = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") == 200
+    if succeeded and "IsTruncated" not in parsed:
+        raise OSError("what the server answered is no listing")
+
+
+def within(work: Callable[[], T]) -> T:
+    """Run `work`, and raise TimeoutError if it has not returned within :data:`TIMEOUT`.
+
+    A thread is left behind then: a socket that never answers cannot be interrupted.
+    """
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name="xarray-atlas-open")
+    thread.start()
+    thread.join(TIMEOUT)
+    if failure:
+        raise failure[0]
+    if not outcome:
+        raise TimeoutError(f"no answer within {TIMEOUT:g} s")
+    return outcome[0]
+
+
+def read_bytes(
+    source: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+) -> bytes:
+    """Read a small file from a URL or a path.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is none.
+    StoreError
+        If it cannot be read, or is missing in a copy to which it belongs.
+    """
+    place = locate(source)
+
+    def read() -> bytes:
+        filesystem, path = fsspec.url_to_fs(place, **storage_for(place, storage_options))
+        content: bytes = filesystem.cat_file(path)
+        return content
+
+    folder, name = os.path.split(place)
+    copy = None if is_url(place) else find_copy(folder)
+    try:
+        found = within(read)
+    except FileNotFoundError as error:
+        if copy is not None:
+            copy.check(name, None)
+        raise StoreNotFoundError(
+            f"there is nothing at {place}{_endpoint(storage_options)}"
+        ) from error
+    except Exception as error:  # file systems raise whatever their client library raises
+        raise unreadable(place, error, storage_options) from error
+    if copy is not None:
+        copy.check(name, len(found))
+    return found

@@ -1,0 +1,1 @@
+"""Kernels on plain numpy arrays: labels, images and lengths of one block."""

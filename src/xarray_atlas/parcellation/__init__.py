@@ -1,0 +1,1 @@
+"""Parcellations: disjoint sets of regions, made from a hierarchy or a table."""

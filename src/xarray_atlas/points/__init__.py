@@ -1,0 +1,1 @@
+"""Operations on points: their coordinates, the region at each, counts and tracks."""

@@ -1,0 +1,377 @@
+"""How many points lie in each region, and how densely."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.alignment import shown_part
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import hemispheres_of, lengths
+from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.errors import GridError
+from xarray_atlas.kernels.labels import Bools, Int64s, Ints, lookup
+from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
+from xarray_atlas.points.groups import Groups, group_points
+from xarray_atlas.points.lookup import Found, find
+from xarray_atlas.points.tables import read_points
+from xarray_atlas.points.values import values_at
+from xarray_atlas.reductions.labels import scan
+from xarray_atlas.regions.volume import SIZES, Measured, measured
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["count_points"]
+
+TOGETHER = 8
+"""Masks of which one pass over the annotation counts the voxels."""
+
+
+def count_points(
+    obj: xr.Dataset | xr.DataArray,
+    points: Any,
+    by: str | Iterable[str] | None = None,
+    level: int | None = None,
+    hemisphere: str | Iterable[str] | None = None,
+    mask: xr.DataArray | None = None,
+    *,
+    parcellation: Any = None,
+    frame: Any = "dataset",
+    unit: Any = None,
+    axes: Iterable[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Count points by region, with their descendants, and by what else is known of them.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid; a section gives areas.
+    points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+        In any form that :func:`region_at` takes.
+    by : str or iterable of str, optional
+        Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
+        becomes a dimension, in this order. Categories of a categorical that have no point
+        are there, with 0.
+    level : int, optional
+        Disjoint regions at a level instead of all, as :func:`region_at` has it.
+    hemisphere : "left", "right" or a list of both, optional
+        Only that side.
+    mask : DataArray of bool, optional
+        The tissue that was imaged, on the grid of the atlas (as :func:`aggregate` has it; without
+        coordinates its voxels are the atlas's): only voxels inside are part of the volume, and
+        points outside are counted apart. With a dimension that is called as the
+        first of `by`, each (animal) has its own.
+    parcellation : optional
+        Disjoint parcels instead of all regions, as :func:`region_at` has it.
+    frame, unit, axes, columns
+        As :func:`region_at` has them.
+
+    Returns
+    -------
+    Dataset
+        On ``region``, then ``hemisphere`` where a list was given, then `by`. Columns of a table
+        that are constant within the first of `by` (the group of an animal) are coordinates on it,
+        but for those that are called as a result is.
+
+        ``count``
+            int64. A region holds the points of its descendants.
+        ``volume``
+            In mm**3 (of a section ``area``, in mm**2), inside of `mask`.
+        ``density``
+            In 1/mm**3. NaN where the volume is 0.
+        ``background``, ``unknown_label``
+            Points in voxels of no region (or parcel), and of labels that no region has.
+        ``outside``
+            Points outside of the grid, or NaN.
+        ``outside_mask``
+            With `mask`: points in a voxel that was not imaged. They are in none of the above.
+        ``other_side``
+            With `hemisphere`: points in a voxel of no side that was asked for.
+
+        All but the first three have no ``region``. Those of the roots (or of all parcels) and they
+        add up to the number of points.
+
+    Raises
+    ------
+    PointsError
+        If a column of `by` is not there, or has missing values.
+    GridError
+        If the mask does not lie on the grid.
+    UnitsError, HemisphereError
+        As :func:`region_at` and :func:`volume` do.
+
+    Warns
+    -----
+    UserWarning
+        As :func:`region_at` does.
+
+    Examples
+    --------
+    >>> import pandas as pd, xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> cells = pd.DataFrame(
+    ...     {"z": [8.1, 8.1, 7.9], "y": [0.8, 0.8, 3.0], "x": [6.1, 6.2, 4.0],
+    ...      "animal": ["m1", "m2", "m2"], "group": ["a", "b", "b"]}
+    ... )
+    >>> found = xarray_atlas.count_points(ds, cells, "animal", unit="mm")
+    >>> found["count"].sel(region=["root", "Isocortex"]).values
+    array([[1, 2],
+           [1, 1]])
+    >>> found.group.values.tolist(), found.density.attrs["units"]
+    (['a', 'b'], '1 / mm ** 3')
+    """
+    terminology, _ = find_atlas(obj)
+    parcels = chosen_parcels(terminology, level, parcellation)
+    read = read_points(obj, points, unit, axes, columns)
+    names = _names(by)
+    groups = group_points(read, names, None if mask is None else _labels_of(mask, names))
+    result = measured(
+        obj, [] if mask is not None else None, hemisphere, None, read_for_none=mask is None
+    )
+    where = find(obj, read, frame, sides=hemisphere is not None)
+    tables = [result.table]
+    imaged = np.ones(where.inside.size, bool)
+    if mask is not None:
+        tissue = _on_grid(mask, result.annotation, names)
+        imaged, tables = _inside_mask(obj, tissue, where, groups, result)
+    chosen = _Choice.of(terminology, parcels)
+    result = dataclasses.replace(
+        result,
+        terminology=chosen.terminology,
+        positions=chosen.positions,
+        single={**result.single, "region": False},
+    )
+    variables = _counted(chosen, result, where, imaged, groups, mask is not None)
+    sizes = [chosen.sums(*_by_label(table, result.wanted)) for table in tables]
+    dims: tuple[str, ...] = ("region", "hemisphere")
+    if mask is not None and names and names[0] in mask.dims:
+        voxels = np.stack(sizes, axis=-1)
+        dims = (*dims, names[0])
+    else:
+        voxels = sizes[0]
+    name, ndim = SIZES[len(result.voxel)], len(result.voxel)
+    voxel = without_noise(math.prod(result.voxel.values()))
+    size = QuantityVariable(dims, quantity(voxels * voxel, ndim), result.attrs)
+    count = variables["count"]
+    wide = Variable(dims, size.values).set_dims(count.sizes).transpose(*count.dims)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density = np.where(wide.values > 0, count.values / wide.values, np.nan)
+    variables = {
+        "count": count,
+        name: size,
+        "density": QuantityVariable(count.dims, quantity(density, -ndim), result.attrs),
+        **{key: value for key, value in variables.items() if key != "count"},
+    }
+    found = result.dataset(variables, groups.coords)
+    return found.assign_attrs(result.attrs)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """The regions that are counted, and the labels of each, as pairs."""
+
+    terminology: Terminology
+    positions: Int64s
+    labels: Int64s
+    rows: Int64s
+    all_labels: Int64s
+
+    @classmethod
+    def of(cls, terminology: Terminology, parcels: Parcels | None) -> _Choice:
+        labels, regions = terminology.label_pairs(
+            direct=parcels is not None or terminology.parcels is not None
+        )
+        if parcels is None:
+            positions = terminology.default_positions
+            of_region = np.full(len(terminology), -1, np.int64)
+            of_region[positions] = np.arange(positions.size)
+        else:
+            terminology, positions = parcels.terminology, parcels.positions
+            of_region = parcels.of_region
+        rows = of_region[regions]
+        pairs = np.unique(np.stack([labels[rows >= 0], rows[rows >= 0]]), axis=1)
+        return cls(terminology, positions, pairs[0], pairs[1], np.unique(labels))
+
+    def sums(self, labels: Ints, counts: Int64s) -> Int64s:
+        """Add up counts of labels, shape (labels, ...), by region."""
+        keys, back = np.unique(self.labels, return_inverse=True)
+        at = lookup(labels, keys)
+        of_key = np.zeros((keys.size, *counts.shape[1:]), np.int64)
+        np.add.at(of_key, at[at >= 0], counts[at >= 0])
+        result = np.zeros((self.positions.size, *counts.shape[1:]), np.int64)
+        np.add.at(result, self.rows, of_key[back])
+        return result
+
+    def holds(self, labels: Ints) -> Bools:
+        """Tell which labels belong to a region that is counted."""
+        held: Bools = lookup(labels, np.unique(self.labels)) >= 0
+        return held
+
+
+def _by_label(table: LabelTable, sides: list[int | None]) -> tuple[Ints, Int64s]:
+    """Count the voxels of each label, on each of some sides."""
+    labels, at = np.unique(table.label, return_inverse=True)
+    counts = np.zeros((labels.size, len(sides)), np.int64)
+    for column, side in enumerate(sides):
+        rows = slice(None) if side is None else table.side == side
+        np.add.at(counts[:, column], at[rows], table.voxels[rows])
+    return labels, counts
+
+
+def _counted(
+    chosen: _Choice,
+    result: Measured,
+    where: Found,
+    imaged: Bools,
+    groups: Groups,
+    masked: bool,
+) -> dict[str, Variable]:
+    """Count the points of each region, and those in none."""
+    dims, shape = groups.dims, groups.shape
+    cells = math.prod(shape)
+    labels, codes = np.unique(where.labels, return_inverse=True)
+    known = chosen.holds(labels)[codes]
+    # what is labelled with a region that no parcel takes is background, as region_at has it
+    unknown = ((labels != 0) & (lookup(labels, chosen.all_labels) < 0))[codes]
+
+    def count(which: Bools) -> Int64s:
+        return np.bincount(groups.codes[which], minlength=cells).reshape(shape)
+
+    by_side: dict[str, list[Any]] = {"count": [], "background": [], "unknown_label": []}
+    if masked:
+        by_side["outside_mask"] = []
+    seen = np.zeros(where.inside.size, bool)
+    for side in result.wanted:
+        here = where.inside if side is None else where.inside & (where.sides == side)
+        seen |= here
+        held = here & imaged
+        counted = held & known
+        key = codes[counted] * cells + groups.codes[counted]
+        each = np.bincount(key, minlength=labels.size * cells).reshape(labels.size, *shape)
+        by_side["count"].append(chosen.sums(labels, each))
+        by_side["background"].append(count(held & ~known & ~unknown))
+        by_side["unknown_label"].append(count(held & unknown))
+        if masked:
+            by_side["outside_mask"].append(count(here & ~imaged))
+    variables = {}
+    for name, parts in by_side.items():
+        if name == "count":
+            variables[name] = Variable(("region", "hemisphere", *dims), np.stack(parts, axis=1))
+        else:
+            variables[name] = Variable(("hemisphere", *dims), np.stack(parts))
+    variables["outside"] = Variable(dims, count(~where.inside))
+    if result.sides:
+        variables["other_side"] = Variable(dims, count(where.inside & ~seen))
+    return variables
+
+
+# -- the tissue that was imaged
+
+
+def _names(by: Any) -> list[str]:
+    """Return the columns by which is counted; dimensions of the result are called as they are."""
+    listed = isinstance(by, Iterable) and not isinstance(by, str)
+    names = list(by) if listed else [] if by is None else [by]
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"by= names columns by text, not by {name!r}; rename that column, such as "
+                f"points.rename(columns={{{name!r}: 'animal'}})"
+            )
+    return names
+
+
+def _labels_of(mask: xr.DataArray, by: list[str]) -> Any:
+    """Return the labels of a mask along the first of `by`, if it has that dimension."""
+    if not isinstance(mask, xr.DataArray):
+        raise GridError(
+            f"mask is a DataArray on the grid of the atlas, not a {type(mask).__name__}"
+        )
+    if not by or by[0] not in mask.dims:
+        return None
+    if by[0] not in mask.coords:
+        raise GridError(
+            f"dimension {by[0]!r} of the mask has no coordinate, so that it does not say whose "
+            f"each is: mask.assign_coords({by[0]}=[...])"
+        )
+    return mask[by[0]].values
+
+
+def _on_grid(mask: xr.DataArray, annotation: xr.DataArray, by: list[str]) -> Variable:
+    """Return a mask as a variable on the annotation's dimensions, the first of `by` in front."""
+    if mask.dtype != np.bool_:
+        raise GridError(f"mask is {mask.dtype}; it is boolean, for example mask={mask.name} > 0")
+    own = [name for name in by[:1] if name in mask.dims]
+    shown = shown_part(annotation, _with_positions(mask, annotation), "mask")
+    names: dict[Hashable, Hashable] = {theirs: dim for dim, theirs in shown.dims.items()}
+    variable = shown.image.variable
+    if more := [dim for dim in variable.dims if dim not in {*names, *own}]:
+        raise GridError(
+            f"mask has a dimension {more[0]!r}, which the atlas lacks; it may have "
+            f"{'one more, ' + repr(by[0]) if by else 'no other'}"
+        )
+    for dim, part in shown.part.items():
+        size = annotation.sizes[dim]
+        there = np.size(np.arange(size)[part])
+        if there != size:
+            raise GridError(
+                f"mask is not on the grid of the atlas: {dim!r} has {there} voxels there and "
+                f"{size} here; bring it onto it: xarray_atlas.resample(mask, like=ds)"
+            )
+    variable = Variable([names.get(dim, dim) for dim in variable.dims], variable.data)
+    # where the mask runs the other way, so does what it shows of the atlas
+    return variable.isel(shown.part).transpose(*own, *annotation.dims)
+
+
+def _with_positions(mask: xr.DataArray, annotation: xr.DataArray) -> xr.DataArray:
+    """Take the voxels of a mask for those of the atlas where it does not say where they lie."""
+    _, space = find_atlas(annotation)
+    found: dict[Hashable, Variable] = {}
+    for axis, name in space.coordinates(annotation).items():
+        if name is None or space.coordinate(mask, axis) is not None:
+            continue
+        dims = annotation.coords[name].dims
+        if all(mask.sizes.get(dim) == annotation.sizes[dim] for dim in dims):
+            found[name] = Variable(dims, lengths(annotation, name), {"units": "mm"})
+    return mask.assign_coords(found)
+
+
+def _inside_mask(
+    obj: xr.Dataset | xr.DataArray,
+    mask: Variable,
+    where: Found,
+    groups: Groups,
+    result: Measured,
+) -> tuple[Bools, list[LabelTable]]:
+    """Tell which points are in the mask, and tabulate the voxels that are, for each mask."""
+    annotation = result.annotation.variable
+    index: dict[Hashable, Any] = {
+        axis.dim: where.index[name] for name, axis in where.axes.items() if axis.dim is not None
+    }
+    own = mask.dims[0] if mask.ndim > annotation.ndim else None
+    if own is not None:
+        index[own] = groups.first
+    (imaged,) = values_at([mask], index, where.inside)
+    sides = hemispheres_of(obj) if result.sides else Variable((), np.int64(1))
+    masks = [mask] if own is None else [mask.isel({own: at}) for at in groups.mask_rows]
+    tables: list[LabelTable] = []
+    for begin in range(0, len(masks), TOGETHER):
+        # a bit for each mask, above the two of the side: one pass for several
+        some = masks[begin : begin + TOGETHER]
+        code = sides.astype(np.int64)
+        for bit, one in enumerate(some):
+            code = code + one * np.int64(4 << bit)
+        table = scan(annotation, code.transpose(*annotation.dims))
+        for bit in range(len(some)):
+            rows = table.rows(table.side & (4 << bit) > 0)
+            tables.append(rows._replace(side=rows.side & 3))
+    return imaged.astype(bool), tables

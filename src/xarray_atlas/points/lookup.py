@@ -1,0 +1,333 @@
+"""Which region each of many points lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, hemispheres_of
+from xarray_atlas.coords.space import AXES
+from xarray_atlas.errors import PointsError
+from xarray_atlas.kernels.labels import Bools, Int64s, Ints, Positions, lookup
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
+from xarray_atlas.points.frames import Frame, frame_of
+from xarray_atlas.points.hints import warn_of_outside
+from xarray_atlas.points.tables import Points, read_points
+from xarray_atlas.points.values import values_at
+from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["OUTSIDE", "STATUS", "Found", "find", "find_placed", "region_at", "status_variable"]
+
+STATUS = ("ok", "background", "unknown_label", "outside")
+"""What the flags of ``status`` mean, from 0 on."""
+
+OK, BACKGROUND, UNKNOWN, OUTSIDE = range(4)
+
+_TEXT = {"dtype": np.dtype(object)}  # fixed-width text is written as text of any length
+_SIDES = np.array(["", "left", "right"])
+
+
+def region_at(
+    obj: xr.Dataset | xr.DataArray,
+    points: Any,
+    *,
+    level: int | None = None,
+    parcellation: Any = None,
+    frame: Any = "dataset",
+    unit: Any = None,
+    axes: Iterable[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    outside: str = "missing",
+) -> xr.Dataset:
+    """Find the region that each of many points lies in.
+
+    Only the chunks that hold points are read, each once, on the active dask scheduler. The
+    result is in memory.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid; a section too, which holds the
+        points within its thickness.
+    points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+        A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
+        dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+        dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
+        DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
+        quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+    level : int, optional
+        The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
+        given as itself.
+    parcellation : optional
+        As :func:`parcellate` has it: the parcel. What lies in none is background.
+    frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
+        Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are those
+        of the centres of voxels, and grow in its own direction (posterior, inferior and
+        left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner of
+        the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
+        the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
+        points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that
+        order.
+    unit : str or pint.Unit, optional
+        Of positions that do not say theirs; one that contradicts theirs is an error.
+    axes : iterable of str, optional
+        The axes of an array, in the order of its columns, or which columns of a table
+        to take.
+    columns : mapping of str to str, optional
+        What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+    outside : "missing" or "raise", default: "missing"
+        Whether a point that lies in no region is marked, or an error.
+
+    Returns
+    -------
+    Dataset
+        On the points' own dimensions, with their other coordinates, and of a table with its
+        index and columns (but for those that are called as a result is).
+
+        ``region``
+            The acronym, "" where there is none.
+        ``region_id``
+            The id; 0 where there is none, "" where ids are text.
+        ``hemisphere``
+            "left" or "right", by the voxel; "" outside, and where the atlas cannot tell.
+        ``status``
+            int8 with CF's ``flag_values`` and ``flag_meanings``: 0 ok, 1 background (label 0, or
+            in no parcel), 2 unknown_label (a label that no region has), 3 outside (of
+            the grid as it is now, or NaN).
+
+    Raises
+    ------
+    PointsError
+        If the axes or the frame cannot be told, or points lie in no region and
+        ``outside="raise"``.
+    UnitsError
+        If positions have no unit, or `unit` contradicts theirs.
+    GridError
+        If the grid does not say where its voxels lie.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the points lie outside: with the unit, order of axes or frame that
+        would put them inside. If the midline was assumed.
+
+    Notes
+    -----
+    Voxel i owns its lower face, and a millionth of a voxel below it, so that
+    ``index * 25 um`` from the corner finds its voxel. Lower is meant in the direction in which
+    points are counted: ``frame="allen"`` finds the same voxels in an atlas that runs
+    from right to left. A voxel is as thick as its coordinate says (a stride's is its spacing);
+    between picked planes there is none.
+
+    IBL's ``iblatlas`` has the same origin, but takes ``index * resolution`` for the centre of a
+    voxel: add half a voxel to positions that its ``xyz2ccf`` gives.
+
+    Examples
+    --------
+    >>> import pandas as pd, xarray_atlas
+    >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+    >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    >>> points = [[8.1, 0.8, 6.1], [0, 0, 0], [8.1, 0.8, -1]]
+    >>> found = xarray_atlas.region_at(ds, points, axes=("ap", "dv", "ml"), unit="mm")
+    >>> found.region.values.tolist(), found.status.values
+    (['RSPv5', '', ''], array([0, 1, 3], dtype=int8))
+    >>> found.status.attrs["flag_meanings"]
+    'ok background unknown_label outside'
+
+    Columns of other names, in another unit and frame, at a level of the hierarchy:
+
+    >>> cells = pd.DataFrame({"AP": [8100.0], "DV": [800.0], "ML": [7000.0]})
+    >>> names = {"ap": "AP", "dv": "DV", "ml": "ML"}
+    >>> asked = {"columns": names, "unit": "um", "frame": "allen"}
+    >>> at = xarray_atlas.region_at(ds, cells, level=5, **asked)
+    >>> at.region.item(), at.hemisphere.item()
+    ('Isocortex', 'right')
+    """
+    if outside not in ("missing", "raise"):
+        raise ValueError(f"outside is 'missing' or 'raise', not {outside!r}")
+    terminology, _ = find_atlas(obj)
+    parcels = chosen_parcels(terminology, level, parcellation)
+    read = read_points(obj, points, unit, axes, columns)
+    if clash := {"region", "region_id", "hemisphere", "status"} & set(read.dims):
+        name = sorted(map(str, clash))[0]
+        raise PointsError(
+            f"the points have a dimension {name!r}, as a variable of the result is called; rename "
+            f"it: points.rename({name}='of_{name}')"
+        )
+    found = find(obj, read, frame, sides=True)
+    position, status = found.regions(terminology, parcels)
+    terminology = terminology if parcels is None else parcels.terminology
+    if outside == "raise" and status.any():
+        raise PointsError(_first_ones(read, status, found))
+    # not np.unique, which sorts the points
+    counts = np.bincount(position + 1, minlength=1)
+    present = np.flatnonzero(counts) - 1
+    at = (np.cumsum(counts > 0) - 1)[position + 1]
+    known = present >= 0
+    acronyms = np.where(known, terminology.distinct_acronyms[present], "").astype(str)
+    ids = terminology.ids[present]
+    ids = np.where(known, ids, "").astype(str) if ids.dtype == object else np.where(known, ids, 0)
+    shape = read.shape
+    text = _TEXT if ids.dtype.kind == "U" else None
+    variables = {
+        "region": Variable(read.dims, acronyms[at].reshape(shape), encoding=_TEXT),
+        "region_id": Variable(read.dims, ids[at].reshape(shape), encoding=text),
+        "hemisphere": Variable(read.dims, _SIDES[found.sides].reshape(shape), encoding=_TEXT),
+        "status": status_variable(read.dims, status.reshape(shape)),
+    }
+    return read.kept.drop_vars([n for n in variables if n in read.kept.variables]).assign(variables)
+
+
+def status_variable(dims: Iterable[Hashable], status: Any) -> Variable:
+    """Return flags as CF has them."""
+    attrs = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(STATUS)}
+    return Variable(tuple(dims), status.astype(np.int8), attrs)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The voxels that hold some points, and what they hold; flat.
+
+    Attributes
+    ----------
+    axes : dict of str to VoxelAxis
+    index : dict of str to ndarray of intp
+        Along each axis; 0 where there is none.
+    inside : ndarray of bool
+    labels : ndarray of int
+        0 outside.
+    sides : ndarray of intp
+        1 left, 2 right, 0 where that is not known.
+    """
+
+    axes: dict[str, VoxelAxis]
+    index: dict[str, Positions]
+    inside: Bools
+    labels: Ints
+    sides: Positions
+
+    def own_region(self, terminology: Terminology) -> Int64s:
+        """Return the position of the region with the label of each voxel; -1 where there is none.
+
+        Of several regions that share a label it is the first one in the table.
+        """
+        native = self.labels.dtype.newbyteorder("=")
+        codes, labels = pd.factorize(self.labels.astype(native, copy=False))
+        own, regions = terminology.label_pairs(direct=True)
+        keys, first = np.unique(own, return_index=True)
+        at = lookup(labels, keys)
+        of_label = np.where(at >= 0, regions[first[at]] if keys.size else -1, -1)
+        return np.where(self.inside, of_label[codes] if codes.size else -1, -1)
+
+    def regions(self, terminology: Terminology, parcels: Parcels | None) -> tuple[Int64s, Int64s]:
+        """Return the position of each point's region, or parcel, and a flag.
+
+        What is labelled with a region that no parcel takes is background.
+        """
+        position = self.own_region(terminology)
+        unknown = (self.labels != 0) & (position < 0)
+        if parcels is not None:
+            # -1 picks the last one, which is put right
+            place = np.where(position >= 0, parcels.of_region[position], -1)
+            position = np.where(place >= 0, np.append(parcels.positions, -1)[place], -1)
+        status = np.where(unknown, UNKNOWN, np.where(position < 0, BACKGROUND, OK))
+        return position, np.where(self.inside, status, OUTSIDE)
+
+
+def find(
+    obj: xr.Dataset | xr.DataArray, points: Points, frame: Any, sides: bool, warn: bool = True
+) -> Found:
+    """Find the voxels that hold points, and read their labels and sides.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    points : Points
+    frame : optional
+        As :func:`region_at` has it.
+    sides : bool
+        Whether the hemispheres are wanted.
+    warn : bool
+        Whether to warn where more than half lie outside.
+    """
+    axes = voxel_axes(obj)
+    chosen = frame_of(obj, frame, points.names)
+    stacked = points.stacked()
+    index, inside = _voxels(axes, chosen, chosen.place(stacked))
+    if warn and inside.size and np.count_nonzero(inside) * 2 < inside.size:
+        warn_of_outside(obj, axes, stacked, frame, inside)
+    return _read(obj, axes, index, inside, sides)
+
+
+def find_placed(
+    obj: xr.Dataset | xr.DataArray, axes: dict[str, VoxelAxis], placed: FloatArray
+) -> Found:
+    """Find the voxels at positions (n, 3) in the coordinates of the Dataset; labels only."""
+    identity = Frame(np.eye(3, 4), (1, 1, 1))
+    return _read(obj, axes, *_voxels(axes, identity, placed), sides=False)
+
+
+def _voxels(
+    axes: Mapping[str, VoxelAxis], frame: Frame, placed: FloatArray
+) -> tuple[dict[str, Positions], Bools]:
+    index, inside = {}, np.ones(len(placed), bool)
+    for i, (axis, grows) in enumerate(zip(AXES, frame.grows, strict=True)):
+        index[axis], there = axes[axis].owners(placed[:, i], grows)
+        inside &= there
+    return index, inside
+
+
+def _read(
+    obj: xr.Dataset | xr.DataArray,
+    axes: dict[str, VoxelAxis],
+    index: dict[str, Positions],
+    inside: Bools,
+    sides: bool,
+) -> Found:
+    annotation = annotation_of(obj).variable
+    found = [annotation]
+    if sides and _told(obj):
+        found.append(hemispheres_of(obj))
+    at = {axes[axis].dim: index[axis] for axis in AXES}
+    labels, *others = values_at(found, at, inside)
+    side = others[0].astype(np.intp) if others else np.zeros(inside.size, np.intp)
+    return Found(axes, index, inside, labels, np.where((side > 0) & (side < 3), side, 0))
+
+
+def _told(obj: xr.Dataset | xr.DataArray) -> bool:
+    """Tell whether anything says where left and right are."""
+    _, space = find_atlas(obj)
+    there = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
+    return space.midline is not None or "hemispheres" in there
+
+
+def _first_ones(points: Points, status: Int64s, found: Found) -> str:
+    """Name the first points that lie in no region."""
+    bad = np.flatnonzero(status)
+    why = {
+        BACKGROUND: "in no region (background)",
+        UNKNOWN: "has the label {}, which no region has",
+        OUTSIDE: "outside of the volume",
+    }
+    lines = []
+    for i in bad[:5].tolist():
+        place = ", ".join(str(n) for n in np.unravel_index(i, points.shape or (1,)))
+        at = ", ".join(f"{points.names[a]}={points.mm[a].ravel()[i]:g}" for a in AXES)
+        text = why[int(status[i])].format(found.labels[i])
+        if not np.isfinite(points.stacked()[i]).all():
+            text = "not a position"
+        lines.append(f"[{place}] ({at} mm): {text}")
+    more = f"; and {bad.size - 5} more" if bad.size > 5 else ""
+    return (
+        f"{bad.size} of {status.size} points lie in no region: {'; '.join(lines)}{more}. "
+        "outside='missing' marks them instead"
+    )

@@ -1,0 +1,214 @@
+"""The regions along a probe or a histology track."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.errors import PointsError
+from xarray_atlas.kernels.labels import Bools, Int64s, Positions
+from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
+from xarray_atlas.parcellation.parcels import chosen_parcels
+from xarray_atlas.points.frames import frame_of
+from xarray_atlas.points.lookup import find_placed, status_variable
+from xarray_atlas.points.tables import read_points
+from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
+from xarray_atlas.regions.results import text_coord
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["along"]
+
+
+def along(
+    obj: xr.Dataset | xr.DataArray,
+    track: Any,
+    *,
+    level: int | None = None,
+    parcellation: Any = None,
+    frame: Any = "dataset",
+    unit: Any = None,
+    axes: Iterable[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """List the regions along a track, with the distances at which it goes from one to the next.
+
+    The track goes straight from each point to the next. It is followed from voxel to voxel:
+    boundaries lie on the faces of voxels, not at samples. Only the chunks that it goes
+    through are read.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid.
+    track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+        Two or more points in order, on one dimension, in any form that :func:`region_at` takes.
+        The ends of a straight probe are enough.
+    level, parcellation, frame, unit, axes, columns
+        As :func:`region_at` has them.
+
+    Returns
+    -------
+    Dataset
+        On ``segment``, in the order of the track; neighbours of one region are one segment. What
+        lies outside of the volume, in background or in an unknown label is kept, with
+        region "".
+
+        ``region``, ``region_name``, ``region_id``, ``status``
+            As :func:`region_at` has them.
+        ``start``, ``stop``, ``length``
+            From the first point along the track, quantities in mm (of the Dataset's coordinates,
+            which an affine may have scaled).
+        ``start_point``, ``stop_point``
+            Where that is: coordinates of the Dataset in mm, on ``axis``.
+
+    Raises
+    ------
+    PointsError
+        If there are fewer than two different points, on more than one dimension, or one is NaN.
+    UnitsError, GridError
+        As :func:`region_at` does.
+
+    Notes
+    -----
+    Every face that a straight piece crosses is computed, along each axis, and the voxel between two
+    crossings is the one that holds the point halfway (Amanatides and Woo, 1987, go through
+    the same voxels one by one).
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> probe = {"ap": [8.1, 8.1], "dv": [0.4, 3.0], "ml": [7.0, 7.0]}
+    >>> found = xarray_atlas.along(ds, probe, unit="mm", level=5)
+    >>> for i in range(found.sizes["segment"]):
+    ...     one = found.isel(segment=i)
+    ...     print(one.region.item(), one.start.values.round(3), one.stop.values.round(3))
+    Isocortex 0.0 0.675
+    cing 0.675 0.775
+    fp 0.775 1.075
+    hc 1.075 1.375
+    HPF 1.375 1.875
+    PRT 1.875 2.6
+    """
+    terminology, _ = find_atlas(obj)
+    parcels = chosen_parcels(terminology, level, parcellation)
+    read = read_points(obj, track, unit, axes, columns)
+    if len(read.dims) != 1 or read.shape[0] < 2:
+        raise PointsError(
+            "a track is two points or more in order, on one dimension; this has the shape "
+            f"{dict(zip(read.dims, read.shape, strict=True))}"
+        )
+    points = frame_of(obj, frame, read.names).place(read.stacked())
+    if not np.isfinite(points).all():
+        first = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
+        raise PointsError(f"point {first} of the track is NaN or infinite; leave it out")
+    if (points == points[0]).all():
+        raise PointsError("the track goes nowhere: all of its points are the same")
+    grid = voxel_axes(obj)
+    at, places = _crossings(points, grid)
+    halves = (places[1:] + places[:-1]) / 2
+    found = find_placed(obj, grid, halves)
+    position, status = found.regions(terminology, parcels)
+    terminology = terminology if parcels is None else parcels.terminology
+    begin = _changes(position, status)
+    end = np.append(begin[1:], position.size)
+    return _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
+
+
+def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[FloatArray, FloatArray]:
+    """Find the ends of a track's pieces in voxels.
+
+    Returns
+    -------
+    at : float64 array, shape (n,)
+        Distance along the track.
+    places : float64 array, shape (n, 3)
+        Along ap, dv and ml. Where a face is crossed, the position is that of the face.
+    """
+    shortest = TOLERANCE * min(axis.size for axis in grid.values())
+    distances, places, walked = [np.zeros(1)], [points[:1]], 0.0
+    for start, stop in pairwise(points):
+        step = stop - start
+        length = float(np.linalg.norm(step))
+        if length == 0:
+            continue
+        share, where = [np.ones(1)], [stop[None]]
+        for i, axis in enumerate(AXES):
+            if step[i] == 0:
+                continue
+            faces = np.unique(np.concatenate(grid[axis].edges))
+            t = (faces - start[i]) / step[i]
+            inner = (t > 0) & (t < 1)
+            on_faces = start + t[inner, None] * step
+            on_faces[:, i] = faces[inner]
+            share.append(t[inner])
+            where.append(on_faces)
+        t, crossed = np.concatenate(share), np.concatenate(where)
+        order = np.argsort(t, kind="stable")
+        t, crossed = t[order], crossed[order]
+        # an edge of voxels is crossed once; the end of the piece itself stays
+        apart = np.diff(t, append=np.inf) * length > shortest
+        apart &= (t * length > shortest) | (t == 1)
+        apart[-1] = True
+        distances.append(walked + t[apart] * length)
+        places.append(crossed[apart])
+        walked += length
+    return np.concatenate(distances), np.concatenate(places)
+
+
+def _changes(position: Int64s, status: Int64s) -> Positions:
+    """Return where each run of one region begins."""
+    new: Bools = np.ones(position.size, bool)
+    new[1:] = (position[1:] != position[:-1]) | (status[1:] != status[:-1])
+    return np.flatnonzero(new)
+
+
+def _segments(
+    obj: xr.Dataset | xr.DataArray,
+    terminology: Terminology,
+    position: Int64s,
+    status: Int64s,
+    at: FloatArray,
+    places: FloatArray,
+    first: Positions,
+    last: Positions,
+) -> xr.Dataset:
+    _, space = find_atlas(obj)
+    order = [list(AXES).index(next(a for a in AXES if space.position(a) == i)) for i in range(3)]
+    names = space.coordinates(annotation_of(obj))
+    labels = [str(names[list(AXES)[i]]) for i in order]
+    known = position >= 0
+
+    def text(column: Any) -> Variable:
+        values = np.where(known, column[position], "").astype(str)
+        return Variable(("segment",), values, encoding={"dtype": np.dtype(object)})
+
+    def length(values: FloatArray) -> Variable:
+        dims = ("segment", "axis")[: values.ndim]
+        return QuantityVariable(dims, quantity(values))
+
+    ids = terminology.ids
+    variables = {
+        "region": text(terminology.distinct_acronyms),
+        "region_name": text(terminology.names),
+        "region_id": text(ids)
+        if ids.dtype == object
+        else Variable(("segment",), np.where(known, ids[position], 0)),
+        "status": status_variable(("segment",), status),
+        "start": length(at[first]),
+        "stop": length(at[last]),
+        "length": length(at[last] - at[first]),
+        "start_point": length(places[first][:, order]),
+        "stop_point": length(places[last][:, order]),
+    }
+    return xr.Dataset(variables, {"axis": text_coord("axis", labels)})

@@ -1,0 +1,106 @@
+"""Region indexes on disk: written whole or not at all, and read only where they are intact."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from xarray_atlas.kernels.tables import LabelTable
+
+__all__ = ["cache_directory", "load", "save"]
+
+VERSION = 1
+"""Of the form of a file, and of what its numbers mean."""
+
+DIGEST = hashlib.sha256().digest_size
+SUFFIX = ".region-index"
+ABANDONED = 3600.0
+"""Seconds after which a file that was never finished is removed."""
+
+
+def cache_directory() -> Path:
+    """Return the folder of the region indexes.
+
+    ``XARRAY_ATLAS_CACHE_DIR``, else the user's cache directory as the platform has it.
+    """
+    named = os.environ.get("XARRAY_ATLAS_CACHE_DIR")
+    return Path(named) if named else platformdirs.user_cache_path("xarray-atlas", appauthor=False)
+
+
+def _path(name: str) -> Path:
+    digest = hashlib.sha256(f"{VERSION} {name}".encode(errors="surrogatepass")).hexdigest()
+    return cache_directory() / f"{digest[:32]}{SUFFIX}"
+
+
+def load(name: str, fingerprint: str) -> LabelTable | None:
+    """Read an index.
+
+    Parameters
+    ----------
+    name : str
+        Of what the index is.
+    fingerprint : str
+        What that is like now.
+
+    Returns
+    -------
+    LabelTable or None
+        None if there is none, it is of another fingerprint, or it is damaged.
+    """
+    try:
+        content = _path(name).read_bytes()
+        digest, payload = content[:DIGEST], content[DIGEST:]
+        if hashlib.sha256(payload).digest() != digest:
+            return None
+        with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            if about["fingerprint"] != fingerprint or about["name"] != name:
+                return None
+            return LabelTable(*(arrays[column] for column in LabelTable._fields))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def save(name: str, fingerprint: str, index: LabelTable) -> None:
+    """Write an index, replacing what is there at once or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    payload = io.BytesIO()
+    about = {"name": name, "fingerprint": fingerprint}
+    np.savez(payload, about=np.array(json.dumps(about)), **index._asdict())
+    content = payload.getvalue()
+    path = _path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent)
+    descriptor, unfinished = tempfile.mkstemp(".unfinished", path.stem, path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed have left behind."""
+    for path in folder.glob("*.unfinished"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()

@@ -1,0 +1,154 @@
+"""From labels to regions: add up a table of labels along the hierarchy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup
+from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.terminology import Terminology
+
+__all__ = [
+    "RegionTotals",
+    "counts_by_region",
+    "points_by_region",
+    "totals_by_region",
+    "unassigned",
+]
+
+FAR = np.iinfo(np.int64).max
+
+
+class RegionTotals(NamedTuple):
+    """What a table says of each region of a terminology, on each of some sides.
+
+    Positions are in voxels along each axis; a region without a voxel has
+    `start` and `stop` 0.
+    """
+
+    voxels: Int64s
+    """Number of voxels, shape (regions, sides)."""
+    sums: Int64s
+    """Sum of the voxels' positions, shape (regions, sides, ndim)."""
+    start: Int64s
+    """First position, shape (regions, sides, ndim)."""
+    stop: Int64s
+    """One more than the last position, shape (regions, sides, ndim)."""
+
+
+def _memberships(
+    labels: Ints, terminology: Terminology, direct: bool
+) -> tuple[Positions, Positions]:
+    """Pair each of some labels, by its place among them, with each region that it belongs to."""
+    own, regions = terminology.label_pairs(direct)
+    keys, first = np.unique(own, return_index=True)
+    at = lookup(labels, keys)
+    known = np.flatnonzero(at >= 0)
+    first = np.append(first, own.size)
+    begin, sizes = first[at[known]], np.diff(first)[at[known]]
+    offsets = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.repeat(known, sizes), regions[np.repeat(begin, sizes) + offsets]
+
+
+def _counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Ints, Int64s]:
+    """Count the voxels of each label that occurs, on each of some sides."""
+    labels, at = np.unique(table.label, return_inverse=True)
+    counts = np.zeros((labels.size, len(sides)), np.int64)
+    for column, side in enumerate(sides):
+        rows = _on_side(table.side, side)
+        np.add.at(counts[:, column], at[rows], table.voxels[rows])
+    return labels, counts
+
+
+def _on_side(sides: Int64s, wanted: int | None) -> Positions:
+    """Return the places of a side, or all places."""
+    return np.arange(sides.size) if wanted is None else np.flatnonzero(sides == wanted)
+
+
+def counts_by_region(
+    table: LabelTable, sides: Sequence[int | None], terminology: Terminology, direct: bool
+) -> Int64s:
+    """Count the voxels of each region, on each of some sides (None: on all).
+
+    Returns
+    -------
+    ndarray of int64, shape (regions, sides)
+    """
+    labels, counts = _counts_by_label(table, sides)
+    members, regions = _memberships(labels, terminology, direct)
+    result = np.zeros((len(terminology), len(sides)), np.int64)
+    np.add.at(result, regions, counts[members])
+    return result
+
+
+def totals_by_region(
+    table: LabelTable, sides: Sequence[int | None], terminology: Terminology, direct: bool
+) -> RegionTotals:
+    """Count, add up and delimit the voxels of each region, on each of some sides (None: on all)."""
+    members, regions = _memberships(table.label, terminology, direct)
+    shape = (len(terminology), len(sides), table.sums.shape[1])
+    sums, start, stop = np.zeros(shape, np.int64), np.full(shape, FAR), np.zeros(shape, np.int64)
+    for column, side in enumerate(sides):
+        there = _on_side(table.side[members], side)
+        rows, of = members[there], regions[there]
+        np.add.at(sums[:, column], of, table.sums[rows])
+        np.minimum.at(start[:, column], of, table.start[rows])
+        np.maximum.at(stop[:, column], of, table.stop[rows])
+    voxels = counts_by_region(table, sides, terminology, direct)
+    return RegionTotals(voxels, sums, np.where(voxels[..., None] > 0, start, 0), stop)
+
+
+def points_by_region(
+    table: LabelTable,
+    sides: Sequence[int | None],
+    terminology: Terminology,
+    direct: bool,
+    centres: Any,
+    voxel: Any,
+) -> Int64s:
+    """Find a voxel of each region: of those in the table, the one nearest to a given point.
+
+    Parameters
+    ----------
+    table, sides, terminology, direct
+        As :func:`totals_by_region` has them.
+    centres : ndarray of float, shape (regions, sides, ndim)
+        In voxels; NaN for a region without one.
+    voxel : sequence of float
+        The size of a voxel along each axis.
+
+    Returns
+    -------
+    ndarray of int64, shape (regions, sides, ndim)
+        -1 for a region without a voxel. Of voxels as near, the first one.
+    """
+    members, regions = _memberships(table.label, terminology, direct)
+    found = np.full(centres.shape, -1, np.int64)
+    for column, side in enumerate(sides):
+        there = _on_side(table.side[members], side)
+        points, of = table.point[members[there]], regions[there]
+        distance = (((points - centres[of, column]) * np.asarray(voxel)) ** 2).sum(axis=1)
+        # from the last key to the first: region, then distance, then position
+        order = np.lexsort([*points.T[::-1], distance, of])
+        held, first = np.unique(of[order], return_index=True)
+        found[held, column] = points[order][first]
+    return found
+
+
+def unassigned(
+    table: LabelTable, sides: Sequence[int | None], terminology: Terminology
+) -> tuple[Ints, Int64s]:
+    """Count the voxels of the labels that no region has.
+
+    Returns
+    -------
+    labels : ndarray of int64 or uint64, shape (n,)
+        Sorted.
+    counts : ndarray of int64, shape (n, sides)
+    """
+    labels, counts = _counts_by_label(table, sides)
+    unknown = lookup(labels, np.unique(terminology.labels)) < 0
+    return labels[unknown], counts[unknown]

@@ -1,0 +1,1 @@
+"""Operations on regions: masks, volumes, shapes, selection."""

@@ -1,0 +1,177 @@
+"""Masks of regions: which voxels belong to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+from dask.base import tokenize
+from dask.delayed import delayed
+from dask.utils import parse_bytes
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import (
+    HEMISPHERES,
+    annotation_of,
+    hemispheres_of,
+    resolve_hemispheres,
+    sides_if_known,
+)
+from xarray_atlas.kernels.labels import label_mask, region_masks
+from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.reductions import cache
+from xarray_atlas.reductions.labels import without_empty_chunks
+from xarray_atlas.reductions.stored import StoredArray, stored_array
+from xarray_atlas.regions.indexed_masks import stored_masks
+from xarray_atlas.regions.results import (
+    Positions,
+    Regions,
+    hemisphere_coord,
+    region_coords,
+    resolve_regions,
+    without_descendants,
+)
+from xarray_atlas.regions.stored_masks import ready_masks
+
+__all__ = ["mask"]
+
+
+def mask(
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions,
+    hemisphere: str | Iterable[str] | None = None,
+    direct: bool = False,
+) -> xr.DataArray:
+    """Mark the voxels of a region and its descendants.
+
+    Lazy where the annotation is a dask array; otherwise it is read and the
+    mask is a numpy array. One pass over each block gives the masks of all
+    regions that share a chunk of the result. Where a pass over the same Dataset has
+    been made already (by :func:`volume`, for example), chunks that hold nothing
+    of the regions are not read, here and in every part of the mask. Like the volumes it
+    is then of the store as it was: voxels of the regions that were written since, where
+    there were none, are missed until the atlas is opened again. With
+    ``set_options(index_cache=True)`` the first call may list the store. Where BrainGlobe's masks
+    are stored beside the labels, and less has to be decoded of them, they are read instead.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid.
+    regions : str, int, Region, or list of these
+        By acronym, full name, or id (int).
+    hemisphere : "left", "right" or a list of both, optional
+        Only the voxels of that side. A voxel on the midline is left.
+    direct : bool, default: False
+        Only voxels labelled with the region itself, without its descendants.
+
+    Returns
+    -------
+    DataArray of bool
+        Named ``mask``, on the annotation's grid. A list of regions adds a
+        ``region`` dimension in front, a list of hemispheres a ``hemisphere``
+        dimension after it. A region without a voxel gives a mask that is all
+        false. The ``region`` axis of a lazy mask is chunked so that a chunk
+        stays near dask's ``array.chunk-size``.
+
+    Raises
+    ------
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    GridError
+        If the labels are not integers.
+    HemisphereError
+        If left and right cannot be told apart.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> rsp = xarray_atlas.mask(ds, "RSP")
+    >>> rsp.dtype, rsp.dims, int(rsp.sum())
+    (dtype('bool'), ('z', 'y', 'x'), 10174)
+    >>> xarray_atlas.mask(ds, ["RSP", "VISp"]).dims
+    ('region', 'z', 'y', 'x')
+    """
+    annotation = annotation_of(obj)
+    terminology, _ = find_atlas(obj)
+    positions, many = resolve_regions(terminology, regions)
+    direct = without_descendants(terminology, regions, direct)
+    labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
+    data = without_empty_chunks(annotation.data)
+    known = _known_of(obj, annotation, data)
+    index = None if known is None else known[1]
+    ready = None if direct else ready_masks(data, terminology, positions, labels, index)
+    if ready is not None:
+        result = Variable(("region", *annotation.dims), ready)
+        result = result if many else result[0]
+    elif many:
+        result = Variable(("region", *annotation.dims), _masks(data, labels, known))
+    else:
+        result = Variable(annotation.dims, _mask(data, labels[0], known))
+    coords = region_coords(terminology, positions, many)
+    if hemisphere is not None:
+        names, both = resolve_hemispheres(hemisphere)
+        wanted = Variable(("hemisphere",), [HEMISPHERES[name] for name in names])
+        on_side = hemispheres_of(obj) == (wanted if both else wanted[0])
+        order = (*(("region",) if many else ()), *(("hemisphere",) if both else ()))
+        result = (result & on_side).transpose(*order, *annotation.dims)
+        coords["hemisphere"] = hemisphere_coord(names, both)
+    return xr.DataArray(result, coords=annotation.coords, name="mask").assign_coords(coords)
+
+
+_Known = tuple[StoredArray, LabelTable]
+
+
+def _known_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray, data: Any) -> _Known | None:
+    """Return the stored array that is read, and what passes have learned of it, if anything."""
+    source = stored_array(data)
+    if source is None:
+        return None
+    index = cache.find_any(annotation.variable)
+    if index is None:
+        index = cache.find(annotation.variable, sides_if_known(obj))
+    return None if index is None else (source, index)
+
+
+def _mask(data: Any, labels: Positions, known: _Known | None) -> Any:
+    if not isinstance(data, da.Array):
+        return label_mask(data, labels)
+    if known is not None:
+        return stored_masks(data, *known, labels)
+    meta = np.empty((0,) * data.ndim, bool)
+    return da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
+
+
+def _masks(data: Any, labels: Sequence[Positions], known: _Known | None) -> Any:
+    keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
+    # which of the labels belong to each region
+    table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
+    if not isinstance(data, da.Array):
+        return region_masks(data, keys, table)
+    block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
+    regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
+    if known is not None and 0 < len(labels) <= regions:
+        return stored_masks(data, *known, keys, table)
+    table = da.from_array(table, chunks=(regions, -1))
+    voxels = tuple(range(2, data.ndim + 2))
+    return da.blockwise(
+        _masks_of_block, (0, *voxels), table, (0, 1), data, voxels,
+        keys=_sent_once(keys), concatenate=True, align_arrays=False,  # no two share an index
+        dtype=bool, meta=np.empty((0,) * (data.ndim + 1), bool),
+    )  # fmt: skip
+
+
+def _sent_once(labels: Positions) -> Any:
+    """Make labels a task of their own: they go to each worker once, not with each block."""
+    return delayed(labels, name=f"labels-{tokenize(labels)}", traverse=False)
+
+
+def _masks_of_block(table: Any, block: Any, keys: Any) -> Any:
+    return region_masks(block, keys, table)

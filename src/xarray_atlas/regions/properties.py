@@ -1,0 +1,244 @@
+"""How large regions are and where they lie: all of it from one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.reductions.rollup import points_by_region, totals_by_region, unassigned
+from xarray_atlas.regions.results import Regions, text_coord, without_descendants
+from xarray_atlas.regions.volume import SIZES, Measured, measured, size_variable
+
+__all__ = ["axis_lines", "bounding_box", "centroid", "region_properties"]
+
+
+def region_properties(
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions | None = None,
+    hemisphere: str | Iterable[str] | None = None,
+    direct: bool = False,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Measure regions, with their descendants: how large they are, and where they lie.
+
+    Everything comes from one pass over the annotation, block by block on the
+    active dask scheduler: all regions, with and without their descendants, on
+    both sides. What it learns of an atlas that :func:`open_atlas` opened from its
+    OME-Zarr, in the chunks in which it was opened, is kept, so that the next question about it
+    (also by :func:`volume`, :func:`centroid`, :func:`bounding_box`) reads nothing. A derived
+    array, such as a slice or another chunking, is measured itself.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid; a section too.
+    regions : str, int, Region, or list of these, optional
+        By acronym, full name, or id (int). All regions by default; of a parcellation its
+        parcels, each without its descendants.
+    hemisphere : "left", "right" or a list of both, optional
+        Only that side. A voxel on the midline is left.
+    direct : bool, default: False
+        Only voxels labelled with the region itself, without its descendants.
+    progress : bool, default: False
+        Show a progress bar on stderr while the annotation is read.
+
+    Returns
+    -------
+    Dataset
+        On ``region``; a list of hemispheres adds ``hemisphere``. Along ``axis`` are the
+        spatial dimensions of the annotation, ``bound`` is lower and upper.
+
+        ``voxels``
+            Number of voxels, int64.
+        ``volume``
+            In mm**3; of a section ``area``, in mm**2.
+        ``centroid``
+            The mean position of the voxels, in mm on each axis. NaN without a voxel.
+        ``bounding_box``
+            The outer faces of the outermost voxels, in mm on each axis. NaN without
+            a voxel.
+        ``extent``
+            Upper less lower face, in mm on each axis; 0 without a voxel.
+        ``start``, ``stop``
+            The same box in voxels of the annotation, as slices have them, on each axis.
+            Both are 0 without a voxel.
+        ``representative_point``
+            The centre of a voxel of the region, in mm on each axis. A region that is
+            bent round or in two halves does not hold its centroid; it always holds
+            this point. NaN without a voxel.
+        ``unknown_voxels``
+            On ``unknown_label``: the labels in the annotation that no region has.
+        ``background_voxels``
+            Number of voxels with label 0, where that is the label of no region.
+
+        ``attrs["voxel_size"]`` says which grid the numbers come from.
+
+    Raises
+    ------
+    GridError
+        If a coordinate is unevenly spaced, or spatial dimensions are missing.
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    HemisphereError
+        If left and right cannot be told apart.
+
+    Notes
+    -----
+    The representative point is found among one voxel for each of the region's labels in
+    each chunk: the one on the plane through the middle of the label's runs there
+    (across the first axis) that is nearest to the centroid of the label in that chunk. Of
+    these it is the one nearest to the centroid of the region. It is meant to be looked at:
+    another chunking of the same voxels, or other sides that were asked about before, may
+    give another one.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("50 um")
+    >>> found = xarray_atlas.region_properties(ds, "RSP")
+    >>> found.voxels.item(), f"{found.volume.item():.3f}"
+    (83093, '10.387 millimeter ** 3')
+    >>> f"{found.centroid.sel(axis='z').item():.3f}"
+    '7.932 millimeter'
+    >>> found.bounding_box.sel(axis="z").values.round(3)
+    array([ 5.975, 10.325])
+    >>> ds.annotation.isel(z=slice(found.start.values[0], found.stop.values[0])).sizes["z"]
+    87
+    """
+    found = measured(obj, regions, hemisphere, None, progress)
+    direct = without_descendants(found.terminology, regions, direct)
+    totals = totals_by_region(found.table, found.wanted, found.terminology, direct)
+    line, step = axis_lines(found)
+    centre = totals.sums / np.where(totals.voxels > 0, totals.voxels, np.nan)[..., None]
+    point = points_by_region(
+        found.table, found.wanted, found.terminology, direct, centre, [abs(s) for s in step]
+    )
+    nothing = (totals.voxels == 0)[..., None]
+    faces = np.stack([totals.start - 0.5, totals.stop - 0.5], axis=-1)
+    box = np.sort(line[:, None] + step[:, None] * faces, axis=-1)
+    box[totals.voxels == 0] = np.nan
+    extent = (totals.stop - totals.start) * np.abs(step)
+    on = ("region", "hemisphere", "axis")
+    rows = found.positions
+
+    def length(dims: tuple[str, ...], values: Any) -> Variable:
+        return QuantityVariable(dims, quantity(values[rows]), found.attrs)
+
+    variables = {
+        "voxels": Variable(on[:2], totals.voxels[rows]),
+        SIZES[len(found.voxel)]: size_variable(found, totals.voxels[rows]),
+        "centroid": length(on, line + step * centre),
+        "bounding_box": length((*on, "bound"), box),
+        "extent": length(on, extent),
+        "start": Variable(on, totals.start[rows]),
+        "stop": Variable(on, totals.stop[rows]),
+        "representative_point": length(on, np.where(nothing, np.nan, line + step * point)),
+    }
+    labels, counts = unassigned(found.table, found.wanted, found.terminology)
+    unknown = labels != 0
+    variables["unknown_voxels"] = Variable(("unknown_label", "hemisphere"), counts[unknown])
+    variables["background_voxels"] = Variable(("hemisphere",), counts[~unknown].sum(axis=0))
+    coords = {
+        "axis": text_coord("axis", list(map(str, found.voxel))),
+        "bound": text_coord("bound", ["lower", "upper"]),
+        "unknown_label": labels[unknown],
+    }
+    return found.dataset(variables, coords).assign_attrs(found.attrs)
+
+
+def axis_lines(found: Measured) -> tuple[FloatArray, FloatArray]:
+    """Return along each axis the position of the first voxel, and the signed step, in mm."""
+    _, space = find_atlas(found.annotation)
+    coords = [n for n in space.coordinates(found.annotation).values() if n is not None]
+    names = {found.annotation.coords[n].dims: n for n in coords}
+    first, step = [], []
+    for dim, size in found.voxel.items():
+        values = lengths(found.annotation, names[(dim,)])
+        first.append(values[0] if values.size else np.nan)
+        step.append((values[-1] - values[0]) / (values.size - 1) if values.size > 1 else size)
+    return np.array(first), np.array(step)
+
+
+def centroid(
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions | None = None,
+    hemisphere: str | Iterable[str] | None = None,
+    direct: bool = False,
+    progress: bool = False,
+) -> xr.DataArray:
+    """Find the mean position of the voxels of regions, in mm.
+
+    Parameters
+    ----------
+    obj, regions, hemisphere, direct, progress
+        As :func:`region_properties` has them.
+
+    Returns
+    -------
+    DataArray of quantities in mm
+        On ``axis``, and on ``region`` and ``hemisphere`` where a list was given. NaN for a
+        region without a voxel. It need not lie in the region:
+        ``region_properties(...).representative_point`` does.
+
+    Raises
+    ------
+    GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError
+        As :func:`region_properties` does.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("50 um")
+    >>> xarray_atlas.centroid(ds, "RSP").values.round(3)
+    array([7.932, 0.986, 5.679])
+    """
+    return region_properties(obj, regions, hemisphere, direct, progress)["centroid"]
+
+
+def bounding_box(
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions | None = None,
+    hemisphere: str | Iterable[str] | None = None,
+    direct: bool = False,
+    progress: bool = False,
+) -> xr.DataArray:
+    """Find the box around the voxels of regions, in mm.
+
+    Parameters
+    ----------
+    obj, regions, hemisphere, direct, progress
+        As :func:`region_properties` has them.
+
+    Returns
+    -------
+    DataArray of quantities in mm
+        On ``axis`` and ``bound`` (lower, upper), and on ``region`` and ``hemisphere`` where a
+        list was given: the outer faces of the outermost voxels. NaN for a region without
+        a voxel.
+
+    Raises
+    ------
+    GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError
+        As :func:`region_properties` does.
+
+    See Also
+    --------
+    crop : The part of a Dataset in the box.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("50 um")
+    >>> xarray_atlas.bounding_box(ds, "RSP").sel(axis="x").values.round(3)
+    array([2.925, 8.425])
+    """
+    return region_properties(obj, regions, hemisphere, direct, progress)["bounding_box"]

@@ -1,0 +1,1 @@
+"""Transforms between the space of an image and that of an atlas."""

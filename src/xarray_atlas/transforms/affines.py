@@ -1,0 +1,289 @@
+"""From positions on an image to positions in an atlas: what a registration gives.
+
+A *pull* transform, as ITK, ANTs and ConfUSIus give it: of a position on the image (which
+registrations call fixed) it tells the position in the atlas (moving) whose value belongs there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.headers import OPPOSITE
+from xarray_atlas.coords.image_axes import ImageAxes
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
+from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, same_lengths
+
+__all__ = ["Transform", "nearest_letters", "read_transform"]
+
+LPS = {"r": (0, 1), "l": (0, -1), "a": (1, 1), "p": (1, -1), "i": (2, 1), "s": (2, -1)}
+"""The axis of LPS along which the axis of each letter lies, and its sign."""
+
+ORDERS = ("dims", "xyz")
+
+
+@dataclass(frozen=True)
+class Transform:
+    """From mm on an image to mm in an atlas, axes in the order of the image's and the Space's.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (4, 4)
+    field : Variable, optional
+        Displacements in mm, on the image's spatial dimensions and then one of length 3, which are
+        added to what the matrix gives; along the Space's dims.
+    """
+
+    matrix: FloatArray
+    field: Variable | None = None
+
+
+def read_transform(
+    given: Any, image: ImageAxes, atlas: Space, atlas_dims: Sequence[str], order: str, space: Any
+) -> Transform:
+    """Read a transform as the caller gives it.
+
+    Parameters
+    ----------
+    given : None, (4, 4) array, or DataArray
+        Nothing (positions are the same in both), a matrix, or a field of displacements.
+    image : ImageAxes
+    atlas : Space
+    atlas_dims : sequence of str
+        The dims of the space in the order in which the atlas's array has them.
+    order : "dims" or "xyz"
+        Whether rows and columns are in the order of the dimensions, or the reverse.
+    space : None or "LPS"
+        Whether it is between the Datasets' coordinates, or ITK's.
+
+    Raises
+    ------
+    GridError
+        If it cannot be one: by its shape, its numbers, or the grid it is on.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order={order!r} is not 'dims' or 'xyz'")
+    if space not in (None, "LPS"):
+        raise ValueError(
+            f"space={space!r} is not 'LPS' (matrices of ITK and ANTs) or None (between the "
+            "coordinates of the two Datasets)"
+        )
+    if space is not None and order == "xyz":
+        raise ValueError("space='LPS' says the order too (left, posterior, superior); drop order=")
+    if hasattr(given, "magnitude"):
+        raise UnitsError(
+            "image_to_atlas is a matrix of plain numbers for lengths in mm, not a quantity; pass "
+            "matrix.magnitude, its last column in mm"
+        )
+    if isinstance(given, xr.DataArray) and given.shape != (4, 4):
+        return _field(given, image, atlas, atlas_dims, order, space)
+    if given is None:
+        if space is not None:
+            raise ValueError("space='LPS' says how image_to_atlas is read; pass that too")
+        return Transform(_matching(image, atlas))
+    matrix = _checked(given)
+    if space is not None:
+        to_lps = _to_lps([_known(image, i) for i in range(3)])
+        return Transform(np.linalg.inv(_to_lps(atlas.orientation)) @ matrix @ to_lps)
+    if order == "xyz":
+        turned = [2, 1, 0, 3]
+        matrix = matrix[np.ix_(turned, turned)]
+    rows = [atlas_dims.index(dim) for dim in atlas.dims]
+    return Transform(matrix[[*rows, 3]])
+
+
+def nearest_letters(matrix: FloatArray, orientation: str) -> str:
+    """Return the orientation of an image's axes: that of the axes of the atlas nearest to them.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (4, 4)
+        From the image to the atlas.
+    orientation : str
+        Of the atlas.
+    """
+    linear = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
+    along = max(
+        itertools.permutations(range(3)),
+        key=lambda rows: sum(abs(linear[row, column]) for column, row in enumerate(rows)),
+    )
+    letters = [(orientation[row], linear[row, column]) for column, row in enumerate(along)]
+    return "".join(letter if sign > 0 else OPPOSITE[letter] for letter, sign in letters)
+
+
+def _checked(given: Any) -> FloatArray:
+    matrix: FloatArray
+    try:
+        matrix = np.array(getattr(given, "values", given), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise GridError(f"image_to_atlas is no matrix of numbers: {error}") from error
+    if matrix.shape != (4, 4):
+        raise GridError(
+            f"image_to_atlas has the shape {matrix.shape}; it is a 4 x 4 matrix in mm, or a "
+            "displacement field as a DataArray on the image's spatial dimensions"
+        )
+    if not np.isfinite(matrix).all():
+        raise GridError("image_to_atlas holds a number that is not finite")
+    if not np.allclose(matrix[3], (0, 0, 0, 1), rtol=0, atol=1e-9):
+        hint = (
+            "; its last column is: transpose it, matrix.T"
+            if np.allclose(matrix[:, 3], (0, 0, 0, 1), rtol=0, atol=1e-9)
+            else ""
+        )
+        raise GridError(
+            f"the last row of image_to_atlas is {matrix[3].tolist()}, not [0, 0, 0, 1]{hint}"
+        )
+    linear = matrix[:3, :3]
+    if abs(np.linalg.det(linear)) <= 1e-9 * np.prod(np.linalg.norm(linear, axis=0)):
+        raise GridError("image_to_atlas is singular: it takes the image onto a plane or less")
+    return matrix
+
+
+def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
+    """Return the matrix between the same coordinates, under other names and in another order."""
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for column, axis in enumerate(image.anatomical):
+        assert axis is not None  # image_axes has looked
+        row = atlas.position(axis)
+        letter = image.letters[column]
+        if letter != atlas.orientation[row]:
+            runs = DIRECTIONS[str(letter)]
+            raise GridError(
+                f"coordinate {image.names[column]!r} of the image runs {runs}, the "
+                f"atlas's {atlas.direction(axis)}, so that their positions are not the same; pass "
+                "image_to_atlas, or turn the atlas first: ds.atlas.reorient("
+                f"{_reoriented(image, atlas)!r})"
+            )
+        matrix[row, column] = 1
+    return matrix
+
+
+def _reoriented(image: ImageAxes, atlas: Space) -> str:
+    letters = dict(zip(image.anatomical, image.letters, strict=True))
+    axes = sorted(AXES, key=atlas.position)
+    return "".join(str(letters[axis]) for axis in axes)
+
+
+def _known(image: ImageAxes, at: int) -> str:
+    letter = image.letters[at]
+    if letter is None:
+        name = image.names[at]
+        raise GridError(
+            f"space='LPS' needs the direction in which coordinate {name!r} of the image grows; say "
+            f"it: image[{name!r}].attrs['direction'] = 'right-to-left' (one of "
+            f"{sorted(DIRECTIONS.values())})"
+        )
+    return letter
+
+
+def _to_lps(letters: Sequence[str]) -> FloatArray:
+    """Return the matrix from coordinates to LPS: they are the same but for order and sign."""
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for column, letter in enumerate(letters):
+        row, sign = LPS[letter]
+        matrix[row, column] = sign
+    if np.linalg.matrix_rank(matrix) < 4:
+        raise GridError(
+            f"the image's axes have the directions {list(letters)}, two of them along one axis; "
+            "correct the attributes 'direction' of its coordinates"
+        )
+    return matrix
+
+
+def _field(
+    given: xr.DataArray,
+    image: ImageAxes,
+    atlas: Space,
+    atlas_dims: Sequence[str],
+    order: str,
+    space: Any,
+) -> Transform:
+    if None in image.anatomical:
+        unknown = [str(n) for n, a in zip(image.names, image.anatomical, strict=True) if a is None]
+        raise GridError(
+            "a displacement field adds to the image's coordinates, and it is not known along which "
+            f"axis of the atlas {unknown} lie; rename them, or give them a 'direction'"
+        )
+    spatial = [name for name in image.names if name not in image.planes]
+    rest = [dim for dim in given.dims if dim not in image.names]
+    absent = [name for name in spatial if name not in given.dims]
+    if absent or len(rest) != 1 or given.sizes[rest[0]] != 3 or given.dtype.kind not in "fiu":
+        raise GridError(
+            f"image_to_atlas has the dimensions {dict(given.sizes)}; a displacement field has the "
+            f"image's spatial dimensions {spatial} and one of length 3 for the components; a "
+            "matrix is 4 x 4"
+        )
+    for name, centres, size in zip(image.names, image.centres, image.sizes, strict=True):
+        if name in given.dims:
+            _require_same(given, name, centres, size)
+    variable = given.variable.set_dims(
+        {name: 1 for name in image.planes if name not in given.dims} | dict(given.sizes)
+    ).transpose(*image.names, rest[0])
+    unit = getattr(given.variable._data, "units", given.attrs.get("units"))
+    factor = 1.0 if unit is None else unit_factor(unit)
+    data = getattr(variable.data, "magnitude", variable.data)
+    if space is None:
+        matrix = _matching(image, atlas)
+        components = _components(given, rest[0], image, atlas, atlas_dims, order)
+    else:
+        back: FloatArray = np.asarray(np.linalg.inv(_to_lps(atlas.orientation)), np.float64)
+        matrix = back @ _to_lps([_known(image, i) for i in range(3)])
+        components = back[:3, :3]
+    # each component of the atlas is one of the field's, or its negative
+    source = np.abs(components).argmax(axis=1)
+    signs = components[np.arange(3), source] * factor
+    return Transform(matrix, Variable(variable.dims, data[..., source] * signs))
+
+
+def _require_same(given: xr.DataArray, name: Hashable, centres: FloatArray, size: float) -> None:
+    if name in given.coords:
+        tolerance = TOLERANCE * size if size else 1e-9
+        same = same_lengths(np.atleast_1d(lengths(given, name)), centres, tolerance)
+    else:
+        same = given.sizes[name] == centres.size
+    if not same:
+        raise GridError(
+            f"the displacement field is not on the image's grid along {name!r}; bring it there "
+            "first: xarray_atlas.interp_like(field, image)"
+        )
+
+
+def _components(
+    given: xr.DataArray,
+    dim: Hashable,
+    image: ImageAxes,
+    atlas: Space,
+    atlas_dims: Sequence[str],
+    order: str,
+) -> FloatArray:
+    """Return which component of the field belongs to each dim of the space, as a matrix."""
+    named = list(atlas_dims) if order == "dims" else list(atlas_dims)[::-1]
+    if dim in given.coords and given.coords[dim].dtype.kind in "UO":
+        positions = dict(zip(image.anatomical, image.names, strict=True))
+        labels = [str(label) for label in given.coords[dim].values]
+        # by the atlas's names, the image's, or "ap", "dv", "ml"
+        axes = sorted(AXES, key=atlas.position)
+        for known in (list(atlas.dims), [str(positions[axis]) for axis in axes], axes):
+            if sorted(known) == sorted(labels):
+                named = [atlas.dims[known.index(label)] for label in labels]
+                break
+        else:
+            raise GridError(
+                f"the components of the displacement field are called {labels}; they are named by "
+                f"the dimensions, {list(atlas.dims)}"
+            )
+    matrix = np.zeros((3, 3))
+    for column, name in enumerate(named):
+        matrix[atlas.dims.index(name), column] = 1
+    return matrix

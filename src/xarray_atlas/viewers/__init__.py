@@ -1,0 +1,1 @@
+"""Interactive viewers, and the text and HTML representations of an atlas."""

@@ -1,0 +1,239 @@
+"""An interactive page of an atlas: three planes, surfaces, and a search for regions."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import importlib.util
+import json
+import os
+import re
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.optional import optional
+from xarray_atlas.regions.mask import mask
+from xarray_atlas.regions.results import Regions, resolve_regions
+from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of
+from xarray_atlas.viewers.explore_volumes import Shown, nifti, read, region_table
+
+__all__ = ["Explorer", "explore"]
+
+MOST_FACES = 60_000, 1_200_000
+"""Of one surface, and of all: the page grows by about 12 bytes with each."""
+
+AROUND = -1
+"""Stands for the surface around all regions."""
+
+SCRIPTS = ("picture.js", "outlines.js", "panel.js")
+
+LABELS = 1002
+"""NIfTI's code of what the values are: labels."""
+
+
+class Explorer:
+    """An interactive page of an atlas, which needs nothing but itself and a browser.
+
+    In a notebook it shows itself, in a frame.
+
+    Parameters
+    ----------
+    html : str
+        The page.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> page = xarray_atlas.open_sample("100 um").atlas.explore("RSP")
+    >>> repr(page).endswith("MB; save('atlas.html') writes it>")
+    True
+    """
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def __repr__(self) -> str:
+        size = len(self.html.encode()) / 1e6
+        return f"<Explorer: a page of {size:.1f} MB; save('atlas.html') writes it>"
+
+    def _repr_html_(self) -> str:
+        style = "width: 100%; height: 700px; border: 0"
+        page = html.escape(self.html)
+        return f'<iframe title="Brain atlas" style="{style}" srcdoc="{page}"></iframe>'
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a local file; one that is there is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Any browser opens it, without a network.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> page = xarray_atlas.open_sample("100 um").atlas.explore()
+        >>> page.save("atlas.html")  # doctest: +SKIP
+        """
+        Path(path).expanduser().write_text(self.html, encoding="utf-8")
+
+
+def explore(
+    obj: xr.Dataset | xr.DataArray, regions: Regions | None = None, *, template: bool = True
+) -> Explorer:
+    """Show an atlas in an interactive page: three planes, surfaces, a search for regions.
+
+    The page names the region under the pointer, with its ancestors and the position in the
+    coordinates of `obj`; clicking or dragging moves the planes, the wheel scrolls through them.
+    A region that is looked for is jumped to and shown alone. The rest is sliders: how opaque the
+    annotation lies over the template, outlines, and surfaces. NiiVue draws it, which the package
+    ipyniivue brings along and which becomes part of the page. Nothing is loaded from elsewhere.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid, of three dimensions.
+    regions : str, int, Region, or list of these, optional
+        Whose surfaces are shown in 3-D, within the faint one around all that has a label.
+    template : bool, default: True
+        Whether to show ``template``, where the Dataset has one, under the annotation.
+
+    Returns
+    -------
+    Explorer
+        ``save(path)`` writes the page; in a notebook it shows itself.
+
+    Raises
+    ------
+    GridError
+        If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
+        spaced, or there are more than 8191 regions.
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    ImportError
+        If ipyniivue or scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
+
+    Notes
+    -----
+    *Which voxels.* An annotation of more than 5 million voxels is halved along each axis until it
+    has no more, as :func:`save` makes coarser levels: of each 2 x 2 x 2 voxels the label that most
+    have, and the mean of the template. The page says which size it shows: the mouse at 25 um
+    becomes 100 um. All of `obj` is read for it, each chunk once; open a coarser resolution where
+    that takes too long.
+
+    *Colors* are the atlas's. Grey is a region without one, and a label that no region has, which
+    the page calls unknown.
+
+    *Surfaces* are made from the voxels that are shown, then smoothed; of large regions they are
+    made from voxels that are larger still. They are for looking at: :func:`mesh` has those to
+    measure.
+
+    *Left and right* are where the coordinates of `obj` put them: in BrainGlobe's orientation
+    "asr" x grows from right to left, so the right hemisphere is on the left of the picture.
+    Letters at the edges of each plane say so.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> page = xarray_atlas.explore(ds, ["RSP", "TH"])
+    >>> page.save("atlas.html")  # doctest: +SKIP
+    >>> page.html[:15], len(page.html) < 5e6
+    ('<!doctype html>', True)
+    """
+    niivue, licence = _niivue()
+    terminology, _ = find_atlas(obj)
+    asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
+    shown = read(obj, template)
+    table = region_table(shown)
+    files = {
+        "niivue": niivue,
+        "background": nifti(shown.background, shown.axes),
+        "annotation": nifti(shown.codes, shown.axes, LABELS),
+    }
+    surfaces = _surfaces(shown, list(dict.fromkeys(asked)), table, files)
+    about = {
+        "title": str(obj.attrs.get("name") or terminology.name or "atlas"),
+        "about": _about(obj, shown),
+        "axes": shown.axes,
+        "template": shown.template,
+        "regions": table,
+        "unknown": [str(label) for label in shown.unknown],
+        "surfaces": surfaces,
+    }
+    return Explorer(_page(about, files, licence))
+
+
+def _surfaces(
+    shown: Shown, positions: list[int], table: dict[str, Any], files: dict[str, bytes]
+) -> list[dict[str, Any]]:
+    """Add the files of the surfaces; return what the page is told of each."""
+    nodes = list(find_atlas(shown.annotation)[0])
+    there = [p for p in positions if table["voxels"][p]]
+    roots = {p for p in there if table["parent"][p] < 0 and p in table["parent"]}
+    listed = [{"region": p, "faint": p in roots} for p in positions]
+    if not roots and shown.codes.any():
+        there.append(AROUND)
+        listed.append({"region": AROUND, "faint": True})
+    most = min(MOST_FACES[0], MOST_FACES[1] // max(len(there), 1))
+    for position in there:
+        if position == AROUND:
+            inside = around(shown)
+        else:
+            inside = mask(shown.annotation, nodes[position]).values
+        files[f"surface-{position}"] = mz3(surface_of(inside, shown, most), shown)
+    return listed
+
+
+def _about(obj: xr.Dataset | xr.DataArray, shown: Shown) -> str:
+    """Say what is shown: version, voxel size, and where it comes from."""
+    sizes = [f"{abs(axis['step']) * 1000:g}" for axis in shown.axes]
+    size = sizes[0] if len(set(sizes)) == 1 else " x ".join(sizes)
+    parts = [f"version {obj.attrs['version']}"] if "version" in obj.attrs else []
+    parts.append(f"voxels of {size} µm" + ("" if len(set(sizes)) == 1 else " (ml, ap, dv)"))
+    if shown.times:
+        parts.append(f"made from voxels of 1/{2**shown.times} of that size")
+    return ", ".join(parts)
+
+
+def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
+    folder = resources.files("xarray_atlas.viewers") / "explore_page"
+    text = {
+        name: (folder / name).read_text("utf-8") for name in ("page.html", "page.css", *SCRIPTS)
+    }
+    data = json.dumps(about, ensure_ascii=False, separators=(",", ":"))
+    parts = {
+        "TITLE": html.escape(about["title"]),
+        "CSS": text["page.css"],
+        # so that no name of a region ends the element that holds it, or begins another
+        "DATA": data.replace("<", "\\u003c"),
+        "FILES": "\n".join(
+            f'<script type="text/plain" id="file-{name}">{_packed(content)}</script>'
+            for name, content in files.items()
+        ),
+        "LICENCE": html.escape(licence),
+        "JS": "\n".join(text[name] for name in SCRIPTS),
+    }
+    # in one pass: what is put in may hold such a mark too
+    return re.sub("%([A-Z]+)%", lambda mark: parts[mark[1]], text["page.html"])
+
+
+def _packed(content: bytes) -> str:
+    # without a time, so that equal atlases make equal pages
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
+
+
+def _niivue() -> tuple[bytes, str]:
+    """Return NiiVue as ipyniivue has it, a JavaScript module with an anywidget; and its licence."""
+    spec = importlib.util.find_spec("ipyniivue")
+    if spec is None or spec.origin is None:
+        optional("ipyniivue", '"xarray-atlas[explore]"', "an interactive page")
+        raise ImportError("ipyniivue is there, but has no files")
+    # importing it would take longer than all the rest, and nothing in it is called
+    module = (Path(spec.origin).parent / "static" / "widget.js").read_bytes()
+    return module, metadata.distribution("ipyniivue").read_text("licenses/LICENSE") or ""

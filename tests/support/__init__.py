@@ -1,0 +1,1 @@
+"""What tests share: made atlases, stores, servers, and the table of operations."""
