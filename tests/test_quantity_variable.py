@@ -1,0 +1,134 @@
+"""What variables of quantities need from xarray and pint that neither promises.
+
+Each test fails when the interface it is about changes; what they need is described at the functions
+of `quantity_variable.py` and `length_variable.py` that look for it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pint
+import pytest
+import xarray as xr
+from xarray import IndexVariable, Variable
+from xarray.coders import CFDatetimeCoder, CFTimedeltaCoder
+
+from xarray_atlas import LengthIndex
+from xarray_atlas.length_variable import LengthVariable
+from xarray_atlas.quantity_variable import QuantityVariable
+
+ureg = pint.get_application_registry()
+
+Z = 0.1 * np.arange(5) + 0.025
+SIZES = np.array([1.0, 2.5, np.nan, 4.0, 5.5])
+
+
+def make() -> xr.Dataset:
+    """A coordinate of lengths, and a variable of volumes along it."""
+    plain = Variable("z", Z, {"units": "mm"})
+    index = LengthIndex.from_variables({"z": plain}, options={})
+    coords = xr.Coordinates(index.create_variables({"z": plain}), indexes={"z": index})
+    return xr.Dataset({"size": QuantityVariable("z", SIZES * ureg.mm**3)}, coords=coords)
+
+
+# -- written: `_encoder_asks`
+
+# the encodings under which xarray's coders do arithmetic on what they are handed
+ENCODINGS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "no fill value": {"_FillValue": None},
+    "float32": {"dtype": "float32"},
+    "fill value": {"_FillValue": -1.0},
+    "packed": {
+        "dtype": "int16",
+        "scale_factor": 0.001,
+        "add_offset": 3.0,
+        "_FillValue": -32768,
+    },
+}
+
+
+@pytest.mark.parametrize("engine", ["zarr2", "zarr3", "h5netcdf", "netcdf4", "scipy"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("part", [slice(None), [1], 1], ids=["all", "one", "scalar"])
+def test_quantities_are_written_as_numbers(
+    engine: str, encoding: str, part: Any, tmp_path: Path
+) -> None:
+    ds = make().isel(z=part)
+    how = {name: dict(ENCODINGS[encoding]) for name in ("z", "size")}
+    path = tmp_path / "written"
+    if engine.startswith("zarr"):
+        ds.to_zarr(path, zarr_format=int(engine[-1]), consolidated=False, encoding=how)
+        written = xr.open_zarr(path, consolidated=False).load()
+    else:
+        ds.to_netcdf(path, engine=engine, encoding=how)
+        with xr.open_dataset(path, engine=engine) as file:
+            written = file.load()
+    for name, unit in {"z": "mm", "size": "mm ** 3"}.items():
+        np.testing.assert_allclose(written[name].values, ds[name].values, rtol=1e-6, atol=0.0006)
+        assert written[name].attrs["units"] == unit
+        assert isinstance(ds[name].data, pint.Quantity)
+
+
+@pytest.mark.parametrize("name", ["z", "size"])
+def test_only_encoders_are_handed_plain_numbers(name: str) -> None:
+    variable = make()[name].variable
+    for coder in (CFDatetimeCoder(), CFTimedeltaCoder()):
+        assert coder.encode(variable) is variable  # these leave numbers alone
+    encoded = xr.conventions.encode_cf_variable(variable)
+    assert type(encoded) is Variable
+    assert type(encoded.data) is np.ndarray
+    assert isinstance(variable.data, pint.Quantity)
+    assert isinstance(xr.apply_ufunc(lambda data: data, variable).data, pint.Quantity)
+
+
+# -- compared: `_who_compares`
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "same"),
+    [("mm", 1, True), ("um", 1, False), (None, 1, False), ("s", 1, False), ("um", 1000, True)],
+)
+def test_a_plain_coordinate_is_equal_where_its_lengths_are(
+    unit: str | None, factor: float, same: bool
+) -> None:
+    length = make().z.variable
+    plain = IndexVariable("z", factor * Z, {} if unit is None else {"units": unit})
+    assert isinstance(length, LengthVariable)
+    assert bool(length.equals(plain)) is same
+    # the index of the same numbers is equal, whatever the unit: nothing but the frame tells
+    assert bool(plain.equals(length)) is same
+    assert bool(plain.to_index().equals(length.to_index())) is (factor == 1)
+
+
+# -- beside pint's quantities: `_let_quantities_defer_to`
+
+
+class Sizes(QuantityVariable):
+    __slots__ = ()
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+@pytest.mark.parametrize("kind", [QuantityVariable, LengthVariable, Sizes])
+@pytest.mark.parametrize("how", OPERATORS)
+@pytest.mark.parametrize("left", [50.0, 10.0 * np.arange(1, 6)], ids=["scalar", "array"])
+def test_a_quantity_on_the_left_asks_the_variable(kind: Any, how: str, left: Any) -> None:
+    variable = kind("z", Z * ureg.mm)
+    result = OPERATORS[how](left * ureg.um, variable)
+    wanted = OPERATORS[how](left * ureg.um, Z * ureg.mm)
+    assert type(result) is Variable
+    assert isinstance(result.data, pint.Quantity)
+    np.testing.assert_allclose(result.data.to(wanted.units).magnitude, wanted.magnitude)
+    assert "units" not in result.attrs
