@@ -1,7 +1,7 @@
-"""What variables of quantities need from xarray and pint that neither promises.
+"""Variables of quantities: written, compared with plain ones, and beside pint's own quantities.
 
-Each test fails when the interface it is about changes; what they need is described at the functions
-of `quantity_variable.py` and `length_variable.py` that look for it.
+For these, what neither xarray nor pint promises is looked at by the functions that the headings name;
+the tests below them fail when it changes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import xarray as xr
 from xarray import IndexVariable, Variable
 from xarray.coders import CFDatetimeCoder, CFTimedeltaCoder
 
+import xarray_atlas
 from xarray_atlas import LengthIndex
 from xarray_atlas.length_variable import LengthVariable
 from xarray_atlas.quantity_variable import QuantityVariable
@@ -85,6 +86,48 @@ def test_only_encoders_are_handed_plain_numbers(name: str) -> None:
     assert type(encoded.data) is np.ndarray
     assert isinstance(variable.data, pint.Quantity)
     assert isinstance(xr.apply_ufunc(lambda data: data, variable).data, pint.Quantity)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "packing"),
+    [
+        ("int64", {}),
+        ("float64", {"dtype": "int16", "scale_factor": 5.0, "_FillValue": -1}),
+        ("float64", {"dtype": "float32", "_FillValue": None}),
+    ],
+)
+@pytest.mark.parametrize("part", [slice(None), [1], 1], ids=["all", "one", "scalar"])
+def test_millimetres_are_not_written_as_micrometres_were(
+    dtype: str, packing: dict[str, Any], part: Any, tmp_path: Path
+) -> None:
+    numbers = np.array([-1000, -25, 0, 25], dtype=dtype)
+    image = xr.Dataset({"v": ("z", np.zeros(4))}, coords={"z": ("z", numbers, {"units": "um"})})
+    image.to_netcdf(tmp_path / "um.nc", encoding={"z": packing})
+    image.to_zarr(tmp_path / "um.zarr", consolidated=False, encoding={"z": packing})
+    for ending, write in {
+        "nc": lambda ds, path: ds.to_netcdf(path),
+        "zarr": lambda ds, path: ds.to_zarr(path, consolidated=False),
+    }.items():
+        with xr.open_dataset(tmp_path / f"um.{ending}", **_OPEN[ending]) as file:
+            decoded = xarray_atlas.decode(file.load().isel(z=part))
+        for ds in (decoded, xarray_atlas.encode(decoded)):
+            path = tmp_path / f"{type(ds.z.data).__name__}.{ending}"
+            write(ds, path)
+            with xr.open_dataset(path, **_OPEN[ending]) as file:
+                np.testing.assert_array_equal(file.z.values, numbers[part] / 1000)
+                assert file.z.attrs["units"] == "mm"
+
+
+_OPEN: dict[str, dict[str, Any]] = {"nc": {}, "zarr": {"engine": "zarr", "consolidated": False}}
+
+
+def test_an_encoding_that_was_asked_for_stays(tmp_path: Path) -> None:
+    ds = make()
+    ds.z.encoding["dtype"] = "float32"
+    assert ds.isel(z=slice(1, 3)).z.encoding["dtype"] == "float32"
+    ds.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc") as file:
+        assert file.z.dtype == "float32"
 
 
 # -- compared: `_who_compares`

@@ -18,7 +18,7 @@ from xarray.indexes import PandasIndex
 
 from xarray_atlas.coords.atlas_index import AtlasIndex, find_coordinate
 from xarray_atlas.coords.length_index import LengthIndex
-from xarray_atlas.coords.length_variable import COARSE, LengthVariable
+from xarray_atlas.coords.length_variable import COARSE, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import is_length_unit, to_mm
 
@@ -169,7 +169,7 @@ def decode(obj: T) -> T:
             variables.update(length.create_variables({name: variable}))
         elif variable.ndim == 0 and not isinstance(variable, LengthVariable):
             attrs = {k: v for k, v in variable.attrs.items() if k != "units"}
-            variables[name] = LengthVariable((), variable, attrs, variable.encoding)
+            variables[name] = LengthVariable((), variable, attrs, encoding_in_mm(variable))
     return replace_coordinates(obj, variables, indexes)
 
 

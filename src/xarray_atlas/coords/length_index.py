@@ -17,7 +17,7 @@ from pint_xarray import PintIndex
 from xarray import Index, Variable
 from xarray.indexes import PandasIndex
 
-from xarray_atlas.coords.length_variable import SPACING, LengthVariable
+from xarray_atlas.coords.length_variable import SPACING, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.units import millimetre, to_mm, unit_factor
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, same_lengths, snap, thickness, tolerance_of
@@ -116,7 +116,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         attrs = {} if old is None else dict(old.attrs)
         if self.values.size == 1 and self.spacing:
             attrs[SPACING] = self.spacing
-        encoding = None if old is None else old.encoding
+        encoding = None if old is None else encoding_in_mm(old)
         return {self.name: LengthVariable((self.dim,), self.values, attrs, encoding)}
 
     def to_pandas_index(self) -> pd.Index:

@@ -16,13 +16,18 @@ from xarray_atlas.coords.units import quantity, to_mm
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.kernels.spacing import regular_step, same_lengths, tolerance_of, without_noise
 
-__all__ = ["COARSE", "SPACING", "LengthVariable"]
+__all__ = ["COARSE", "SPACING", "LengthVariable", "encoding_in_mm"]
 
 SPACING = "spacing_mm"
 """Attribute of a coordinate of one value: the voxel size along its axis, in mm."""
 
 COARSE = "coarsened_to_mm"
 """Attribute of a coordinate that was coarsened: its voxel size, for when one value is left."""
+
+_PACKING = (
+    "dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned",
+    "filters", "serializer",
+)  # fmt: skip
 
 
 class _Millimetres(np.ndarray[Any, np.dtype[np.float64]]):
@@ -128,6 +133,18 @@ class LengthVariable(QuantityVariable):
         key = SPACING if plain.size == 1 else COARSE
         plain.attrs[key] = without_noise(abs(step) * window)
         return plain
+
+
+def encoding_in_mm(variable: Variable) -> dict[Any, Any]:
+    """Return how to write a coordinate that was read as other numbers.
+
+    Micrometres may have been stored as integers, or packed; millimetres
+    written in that way would be rounded.
+    """
+    encoding = variable.encoding
+    if isinstance(variable, LengthVariable):
+        return encoding
+    return {key: value for key, value in encoding.items() if key not in _PACKING or value is None}
 
 
 def _who_compares() -> IndexVariable | None:
