@@ -20,8 +20,8 @@ from xarray.coders import CFDatetimeCoder, CFTimedeltaCoder
 
 import xarray_atlas
 from xarray_atlas import LengthIndex
-from xarray_atlas.length_variable import LengthVariable
-from xarray_atlas.quantity_variable import QuantityVariable
+from xarray_atlas.coords.length_variable import LengthVariable
+from xarray_atlas.coords.quantity_variable import QuantityVariable
 
 ureg = pint.get_application_registry()
 
