@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import html
 import io
 import itertools
@@ -123,6 +124,44 @@ def test_it_is_one_page_that_loads_nothing(explorer, page):
     assert explorer.html.startswith("<!doctype html>")
     assert "Redistributions in binary form must reproduce" in page.texts["licence"]
     assert len(explorer.html.encode()) < 25e6
+
+
+PACKAGED = Path(xarray_atlas.__file__).parent / "explore_page"
+DOCUMENTED = {
+    *("attachToCanvas", "setRenderAzimuthElevation", "setScale", "scene", "screenSlices", "canvas"),
+    *("loadVolumes", "volumes", "setOpacity", "updateGLVolume", "moveCrosshairInVox"),
+    *("addMeshFromUrl", "setMeshShader", "setMeshProperty"),
+}
+"""Of NiiVue: methods that are in its documentation, and properties in its type declarations."""
+
+
+def test_niivue_is_the_one_that_is_recorded(page):
+    """As npm has it, at the version that the tool would fetch."""
+    about = json.loads((PACKAGED / "niivue" / "about.json").read_text("utf-8"))
+    script = (PACKAGED / "niivue" / "niivue.umd.js").read_bytes()
+    assert hashlib.sha256(script).hexdigest() == about["sha256"]
+    assert f'version:"{about["version"]}"'.encode() in script
+    tool = Path(__file__).parents[1] / "tools" / "make_niivue.py"
+    assert f'VERSION = "{about["version"]}"' in tool.read_text("utf-8")
+    assert page.file("niivue") == script
+    licences = html.unescape(page.texts["licence"])
+    for name in ("LICENSE", "LICENSES-javascript.txt", "LICENSES-codecs-font.txt"):
+        assert (PACKAGED / "niivue" / name).read_text("utf-8") in licences
+
+
+def test_the_page_uses_what_niivue_documents():
+    """But for one method, which is replaced in one place."""
+    scripts = "\n".join(path.read_text("utf-8") for path in sorted(PACKAGED.glob("*.js")))
+    about = json.loads((PACKAGED / "niivue" / "about.json").read_text("utf-8"))
+    one = re.search(r"^function leaveVolumesOutOf3D.*?^}", scripts, re.DOTALL | re.MULTILINE)[0]
+    assert about["version"] in one
+    assert set(re.findall(r"niivue\.(\w+)", one)) == {"drawImage3D"}
+    rest = scripts.replace(one, "")
+    taken = re.findall(r"const \{([^}]*)\} = niivue;", rest)
+    used = set(re.findall(r"(?<!globalThis\.)(?<!window\.)\bniivue\.(\w+)", rest))
+    used |= {name.strip() for names in taken for name in names.split(",")}
+    assert used == DOCUMENTED
+    assert "prototype" not in scripts
 
 
 def test_it_is_the_same_each_time(explorer, atlas):
@@ -365,8 +404,8 @@ def test_errors_say_what_to_do(sample, monkeypatch):
     many.data = np.arange(1, many.size + 1).reshape(many.shape)
     with pytest.raises(GridError, match="a page has colors for 8191 labels"):
         xarray_atlas.explore(many)
-    monkeypatch.setitem(sys.modules, "ipyniivue", None)
-    with pytest.raises(ImportError, match=r'pip install "xarray-atlas\[explore\]"'):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(ImportError, match=r'needs skimage: pip install "xarray-atlas\[explore\]"'):
         xarray_atlas.explore(sample)
 
 
@@ -544,7 +583,8 @@ def test_letters_stand_where_the_directions_are(opened):
     written = opened.execute_script(
         "const pen = CanvasRenderingContext2D.prototype, fill = pen.fillText, found = [];"
         "pen.fillText = function (...what) { found.push(what); fill.apply(this, what); };"
-        "niivue.drawScene(); pen.fillText = fill; return found;"
+        "document.getElementById('outlines').dispatchEvent(new Event('change'));"
+        "pen.fillText = fill; return found;"
     )
     for plane in planes(opened):
         left, top, width, height = plane["box"]
@@ -689,6 +729,63 @@ def test_the_controls_change_the_picture(opened, atlas):
         "arguments[0].value = 0.9; arguments[0].dispatchEvent(new Event('input'));", opacity
     )
     assert np.abs(solid() - before).max() > 40
+
+
+def test_what_is_drawn_over_the_planes_follows_them(opened):
+    """NiiVue has no hook for it: after the wheel, and after the window has another size."""
+    opened.execute_script(
+        "const pen = CanvasRenderingContext2D.prototype, fill = pen.fillText; window.written = [];"
+        "pen.fillText = function (...what) { written.push(what[0]); fill.apply(this, what); };"
+        "window.restore = () => { pen.fillText = fill; };"
+    )
+    plane = next(p for p in planes(opened) if p["plane"] == 1)
+    left, top, width, height = plane["box"]
+    x, y = plane["left"] + left + width / 2, plane["top"] + top + height / 2
+    before = opened.execute_script("return [...niivue.scene.crosshairPos]")
+    wheel = {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": 200}
+    opened.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
+    two_frames(opened)
+    after = opened.execute_script("return [...niivue.scene.crosshairPos]")
+    index = int(after[1] * 132)
+    assert abs(index - int(before[1] * 132)) == 1
+    assert f"ap {FIRST + SIZE * (131 - index):.3f} mm" in opened.execute_script("return written")
+    size = opened.get_window_size()
+    opened.set_window_size(900, 700)
+    until = time.time() + 20
+    sizes = "return ['#over', '#niivue canvas'].map((s) => document.querySelector(s).width)"
+    whole = int(plane["left"] + 2 * width)
+    while len(found := set(opened.execute_script(sizes))) > 1 or found == {whole}:
+        assert time.time() < until
+        two_frames(opened)
+    opened.set_window_size(size["width"], size["height"])
+    opened.execute_script("restore()")
+    two_frames(opened)
+
+
+def two_frames(browser) -> None:
+    browser.execute_async_script(
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[0]));"
+    )
+
+
+def test_no_volume_is_drawn_in_3d(opened):
+    """NiiVue draws it there as well, if its method is not the one that the page replaces."""
+    set_opacity(opened, 1)
+    shown = opened.find_elements("css selector", "#surfaces input[type=checkbox]:enabled")
+    for box in shown:
+        box.click()
+    left, top, width, height = map(
+        int,
+        opened.execute_script(
+            "return niivue.screenSlices.find((s) => s.axCorSag > 2).leftTopWidthHeight"
+        ),
+    )
+    inner = screenshot(opened)[top + 40 : top + height, left + width // 4 : left + width]
+    assert np.abs(inner - [11, 13, 16]).max() <= 1  # the ground: all but caption and cube
+    for box in shown:
+        box.click()
+    assert np.ptp(screenshot(opened)[top:, left + width // 4 :], axis=-1).max() > 40
+    set_opacity(opened, 0.4)
 
 
 def test_nothing_is_asked_of_the_network(opened):

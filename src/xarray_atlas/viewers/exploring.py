@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import html
-import importlib.util
 import json
 import os
 import re
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ AROUND = -1
 """Stands for the surface around all regions."""
 
 SCRIPTS = ("picture.js", "outlines.js", "panel.js")
+
+LICENCES = ("LICENSE", "LICENSES-javascript.txt", "LICENSES-codecs-font.txt")
 
 LABELS = 1002
 """NIfTI's code of what the values are: labels."""
@@ -91,8 +92,8 @@ def explore(
     The page names the region under the pointer, with its ancestors and the position in the
     coordinates of `obj`; clicking or dragging moves the planes, the wheel scrolls through them.
     A region that is looked for is jumped to and shown alone. The rest is sliders: how opaque the
-    annotation lies over the template, outlines, and surfaces. NiiVue draws it, which the package
-    ipyniivue brings along and which becomes part of the page. Nothing is loaded from elsewhere.
+    annotation lies over the template, outlines, and surfaces. NiiVue draws it, which comes with
+    this package and becomes part of the page. Nothing is loaded from elsewhere.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def explore(
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     ImportError
-        If ipyniivue or scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
+        If scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
 
     Notes
     -----
@@ -146,6 +147,8 @@ def explore(
     >>> page.html[:15], len(page.html) < 5e6
     ('<!doctype html>', True)
     """
+    # before all of the atlas is read
+    optional("skimage", '"xarray-atlas[explore]"', "an interactive page")
     niivue, licence = _niivue()
     terminology, _ = find_atlas(obj)
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
@@ -229,11 +232,7 @@ def _packed(content: bytes) -> str:
 
 
 def _niivue() -> tuple[bytes, str]:
-    """Return NiiVue as ipyniivue has it, a JavaScript module with an anywidget; and its licence."""
-    spec = importlib.util.find_spec("ipyniivue")
-    if spec is None or spec.origin is None:
-        optional("ipyniivue", '"xarray-atlas[explore]"', "an interactive page")
-        raise ImportError("ipyniivue is there, but has no files")
-    # importing it would take longer than all the rest, and nothing in it is called
-    module = (Path(spec.origin).parent / "static" / "widget.js").read_bytes()
-    return module, metadata.distribution("ipyniivue").read_text("licenses/LICENSE") or ""
+    """Return NiiVue, a JavaScript file, and the licences of what is in it."""
+    folder = resources.files("xarray_atlas") / "explore_page" / "niivue"
+    licences = [(folder / name).read_text("utf-8") for name in LICENCES]
+    return (folder / "niivue.umd.js").read_bytes(), "\n".join(licences)

@@ -1,23 +1,45 @@
 // Over NiiVue's picture: outlines along the faces of the voxels, the crosshair, letters and
-// captions. Where the planes are on the screen is asked of NiiVue.
+// captions. Where the planes are on the screen NiiVue says.
+
+// where along an axis a position in NiiVue's mm is, counted in voxels from the edge of the first
+function inVoxels(axis, mm) {
+  const { sign, first, step } = atlas.axes[axis];
+  return (mm - sign * first) / Math.abs(step) + 0.5;
+}
 
 function tiles() {
-  return niivue.screenSlices.map((slice, index) => {
+  return niivue.screenSlices.map((slice) => {
     const [left, top, width, height] = slice.leftTopWidthHeight;
     const plane = PLANES[slice.axCorSag];
     if (!plane) return { left, top, width, height };
-    // NiiVue says what lies under two points; the rest of the plane is in proportion
-    const under = (share) => niivue.screenXY2TextureFrac(left + share * width, top + share * height, index, false);
-    const [from, to] = [under(0.25), under(0.75)];
     const { across, up, through } = plane;
     const at = Math.min(shape[through] - 1, Math.floor(slice.sliceFrac * shape[through]));
-    const along = (axis, start, size) => {
-      const low = from[axis] * shape[axis], high = to[axis] * shape[axis];
-      return (index) => start + size * (0.25 + (0.5 * (index - low)) / (high - low));
+    const along = (i, axis) => {
+      const low = inVoxels(axis, slice.leftTopMM[i]), high = inVoxels(axis, slice.leftTopMM[i] + slice.fovMM[i]);
+      return { low, size: high - low };
     };
-    const x = along(across, left, width), y = along(up, top, height);
-    return { left, top, width, height, plane, at, x, y };
+    const h = along(0, across), v = along(1, up); // from the left, from below; negative if mirrored
+    const x = (index) => left + (width * (index - h.low)) / h.size;
+    const y = (index) => top + height - (height * (index - v.low)) / v.size;
+    const under = (px, py) => {
+      const voxel = [0, 0, 0];
+      voxel[across] = Math.floor(h.low + (h.size * (px - left)) / width);
+      voxel[up] = Math.floor(v.low + (v.size * (top + height - py)) / height);
+      voxel[through] = at;
+      return voxel;
+    };
+    return { left, top, width, height, plane, at, x, y, under };
   });
+}
+
+// null beside the planes, and where these reach beyond the atlas
+function voxelUnder(px, py) {
+  for (const { left, top, width, height, under } of tiles()) {
+    if (!under || px < left || py < top || px > left + width || py > top + height) continue;
+    const voxel = under(px, py);
+    if (voxel.every((i, axis) => i >= 0 && i < shape[axis])) return voxel;
+  }
+  return null;
 }
 
 // straight runs of edges, as rectangles of whole pixels: no smooth line is drawn as fast
@@ -47,6 +69,16 @@ function outline(pen, { plane: { across, up, through }, at, x, y }, width, diffe
     (i, from, to) => bar(x(i), y(from), x(i), y(to)));
   runs(shape[up], shape[across], (j, i) => differ(code(i, j), code(i, j - 1)),
     (j, from, to) => bar(x(from), y(j), x(to), y(j)));
+}
+
+// NiiVue does not tell when it has drawn. What is drawn over it follows from these, which are
+// compared before each frame: NiiVue draws on events, thus earlier in a frame
+function drawOverWhenMoved() {
+  const { canvas, screenSlices, scene } = niivue;
+  const seen = JSON.stringify([canvas.width, canvas.height, screenSlices, [...scene.crosshairPos]]);
+  if (seen !== drawnOver) drawOver();
+  drawnOver = seen;
+  requestAnimationFrame(drawOverWhenMoved);
 }
 
 function drawOver() {

@@ -75,9 +75,8 @@ function watchPointer() {
   niivue.canvas.addEventListener("mousemove", (event) => {
     const box = niivue.canvas.getBoundingClientRect();
     const scale = niivue.canvas.width / box.width;
-    const frac = niivue.canvasPos2frac([(event.clientX - box.left) * scale, (event.clientY - box.top) * scale]);
-    if (frac[0] < 0) return;
-    const voxel = shape.map((n, axis) => Math.min(n - 1, Math.max(0, Math.floor(frac[axis] * n))));
+    const voxel = voxelUnder((event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    if (!voxel) return;
     const region = codeAt(voxel) - 1;
     describe(byId("pointer"), region, voxel);
     mark(region);

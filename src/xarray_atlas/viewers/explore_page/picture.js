@@ -1,5 +1,5 @@
-// An atlas drawn by NiiVue, which ipyniivue brings as an anywidget: a module with
-// initialize({model}) and render({model, el}). This page plays the notebook's part.
+// An atlas drawn by NiiVue, whose version tools/make_niivue.py sets, through what it documents:
+// options, methods, and the properties of its type declarations.
 // The three scripts of this folder are one module in the page.
 const atlas = JSON.parse(byId("atlas").textContent);
 const regions = atlas.regions;
@@ -11,7 +11,7 @@ const PLANES = [
   { name: "sagittal", across: 1, up: 2, through: 0 },
 ];
 const SIDES = ["LR", "PA", "IS"]; // where each axis begins and ends
-let niivue, labels, codes;
+let niivue, labels, codes, drawnOver;
 let chosen = -1, hovered = -1, inChosen = null, inHovered = null;
 
 function byId(id) {
@@ -59,16 +59,16 @@ function within(region) {
 
 async function start() {
   const url = URL.createObjectURL(new Blob([await unpack("niivue")], { type: "text/javascript" }));
-  const widget = (await import(url)).default;
+  await import(url); // a UMD build, which puts itself into the global scope
   URL.revokeObjectURL(url);
   const grows = Object.fromEntries(atlas.axes.map(({ axis, direction }) => [axis, direction]));
-  let attached;
-  const opts = {
+  const { Niivue, MULTIPLANAR_TYPE, SHOW_RENDER, DRAG_MODE } = globalThis.niivue;
+  niivue = new Niivue({
     // left and right, front and back as the coordinates of the atlas run
     isRadiologicalConvention: grows.ml === "right-to-left",
     sagittalNoseLeft: grows.ap === "anterior-to-posterior",
-    multiplanarLayout: 2, // two by two
-    multiplanarShowRender: 1, // always the fourth, in 3-D
+    multiplanarLayout: MULTIPLANAR_TYPE.GRID,
+    multiplanarShowRender: SHOW_RENDER.ALWAYS, // the fourth, in 3-D
     multiplanarPadPixels: 6,
     meshThicknessOn2D: 0, // no surfaces in the planes
     isNearestInterpolation: true,
@@ -77,41 +77,27 @@ async function start() {
     crosshairWidth: 0,
     backColor: [0.043, 0.051, 0.063, 1],
     dragAndDropEnabled: false,
-    dragMode: 2, // the right button measures
+    dragMode: DRAG_MODE.measurement, // the right button
     rulerColor: [1, 0.88, 0.3, 1],
     measureLineColor: [1, 0.88, 0.3, 1],
     measureTextColor: [1, 1, 1, 1],
     logLevel: "error",
-    // NiiVue takes functions among its options for methods of its own
-    drawImage3D() {}, // surfaces only
-    attachToCanvas(canvas, antialias) {
-      niivue = this;
-      attached = Object.getPrototypeOf(this).attachToCanvas.call(this, canvas, antialias);
-      return attached;
-    },
-    drawScene() {
-      Object.getPrototypeOf(this).drawScene.call(this);
-      drawOver();
-    },
-  };
-  const traits = {
-    opts, volumes: [], meshes: [], height: 100, draw_opacity: 0, draw_fill_overwrites: true,
-    background_masks_overlays: 0, overlay_outline_width: 0, overlay_alpha_shader: 1,
-  };
-  const nothing = () => {};
-  const model = {
-    get: (name) => traits[name],
-    set: (name, value) => { traits[name] = value; },
-    on: nothing, off: nothing, save_changes: nothing, send: nothing,
-  };
-  await widget.initialize({ model });
-  await widget.render({ model, el: byId("niivue") });
-  await attached;
+  });
+  leaveVolumesOutOf3D();
   window.niivue = niivue; // for the console of a browser
+  await niivue.attachToCanvas(byId("niivue").firstElementChild);
   // from the right, the front and above
-  niivue.scene.renderAzimuth = 235;
-  niivue.scene.renderElevation = 25;
-  niivue.scene.volScaleMultiplier = 1.05;
+  niivue.setRenderAzimuthElevation(235, 25);
+  niivue.setScale(1.05);
+}
+
+// The page shows surfaces only in 3-D. NiiVue 0.65.0 has no option for this: it draws volumes and
+// surfaces there, and what hides a volume hides it in the planes too (clip planes do not, but
+// leave overlays). So this replaces a method that is not documented, the only one. It can go when
+// NiiVue has an option for the volumes of the 3-D tile, as meshThicknessOn2D is for surfaces.
+function leaveVolumesOutOf3D() {
+  if (typeof niivue.drawImage3D !== "function") throw new Error("another NiiVue than 0.65.0");
+  niivue.drawImage3D = () => {};
 }
 
 async function showVolumes() {
@@ -123,15 +109,16 @@ async function showVolumes() {
   await niivue.loadVolumes(files);
   labels = niivue.volumes.at(-1);
   paint();
+  drawOverWhenMoved();
   niivue.setOpacity(niivue.volumes.length - 1, Number(byId("opacity").value));
 }
 
 function paint() {
-  const lut = new Uint8ClampedArray(4 * (1 + count + atlas.unknown.length));
-  for (let code = 1; 4 * code < lut.length; code++) {
-    if (!inChosen || inChosen[code]) lut.set([...colour(code - 1), 255], 4 * code);
-  }
-  labels.colormapLabel = { lut, min: 0, max: lut.length / 4 - 1 };
+  const seen = (code) => code > 0 && (!inChosen || inChosen[code]);
+  const codesOfAll = [...Array(1 + count + atlas.unknown.length).keys()];
+  const colours = codesOfAll.map((code) => (seen(code) ? colour(code - 1) : [0, 0, 0]));
+  const [R, G, B] = [0, 1, 2].map((i) => colours.map((rgb) => rgb[i]));
+  labels.setColormapLabel({ R, G, B, A: codesOfAll.map((code) => (seen(code) ? 255 : 0)), I: codesOfAll });
   niivue.updateGLVolume();
 }
 
@@ -155,5 +142,5 @@ async function showSurfaces() {
 
 function goTo(voxel) {
   niivue.scene.crosshairPos = voxel.map((i, axis) => (i + 0.5) / shape[axis]);
-  niivue.drawScene();
+  niivue.moveCrosshairInVox(0, 0, 0); // draws it
 }
