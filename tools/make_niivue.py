@@ -2,7 +2,7 @@
 
     python tools/make_niivue.py
 
-npm must be installed. Written into ``src/xarray_atlas/explore_page/niivue`` are the single-file
+npm must be installed. Written into ``src/xarray_atlas/viewers/explore_page/niivue`` are the single-file
 build as the package has it, unchanged; its version and hash in ``about.json``, with which
 ``tests/test_explore.py`` compares it; and the licences of the JavaScript packages that are part
 of that build. Licences that no npm package carries stand beside these and are kept by hand: see
@@ -26,7 +26,7 @@ VERSION = "0.65.0"
 BUILD = "dist/niivue.umd.js"
 """Minified, without imports. The other such build is a script within a string."""
 
-TARGET = Path(__file__).parents[1] / "src" / "xarray_atlas" / "explore_page" / "niivue"
+TARGET = Path(__file__).parents[1] / "src" / "xarray_atlas" / "viewers" / "explore_page" / "niivue"
 
 
 def main() -> None:
