@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import xarray_atlas
-
 README = Path(__file__).parents[1] / "README.md"
 
 if not README.exists():
@@ -58,8 +56,3 @@ def test_the_commands_are_where_the_checks_look_for_them() -> None:
     commands = re.findall(r"<!-- command: (\w+) -->\n```sh\n(.+)\n```", README.read_text())
     assert [name for name, _ in commands] == ["install", "test"]
     assert all(command.startswith("python3 -m venv .venv && ") for _, command in commands)
-
-
-def test_the_version_is_the_packages() -> None:
-    pyproject = (README.parent / "pyproject.toml").read_text()
-    assert f'version = "{xarray_atlas.__version__}"' in pyproject
