@@ -13,7 +13,29 @@ from hypothesis import settings
 import xarray_atlas
 
 settings.register_profile("default", deadline=None, print_blob=True)
-settings.load_profile("default")
+# tests that say how many examples they take keep to it; all others take many more
+settings.register_profile("nightly", settings.get_profile("default"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+NETWORK = "XARRAY_ATLAS_NETWORK"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--network",
+        action="store_true",
+        default=os.environ.get(NETWORK, "0") not in ("", "0"),
+        help=f"run the tests that read BrainGlobe's public bucket (or set {NETWORK}=1)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs a network unless it is asked for; ``-m`` stays the caller's."""
+    if config.getoption("--network"):
+        return
+    for item in items:
+        if "network" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs a network: run with --network"))
 
 
 @pytest.fixture(scope="session")
