@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from test_readme import ONE_LINE, TUTORIAL, printed
 
 import xarray_atlas
+from test_readme import ONE_LINE, TUTORIAL, printed
 
 pytestmark = [pytest.mark.network, pytest.mark.once]
 
