@@ -10,7 +10,7 @@ __all__ = ["OPTIONS", "set_options"]
 OPTIONS: dict[str, Any] = {"index_cache": False}
 
 
-class set_options:  # as xarray's own
+class set_options:  # as xarray's own  # numpydoc ignore=PR01
     """Set options for the session, or for a ``with`` block.
 
     Parameters

@@ -86,6 +86,11 @@ class HierarchyMethods(Accessor[T]):
         key : str, int or Region
             By acronym, full name, or id (int).
 
+        Returns
+        -------
+        Region
+            The node, with its parent, its children and its facts.
+
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError

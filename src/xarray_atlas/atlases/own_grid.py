@@ -28,7 +28,7 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
     orientation : str, optional
         A letter an axis: the side on which its first voxel lies.
     axcodes : str or sequence of str, optional
-        nibabel's letters: the side to which each axis points.
+        The letters of nibabel: the side to which each axis points.
 
     Raises
     ------

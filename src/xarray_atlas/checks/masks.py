@@ -32,6 +32,8 @@ def check_masks(
         One mask a region, with all below it: whatever can be sliced.
     values : ndarray of int, shape (n,)
         The label of the region of each mask, or its id where it has no label of its own.
+    terminology : Terminology
+        The table of these regions.
     """
     if tuple(masks.shape) != (len(values), *annotation.shape):
         why = (

@@ -131,6 +131,8 @@ def check_regions(
     ----------
     table : LabelTable
         Of the level that was opened.
+    terminology : Terminology
+        The regions.
     finer : LabelTable, optional
         Of the finest level of the pyramid.
     why_not : str

@@ -45,6 +45,11 @@ def unit_factor(unit: Any) -> float:
         such as ``"um"``, ``"micron"`` or ``"micrometer"``, is looked up in
         pint's application registry.
 
+    Returns
+    -------
+    float
+        Millimetres in one `unit`.
+
     Raises
     ------
     UnitsError

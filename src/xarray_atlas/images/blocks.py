@@ -96,6 +96,8 @@ def block_chunks(
         The result's along the three axes, as far as they are wanted.
     beside : int
         How many values there are for each voxel of the result.
+    margin : sequence of float, optional
+        What is needed on each side of a block, in voxels of the source along its axes.
     """
     limit = max(parse_bytes(dask.config.get("array.chunk-size")) // itemsize, 1)
     found = normalize_chunks(

@@ -20,6 +20,11 @@ def grey_limits(image: Any) -> tuple[float, float] | None:
     image : ndarray
         Of numbers or booleans; what is not finite is left out.
 
+    Returns
+    -------
+    tuple of float or None
+        Black first.
+
     Examples
     --------
     >>> grey_limits(np.array([3, 0, 7, 7]))

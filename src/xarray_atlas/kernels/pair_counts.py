@@ -32,6 +32,11 @@ def count_pairs(first: Ints, second: Ints) -> PairTable:
     first, second : ndarray of int
         Labels, of one shape.
 
+    Returns
+    -------
+    PairTable
+        A row for each pair that occurs.
+
     Raises
     ------
     TypeError

@@ -47,6 +47,11 @@ def parcels_at_level(terminology: Terminology, level: int) -> Parcels:
     terminology : Terminology
     level : int
 
+    Returns
+    -------
+    Parcels
+        One for each region at the level, and for each above it.
+
     Raises
     ------
     RegionNotFoundError

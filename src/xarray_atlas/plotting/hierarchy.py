@@ -71,7 +71,8 @@ def tree(
     Returns
     -------
     matplotlib Axes
-        x is the level of the hierarchy, counted from its root = 0, and y the volume in mm**3.
+        With the level of the hierarchy along x, counted from its root = 0, and the volume in
+        mm**3 along y.
 
     Raises
     ------

@@ -240,10 +240,12 @@ def measured(
 
     Parameters
     ----------
-    obj, regions, hemisphere, progress
+    obj, regions, hemisphere
         As :func:`volume` has them.
     ndim : int, optional
         How many spatial dimensions there must be; by default two or three.
+    progress : bool
+        As :func:`volume` has it.
     read_for_none : bool
         Whether the table is wanted although no region is asked for.
     """

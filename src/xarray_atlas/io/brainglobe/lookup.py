@@ -53,10 +53,12 @@ def find_atlas_manifest(
     root : str, optional
         Where to look, and nowhere else. By default in the copies on this machine, then in
         BrainGlobe's bucket. A copy is taken if it has all that is to be opened.
-    version, resolution, include, storage_options
+    version, resolution, include
         As :func:`xarray_atlas.open_atlas` has them.
     all_levels : bool
         Whether all levels are to be opened.
+    storage_options : mapping, optional
+        As :func:`xarray_atlas.open_atlas` has it.
 
     Raises
     ------
