@@ -2,15 +2,16 @@
 
     python tools/make_niivue.py
 
-npm must be installed. Written into ``src/xarray_atlas/viewers/explore_page/niivue`` are the single-file
-build as the package has it, unchanged; its version and hash in ``about.json``, with which
-``tests/test_explore.py`` compares it; and the licences of the JavaScript packages that are part
-of that build. Licences that no npm package carries stand beside these and are kept by hand: see
-``ATTRIBUTION.md`` there.
+npm must be installed. Written into ``src/xarray_atlas/viewers/explore_page/niivue`` are
+
+- the single-file build as the package has it, unchanged,
+- its version and hash in ``about.json``, with which ``tests/viewers/test_explore.py`` compares it,
+- the licences of the JavaScript packages that are part of that build. Licences that no npm package
+  carries stand beside these and are kept by hand: see ``ATTRIBUTION.md`` there.
 
 For another version change VERSION, then look whether the page may do without the method that
 ``leaveVolumesOutOf3D`` in ``picture.js`` replaces, whether the build holds other fonts or
-compiled libraries, and run ``tests/test_explore.py`` with a browser.
+compiled libraries, and run ``tests/viewers/test_explore.py`` with a browser.
 """
 
 from __future__ import annotations

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["OPTIONS", "set_options"]
+import platformdirs
+
+__all__ = ["OPTIONS", "cache_directory", "set_options"]
 
 OPTIONS: dict[str, Any] = {"index_cache": False}
 
@@ -54,3 +58,12 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
         trace: TracebackType | None,
     ) -> None:
         OPTIONS.update(self._before)
+
+
+def cache_directory() -> Path:
+    """Return the folder of region indexes and of kept listings.
+
+    ``XARRAY_ATLAS_CACHE_DIR``, else the user's cache directory as the platform has it.
+    """
+    named = os.environ.get("XARRAY_ATLAS_CACHE_DIR")
+    return Path(named) if named else platformdirs.user_cache_path("xarray-atlas", appauthor=False)

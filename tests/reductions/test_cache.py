@@ -27,6 +27,7 @@ from support.operations import OPERATIONS, PART
 from support.stores import REGIONS, CountingStore, chunk_files, scaling, write_atlas, write_ome_zarr
 from xarray_atlas.io.zarr import arrays, fingerprint
 from xarray_atlas.kernels.tables import tabulate
+from xarray_atlas.options import cache_directory
 from xarray_atlas.reductions import cache as index_cache
 from xarray_atlas.reductions import cache_files
 
@@ -685,7 +686,7 @@ def test_a_read_only_cache_is_read(store, on_disk, cache):
 def test_the_directory_of_the_platform(monkeypatch):
     monkeypatch.delenv("XARRAY_ATLAS_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_files.cache_directory().name == "xarray-atlas"
+    assert cache_directory().name == "xarray-atlas"
 
 
 # -- stores that do not say enough

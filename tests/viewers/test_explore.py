@@ -126,7 +126,7 @@ def test_it_is_one_page_that_loads_nothing(explorer, page):
     assert len(explorer.html.encode()) < 25e6
 
 
-PACKAGED = Path(xarray_atlas.__file__).parent / "explore_page"
+PACKAGED = Path(xarray_atlas.__file__).parent / "viewers" / "explore_page"
 DOCUMENTED = {
     *("attachToCanvas", "setRenderAzimuthElevation", "setScale", "scene", "screenSlices", "canvas"),
     *("loadVolumes", "volumes", "setOpacity", "updateGLVolume", "moveCrosshairInVox"),

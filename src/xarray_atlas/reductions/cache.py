@@ -25,7 +25,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.grid import users_level
 from xarray_atlas.kernels.tables import LabelTable, shifted
-from xarray_atlas.options import OPTIONS
+from xarray_atlas.options import OPTIONS, cache_directory
 from xarray_atlas.reductions import cache_files
 from xarray_atlas.reductions.labels import scan
 from xarray_atlas.reductions.stored import StoredArray, stored_array
@@ -179,7 +179,7 @@ def _save(question: _Question, fingerprint: str, index: LabelTable) -> None:
     except OSError as error:
         warnings.warn(
             f"the region index of {question.labels.place} cannot be kept in "
-            f"{cache_files.cache_directory()}: {error}. Set XARRAY_ATLAS_CACHE_DIR to a folder "
+            f"{cache_directory()}: {error}. Set XARRAY_ATLAS_CACHE_DIR to a folder "
             "that can be written to, or set_options(index_cache=False)",
             UserWarning,
             stacklevel=users_level(),

@@ -13,11 +13,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.options import cache_directory
 
-__all__ = ["cache_directory", "load", "save"]
+__all__ = ["load", "save"]
 
 VERSION = 1
 """Of the form of a file, and of what its numbers mean."""
@@ -26,15 +26,6 @@ DIGEST = hashlib.sha256().digest_size
 SUFFIX = ".region-index"
 ABANDONED = 3600.0
 """Seconds after which a file that was never finished is removed."""
-
-
-def cache_directory() -> Path:
-    """Return the folder of the region indexes.
-
-    ``XARRAY_ATLAS_CACHE_DIR``, else the user's cache directory as the platform has it.
-    """
-    named = os.environ.get("XARRAY_ATLAS_CACHE_DIR")
-    return Path(named) if named else platformdirs.user_cache_path("xarray-atlas", appauthor=False)
 
 
 def _path(name: str) -> Path:

@@ -233,6 +233,6 @@ def _packed(content: bytes) -> str:
 
 def _niivue() -> tuple[bytes, str]:
     """Return NiiVue, a JavaScript file, and the licences of what is in it."""
-    folder = resources.files("xarray_atlas") / "explore_page" / "niivue"
+    folder = resources.files("xarray_atlas.viewers") / "explore_page" / "niivue"
     licences = [(folder / name).read_text("utf-8") for name in LICENCES]
     return (folder / "niivue.umd.js").read_bytes(), "\n".join(licences)

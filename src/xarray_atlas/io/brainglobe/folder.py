@@ -22,7 +22,7 @@ import fsspec
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies.records import size_of, write_atomically
 from xarray_atlas.io.zarr.stores import find_objects, storage_for, unreadable, within
-from xarray_atlas.reductions.cache_files import cache_directory
+from xarray_atlas.options import cache_directory
 
 __all__ = ["brainglobe_folder", "is_brainglobes", "is_complete"]
 
