@@ -32,8 +32,8 @@ from xarray_atlas.errors import (
     StoreFormatError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe.layout import catalogue, lookup
-from xarray_atlas.io.brainglobe.layout import folder as brainglobe_folder
+from xarray_atlas.io.brainglobe import catalogue, lookup
+from xarray_atlas.io.brainglobe import folder as brainglobe_folder
 
 pytestmark = pytest.mark.once
 

@@ -14,8 +14,11 @@ import xarray as xr
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.atlases import make_atlas, make_terminology, no_compute
-from tests.stores import (
+from zarr.storage import LocalStore
+
+import xarray_atlas
+from support.atlases import make_atlas, make_terminology, no_compute
+from support.stores import (
     REGIONS,
     CountingStore,
     chunk_files,
@@ -24,9 +27,6 @@ from tests.stores import (
     serve,
     write_atlas,
 )
-from zarr.storage import LocalStore
-
-import xarray_atlas
 from xarray_atlas import Report, Terminology, check, errors
 from xarray_atlas.checks.masks import check_masks
 from xarray_atlas.checks.metadata import check_levels, check_versions

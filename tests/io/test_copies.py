@@ -21,8 +21,8 @@ from support.stores import REGIONS, chunk_files, scaling, write_ome_zarr
 from xarray_atlas import download, open_atlas
 from xarray_atlas.cli.main import main
 from xarray_atlas.errors import StoreError, StoreNotFoundError
-from xarray_atlas.io.brainglobe.layout import folder as brainglobe_folder
-from xarray_atlas.io.brainglobe.layout import lookup
+from xarray_atlas.io.brainglobe import folder as brainglobe_folder
+from xarray_atlas.io.brainglobe import lookup
 from xarray_atlas.io.copies.completeness import copy_state, default_folder
 from xarray_atlas.io.copies.records import (
     RECORDS,

@@ -37,7 +37,8 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
 )
 from xarray_atlas.io.brainglobe.folder import brainglobe_folder
-from xarray_atlas.io.copies.completeness import copy_state, records
+from xarray_atlas.io.copies import records
+from xarray_atlas.io.copies.completeness import copy_state
 from xarray_atlas.io.copies.records import RECORDS, UNFINISHED, Object, record_name
 from xarray_atlas.io.downloads import remote
 from xarray_atlas.io.zarr.stores import open_group

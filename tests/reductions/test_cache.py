@@ -730,7 +730,7 @@ def test_a_listing_that_fails(store, on_disk, cache, monkeypatch):
 
 SESSION = """
 import sys, xarray_atlas
-from xarray_atlas.io import fingerprint
+from xarray_atlas.io.zarr import fingerprint
 fingerprint.FRESH = 0
 xarray_atlas.set_options(index_cache=True)
 {before}
@@ -748,14 +748,14 @@ def session(store: Path, before: str = "") -> subprocess.Popen[str]:
     "where",
     [
         "os.replace = lambda *paths: os.kill(os.getpid(), 9)",
-        "import io; index_files.open = lambda *a: Half(*a)",
+        "import io; cache_files.open = lambda *a: Half(*a)",
     ],
     ids=["before it is in place", "half-way through the file"],
 )
 def test_killed_while_it_is_written(store, cache, on_disk, where):
     half = (
         "import os\n"
-        "from xarray_atlas import index_files\n"
+        "from xarray_atlas.reductions import cache_files\n"
         "class Half:\n"
         "    def __init__(self, descriptor, mode): self.descriptor = descriptor\n"
         "    def __enter__(self): return self\n"
@@ -785,12 +785,12 @@ def test_killed_at_any_time(cache):
     """What can be loaded is whole."""
     code = (
         "import numpy as np\n"
-        "from xarray_atlas import index_files\n"
+        "from xarray_atlas.reductions import cache_files\n"
         "from xarray_atlas.kernels.tables import tabulate\n"
         "block = np.random.default_rng(0).integers(0, 2**31, (30, 30, 30))\n"
         "table = tabulate(block, np.ones((1, 1, 1), int))\n"
         "print('ready', flush=True)\n"
-        "while True: index_files.save('name', 'fingerprint', table)\n"
+        "while True: cache_files.save('name', 'fingerprint', table)\n"
     )
     for delay in (0.01, 0.02, 0.05, 0.08):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
