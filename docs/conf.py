@@ -27,7 +27,31 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_autosummary_accessors",
+    "sphinx_copybutton",
 ]
+# Names in other packages become links where the documentation is published, and in CI's own check
+# of it. Elsewhere a build fetches nothing: an inventory that cannot be had is a warning, and a
+# warning an error.
+if os.environ.get("READTHEDOCS") == "True" or os.environ.get("XARRAY_ATLAS_INTERSPHINX") == "1":
+    extensions.append("sphinx.ext.intersphinx")
+intersphinx_mapping = {
+    "dask": ("https://docs.dask.org/en/stable/", None),
+    "matplotlib": ("https://matplotlib.org/stable/", None),
+    "numpy": ("https://numpy.org/doc/stable/", None),
+    "pandas": ("https://pandas.pydata.org/docs/", None),
+    "pint": ("https://pint.readthedocs.io/en/stable/", None),
+    "python": ("https://docs.python.org/3/", None),
+    "xarray": ("https://docs.xarray.dev/en/stable/", None),
+    "zarr": ("https://zarr.readthedocs.io/en/stable/", None),
+}
+intersphinx_disabled_reftypes = ["std:*"]  # names in code, never another's page or label
+intersphinx_timeout = 30
+
+# a copied example has no prompts, and what a cell prints has no button
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_selector = "div:not(.output) > div.highlight pre"
+
 templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "generated/operations.md", "jupyter_execute"]
 
