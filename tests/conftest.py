@@ -12,9 +12,10 @@ from hypothesis import settings
 
 import xarray_atlas
 
-settings.register_profile("default", deadline=None, print_blob=True)
-# tests that say how many examples they take keep to it; all others take many more
-settings.register_profile("nightly", settings.get_profile("default"), max_examples=1000)
+# the same examples in each run, so that a failure is of the change that is tested
+settings.register_profile("default", deadline=None, print_blob=True, derandomize=True)
+# other examples each night; tests that say how many they take keep to it, all others take many more
+settings.register_profile("nightly", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 NETWORK = "XARRAY_ATLAS_NETWORK"
