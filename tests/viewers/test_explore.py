@@ -141,7 +141,7 @@ def test_niivue_is_the_one_that_is_recorded(page):
     script = (PACKAGED / "niivue" / "niivue.umd.js").read_bytes()
     assert hashlib.sha256(script).hexdigest() == about["sha256"]
     assert f'version:"{about["version"]}"'.encode() in script
-    tool = Path(__file__).parents[1] / "tools" / "make_niivue.py"
+    tool = Path(__file__).parents[2] / "tools" / "make_niivue.py"
     assert f'VERSION = "{about["version"]}"' in tool.read_text("utf-8")
     assert page.file("niivue") == script
     licences = html.unescape(page.texts["licence"])
