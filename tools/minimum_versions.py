@@ -1,7 +1,7 @@
 """Install the lowest versions that ``pyproject.toml`` allows, into the Python that runs this.
 
     python tools/minimum_versions.py            # list them
-    python tools/minimum_versions.py --install  # install them, with the package and its tests' needs
+    python tools/minimum_versions.py --install  # install them, and what tests need
 
 What the project names itself is taken at its lower bound; what those packages need in turn is the
 newest that fits, as uv's ``--resolution lowest-direct`` has it.
