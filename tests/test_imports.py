@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+import xarray_atlas
+from xarray_atlas.viewers import neuroglancer
 
 pytestmark = pytest.mark.once
 
@@ -25,3 +29,31 @@ def test_importing_brings_nothing_heavy() -> None:
     )
     # s3fs, aiohttp, matplotlib, scipy and what extras install: where they are used
     assert set(out.stdout.split()) <= {"anytree", "fsspec", "platformdirs", "xarray_atlas"}
+
+
+def test_what_is_seldom_used_is_imported_when_it_is() -> None:
+    code = """
+        import sys
+        import xarray_atlas
+        heavy = ("cli", "viewers", "plotting", "checks", "io.downloads")
+        print(*[name for name in sys.modules if name.startswith(
+            tuple(f"xarray_atlas.{package}" for package in heavy))])
+        xarray_atlas.check, xarray_atlas.explore, xarray_atlas.plotting.section
+        """
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert not out.stdout.split()
+
+
+def test_only_public_names_are_listed() -> None:
+    assert dir(xarray_atlas) == sorted([*xarray_atlas.__all__, "__version__"])
+    for name in xarray_atlas.__all__:
+        assert getattr(xarray_atlas, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'mask_of'"):
+        xarray_atlas.mask_of  # noqa: B018
+
+
+def test_the_accessor_has_neuroglancers_default() -> None:
+    method = inspect.signature(xarray_atlas.AtlasAccessor.neuroglancer_url)
+    assert method.parameters["base"].default == neuroglancer.BASE

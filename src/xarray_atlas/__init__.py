@@ -9,18 +9,17 @@ pint units, and a region hierarchy behind the ``.atlas`` accessor.
 '10.39 millimeter ** 3'
 """
 
-from xarray_atlas import errors, plotting
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xarray_atlas import errors
 from xarray_atlas.accessor import AtlasAccessor, AtlasPlotAccessor, register
 from xarray_atlas.atlases.brainreg import open_brainreg
 from xarray_atlas.atlases.creating import create_atlas
-from xarray_atlas.atlases.downloading import download
 from xarray_atlas.atlases.exporting import to_nifti, to_nrrd
-from xarray_atlas.atlases.listing import list_atlases
 from xarray_atlas.atlases.meshing import mesh
 from xarray_atlas.atlases.opening import open_atlas, open_sample
 from xarray_atlas.atlases.saving import save
-from xarray_atlas.checks.checking import check
-from xarray_atlas.checks.report import Report
 from xarray_atlas.coords.atlas_index import AtlasIndex
 from xarray_atlas.coords.encoding import decode, encode
 from xarray_atlas.coords.length_index import LengthIndex
@@ -44,8 +43,15 @@ from xarray_atlas.regions.select import crop, sel
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.regions.volume import area, volume
 from xarray_atlas.terminology import Region, Terminology
-from xarray_atlas.viewers.exploring import Explorer, explore
-from xarray_atlas.viewers.neuroglancer import neuroglancer_url
+
+if TYPE_CHECKING:
+    from xarray_atlas import plotting
+    from xarray_atlas.atlases.downloading import download
+    from xarray_atlas.atlases.listing import list_atlases
+    from xarray_atlas.checks.checking import check
+    from xarray_atlas.checks.report import Report
+    from xarray_atlas.viewers.exploring import Explorer, explore
+    from xarray_atlas.viewers.neuroglancer import neuroglancer_url
 
 __version__ = "0.1.0"
 
@@ -105,3 +111,29 @@ __all__ = [
 ]
 
 register()
+
+_WHEN_USED = {
+    "check": "checks.checking",
+    "download": "atlases.downloading",
+    "explore": "viewers.exploring",
+    "Explorer": "viewers.exploring",
+    "list_atlases": "atlases.listing",
+    "neuroglancer_url": "viewers.neuroglancer",
+    "Report": "checks.report",
+}
+"""Names whose modules are imported when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plotting":
+        return import_module("xarray_atlas.plotting")
+    if name not in _WHEN_USED:
+        raise AttributeError(f"module 'xarray_atlas' has no attribute {name!r}")
+    value = getattr(import_module(f"xarray_atlas.{_WHEN_USED[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names; packages of the implementation are not among them."""
+    return sorted([*__all__, "__version__"])

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.checks import checking
-from xarray_atlas.checks.report import Report
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import Space
 from xarray_atlas.terminology import Region, RegionKey, Terminology
+
+if TYPE_CHECKING:
+    from xarray_atlas.checks.report import Report
 
 __all__ = ["HierarchyMethods"]
 
@@ -158,4 +159,6 @@ class HierarchyMethods(Accessor[T]):
         >>> report.table.loc[0, ["check", "severity", "subjects"]].tolist()
         ['unknown labels', 'error', ('2147483648 (26058 voxels)',)]
         """
+        from xarray_atlas.checks import checking
+
         return checking.check(self._obj, full, storage_options, progress)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
-from xarray_atlas.plotting import colors
 from xarray_atlas.regions.results import Regions
-from xarray_atlas.viewers import exploring, formatting, formatting_html, neuroglancer
-from xarray_atlas.viewers.exploring import Explorer
+
+if TYPE_CHECKING:
+    from xarray_atlas.viewers.exploring import Explorer
 
 __all__ = ["LookingMethods"]
 
@@ -18,9 +18,13 @@ class LookingMethods(Accessor[T]):
     """Shows an atlas: as text and HTML, drawn, and in a browser."""
 
     def __repr__(self) -> str:
+        from xarray_atlas.viewers import formatting
+
         return formatting.atlas_text(self._obj)
 
     def _repr_html_(self) -> str:
+        from xarray_atlas.viewers import formatting_html
+
         return formatting_html.atlas_html(self._obj)
 
     @property
@@ -47,6 +51,8 @@ class LookingMethods(Accessor[T]):
         >>> ds.atlas.cmap(ds.atlas.norm([0, 312782546]), bytes=True).tolist()
         [[0, 0, 0, 0], [0, 159, 172, 255]]
         """
+        from xarray_atlas.plotting import colors
+
         return colors.cmap(self._obj)
 
     @property
@@ -62,6 +68,8 @@ class LookingMethods(Accessor[T]):
         >>> int(ds.atlas.norm(997))
         987
         """
+        from xarray_atlas.plotting import colors
+
         return colors.norm(self._obj)
 
     def explore(self, regions: Regions | None = None, *, template: bool = True) -> Explorer:
@@ -80,6 +88,8 @@ class LookingMethods(Accessor[T]):
         >>> page = xarray_atlas.open_sample("100 um").atlas.explore("RSP")
         >>> page.save("rsp.html")  # doctest: +SKIP
         """
+        from xarray_atlas.viewers import exploring
+
         return exploring.explore(self._obj, regions, template=template)
 
     def neuroglancer_url(
@@ -88,7 +98,7 @@ class LookingMethods(Accessor[T]):
         *,
         template: bool = True,
         meshes: bool = True,
-        base: str = neuroglancer.BASE,
+        base: str = "https://neuroglancer-demo.appspot.com/",
     ) -> str:
         """Return a link that opens the atlas's own store in neuroglancer.
 
@@ -104,6 +114,8 @@ class LookingMethods(Accessor[T]):
         >>> ds = xarray_atlas.open_atlas("allen_mouse_25um")  # doctest: +SKIP
         >>> link = ds.atlas.neuroglancer_url(["RSP", "CA1"])  # doctest: +SKIP
         """
+        from xarray_atlas.viewers import neuroglancer
+
         return neuroglancer.neuroglancer_url(
             self._obj, regions, template=template, meshes=meshes, base=base
         )

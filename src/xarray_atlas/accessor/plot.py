@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xarray_atlas import plotting
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
 
@@ -65,6 +64,8 @@ class AtlasPlotAccessor:
         >>> ds.atlas.plot.section(region="CA1", axis="ml", labels=False).get_title()
         'x = 8.725 mm'
         """
+        from xarray_atlas import plotting
+
         return plotting.section(
             self._obj,
             ap=ap,
@@ -99,6 +100,8 @@ class AtlasPlotAccessor:
         >>> ds.atlas.plot.sections(4, axis="dv", labels=False).size
         4
         """
+        from xarray_atlas import plotting
+
         return plotting.sections(self._obj, n, axis, ax=ax, **kwargs)
 
     def ortho(
@@ -128,6 +131,8 @@ class AtlasPlotAccessor:
         >>> [ax.get_title() for ax in axes]
         ['z = 7.025 mm', 'y = 2.025 mm', 'x = 4.025 mm']
         """
+        from xarray_atlas import plotting
+
         return plotting.ortho(self._obj, region, ap=ap, dv=dv, ml=ml, ax=ax, **kwargs)
 
     def values(
@@ -163,6 +168,8 @@ class AtlasPlotAccessor:
         >>> change = pd.Series({"RSP": 0.2, "SSp": -0.1}, name="change")
         >>> ax = ds.atlas.plot.values(change, ap="7 mm", cmap="RdBu_r", vmin=-0.3, vmax=0.3)
         """
+        from xarray_atlas import plotting
+
         return plotting.values(
             self._obj,
             values,
@@ -210,6 +217,8 @@ class AtlasPlotAccessor:
         >>> drawn = ax.scatter([4.2, 7.1], [1.5, 2.0])  # cells, in mm
         >>> ax = ds.atlas.plot.outlines(ax, ap="7 mm", color="grey")
         """
+        from xarray_atlas import plotting
+
         return plotting.outlines(
             self._obj, ax, ap=ap, dv=dv, ml=ml, region=region, axis=axis, x=x, y=y, **kwargs
         )
@@ -230,6 +239,8 @@ class AtlasPlotAccessor:
         >>> ds.atlas.plot.tree("HPF").get_title(loc="left")
         'Hippocampal formation: 42.9 mm³'
         """
+        from xarray_atlas import plotting
+
         return plotting.tree(self._obj, root, ax=ax, **kwargs)
 
     def surface(
@@ -260,6 +271,8 @@ class AtlasPlotAccessor:
         (True, True)
         >>> plotter.close()
         """
+        from xarray_atlas import plotting
+
         return plotting.surface(
             self._obj,
             regions,
