@@ -25,9 +25,9 @@ from support.stores import AXES, REGIONS, CountingStore, labels, scaling, write_
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
 from xarray_atlas.kernels.greys import grey_limits
-from xarray_atlas.plotting.decorations import bar_length
-from xarray_atlas.plotting.in_view import ScaleBar
+from xarray_atlas.plotting.artists import ScaleBar
 from xarray_atlas.plotting.label_places import label_places
+from xarray_atlas.plotting.lengths import bar_length
 from xarray_atlas.plotting.planes import plane_at
 from xarray_atlas.plotting.region_names import RegionName
 

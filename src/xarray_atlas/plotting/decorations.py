@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.colors import INSTALL
+from xarray_atlas.plotting.lengths import MARGIN, bar_length
+from xarray_atlas.plotting.palette import INSTALL
 from xarray_atlas.plotting.planes import LEFT, TOP, Plane
 
 if TYPE_CHECKING:
@@ -17,19 +17,12 @@ __all__ = [
     "add_cross",
     "add_directions",
     "add_scale_bar",
-    "bar_length",
     "current_axes",
     "set_up",
 ]
 
-SHARE = 0.25
-"""Of the width of a picture, the most that a scale bar takes."""
-
 INKS = {"black": "white", "white": "black"}
 """Of what is written, and of the halo around it."""
-
-MARGIN = 0.035
-"""Between what is written and the rim, as a share of the picture."""
 
 
 def current_axes(ax: Axes | None) -> Axes:
@@ -49,7 +42,7 @@ def set_up(ax: Axes, plane: Plane) -> None:
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
-    from xarray_atlas.plotting.in_view import SideLetter
+    from xarray_atlas.plotting.artists import SideLetter
 
     x, y = plane.x.sides, plane.y.sides
     for sides, axis, end, at, ha, va in (
@@ -65,22 +58,9 @@ def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
         letter.fit()
 
 
-def bar_length(width: float) -> float:
-    """Return a round length in mm, at most a quarter of a width in mm.
-
-    Examples
-    --------
-    >>> bar_length(11.4), bar_length(0.9)
-    (2.0, 0.2)
-    """
-    most = SHARE * width
-    power = 10.0 ** math.floor(math.log10(most))
-    return float(f"{max(m for m in (1, 2, 5) if m * power <= most) * power:.1g}")
-
-
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
-    from xarray_atlas.plotting.in_view import ScaleBar
+    from xarray_atlas.plotting.artists import ScaleBar
 
     width, height = plane.x.length, plane.y.length
     right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)

@@ -15,12 +15,12 @@ from xarray_atlas.kernels.labels import Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.colors import INSTALL, brightness
+from xarray_atlas.plotting.palette import INSTALL, brightness
 from xarray_atlas.reductions.rollup import counts_by_region
 from xarray_atlas.regions.volume import SIZES, measured
 from xarray_atlas.terminology import RegionKey, Terminology
+from xarray_atlas.terminology.rendering import color_of
 from xarray_atlas.terminology.table import NO_COLOR
-from xarray_atlas.terminology.tree_html import color_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import Normalize
 
-from xarray_atlas.plotting.colors import Palette
+from xarray_atlas.plotting.palette import Palette
 
 __all__ = ["LabelNorm"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from xarray_atlas.kernels.labels import Int64s, Ints
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.colors import INSTALL
+from xarray_atlas.plotting.palette import INSTALL
 
 __all__ = ["Places", "label_places"]
 

@@ -12,8 +12,8 @@ from xarray_atlas.coords.grid import annotation_of, lengths
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.colors import INSTALL, region_of
 from xarray_atlas.plotting.decorations import add_cross
+from xarray_atlas.plotting.palette import INSTALL, region_of
 from xarray_atlas.plotting.planes import (
     PICTURES,
     Plane,

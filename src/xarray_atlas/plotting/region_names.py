@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.transforms import TransformedPatchPath
 
-from xarray_atlas.plotting.colors import brightness, palette, region_of
 from xarray_atlas.plotting.label_places import label_places
+from xarray_atlas.plotting.palette import brightness, palette, region_of
 from xarray_atlas.plotting.planes import Plane
 
 __all__ = ["RegionName", "add_names"]

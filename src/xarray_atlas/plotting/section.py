@@ -16,6 +16,7 @@ from xarray_atlas.plotting.decorations import (
     set_up,
 )
 from xarray_atlas.plotting.overlay import add_outlines
+from xarray_atlas.plotting.palette import brightness
 from xarray_atlas.plotting.planes import Plane, anatomical, cut, positions_in, read
 from xarray_atlas.terminology import RegionKey
 
@@ -162,7 +163,7 @@ def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
     for patch in (ax.patch, ax.figure.patch):
         red, green, blue, alpha = to_rgba(patch.get_facecolor())
         if alpha > 0.5:
-            return "white" if colors.brightness(red, green, blue) < 0.5 else "black"
+            return "white" if brightness(red, green, blue) < 0.5 else "black"
     return "black"
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from anytree import NodeMixin
 from xarray import get_options
 
-from xarray_atlas.terminology.tree_html import document, tree_html
-from xarray_atlas.terminology.tree_text import tree_text
+from xarray_atlas.terminology.rendering import document, tree_html, tree_text
 
 if TYPE_CHECKING:
     from xarray_atlas.terminology.terminology import Terminology

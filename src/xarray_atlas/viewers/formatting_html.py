@@ -14,7 +14,7 @@ from xarray_atlas.reductions import cache
 from xarray_atlas.reductions.rollup import counts_by_region
 from xarray_atlas.regions.volume import voxel_sizes
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.terminology.tree_html import document, tree_html
+from xarray_atlas.terminology.rendering import document, tree_html
 from xarray_atlas.viewers.formatting import as_text, atlas_or_hint, atlas_text, facts, title
 
 __all__ = ["atlas_html"]

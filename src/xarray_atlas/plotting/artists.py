@@ -1,4 +1,4 @@
-"""What is written on a picture and stays right when that is zoomed or turned round."""
+"""Artists of matplotlib that stay right when axes are zoomed or turned round."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from xarray_atlas.plotting.decorations import MARGIN, bar_length
+from xarray_atlas.plotting.lengths import MARGIN, bar_length
 
 __all__ = ["ScaleBar", "SideLetter"]
 
