@@ -17,17 +17,18 @@ from xarray_atlas.coords.grid import hemispheres_of, lengths
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
-from xarray_atlas.kernels.labels import Bools, Int64s, Ints, lookup
+from xarray_atlas.kernels.labels import Bools, Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
-from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
+from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.points.groups import Groups, group_points
 from xarray_atlas.points.lookup import Found, find
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.reductions.labels import scan
+from xarray_atlas.reductions.membership import LabelPlaces, label_places
+from xarray_atlas.reductions.rollup import counts_by_label
 from xarray_atlas.regions.volume import SIZES, Measured, measured
-from xarray_atlas.terminology import Terminology
 
 __all__ = ["count_points"]
 
@@ -143,15 +144,19 @@ def count_points(
     if mask is not None:
         tissue = _on_grid(mask, result.annotation, names)
         imaged, tables = _inside_mask(obj, tissue, where, groups, result)
-    chosen = _Choice.of(terminology, parcels)
+    if parcels is None:
+        held, positions = terminology, terminology.default_positions
+        places = label_places(terminology, positions, direct=terminology.parcels is not None)
+    else:
+        held, positions = parcels.terminology, parcels.positions
+        numbers = np.arange(positions.size)
+        places = label_places(terminology, numbers, of_region=parcels.of_region)
     result = dataclasses.replace(
-        result,
-        terminology=chosen.terminology,
-        positions=chosen.positions,
-        single={**result.single, "region": False},
+        result, terminology=held, positions=positions, single={**result.single, "region": False}
     )
-    variables = _counted(chosen, result, where, imaged, groups, mask is not None)
-    sizes = [chosen.sums(*_by_label(table, result.wanted)) for table in tables]
+    known_labels = np.unique(terminology.labels)
+    variables = _counted(places, known_labels, result, where, imaged, groups, mask is not None)
+    sizes = [places.add_up(*counts_by_label(table, result.wanted)) for table in tables]
     dims: tuple[str, ...] = ("region", "hemisphere")
     if mask is not None and names and names[0] in mask.dims:
         voxels = np.stack(sizes, axis=-1)
@@ -175,60 +180,9 @@ def count_points(
     return found.assign_attrs(result.attrs)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Choice:
-    """The regions that are counted, and the labels of each, as pairs."""
-
-    terminology: Terminology
-    positions: Int64s
-    labels: Int64s
-    rows: Int64s
-    all_labels: Int64s
-
-    @classmethod
-    def of(cls, terminology: Terminology, parcels: Parcels | None) -> _Choice:
-        labels, regions = terminology.label_pairs(
-            direct=parcels is not None or terminology.parcels is not None
-        )
-        if parcels is None:
-            positions = terminology.default_positions
-            of_region = np.full(len(terminology), -1, np.int64)
-            of_region[positions] = np.arange(positions.size)
-        else:
-            terminology, positions = parcels.terminology, parcels.positions
-            of_region = parcels.of_region
-        rows = of_region[regions]
-        pairs = np.unique(np.stack([labels[rows >= 0], rows[rows >= 0]]), axis=1)
-        return cls(terminology, positions, pairs[0], pairs[1], np.unique(labels))
-
-    def sums(self, labels: Ints, counts: Int64s) -> Int64s:
-        """Add up counts of labels, shape (labels, ...), by region."""
-        keys, back = np.unique(self.labels, return_inverse=True)
-        at = lookup(labels, keys)
-        of_key = np.zeros((keys.size, *counts.shape[1:]), np.int64)
-        np.add.at(of_key, at[at >= 0], counts[at >= 0])
-        result = np.zeros((self.positions.size, *counts.shape[1:]), np.int64)
-        np.add.at(result, self.rows, of_key[back])
-        return result
-
-    def holds(self, labels: Ints) -> Bools:
-        """Tell which labels belong to a region that is counted."""
-        held: Bools = lookup(labels, np.unique(self.labels)) >= 0
-        return held
-
-
-def _by_label(table: LabelTable, sides: list[int | None]) -> tuple[Ints, Int64s]:
-    """Count the voxels of each label, on each of some sides."""
-    labels, at = np.unique(table.label, return_inverse=True)
-    counts = np.zeros((labels.size, len(sides)), np.int64)
-    for column, side in enumerate(sides):
-        rows = slice(None) if side is None else table.side == side
-        np.add.at(counts[:, column], at[rows], table.voxels[rows])
-    return labels, counts
-
-
 def _counted(
-    chosen: _Choice,
+    places: LabelPlaces,
+    known_labels: Int64s,
     result: Measured,
     where: Found,
     imaged: Bools,
@@ -239,9 +193,9 @@ def _counted(
     dims, shape = groups.dims, groups.shape
     cells = math.prod(shape)
     labels, codes = np.unique(where.labels, return_inverse=True)
-    known = chosen.holds(labels)[codes]
+    known = places.holds(labels)[codes]
     # what is labelled with a region that no parcel takes is background, as region_at has it
-    unknown = ((labels != 0) & (lookup(labels, chosen.all_labels) < 0))[codes]
+    unknown = ((labels != 0) & (lookup(labels, known_labels) < 0))[codes]
 
     def count(which: Bools) -> Int64s:
         return np.bincount(groups.codes[which], minlength=cells).reshape(shape)
@@ -257,7 +211,7 @@ def _counted(
         counted = held & known
         key = codes[counted] * cells + groups.codes[counted]
         each = np.bincount(key, minlength=labels.size * cells).reshape(labels.size, *shape)
-        by_side["count"].append(chosen.sums(labels, each))
+        by_side["count"].append(places.add_up(labels, each))
         by_side["background"].append(count(held & ~known & ~unknown))
         by_side["unknown_label"].append(count(held & unknown))
         if masked:

@@ -1,4 +1,4 @@
-"""From labels to regions: add up a table of labels along the hierarchy."""
+"""Tables of labels added up along the hierarchy, by region."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup
 from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.reductions.membership import label_places
 from xarray_atlas.terminology import Terminology
 
 __all__ = [
     "RegionTotals",
+    "counts_by_label",
     "counts_by_region",
     "points_by_region",
     "totals_by_region",
@@ -39,22 +41,15 @@ class RegionTotals(NamedTuple):
     """One more than the last position, shape (regions, sides, ndim)."""
 
 
-def _memberships(
-    labels: Ints, terminology: Terminology, direct: bool
-) -> tuple[Positions, Positions]:
-    """Pair each of some labels, by its place among them, with each region that it belongs to."""
-    own, regions = terminology.label_pairs(direct)
-    keys, first = np.unique(own, return_index=True)
-    at = lookup(labels, keys)
-    known = np.flatnonzero(at >= 0)
-    first = np.append(first, own.size)
-    begin, sizes = first[at[known]], np.diff(first)[at[known]]
-    offsets = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.repeat(known, sizes), regions[np.repeat(begin, sizes) + offsets]
+def counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Ints, Int64s]:
+    """Count the voxels of each label that occurs, on each of some sides (None: on all).
 
-
-def _counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Ints, Int64s]:
-    """Count the voxels of each label that occurs, on each of some sides."""
+    Returns
+    -------
+    labels : ndarray of int64 or uint64, shape (n,)
+        Sorted.
+    counts : ndarray of int64, shape (n, sides)
+    """
     labels, at = np.unique(table.label, return_inverse=True)
     counts = np.zeros((labels.size, len(sides)), np.int64)
     for column, side in enumerate(sides):
@@ -77,18 +72,15 @@ def counts_by_region(
     -------
     ndarray of int64, shape (regions, sides)
     """
-    labels, counts = _counts_by_label(table, sides)
-    members, regions = _memberships(labels, terminology, direct)
-    result = np.zeros((len(terminology), len(sides)), np.int64)
-    np.add.at(result, regions, counts[members])
-    return result
+    labels, counts = counts_by_label(table, sides)
+    return label_places(terminology, direct=direct).add_up(labels, counts)
 
 
 def totals_by_region(
     table: LabelTable, sides: Sequence[int | None], terminology: Terminology, direct: bool
 ) -> RegionTotals:
     """Count, add up and delimit the voxels of each region, on each of some sides (None: on all)."""
-    members, regions = _memberships(table.label, terminology, direct)
+    members, regions = label_places(terminology, direct=direct).rows(table.label)
     shape = (len(terminology), len(sides), table.sums.shape[1])
     sums, start, stop = np.zeros(shape, np.int64), np.full(shape, FAR), np.zeros(shape, np.int64)
     for column, side in enumerate(sides):
@@ -125,7 +117,7 @@ def points_by_region(
     ndarray of int64, shape (regions, sides, ndim)
         -1 for a region without a voxel. Of voxels as near, the first one.
     """
-    members, regions = _memberships(table.label, terminology, direct)
+    members, regions = label_places(terminology, direct=direct).rows(table.label)
     found = np.full(centres.shape, -1, np.int64)
     for column, side in enumerate(sides):
         there = _on_side(table.side[members], side)
@@ -149,6 +141,6 @@ def unassigned(
         Sorted.
     counts : ndarray of int64, shape (n, sides)
     """
-    labels, counts = _counts_by_label(table, sides)
+    labels, counts = counts_by_label(table, sides)
     unknown = lookup(labels, np.unique(terminology.labels)) < 0
     return labels[unknown], counts[unknown]
