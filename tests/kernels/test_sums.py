@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from xarray_atlas.kernels import sums as label_sums
-from xarray_atlas.kernels.groups import Groups, group
+from xarray_atlas.kernels.groups import VoxelGroups, group
 from xarray_atlas.kernels.quantiles import Values, image_values, quantiles, stack, values_by_code
 from xarray_atlas.kernels.sums import frames, image_sums, merge, statistic
 
@@ -228,4 +228,4 @@ def test_nothing():
     assert merge([sums, sums], 2, COLUMNS).squares.shape == (0, 2)
     assert stack([Values(np.empty(0, int), np.empty((2, 0)))] * 2).values.shape == (2, 0)
     assert np.isnan(quantiles(np.empty((2, 0)), [0.5])).all()
-    assert isinstance(empty, Groups)
+    assert isinstance(empty, VoxelGroups)

@@ -15,7 +15,7 @@ from xarray import Variable
 from xarray_atlas.atlases.label_values import as_hemispheres, as_labels, hemispheres_of_labels
 from xarray_atlas.atlases.own_grid import said
 from xarray_atlas.atlases.own_volume import (
-    Volume,
+    ArrayVolume,
     grid_of,
     require_on_grid,
     require_volume,
@@ -199,11 +199,11 @@ def create_atlas(
 
 
 def _volume(
-    what: str, source: Any, chunks: Any, trusted: bool, like: Volume | None = None
-) -> Volume:
+    what: str, source: Any, chunks: Any, trusted: bool, like: ArrayVolume | None = None
+) -> ArrayVolume:
     if isinstance(source, str | os.PathLike):
         image = read_image(source)
-        return Volume(f"{what} ({image.place})", image.array(chunks), image.geometry)
+        return ArrayVolume(f"{what} ({image.place})", image.array(chunks), image.geometry)
     if isinstance(source, xr.Dataset):
         raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
     if isinstance(source, xr.DataArray):
@@ -215,7 +215,7 @@ def _volume(
         )
     data = source if isinstance(source, da.Array) else np.asarray(source)
     require_volume(what, data.shape)
-    return Volume(what, data, Geometry())
+    return ArrayVolume(what, data, Geometry())
 
 
 def _sides(labels: Any, sides: Sides, space: Space, along: FloatArray | None) -> Any:

@@ -19,7 +19,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, find_manifest
 from xarray_atlas.io.brainglobe.components import MASKS, open_part
 from xarray_atlas.io.brainglobe.folder import brainglobe_folder, is_brainglobes
-from xarray_atlas.io.brainglobe.manifest import Manifest, Part
+from xarray_atlas.io.brainglobe.manifest import Component, Manifest
 from xarray_atlas.io.copies.completeness import default_folder
 from xarray_atlas.io.copies.records import Object
 from xarray_atlas.io.downloads.remote import Source, connect
@@ -236,7 +236,7 @@ def _stores(
 
 def _image(
     manifest: Manifest,
-    part: Part,
+    part: Component,
     chosen: tuple[Level, ...],
     storage_options: Mapping[str, Any] | None,
 ) -> Piece:

@@ -18,7 +18,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, lengths, spacing
 from xarray_atlas.coords.space import AXES, RAS
 from xarray_atlas.errors import AtlasMismatchError, GridError
-from xarray_atlas.io.files.write_volume import Volume, write_nifti, write_nrrd
+from xarray_atlas.io.files.write_volume import FileVolume, write_nifti, write_nrrd
 from xarray_atlas.kernels.labels import Ints, lookup, runs
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.itksnap import compact_numbers
@@ -124,7 +124,7 @@ def _write(
     obj: xr.Dataset | xr.DataArray,
     path: Path,
     dtype: Any,
-    write: Callable[[Path, Volume], None],
+    write: Callable[[Path, FileVolume], None],
     endings: tuple[str, ...],
 ) -> None:
     path = path.expanduser()
@@ -139,13 +139,13 @@ def _write(
     data = array.variable
     if not labels:
         kind = _plain_type(np.dtype(data.dtype if dtype is None else dtype))
-        write(path, Volume(array.shape, kind, affine, _slabs(data, lambda b: _cast(b, kind))))
+        write(path, FileVolume(array.shape, kind, affine, _slabs(data, lambda b: _cast(b, kind))))
         return
     kind = np.dtype(_label_type(data.dtype, terminology) if dtype is None else dtype)
     if kind.kind not in "iu":
         raise GridError(f"region labels are integers; {kind} does not hold them")
     numbering = _Numbering(terminology, kind)
-    write(path, Volume(array.shape, kind, affine, _slabs(data, numbering)))
+    write(path, FileVolume(array.shape, kind, affine, _slabs(data, numbering)))
     table = path.with_name(path.name[: -len(ending)] + ".labels.csv")
     numbering.write_table(terminology, table)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
-from xarray_atlas.io.zarr.stores import Source
+from xarray_atlas.io.zarr.stores import StoreLike
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["open_atlas", "open_sample"]
@@ -21,7 +21,7 @@ SAMPLE = "annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
 
 
 def open_atlas(
-    source: Source,
+    source: StoreLike,
     *,
     resolution: Any = None,
     version: str | None = None,

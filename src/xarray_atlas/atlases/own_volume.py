@@ -21,14 +21,21 @@ from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, same_lengths
 
-__all__ = ["Grid", "Volume", "grid_of", "require_on_grid", "require_volume", "volume_of_dataarray"]
+__all__ = [
+    "Grid",
+    "ArrayVolume",
+    "grid_of",
+    "require_on_grid",
+    "require_volume",
+    "volume_of_dataarray",
+]
 
 SAME_SIZE = 1e-4
 """Voxel sizes that differ by less than this share are the same: headers are rounded."""
 
 
 @dataclass(frozen=True)
-class Volume:
+class ArrayVolume:
     """An array of three dimensions, and what it says of where its voxels lie.
 
     Parameters
@@ -71,8 +78,8 @@ def require_volume(what: str, shape: tuple[int, ...]) -> None:
 
 
 def volume_of_dataarray(
-    what: str, array: xr.DataArray, like: Volume | None = None, coordinates: bool = True
-) -> Volume:
+    what: str, array: xr.DataArray, like: ArrayVolume | None = None, coordinates: bool = True
+) -> ArrayVolume:
     """Read what a DataArray says of itself.
 
     Parameters
@@ -103,11 +110,11 @@ def volume_of_dataarray(
     orientation = "".join(letters[str(d)] for d in directions) if known else None
     steps = [_step(what, array, dim) for dim in dims] if coordinates else [None]
     if None in steps:
-        return Volume(
+        return ArrayVolume(
             what, array.variable._data, Geometry(None, orientation), dims, attrs=array.attrs
         )
     space = None if find_coordinate(array) is None else find_atlas(array)[1]
-    return Volume(
+    return ArrayVolume(
         what,
         array.variable._data,  # which is not read here
         Geometry(tuple(step for step in steps if step is not None), orientation),
@@ -138,7 +145,7 @@ def _step(what: str, array: xr.DataArray, dim: str) -> float | None:
     return step
 
 
-def grid_of(volume: Volume, stated: Geometry, midline: Any = None) -> Grid:
+def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
     """Decide where the voxels of the annotation lie.
 
     Parameters
@@ -180,7 +187,7 @@ def grid_of(volume: Volume, stated: Geometry, midline: Any = None) -> Grid:
     return Grid(space, centres, None if stated.orientation else volume.geometry.first)
 
 
-def require_on_grid(volume: Volume, grid: Grid, stated: Geometry) -> None:
+def require_on_grid(volume: ArrayVolume, grid: Grid, stated: Geometry) -> None:
     """Refuse a template or hemispheres that do not lie on the annotation's grid.
 
     Of what the caller has stated, nothing is asked. Where in space a volume begins is

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from xarray_atlas.cli.arguments import PROGRAM, parse
-from xarray_atlas.cli.output import Record, times, to_csv, to_records, to_table
+from xarray_atlas.cli.output import Row, times, to_csv, to_records, to_table
 from xarray_atlas.errors import (
     AtlasError,
     AtlasNotFoundError,
@@ -263,12 +263,12 @@ def _open(args: argparse.Namespace) -> xr.Dataset:
     return open_atlas(_source(args), storage_options=dict(args.storage_option) or None, **options)
 
 
-def _origin(args: argparse.Namespace, ds: xr.Dataset) -> Record:
+def _origin(args: argparse.Namespace, ds: xr.Dataset) -> Row:
     known = {key: ds.attrs.get(key) for key in ("source", "name", "version")}
     return {**known, "source": known["source"] or _source(args)}
 
 
-def _about(args: argparse.Namespace) -> Record:
+def _about(args: argparse.Namespace) -> Row:
     """Gather what ``info`` says, in the form of its JSON."""
     from xarray_atlas.coords.atlas_index import find_atlas
     from xarray_atlas.coords.grid import lengths, spacing
@@ -309,7 +309,7 @@ def _about(args: argparse.Namespace) -> Record:
     }
 
 
-def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) -> list[Record]:
+def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) -> list[Row]:
     """Describe the levels of the pyramid; none where xarray wrote the atlas."""
     import xarray as xr
 
@@ -333,7 +333,7 @@ def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) 
     return [_level(node.to_dataset()) for node in tree.leaves]
 
 
-def _level(ds: xr.Dataset) -> Record:
+def _level(ds: xr.Dataset) -> Row:
     from xarray_atlas.coords.grid import lengths, spacing
 
     sizes = spacing(ds)

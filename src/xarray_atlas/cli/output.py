@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Record", "times", "to_csv", "to_records", "to_table"]
+__all__ = ["Row", "times", "to_csv", "to_records", "to_table"]
 
-Record = dict[str, Any]
+Row = dict[str, Any]
 
 
-def to_records(columns: Sequence[str], *values: Sequence[Any]) -> list[Record]:
+def to_records(columns: Sequence[str], *values: Sequence[Any]) -> list[Row]:
     """Turn columns into rows."""
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
 
@@ -24,7 +24,7 @@ def times(numbers: Any) -> str:
     return " x ".join(f"{number:g}" for number in numbers)
 
 
-def to_csv(records: Sequence[Record]) -> str:
+def to_csv(records: Sequence[Row]) -> str:
     """Write records as CSV with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
@@ -33,7 +33,7 @@ def to_csv(records: Sequence[Record]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def to_table(records: Sequence[Record], decimals: int | None = None) -> str:
+def to_table(records: Sequence[Row], decimals: int | None = None) -> str:
     """Align records in columns, numbers to the right; on a terminal, names fit its width."""
     columns = list(records[0])
     right = {c for c in columns if all(isinstance(record[c], int | float) for record in records)}

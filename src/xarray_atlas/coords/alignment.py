@@ -15,11 +15,11 @@ from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, tolerance_of
 
-__all__ = ["Shown", "shown_part"]
+__all__ = ["AlignedImage", "shown_part"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class AlignedImage:
     """An image, and the part of an atlas that it shows.
 
     Attributes
@@ -43,7 +43,7 @@ class Shown:
     whole: bool
 
 
-def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Shown:
+def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> AlignedImage:
     """Find the part of an atlas that an image on its grid shows.
 
     Parameters
@@ -128,7 +128,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Sho
         )
     sizes = [len(range(annotation.sizes[d])[p]) for d, p in part.items() if isinstance(p, slice)]
     whole = len(sizes) == annotation.ndim and np.prod(sizes) == annotation.size
-    return Shown(image, part, dims, tuple(named), bool(whole))
+    return AlignedImage(image, part, dims, tuple(named), bool(whole))
 
 
 def _coordinate(

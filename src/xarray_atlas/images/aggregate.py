@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.coords.alignment import Shown, shown_part
+from xarray_atlas.coords.alignment import AlignedImage, shown_part
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import (
     HEMISPHERES,
@@ -21,6 +21,7 @@ from xarray_atlas.coords.grid import (
 )
 from xarray_atlas.errors import GridError, RegionNotFoundError
 from xarray_atlas.images.results import by_region
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.sums import NEEDS
 from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.reductions import cache
@@ -33,7 +34,7 @@ from xarray_atlas.reductions.images import (
 )
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.membership import Membership, membership
-from xarray_atlas.regions.results import Positions, Regions, resolve_regions, without_descendants
+from xarray_atlas.regions.results import Regions, resolve_regions, without_descendants
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["aggregate"]
@@ -198,11 +199,11 @@ class _Chosen(NamedTuple):
     """The regions of a result, and where the voxels of an atlas's regions go."""
 
     terminology: Terminology
-    positions: Positions
+    positions: Int64s
     many: bool
-    places: Positions
+    places: Int64s
     """What :func:`membership` calls them: regions of the atlas, or parcels."""
-    of_region: Positions | None
+    of_region: Int64s | None
 
 
 def _chosen(
@@ -262,7 +263,7 @@ def _functions(func: Any, q: Any, weights: Any) -> tuple[tuple[str, ...], tuple[
 def _labelled(
     obj: xr.Dataset | xr.DataArray,
     annotation: xr.DataArray,
-    shown: Shown,
+    shown: AlignedImage,
     weights: xr.DataArray | None,
     of: Membership,
 ) -> tuple[Labelled, Variable | None]:
@@ -290,7 +291,7 @@ def _labelled(
 
 
 def _weights(
-    annotation: xr.DataArray, shown: Shown, weights: xr.DataArray
+    annotation: xr.DataArray, shown: AlignedImage, weights: xr.DataArray
 ) -> tuple[Variable, dict[Hashable, Any]]:
     """Return weights on the dimensions of the atlas, and the part of them that an image shows."""
     given = shown_part(annotation, weights, "weights")
@@ -320,7 +321,7 @@ def _weights(
 def _voxels(
     obj: xr.Dataset | xr.DataArray,
     annotation: xr.DataArray,
-    shown: Shown,
+    shown: AlignedImage,
     side_of: Variable | None,
     data: Labelled,
 ) -> tuple[Any, Any]:

@@ -23,8 +23,8 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 
 from xarray_atlas.kernels.sampling import (
-    Positions,
     SourceAxis,
+    VoxelPositions,
     box_of,
     linear,
     nearest,
@@ -37,7 +37,7 @@ from xarray_atlas.reductions.stored import read_from, stored_array
 __all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
 
 Bounds = tuple[tuple[int, int], ...]
-Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], Positions], Any]
+Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], VoxelPositions], Any]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Mapping3:
         """Of the target."""
         return tuple(values.size for values in self.centres)
 
-    def positions(self, bounds: Bounds, displacements: Any = None) -> Positions:
+    def positions(self, bounds: Bounds, displacements: Any = None) -> VoxelPositions:
         """Return the positions of a block of the target, in voxel units of the source."""
         parts = [v[start:stop] for v, (start, stop) in zip(self.centres, bounds, strict=True)]
         return voxel_positions(self.matrix, parts, displacements)
@@ -172,7 +172,11 @@ class _Kernel:
     fill: Any
 
     def __call__(
-        self, source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
+        self,
+        source: Any,
+        start: Sequence[int],
+        axes: Sequence[SourceAxis],
+        positions: VoxelPositions,
     ) -> Any:
         if self.method == "nearest":
             return nearest(source, start, axes, positions, self.fill)

@@ -11,7 +11,7 @@ import numpy as np
 
 from xarray_atlas.images.blocks import Mapping3, as_source, block_chunks, by_block
 from xarray_atlas.kernels.labels import Int64s, lookup, runs
-from xarray_atlas.kernels.sampling import Positions, SourceAxis, nearest, voxel_positions
+from xarray_atlas.kernels.sampling import SourceAxis, VoxelPositions, nearest, voxel_positions
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
 __all__ = ["MOST_POINTS", "label_fractions", "points_along"]
@@ -109,7 +109,11 @@ class _Exact(_Shares):
     """The shares where voxels of one grid are boxes in the other: products of overlaps."""
 
     def __call__(
-        self, source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
+        self,
+        source: Any,
+        start: Sequence[int],
+        axes: Sequence[SourceAxis],
+        positions: VoxelPositions,
     ) -> Any:
         shape = np.broadcast_shapes(*(part.shape for part in positions))
         total = np.zeros((self.count, int(np.prod(shape))))
@@ -174,7 +178,11 @@ class _Sampled(_Shares):
     """The shares of points that lie evenly in each voxel, where its faces are oblique."""
 
     def __call__(
-        self, source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
+        self,
+        source: Any,
+        start: Sequence[int],
+        axes: Sequence[SourceAxis],
+        positions: VoxelPositions,
     ) -> Any:
         shape = np.broadcast_shapes(*(part.shape for part in positions))
         total = np.zeros((self.count, int(np.prod(shape))))

@@ -22,7 +22,6 @@ from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
 from xarray_atlas.reductions.images import frames_together
 from xarray_atlas.reductions.labels import without_empty_chunks
-from xarray_atlas.regions.results import Positions as RegionPositions
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["paint"]
@@ -176,7 +175,7 @@ def _in_one_unit(values: list[Any]) -> Any:
     return units[0]._REGISTRY.Quantity(numbers, units[0])
 
 
-def _positions(terminology: Terminology, given: xr.DataArray) -> RegionPositions:
+def _positions(terminology: Terminology, given: xr.DataArray) -> Int64s:
     labels = given["region"].values.tolist()
     positions = terminology.positions(labels)
     first: dict[int, Any] = {}
@@ -190,7 +189,7 @@ def _positions(terminology: Terminology, given: xr.DataArray) -> RegionPositions
     return positions
 
 
-def _places(terminology: Terminology, positions: RegionPositions) -> tuple[Int64s, Positions]:
+def _places(terminology: Terminology, positions: Int64s) -> tuple[Int64s, Positions]:
     """Return the labels of given regions and of all below them, and which value each has."""
     place = np.full(len(terminology), -1)
     place[positions] = np.arange(positions.size)

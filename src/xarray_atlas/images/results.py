@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.coords.alignment import Shown
+from xarray_atlas.coords.alignment import AlignedImage
 from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.grid import spacing
 from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.regions.results import (
-    Positions,
     hemisphere_coord,
     region_coords,
     voxel_size_attrs,
@@ -29,9 +29,9 @@ PLACES = ("region", "hemisphere")
 
 def by_region(
     found: Mapping[str, Any],
-    shown: Shown,
+    shown: AlignedImage,
     annotation: xr.DataArray,
-    regions: tuple[Terminology, Positions, bool],
+    regions: tuple[Terminology, Int64s, bool],
     hemispheres: tuple[Sequence[str], bool],
     views: Mapping[str, Any],
     q: Any = None,
@@ -96,7 +96,7 @@ def by_region(
     return xr.Dataset(variables, coords).assign_coords(kept)
 
 
-def _other_coords(shown: Shown, own: set[Hashable]) -> xr.Coordinates:
+def _other_coords(shown: AlignedImage, own: set[Hashable]) -> xr.Coordinates:
     """Return the image's coordinates that are not on its grid; the position of a section is kept.
 
     The hierarchy is not: results of two atlases are there to be compared. Nor are the
@@ -110,7 +110,7 @@ def _other_coords(shown: Shown, own: set[Hashable]) -> xr.Coordinates:
     return image.coords.to_dataset().drop_vars(gone).coords
 
 
-def _order(shown: Shown, frames: Sequence[Hashable]) -> list[Hashable]:
+def _order(shown: AlignedImage, frames: Sequence[Hashable]) -> list[Hashable]:
     """Return the dimensions of a result: regions where the first spatial dimension was."""
     order: list[Hashable] = ["quantile"]
     for dim in shown.image.dims:

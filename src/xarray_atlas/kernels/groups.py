@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
 
-__all__ = ["Groups", "gathered", "group", "starts_of"]
+__all__ = ["VoxelGroups", "gathered", "group", "starts_of"]
 
 
-class Groups(NamedTuple):
+class VoxelGroups(NamedTuple):
     """The voxels of a block of labels, in the order of the groups that they belong to."""
 
     code: Positions
@@ -40,7 +40,7 @@ def group(
     sides: Ints | None = None,
     wanted: tuple[int, ...] = (),
     weights: npt.NDArray[Any] | None = None,
-) -> Groups:
+) -> VoxelGroups:
     """Put the voxels of a block in the order of their labels.
 
     Parameters
@@ -87,7 +87,7 @@ def group(
     voxels = np.repeat(start - before, sizes) + np.arange(sizes.sum())
     first = starts_of(code)
     ordered = None if weights is None else weights.reshape(-1)[voxels].astype(np.float64)
-    return Groups(code[first].astype(np.intp), before[first], voxels, ordered)
+    return VoxelGroups(code[first].astype(np.intp), before[first], voxels, ordered)
 
 
 def gathered(values: npt.NDArray[Any], voxels: Positions) -> npt.NDArray[Any]:

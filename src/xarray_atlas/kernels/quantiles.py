@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xarray_atlas.kernels.groups import Groups, gathered
+from xarray_atlas.kernels.groups import VoxelGroups, gathered
 from xarray_atlas.kernels.labels import Positions
 from xarray_atlas.kernels.sums import Floats, frame_axes, frames
 
@@ -29,7 +29,7 @@ class Values(NamedTuple):
     """Shape (frames, k)."""
 
 
-def image_values(image: npt.NDArray[Any], axes: tuple[int, ...], groups: Groups) -> Values:
+def image_values(image: npt.NDArray[Any], axes: tuple[int, ...], groups: VoxelGroups) -> Values:
     """Gather the values of each frame of an image by group.
 
     Parameters

@@ -16,7 +16,7 @@ from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
 __all__ = ["SourceAxis", "box_of", "linear", "nearest", "voxel_positions"]
 
-Positions = Sequence[FloatArray]
+VoxelPositions = Sequence[FloatArray]
 """Of voxels along each of the three axes of the source; they broadcast together."""
 
 NEGLIGIBLE = 1e-9
@@ -53,7 +53,7 @@ class SourceAxis:
 
 def voxel_positions(
     matrix: FloatArray, centres: Sequence[FloatArray], displacements: Any = None
-) -> Positions:
+) -> VoxelPositions:
     """Find the positions of a block of target voxels, in voxel units of the source.
 
     Parameters
@@ -86,7 +86,7 @@ def voxel_positions(
 
 
 def box_of(
-    positions: Positions,
+    positions: VoxelPositions,
     axes: Sequence[SourceAxis],
     method: str,
     margin: Sequence[float] = (0, 0, 0),
@@ -108,7 +108,11 @@ def box_of(
 
 
 def nearest(
-    source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions, fill: Any
+    source: Any,
+    start: Sequence[int],
+    axes: Sequence[SourceAxis],
+    positions: VoxelPositions,
+    fill: Any,
 ) -> Any:
     """Take the value of the voxel that holds each position.
 
@@ -137,7 +141,7 @@ def nearest(
 
 
 def linear(
-    source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
+    source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: VoxelPositions
 ) -> Any:
     """Interpolate between the centres of the 8 voxels around each position.
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from xarray_atlas.kernels.groups import Groups, gathered, starts_of
+from xarray_atlas.kernels.groups import VoxelGroups, gathered, starts_of
 from xarray_atlas.kernels.labels import Int64s, Positions
 
 __all__ = [
@@ -83,7 +83,7 @@ class Sums(NamedTuple):
 def image_sums(
     image: npt.NDArray[Any],
     axes: tuple[int, ...],
-    groups: Groups,
+    groups: VoxelGroups,
     skipna: bool = True,
     columns: Iterable[str] = (),
     threads: int = 1,
@@ -174,7 +174,7 @@ def frames(image: npt.NDArray[Any], axes: tuple[int, ...]) -> Iterator[npt.NDArr
 
 
 def _summed_in_pieces(
-    frames: npt.NDArray[Any], groups: Groups, skipna: bool, columns: tuple[str, ...]
+    frames: npt.NDArray[Any], groups: VoxelGroups, skipna: bool, columns: tuple[str, ...]
 ) -> Sums:
     """Add up many frames at once, some voxels and some frames at a time."""
     wide = []
@@ -194,12 +194,12 @@ def _summed_in_pieces(
     )
 
 
-def _cut(groups: Groups, rows: int) -> Iterator[Groups]:
+def _cut(groups: VoxelGroups, rows: int) -> Iterator[VoxelGroups]:
     """Cut groups into pieces of so many voxels; a group may lie in several."""
     for begin, end in pairwise([*range(0, groups.voxels.size, rows), groups.voxels.size]):
         first = np.searchsorted(groups.start, begin, side="right") - 1
         last = np.searchsorted(groups.start, end)
-        yield Groups(
+        yield VoxelGroups(
             groups.code[first:last],
             np.maximum(groups.start[first:last] - begin, 0),
             groups.voxels[begin:end],
@@ -208,7 +208,7 @@ def _cut(groups: Groups, rows: int) -> Iterator[Groups]:
 
 
 def _summed(
-    values: npt.NDArray[Any], groups: Groups, skipna: bool, columns: tuple[str, ...]
+    values: npt.NDArray[Any], groups: VoxelGroups, skipna: bool, columns: tuple[str, ...]
 ) -> Sums:
     """Add up values of the shape (voxels, frames), which are in the order of the groups."""
     start, sizes = groups.start, groups.sizes

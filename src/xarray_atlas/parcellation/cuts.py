@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xarray_atlas.errors import ParcellationError, RegionNotFoundError
-from xarray_atlas.regions.results import Positions, resolve_regions
+from xarray_atlas.kernels.labels import Int64s
+from xarray_atlas.regions.results import resolve_regions
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted, listing
 
@@ -45,7 +46,7 @@ class Cut:
 
     name: str
     parts: tuple[Part, ...]
-    of_region: Positions
+    of_region: Int64s
 
     def describe(self, terminology: Terminology, place: int) -> str:
         """Return the acronym or name of a part."""
@@ -90,7 +91,7 @@ def into_leaves(terminology: Terminology) -> Cut:
     return _into("leaves", labelled, of)
 
 
-def _into(name: str, positions: Positions, of: Positions) -> Cut:
+def _into(name: str, positions: Int64s, of: Int64s) -> Cut:
     """Make a cut of regions, and the one that each region belongs to (-1: to none)."""
     places = np.full(of.size + 1, -1, np.int64)
     places[positions] = np.arange(positions.size)
@@ -197,7 +198,7 @@ def _checked(terminology: Terminology, cut: Cut) -> Cut:
     return cut
 
 
-def rest_of(terminology: Terminology, cut: Cut) -> Positions:
+def rest_of(terminology: Terminology, cut: Cut) -> Int64s:
     """Return the regions that have labels which belong to no part.
 
     Raises
@@ -235,6 +236,6 @@ def keep_rest(terminology: Terminology, cut: Cut) -> Cut:
     return Cut(cut.name, (*cut.parts, *left.tolist()), of)
 
 
-def described(terminology: Terminology, regions: Positions | Sequence[int]) -> str:
+def described(terminology: Terminology, regions: Int64s | Sequence[int]) -> str:
     """List regions by acronym, at most ten of them."""
     return listing(terminology.distinct_acronyms[np.asarray(regions)].tolist(), quote=False)

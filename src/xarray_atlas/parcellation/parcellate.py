@@ -39,7 +39,7 @@ from xarray_atlas.parcellation.tables import parcel_frame, read_cut
 from xarray_atlas.parcellation.terminology import keys_and_labels, parcel_labels, parcel_terminology
 from xarray_atlas.reductions import cache
 from xarray_atlas.reductions.labels import without_empty_chunks
-from xarray_atlas.regions.results import Positions, Regions
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
 
@@ -293,7 +293,7 @@ def _chosen(
 
 def _refuse(
     terminology: Terminology,
-    left: Positions,
+    left: Int64s,
     annotation: xr.DataArray,
     obj: xr.Dataset | xr.DataArray,
 ) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.parcellation.cuts import Cut, at_level
 from xarray_atlas.parcellation.tables import read_cut
 from xarray_atlas.parcellation.terminology import parcel_terminology
-from xarray_atlas.regions.results import Positions
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["Parcels", "chosen_parcels", "parcels_at_level"]
@@ -32,8 +32,8 @@ class Parcels:
     """
 
     terminology: Terminology
-    positions: Positions
-    of_region: Positions
+    positions: Int64s
+    of_region: Int64s
 
 
 def parcels_at_level(terminology: Terminology, level: int) -> Parcels:

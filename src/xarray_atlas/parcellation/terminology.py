@@ -10,7 +10,6 @@ import numpy as np
 
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.parcellation.cuts import Cut
-from xarray_atlas.regions.results import Positions
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.table import RegionTable
 
@@ -105,7 +104,7 @@ def parcel_terminology(
     return Terminology(table, name, parcels=np.array(parcels, np.int64))
 
 
-def _tops(terminology: Terminology, members: Positions) -> list[int]:
+def _tops(terminology: Terminology, members: Int64s) -> list[int]:
     """Leave out regions that lie in others of them."""
     held = set(members.tolist())
     return [m for m in members.tolist() if not held & set(terminology.ancestors(m).tolist())]
@@ -122,7 +121,7 @@ def _color(terminology: Terminology, regions: Sequence[int]) -> str:
     return next((c for c in terminology.colors[list(regions)].tolist() if c), "")
 
 
-def _ids(terminology: Terminology, kept: Positions, new: Sequence[str]) -> Any:
+def _ids(terminology: Terminology, kept: Int64s, new: Sequence[str]) -> Any:
     """Return the ids of the regions that are kept, and such as no region has."""
     ids = terminology.ids.tolist()
     if terminology.ids.dtype == np.int64:

@@ -25,7 +25,7 @@ from xarray_atlas.terminology.table import NO_COLOR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Cells", "cells_of", "tree"]
+__all__ = ["Rectangles", "cells_of", "tree"]
 
 EDGE = 0.5
 """Width of the lines between regions, in points."""
@@ -118,7 +118,7 @@ def tree(
     return ax
 
 
-class Cells(NamedTuple):
+class Rectangles(NamedTuple):
     """Rectangles: the place of each in its column, in voxels. One element per rectangle."""
 
     region: Int64s
@@ -131,7 +131,7 @@ class Cells(NamedTuple):
     """Whether it holds the region's own voxels, beside its children."""
 
 
-def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -> Cells:
+def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -> Rectangles:
     """Lay regions out: the children of each beside it, one after the other, then its own voxels.
 
     Parameters
@@ -173,7 +173,7 @@ def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -
     divided = [p for p in there if 0 < direct[p] < total[p]]
     rows += [(p, depths[p] + 1, free[p], free[p] + direct[p], True) for p in divided]
     region, level, start_, stop_, own = np.array(rows, np.int64).reshape(-1, 5).T
-    return Cells(region, level, start_, stop_, own.astype(bool))
+    return Rectangles(region, level, start_, stop_, own.astype(bool))
 
 
 def _check_apart(table: LabelTable, terminology: Terminology, regions: list[int]) -> None:
@@ -192,7 +192,7 @@ def _check_apart(table: LabelTable, terminology: Terminology, regions: list[int]
 
 
 def _draw(
-    ax: Axes, cells: Cells, terminology: Terminology, voxel: float, kwargs: dict[str, Any]
+    ax: Axes, cells: Rectangles, terminology: Terminology, voxel: float, kwargs: dict[str, Any]
 ) -> None:
     from matplotlib import rc_context
     from matplotlib.collections import PolyCollection

@@ -15,8 +15,9 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, users_level
 from xarray_atlas.coords.space import RAS, RAS_AXES, Space
 from xarray_atlas.errors import GridError
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.optional import optional
-from xarray_atlas.regions.results import Positions, Regions, resolve_regions
+from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.terminology import RegionKey, Terminology
 
@@ -135,7 +136,7 @@ def surface(
     return plotter
 
 
-def _opacities(terminology: Terminology, positions: Positions, opacity: Any) -> dict[int, float]:
+def _opacities(terminology: Terminology, positions: Int64s, opacity: Any) -> dict[int, float]:
     """Return the opacity of each region: little for those around others that are drawn."""
     if opacity is not None and not isinstance(opacity, Mapping):
         return dict.fromkeys(positions.tolist(), float(opacity))

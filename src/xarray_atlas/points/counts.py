@@ -21,7 +21,7 @@ from xarray_atlas.kernels.labels import Bools, Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.parcellation.parcels import chosen_parcels
-from xarray_atlas.points.groups import Groups, group_points
+from xarray_atlas.points.groups import PointGroups, group_points
 from xarray_atlas.points.lookup import Found, find
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.values import values_at
@@ -186,7 +186,7 @@ def _counted(
     result: Measured,
     where: Found,
     imaged: Bools,
-    groups: Groups,
+    groups: PointGroups,
     masked: bool,
 ) -> dict[str, Variable]:
     """Count the points of each region, and those in none."""
@@ -303,7 +303,7 @@ def _inside_mask(
     obj: xr.Dataset | xr.DataArray,
     mask: Variable,
     where: Found,
-    groups: Groups,
+    groups: PointGroups,
     result: Measured,
 ) -> tuple[Bools, list[LabelTable]]:
     """Tell which points are in the mask, and tabulate the voxels that are, for each mask."""

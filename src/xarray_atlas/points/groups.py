@@ -15,7 +15,7 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Int64s, Positions
 from xarray_atlas.points.tables import Points
 
-__all__ = ["Groups", "group_points"]
+__all__ = ["PointGroups", "group_points"]
 
 OWN = {
     *("region", "region_name", "region_id", "region_parent", "region_depth", "hemisphere"),
@@ -25,7 +25,7 @@ OWN = {
 """What a result by region has of its own, of which no column can have the name."""
 
 
-class Groups(NamedTuple):
+class PointGroups(NamedTuple):
     """Which group each point is in."""
 
     dims: tuple[str, ...]
@@ -40,7 +40,7 @@ class Groups(NamedTuple):
     """Where a mask has each label of the first dimension."""
 
 
-def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
+def group_points(points: Points, by: list[str], masks: Any = None) -> PointGroups:
     """Group points by columns.
 
     Parameters
@@ -89,7 +89,7 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> Groups:
         codes = codes * len(wanted) + own
         shape.append(len(wanted))
         coords[name] = Variable((name,), wanted.to_numpy())
-    return Groups(tuple(by), tuple(shape), codes, coords, first, rows)
+    return PointGroups(tuple(by), tuple(shape), codes, coords, first, rows)
 
 
 def _column(points: Points, name: str) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from dask.base import tokenize
 from dask.delayed import delayed
 
-from xarray_atlas.kernels.groups import Groups, group
+from xarray_atlas.kernels.groups import VoxelGroups, group
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions
 from xarray_atlas.reductions.labels import boxed, without_empty_chunks
 from xarray_atlas.reductions.membership import Membership
@@ -24,7 +24,7 @@ __all__ = ["Plan", "lazy_plans", "plan_of", "region_voxels", "sent_once"]
 SLAB = 2**21
 """Voxels that are put in order at a time, so that what that takes stays small beside them."""
 
-Plan = list[tuple[slice, Groups]]
+Plan = list[tuple[slice, VoxelGroups]]
 """The groups of a block of labels, slab by slab along its first axis."""
 
 

@@ -21,7 +21,7 @@ from dask.base import compute
 from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
 
-from xarray_atlas.kernels.groups import Groups
+from xarray_atlas.kernels.groups import VoxelGroups
 from xarray_atlas.kernels.quantiles import Values, image_values, quantiles, stack, values_by_code
 from xarray_atlas.kernels.sums import (
     NEEDS,
@@ -147,7 +147,7 @@ def region_quantiles(data: Labelled, q: Sequence[float], skipna: bool = True) ->
 # -- blocks of an image
 
 
-def _slabs(image: Any, plan: Plan, axes: tuple[int, ...]) -> Iterable[tuple[Any, Groups]]:
+def _slabs(image: Any, plan: Plan, axes: tuple[int, ...]) -> Iterable[tuple[Any, VoxelGroups]]:
     for slab, groups in plan:
         key = tuple(slab if axis == axes[0] else slice(None) for axis in range(image.ndim))
         yield image[key], groups

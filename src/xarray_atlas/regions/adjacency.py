@@ -22,7 +22,7 @@ from xarray_atlas.kernels.labels import Int64s, Ints, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import concatenate
 from xarray_atlas.reductions.labels import boxed, without_empty_chunks
-from xarray_atlas.regions.results import Positions, Regions, region_coords, resolve_regions
+from xarray_atlas.regions.results import Regions, region_coords, resolve_regions
 from xarray_atlas.regions.volume import Measured, voxel_sizes
 from xarray_atlas.terminology import Terminology
 
@@ -107,9 +107,7 @@ def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) ->
     return found.dataset({"adjacency": surface}, _neighbour_coords(found))["adjacency"]
 
 
-def _disjoint(
-    terminology: Terminology, regions: Regions | None
-) -> tuple[Positions, Int64s, Int64s]:
+def _disjoint(terminology: Terminology, regions: Regions | None) -> tuple[Int64s, Int64s, Int64s]:
     """Return regions that do not overlap, their labels in order, and whose each of them is."""
     positions, many = resolve_regions(terminology, regions)
     if not many:
@@ -124,7 +122,7 @@ def _disjoint(
     return positions, keys, owners
 
 
-def _owners(terminology: Terminology, positions: Positions, direct: bool) -> tuple[Int64s, Int64s]:
+def _owners(terminology: Terminology, positions: Int64s, direct: bool) -> tuple[Int64s, Int64s]:
     """Return each label of some regions, in order, and the place of the region among them."""
     keys, regions = terminology.label_pairs(direct)
     places = np.full(len(terminology), -1, np.int64)
@@ -134,7 +132,7 @@ def _owners(terminology: Terminology, positions: Positions, direct: bool) -> tup
 
 
 def _check_disjoint(
-    terminology: Terminology, positions: Positions, keys: Int64s, owners: Int64s
+    terminology: Terminology, positions: Int64s, keys: Int64s, owners: Int64s
 ) -> None:
     names = terminology.distinct_acronyms[positions]
     repeated = [name for name, count in Counter(names).items() if count > 1]

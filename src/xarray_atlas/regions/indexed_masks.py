@@ -1,4 +1,4 @@
-"""Masks of a stored annotation that read only where they can be true."""
+"""Masks from labels, with the index of what each chunk holds: chunks without the region are not read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from xarray_atlas.kernels.labels import Bools, Int64s, label_mask, lookup, regio
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.reductions.stored import StoredArray, read_from
 
-__all__ = ["stored_masks"]
+__all__ = ["indexed_masks"]
 
 
-def stored_masks(
+def indexed_masks(
     data: da.Array, source: StoredArray, index: LabelTable, keys: Int64s, table: Bools | None = None
 ) -> da.Array:
     """Return lazy masks of an annotation, by what a pass over it has learned.

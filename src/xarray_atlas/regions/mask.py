@@ -23,21 +23,20 @@ from xarray_atlas.coords.grid import (
     resolve_hemispheres,
     sides_if_known,
 )
-from xarray_atlas.kernels.labels import label_mask, region_masks
+from xarray_atlas.kernels.labels import Int64s, label_mask, region_masks
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.reductions import cache
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.stored import StoredArray, stored_array
-from xarray_atlas.regions.indexed_masks import stored_masks
+from xarray_atlas.regions.indexed_masks import indexed_masks
 from xarray_atlas.regions.results import (
-    Positions,
     Regions,
     hemisphere_coord,
     region_coords,
     resolve_regions,
     without_descendants,
 )
-from xarray_atlas.regions.stored_masks import ready_masks
+from xarray_atlas.regions.stored_masks import stored_masks
 
 __all__ = ["mask"]
 
@@ -107,7 +106,7 @@ def mask(
     data = without_empty_chunks(annotation.data)
     known = _known_of(obj, annotation, data)
     index = None if known is None else known[1]
-    ready = None if direct else ready_masks(data, terminology, positions, labels, index)
+    ready = None if direct else stored_masks(data, terminology, positions, labels, index)
     if ready is not None:
         result = Variable(("region", *annotation.dims), ready)
         result = result if many else result[0]
@@ -140,16 +139,16 @@ def _known_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray, data: An
     return None if index is None else (source, index)
 
 
-def _mask(data: Any, labels: Positions, known: _Known | None) -> Any:
+def _mask(data: Any, labels: Int64s, known: _Known | None) -> Any:
     if not isinstance(data, da.Array):
         return label_mask(data, labels)
     if known is not None:
-        return stored_masks(data, *known, labels)
+        return indexed_masks(data, *known, labels)
     meta = np.empty((0,) * data.ndim, bool)
     return da.map_blocks(label_mask, data, _sent_once(labels), dtype=bool, meta=meta)
 
 
-def _masks(data: Any, labels: Sequence[Positions], known: _Known | None) -> Any:
+def _masks(data: Any, labels: Sequence[Int64s], known: _Known | None) -> Any:
     keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
     # which of the labels belong to each region
     table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
@@ -158,7 +157,7 @@ def _masks(data: Any, labels: Sequence[Positions], known: _Known | None) -> Any:
     block = max(math.prod(max(sizes) for sizes in data.chunks), 1)
     regions = max(parse_bytes(dask.config.get("array.chunk-size")) // block, 1)
     if known is not None and 0 < len(labels) <= regions:
-        return stored_masks(data, *known, keys, table)
+        return indexed_masks(data, *known, keys, table)
     table = da.from_array(table, chunks=(regions, -1))
     voxels = tuple(range(2, data.ndim + 2))
     return da.blockwise(
@@ -168,7 +167,7 @@ def _masks(data: Any, labels: Sequence[Positions], known: _Known | None) -> Any:
     )  # fmt: skip
 
 
-def _sent_once(labels: Positions) -> Any:
+def _sent_once(labels: Int64s) -> Any:
     """Make labels a task of their own: they go to each worker once, not with each block."""
     return delayed(labels, name=f"labels-{tokenize(labels)}", traverse=False)
 

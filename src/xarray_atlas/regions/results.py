@@ -10,10 +10,10 @@ import pandas as pd
 import xarray as xr
 from xarray import Variable
 
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.terminology import Region, RegionKey, Terminology
 
 __all__ = [
-    "Positions",
     "Regions",
     "hemisphere_coord",
     "region_coords",
@@ -24,14 +24,13 @@ __all__ = [
 ]
 
 Regions = RegionKey | Iterable[RegionKey]
-Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 # Fixed-width text is what numpy, pandas and xarray take everywhere, but zarr's format 3 has
 # no specification for it: it is written as text of any length.
 _TEXT = {"dtype": np.dtype(object)}
 
 
-def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Positions, bool]:
+def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Int64s, bool]:
     """Return the positions of regions in the table, and whether they were a list.
 
     None means all of them; of a parcellation, its parcels.
@@ -62,7 +61,7 @@ def without_descendants(terminology: Terminology, regions: Any, direct: bool) ->
 
 
 def region_coords(
-    terminology: Terminology, positions: Positions, many: bool = True
+    terminology: Terminology, positions: Int64s, many: bool = True
 ) -> dict[Hashable, Variable]:
     """Return the coordinates of a result by region: acronym, name, id, parent and depth.
 

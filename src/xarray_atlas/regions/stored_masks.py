@@ -1,4 +1,4 @@
-"""Masks that a store has ready: one read for a parent, instead of the labels of all its parts."""
+"""Masks that are stored beside the labels, one for each region and its descendants."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from dask.base import tokenize
 from xarray_atlas.kernels.labels import Int64s, lookup
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.reductions.stored import MaskStore, stored_array
-from xarray_atlas.regions.results import Positions
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["ready_masks"]
+__all__ = ["stored_masks"]
 
 SMALL = 2**23
 """Bytes of labels: so few are read sooner than it is asked whether there are masks."""
@@ -24,10 +23,10 @@ SMALL = 2**23
 Box = tuple[tuple[int, int], ...]
 
 
-def ready_masks(
+def stored_masks(
     data: Any,
     terminology: Terminology,
-    positions: Positions,
+    positions: Int64s,
     labels: Sequence[Int64s],
     index: LabelTable | None,
 ) -> da.Array | None:

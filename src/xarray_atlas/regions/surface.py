@@ -14,6 +14,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import HEMISPHERES, hemispheres_of, sides_if_known
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import HemisphereError
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.reductions.rollup import totals_by_region
@@ -25,7 +26,7 @@ from xarray_atlas.terminology import Terminology
 
 __all__ = ["Mesh", "mesh_from_labels", "position_of_one"]
 
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -61,7 +62,7 @@ class Mesh:
     """
 
     vertices: FloatArray
-    faces: IntArray
+    faces: Int64s
     dims: tuple[Hashable, ...]
     region: str
     hemisphere: str | None
@@ -239,7 +240,7 @@ def _on_side(obj: xr.Dataset | xr.DataArray, hemisphere: str) -> Variable:
     return result
 
 
-def _enclose(inside: BoolArray) -> tuple[FloatArray, IntArray]:
+def _enclose(inside: BoolArray) -> tuple[FloatArray, Int64s]:
     """Put a surface around voxels that encloses as many; its vertices are in voxels.
 
     Each vertex lies on the line from the centre of a voxel inside to that of a neighbour
@@ -282,12 +283,12 @@ def position_of_one(terminology: Terminology, region: Regions) -> int:
     return int(positions[0])
 
 
-def _corners(vertices: FloatArray, faces: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _corners(vertices: FloatArray, faces: Int64s) -> tuple[FloatArray, FloatArray, FloatArray]:
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     return a, b, c
 
 
-def _enclosed(vertices: FloatArray, faces: IntArray) -> float:
+def _enclosed(vertices: FloatArray, faces: Int64s) -> float:
     """Return the volume that a closed surface encloses; below 0 where it is inside out."""
     if not faces.size:
         return 0.0

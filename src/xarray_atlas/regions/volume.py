@@ -29,7 +29,6 @@ from xarray_atlas.kernels.tables import LabelTable, concatenate
 from xarray_atlas.reductions import cache
 from xarray_atlas.reductions.rollup import counts_by_region
 from xarray_atlas.regions.results import (
-    Positions,
     Regions,
     hemisphere_coord,
     region_coords,
@@ -191,7 +190,7 @@ class Measured:
     annotation: xr.DataArray
     terminology: Terminology
     voxel: dict[Hashable, float]
-    positions: Positions
+    positions: Int64s
     sides: tuple[str, ...]
     table: LabelTable
     single: dict[str, bool]

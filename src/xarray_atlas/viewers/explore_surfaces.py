@@ -10,11 +10,12 @@ import pandas as pd
 
 from xarray_atlas.coords.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.coords.encoding import encode
+from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
-from xarray_atlas.regions.surface import BoolArray, IntArray, Mesh, mesh_from_labels
+from xarray_atlas.regions.surface import BoolArray, Mesh, mesh_from_labels
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.viewers.explore_volumes import Shown, coarser
+from xarray_atlas.viewers.explore_volumes import PageAtlas, coarser
 
 __all__ = ["around", "mz3", "smoothed", "surface_of"]
 
@@ -22,14 +23,14 @@ ROUNDS = 10
 """Of smoothing: the steps of the voxels go, the shape stays."""
 
 
-def around(shown: Shown) -> BoolArray:
+def around(shown: PageAtlas) -> BoolArray:
     """Mark all that has a label, and the gaps within."""
     ndimage = optional("scipy.ndimage", '"xarray-atlas[explore]"', "an interactive page")
     filled: BoolArray = ndimage.binary_fill_holes(shown.annotation.values != 0)
     return filled
 
 
-def surface_of(inside: BoolArray, shown: Shown, most: int) -> Mesh:
+def surface_of(inside: BoolArray, shown: PageAtlas, most: int) -> Mesh:
     """Return the surface of the voxels that are marked, of larger voxels until it has few faces."""
     plain = encode(shown.annotation)
     _, space = find_atlas(plain)
@@ -53,7 +54,7 @@ def _one_region() -> Terminology:
     )
 
 
-def mz3(mesh: Mesh, shown: Shown) -> bytes:
+def mz3(mesh: Mesh, shown: PageAtlas) -> bytes:
     """Return a surface on right, anterior, superior as an MZ3 file, smoothed."""
     vertices = smoothed(mesh.vertices, mesh.faces)
     dims = [shown.annotation[axis["name"]].dims[0] for axis in shown.axes]
@@ -68,7 +69,7 @@ def mz3(mesh: Mesh, shown: Shown) -> bytes:
     return packed
 
 
-def smoothed(vertices: FloatArray, faces: IntArray) -> FloatArray:
+def smoothed(vertices: FloatArray, faces: Int64s) -> FloatArray:
     """Move vertices towards the means of their neighbours and back, as G. Taubin does.
 
     "A signal processing approach to fair surface design", SIGGRAPH 1995, doi

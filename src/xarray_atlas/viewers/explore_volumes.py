@@ -28,7 +28,7 @@ from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.table import NO_COLOR
 
-__all__ = ["Shown", "coarser", "nifti", "read", "region_table"]
+__all__ = ["PageAtlas", "coarser", "nifti", "read", "region_table"]
 
 MOST_VOXELS = 5_000_000
 """More are halved along each axis until there are no more: what a page and a browser hold."""
@@ -41,7 +41,7 @@ SHAPE = np.uint8(50)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageAtlas:
     """The part of an atlas that a page shows, in memory, right-anterior-superior.
 
     Attributes
@@ -74,7 +74,7 @@ class Shown:
     times: int
 
 
-def read(obj: xr.Dataset | xr.DataArray, template: bool) -> Shown:
+def read(obj: xr.Dataset | xr.DataArray, template: bool) -> PageAtlas:
     """Read what is shown, each chunk once; see :func:`xarray_atlas.explore`."""
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(annotation)
@@ -100,7 +100,7 @@ def read(obj: xr.Dataset | xr.DataArray, template: bool) -> Shown:
     codes, unknown = _codes(labels, terminology)
     grey = _grey(templates[0], codes > 0) if templates else SHAPE * (codes > 0).astype(np.uint8)
     codes, grey = (a.transpose(order)[flips] for a in (codes, grey))
-    return Shown(coarse, codes, unknown, grey, bool(templates), axes, times)
+    return PageAtlas(coarse, codes, unknown, grey, bool(templates), axes, times)
 
 
 # -- onto a grid that a page holds
@@ -228,7 +228,7 @@ def _grey(image: Any, inside: Any) -> npt.NDArray[np.uint8]:
     return grey
 
 
-def region_table(shown: Shown) -> dict[str, Any]:
+def region_table(shown: PageAtlas) -> dict[str, Any]:
     """Return the columns that the page knows of the regions, from one pass over the labels."""
     terminology, _ = find_atlas(shown.annotation)
     found = region_properties(shown.annotation, list(terminology))

@@ -19,7 +19,7 @@ from xarray_atlas.optional import optional
 from xarray_atlas.regions.mask import mask
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of
-from xarray_atlas.viewers.explore_volumes import Shown, nifti, read, region_table
+from xarray_atlas.viewers.explore_volumes import PageAtlas, nifti, read, region_table
 
 __all__ = ["Explorer", "explore"]
 
@@ -173,7 +173,7 @@ def explore(
 
 
 def _surfaces(
-    shown: Shown, positions: list[int], table: dict[str, Any], files: dict[str, bytes]
+    shown: PageAtlas, positions: list[int], table: dict[str, Any], files: dict[str, bytes]
 ) -> list[dict[str, Any]]:
     """Add the files of the surfaces; return what the page is told of each."""
     nodes = list(find_atlas(shown.annotation)[0])
@@ -193,7 +193,7 @@ def _surfaces(
     return listed
 
 
-def _about(obj: xr.Dataset | xr.DataArray, shown: Shown) -> str:
+def _about(obj: xr.Dataset | xr.DataArray, shown: PageAtlas) -> str:
     """Say what is shown: version, voxel size, and where it comes from."""
     sizes = [f"{abs(axis['step']) * 1000:g}" for axis in shown.axes]
     size = sizes[0] if len(set(sizes)) == 1 else " x ".join(sizes)

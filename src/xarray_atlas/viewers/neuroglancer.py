@@ -39,7 +39,7 @@ from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.viewers.neuroglancer_layers import (
-    State,
+    ViewerState,
     image_layer,
     labels_layer,
     precomputed_source,
@@ -317,7 +317,7 @@ def _manifest(obj: xr.Dataset | xr.DataArray, options: Options) -> Manifest | No
 
 def _template(
     obj: xr.Dataset | xr.DataArray, manifest: Manifest | None, options: Options
-) -> list[State]:
+) -> list[ViewerState]:
     """Return the layer of the template, if the attributes or the manifest say where it is."""
     place = obj.attrs.get("template_url")
     if place is not None:
@@ -341,7 +341,7 @@ def _limits(group: zarr.Group, multiscale: Multiscale) -> tuple[float, float] | 
 
 def _beside(
     place: str, multiscale: Multiscale, options: Options
-) -> tuple[list[State], State | None]:
+) -> tuple[list[ViewerState], ViewerState | None]:
     """Return the source of the regions' names, and that of surfaces and names, where stored."""
     folder = mesh_folder(place).rpartition("/")[0]
     try:

@@ -12,10 +12,10 @@ __all__ = ["image_layer", "labels_layer", "precomputed_source", "surface_layers"
 SHELL = 0.15
 """The opacity of the surface of a region around others."""
 
-State = dict[str, Any]
+ViewerState = dict[str, Any]
 
 
-def precomputed_source(url: str, transform: State, parts: Iterable[str]) -> State:
+def precomputed_source(url: str, transform: ViewerState, parts: Iterable[str]) -> ViewerState:
     """Return a source of meshes or names, without the voxels that its metadata speak of.
 
     Parameters
@@ -35,9 +35,9 @@ def precomputed_source(url: str, transform: State, parts: Iterable[str]) -> Stat
     }
 
 
-def image_layer(source: str, limits: tuple[float, float] | None) -> State:
+def image_layer(source: str, limits: tuple[float, float] | None) -> ViewerState:
     """Return the layer of a template, black at the lower limit and white at the upper."""
-    layer: State = {"type": "image", "name": "template", "source": source}
+    layer: ViewerState = {"type": "image", "name": "template", "source": source}
     if limits is not None:
         layer["shaderControls"] = {"normalized": {"range": list(limits)}}
     return layer
@@ -45,7 +45,7 @@ def image_layer(source: str, limits: tuple[float, float] | None) -> State:
 
 def labels_layer(
     terminology: Terminology, positions: Sequence[int], sources: list[Any], template: bool
-) -> State:
+) -> ViewerState:
     """Return the layer of the labels; those of regions and their descendants are chosen.
 
     Parameters
@@ -57,7 +57,7 @@ def labels_layer(
     template : bool
         Whether there is an image below.
     """
-    layer: State = {
+    layer: ViewerState = {
         "type": "segmentation",
         "name": "annotation",
         "source": sources,
@@ -73,8 +73,8 @@ def labels_layer(
 
 
 def surface_layers(
-    terminology: Terminology, positions: Sequence[int], source: State
-) -> list[State]:
+    terminology: Terminology, positions: Sequence[int], source: ViewerState
+) -> list[ViewerState]:
     """Return the layers of surfaces, those around others nearly transparent; the brain of none.
 
     Layers of their own: a stored surface is that of a region with its descendants, so that with

@@ -22,7 +22,7 @@ from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, S
 from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
 from xarray_atlas.io.brainglobe.layout import find_terminology, load_terminology, parse_place
 from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
-from xarray_atlas.io.brainglobe.manifest import Manifest, Part
+from xarray_atlas.io.brainglobe.manifest import Component, Manifest
 from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
@@ -259,7 +259,9 @@ def _hemispheres(
     if manifest is None:
         component = parse_place(place)
         name, version = ("", "") if component is None else (component.name, component.version)
-        part = Part(name, version, place.replace("\\", "/").rpartition("/")[0], HEMISPHERES_FILES)
+        part = Component(
+            name, version, place.replace("\\", "/").rpartition("/")[0], HEMISPHERES_FILES
+        )
     else:
         part = manifest.hemispheres
     orientation = None if manifest is None else manifest.orientation
@@ -299,5 +301,5 @@ def _variable(name: str, dims: tuple[str, ...], array: Any) -> Variable:
     return Variable(dims, indexing.LazilyIndexedArray(array), attrs, encoding)
 
 
-def _about(name: str, part: Part, url: str) -> dict[str, str]:
+def _about(name: str, part: Component, url: str) -> dict[str, str]:
     return {f"{name}_name": part.name, f"{name}_version": part.version, f"{name}_url": url}

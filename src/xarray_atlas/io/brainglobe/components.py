@@ -14,7 +14,7 @@ from xarray_atlas.errors import (
     StoreError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe.manifest import LABELS, Part
+from xarray_atlas.io.brainglobe.manifest import LABELS, Component
 from xarray_atlas.io.copies.completeness import copy_state
 from xarray_atlas.io.zarr.arrays import ImageArray, LabelArray, Masks
 from xarray_atlas.io.zarr.checked_store import was_refused
@@ -103,7 +103,7 @@ class ImagePyramid:
 
 def open_component(
     name: str,
-    part: Part,
+    part: Component,
     storage_options: Mapping[str, Any] | None,
     align_levels: bool,
     orientation: str | None = None,
@@ -115,7 +115,7 @@ def open_component(
 
 
 def open_part(
-    part: Part, storage_options: Mapping[str, Any] | None = None
+    part: Component, storage_options: Mapping[str, Any] | None = None
 ) -> tuple[str, zarr.Group]:
     """Open the store of a component by whichever of its names is there.
 

@@ -19,7 +19,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, find_manifest, list_entries
 from xarray_atlas.io.brainglobe.components import open_part
 from xarray_atlas.io.brainglobe.folder import brainglobe_folder, is_brainglobes, is_complete
-from xarray_atlas.io.brainglobe.manifest import Manifest, Part
+from xarray_atlas.io.brainglobe.manifest import Component, Manifest
 from xarray_atlas.io.copies.completeness import copy_state, default_folder
 from xarray_atlas.io.zarr.ome_zarr import read_multiscale
 
@@ -167,7 +167,7 @@ def _parts(
             raise ResolutionNotFoundError(f"{manifest.root} has not the finest level of {finest}")
     yield from ((place, level.path) for level in chosen)
     for name in wanted:
-        part: Part = manifest.hemispheres if name == "hemispheres" else manifest.image(name)
+        part: Component = manifest.hemispheres if name == "hemispheres" else manifest.image(name)
         try:
             place, group = open_part(part)
         except StoreNotFoundError:

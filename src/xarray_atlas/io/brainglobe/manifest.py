@@ -11,7 +11,7 @@ from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
 from xarray_atlas.io.copies.records import leads_out
 from xarray_atlas.io.zarr.stores import locate, read_bytes
 
-__all__ = ["MANIFEST", "MIDLINE", "Manifest", "Part", "read_manifest"]
+__all__ = ["MANIFEST", "MIDLINE", "Manifest", "Component", "read_manifest"]
 
 MANIFEST = "manifest.json"
 MIDLINE = "midline_mm"
@@ -25,7 +25,7 @@ TERMINOLOGY = "terminology.csv"
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """A component of an atlas: its name, its version, and where its folder is.
 
     Parameters
@@ -104,34 +104,34 @@ class Manifest:
         return tuple(float(size) / 1000 for size in self.content["resolution"])
 
     @property
-    def annotation(self) -> Part:
+    def annotation(self) -> Component:
         """The annotation set, as the labels."""
         return self._part(self.content["annotation_set"], LABELS)
 
     @property
-    def hemispheres(self) -> Part:
+    def hemispheres(self) -> Component:
         """The annotation set, as the hemispheres: it need not have any."""
         return self._part(self.content["annotation_set"], HEMISPHERES)
 
     @property
-    def terminology(self) -> Part:
+    def terminology(self) -> Component:
         """The table of regions."""
         return self._part(self.content["terminology"], (TERMINOLOGY,))
 
     @property
-    def template(self) -> Part | None:
+    def template(self) -> Component | None:
         """The template, as BrainGlobe's own tools take it: the annotation set's."""
         said = self.content["annotation_set"].get("template") or self.content.get("template")
         return self._part(said, TEMPLATES) if said else None
 
     @property
-    def coordinate_space(self) -> Part | None:
+    def coordinate_space(self) -> Component | None:
         """The coordinate space, which says no more than its name and version."""
         said = self.content.get("coordinate_space")
         return self._part(said, (MANIFEST,)) if said else None
 
     @property
-    def references(self) -> dict[str, Part]:
+    def references(self) -> dict[str, Component]:
         """The additional references by name."""
         parts = self.content.get("additional_references") or ()
         # manifests of old have names alone, of files that this layout does not have
@@ -141,7 +141,7 @@ class Manifest:
             if isinstance(part, Mapping)
         }
 
-    def image(self, name: str) -> Part:
+    def image(self, name: str) -> Component:
         """Return ``"template"`` or an additional reference by name.
 
         Raises
@@ -159,12 +159,12 @@ class Manifest:
             )
         return there[name]
 
-    def _part(self, said: Mapping[str, Any], files: tuple[str, ...]) -> Part:
+    def _part(self, said: Mapping[str, Any], files: tuple[str, ...]) -> Component:
         location = str(said["location"] or "").strip("/")
         # it is read below the root, and copied there: it must lie there
         if leads_out(location):
             raise ValueError(f"the location {said['location']!r} is no folder below its root")
-        return Part(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)
+        return Component(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)
 
 
 def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) -> Manifest:

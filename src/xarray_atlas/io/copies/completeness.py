@@ -37,7 +37,7 @@ KINDS = ("annotation-sets", "atlases", "coordinate-spaces", "templates", "termin
 COMPONENTS = {"annotations.ome.zarr": "masks", "annotations.precomputed": "meshes"}
 """What is copied only if it is asked for by that name."""
 
-State = Literal["complete", "incomplete", "absent"]
+CopyStatus = Literal["complete", "incomplete", "absent"]
 
 
 def default_folder() -> Path:
@@ -67,8 +67,8 @@ class CopyState:
     """
 
     source: str
-    rest: State
-    levels: Mapping[str, State]
+    rest: CopyStatus
+    levels: Mapping[str, CopyStatus]
 
     def has(self, *levels: str) -> bool:
         """Tell whether levels are complete, and all that they need."""
@@ -101,7 +101,7 @@ def copy_state(folder: str | os.PathLike[str]) -> CopyState | None:
     if rest is None:
         return None
 
-    def state(record: Record | None) -> State:
+    def state(record: Record | None) -> CopyStatus:
         if record is None:
             return "absent"
         there = all(

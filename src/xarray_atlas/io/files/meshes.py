@@ -15,15 +15,14 @@ import numpy as np
 
 from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.zarr.stores import read_bytes
+from xarray_atlas.kernels.labels import Int64s
+from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 
 __all__ = ["StoredMesh", "mesh_folder", "read_mesh"]
 
 FOLDER = "annotations.precomputed/mesh"
 KIND = "neuroglancer_multilod_draco"
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class StoredMesh(NamedTuple):
@@ -39,7 +38,7 @@ class StoredMesh(NamedTuple):
     """
 
     vertices: FloatArray
-    faces: IntArray
+    faces: Int64s
     place: str
 
 
@@ -189,7 +188,7 @@ class _Manifest:
 
 def _finest(
     content: bytes, manifest: _Manifest, bits: int, place: str
-) -> tuple[FloatArray, IntArray]:
+) -> tuple[FloatArray, Int64s]:
     """Decode the fragments of the finest level of detail and join them."""
     draco = optional("DracoPy", '"xarray-atlas[mesh]"', f"the mesh {place}")
     vertices, faces, at, count = [], [], 0, 0

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Volume", "write_nifti", "write_nrrd"]
+__all__ = ["FileVolume", "write_nifti", "write_nrrd"]
 
 ALIGNED = 2
 """NIfTI's code of an affine to coordinates that no scanner gave."""
@@ -24,7 +24,7 @@ NRRD_TYPES = {"float32": "float", "float64": "double"}
 
 
 @dataclass(frozen=True)
-class Volume:
+class FileVolume:
     """What a file holds.
 
     Parameters
@@ -43,7 +43,7 @@ class Volume:
     slabs: Iterable[npt.NDArray[Any]]
 
 
-def write_nifti(path: Path, volume: Volume) -> None:
+def write_nifti(path: Path, volume: FileVolume) -> None:
     """Write a NIfTI-1 file, compressed where the name ends in ".gz".
 
     Raises
@@ -71,7 +71,7 @@ def write_nifti(path: Path, volume: Volume) -> None:
         _write_slabs(file, volume)
 
 
-def write_nrrd(path: Path, volume: Volume) -> None:
+def write_nrrd(path: Path, volume: FileVolume) -> None:
     """Write an NRRD file, its data compressed."""
 
     def vector(values: Iterable[float]) -> str:
@@ -96,7 +96,7 @@ def write_nrrd(path: Path, volume: Volume) -> None:
             _write_slabs(file, volume)
 
 
-def _write_slabs(file: IO[bytes], volume: Volume) -> None:
+def _write_slabs(file: IO[bytes], volume: FileVolume) -> None:
     for slab in volume.slabs:
         file.write(slab.astype(volume.dtype.newbyteorder("<"), copy=False).tobytes("F"))
 

@@ -19,10 +19,10 @@ from xarray_atlas.errors import (
     StoreFormatError,
     UnitsError,
 )
+from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = ["Level", "Multiscale", "is_multiscale", "read_multiscale"]
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 BRAINGLOBE = {"z": "a", "y": "s", "x": "r"}
 """The sides on which BrainGlobe's volumes begin; taken where the axes do not say."""

@@ -23,7 +23,7 @@ from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refus
 
 __all__ = [
     "TIMEOUT",
-    "Source",
+    "StoreLike",
     "find_objects",
     "has_neighbours",
     "is_url",
@@ -44,7 +44,7 @@ SAYS_WHO = {"anon", "key", "secret", "token", "username", "password", "profile",
 """The options of s3fs that say who is asking."""
 
 T = TypeVar("T")
-Source: TypeAlias = str | os.PathLike[str] | zarr.abc.store.Store | zarr.Group
+StoreLike: TypeAlias = str | os.PathLike[str] | zarr.abc.store.Store | zarr.Group
 
 
 def is_url(text: str) -> bool:
@@ -91,7 +91,7 @@ def storage_for(url: str, storage_options: Mapping[str, Any] | None) -> dict[str
 
 
 def options_of(
-    source: Source, storage_options: Mapping[str, Any] | None = None
+    source: StoreLike, storage_options: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any] | None:
     """Return the file system's options with which to read a neighbour of a source."""
     if storage_options is not None or isinstance(source, str | os.PathLike):
@@ -116,7 +116,7 @@ def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
     return isinstance(innermost(store), kinds) and "::" not in place
 
 
-def open_group(source: Source, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
+def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
     """Open a source as a zarr group whose unreadable chunks are errors.
 
     Parameters
@@ -152,7 +152,9 @@ def open_group(source: Source, storage_options: Mapping[str, Any] | None = None)
         raise unreadable(place, error, storage_options) from error
 
 
-def _open_store(source: Source, storage_options: Mapping[str, Any] | None) -> zarr.abc.store.Store:
+def _open_store(
+    source: StoreLike, storage_options: Mapping[str, Any] | None
+) -> zarr.abc.store.Store:
     if isinstance(source, zarr.Group):
         return source.store
     if isinstance(source, zarr.abc.store.Store):

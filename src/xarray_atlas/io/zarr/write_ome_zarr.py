@@ -20,7 +20,7 @@ from xarray_atlas.kernels.spacing import without_noise
 
 __all__ = ["Pyramid", "write_image", "write_masks"]
 
-Regions: TypeAlias = tuple[Int64s, Int64s, Bools]
+MaskLabels: TypeAlias = tuple[Int64s, Int64s, Bools]
 
 CHUNK = 128
 """Voxels along each axis of a chunk. BrainGlobe has 256 for masks, which takes twice as
@@ -131,7 +131,7 @@ def write_image(
 
 
 def write_masks(
-    folder: Path, annotation: Sequence[zarr.Array[Any]], pyramid: Pyramid, regions: Regions
+    folder: Path, annotation: Sequence[zarr.Array[Any]], pyramid: Pyramid, regions: MaskLabels
 ) -> None:
     """Write the mask of every region with its descendants, region by region, on each level.
 
@@ -154,12 +154,12 @@ def write_masks(
     values[:] = ids.astype("uint32")
     for level, source in enumerate(annotation):
         array = _create_array(group, f"s{level}", (ids.size, *source.shape), "uint8")
-        target = _Masks(array, labels, belongs)
+        target = _MaskBlocks(array, labels, belongs)
         da.store(da.from_array(source, chunks=CHUNK), target, lock=False)  # type: ignore[arg-type]
         _store_something(folder / array.path, array, range(ids.size))
 
 
-class _Masks:
+class _MaskBlocks:
     """What dask stores a block of labels to: the masks of all regions in that block."""
 
     def __init__(self, array: zarr.Array[Any], labels: Int64s, belongs: Bools) -> None:
