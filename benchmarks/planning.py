@@ -76,7 +76,7 @@ def main() -> None:
         data = da.zeros(SHAPE, chunks=(1, 1, 1), dtype="uint32") + 0
         made = stored.assign(annotation=stored.annotation.copy(data=data))
         for name, ds in {"opened from a store": stored, "made of an array": made}.items():
-            sides = xarray_atlas.coords.grid.sides_if_known(ds)
+            sides = xarray_atlas.coords.hemispheres.sides_if_known(ds)
             work = {
                 "(ds.annotation == 1).sum()": lambda ds=ds: (ds.annotation == 1).sum().compute(),
                 "a pass": lambda ds=ds, sides=sides: scan(ds.annotation.variable, sides),

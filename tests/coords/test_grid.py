@@ -12,14 +12,8 @@ import xarray as xr
 
 import xarray_atlas
 from support.atlases import make_atlas, make_terminology
-from xarray_atlas.coords.grid import (
-    annotation_of,
-    hemispheres_of,
-    lengths,
-    resolve_hemispheres,
-    spacing,
-    spacing_quantities,
-)
+from xarray_atlas.coords.grid import annotation_of, lengths, spacing, spacing_quantities
+from xarray_atlas.coords.hemispheres import hemispheres_of, resolve_hemispheres
 from xarray_atlas.errors import AtlasMismatchError, GridError, HemisphereError, UnitsError
 
 pytestmark = pytest.mark.once

@@ -23,8 +23,8 @@ from xarray_atlas.atlases.own_volume import (
 )
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.build import atlas_coordinates
-from xarray_atlas.coords.grid import HEMISPHERES
 from xarray_atlas.coords.headers import Geometry
+from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import GridError
 from xarray_atlas.io.files.images import read_image

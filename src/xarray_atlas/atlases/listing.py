@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from xarray_atlas.coords.grid import users_level
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, list_entries, version_order
 from xarray_atlas.io.brainglobe.lookup import local_roots
@@ -101,7 +101,9 @@ def list_atlases(
         all_species = list(pool.map(species_of, rows.values()))
     for name, error in broken.items():
         warnings.warn(
-            f"the species of {name} is not known: {error}", UserWarning, stacklevel=users_level()
+            f"the species of {name} is not known: {error}",
+            UserWarning,
+            stacklevel=find_stack_level(),
         )
     table = pd.DataFrame(
         {
@@ -139,6 +141,6 @@ def _roots(
         warnings.warn(
             f"only the copies on this machine are listed: {error}",
             UserWarning,
-            stacklevel=users_level(),
+            stacklevel=find_stack_level(),
         )
     return found

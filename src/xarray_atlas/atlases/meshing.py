@@ -11,9 +11,10 @@ import pint
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, lengths, users_level
+from xarray_atlas.coords.grid import annotation_of, lengths
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.coords.units import to_mm
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import (
     MissingTerminologyError,
     StoreError,
@@ -154,7 +155,7 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
         warnings.warn(
             f"the stored mesh is not used, the surface is made from the labels: {error}",
             UserWarning,
-            stacklevel=users_level(),
+            stacklevel=find_stack_level(),
         )
         return None
     if own is None or not _same_labels(own, terminology, position):

@@ -14,7 +14,8 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, hemispheres_of, lengths, spacing
+from xarray_atlas.coords.grid import annotation_of, lengths, spacing
+from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import GridError, StoreError
 from xarray_atlas.io.brainglobe.manifest import MIDLINE

@@ -14,7 +14,8 @@ from xarray_atlas.checks.metadata import region_names
 from xarray_atlas.checks.report import Finding, Outcome, done, skipped
 from xarray_atlas.checks.symmetry import best_plane, best_plane_of_profile, measure_mirror
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import HEMISPHERES, lengths, sides_if_known
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.hemispheres import HEMISPHERES, sides_if_known
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.kernels.labels import Int64s

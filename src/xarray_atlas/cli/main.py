@@ -94,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _volume(args: argparse.Namespace) -> str:
     from xarray_atlas.coords.atlas_index import find_atlas
-    from xarray_atlas.coords.grid import HEMISPHERES, spacing
+    from xarray_atlas.coords.grid import spacing
+    from xarray_atlas.coords.hemispheres import HEMISPHERES
     from xarray_atlas.regions.volume import volume
 
     ds = _open(args)

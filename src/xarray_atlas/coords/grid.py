@@ -1,39 +1,28 @@
-"""What an object's coordinates say: which are spatial, how far apart, left or right."""
+"""The grid of an atlas: its labels, spatial dimensions and voxel size."""
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import quantity, to_mm
-from xarray_atlas.errors import GridError, HemisphereError, UnitsError
+from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step
 
 __all__ = [
-    "HEMISPHERES",
     "annotation_of",
     "dimension_along",
-    "hemispheres_of",
     "lengths",
-    "resolve_hemispheres",
-    "sides_if_known",
     "spacing",
     "spacing_quantities",
-    "users_level",
 ]
-
-HEMISPHERES = {"left": 1, "right": 2}
-"""The hemispheres, and what BrainGlobe's ``hemispheres`` volume holds for each."""
 
 
 def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
@@ -193,145 +182,3 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
             f"isel({name}=[...]), so that its size is kept"
         )
     return size
-
-
-# -- left and right
-
-
-def resolve_hemispheres(hemisphere: str | Iterable[str]) -> tuple[list[str], bool]:
-    """Check a ``hemisphere`` argument; return its sides, and whether it was a list.
-
-    Raises
-    ------
-    HemisphereError
-        If a side is not "left" or "right", or none is named.
-    """
-    if not isinstance(hemisphere, str | Iterable):
-        raise HemisphereError(f"no hemisphere {hemisphere!r}; there are 'left' and 'right'")
-    many = not isinstance(hemisphere, str)
-    names = [str(name) for name in hemisphere] if many else [str(hemisphere)]
-    for name in names:
-        if name not in HEMISPHERES:
-            raise HemisphereError(
-                f"no hemisphere {name!r}; there are 'left', 'right', and the list of both"
-            )
-    if not names:
-        raise HemisphereError("no hemisphere was named; there are 'left' and 'right'")
-    return names, many
-
-
-def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
-    """Return the hemisphere of each voxel: 1 left, 2 right.
-
-    The Dataset's own ``hemispheres``, where it has them; else what the midline
-    says, along the right-left axis alone.
-
-    Returns
-    -------
-    Variable of int
-        On as few of the annotation's dimensions as tell it.
-
-    Raises
-    ------
-    HemisphereError
-        If neither tells left and right apart.
-
-    Warns
-    -----
-    UserWarning
-        If the midline was assumed.
-    """
-    if _has_hemispheres(obj):
-        given = obj["hemispheres"].variable
-        _check_dims("hemispheres", given, obj)
-        if given.dtype.kind not in "iu":
-            raise HemisphereError(
-                f"'hemispheres' is {given.dtype}; it holds integers, 1 for left and 2 for right"
-            )
-        _warn_of_earlier_assumption(obj)
-        return given
-    sides = _sides_of_midline(obj)
-    _, space = find_atlas(obj)
-    if space.midline_assumed:
-        warnings.warn(
-            f"no manifest says where left and right meet: the middle of the volume is assumed, "
-            f"at {space.midline:g} mm along {space.coordinate(obj, 'ml')!r}. Open the atlas with "
-            f"midline='{space.midline:g} mm' to say so yourself",
-            UserWarning,
-            stacklevel=users_level(),
-        )
-    return sides
-
-
-def _warn_of_earlier_assumption(obj: xr.Dataset | xr.DataArray) -> None:
-    """Warn where the hemispheres were made of a midline that no manifest had said."""
-    _, space = find_atlas(obj)
-    if space.atlas is not None and space.midline_assumed:
-        warnings.warn(
-            "no manifest says where left and right meet: the middle of the volume was assumed "
-            "before this atlas was brought onto another grid. Open it with midline= to say so",
-            UserWarning,
-            stacklevel=users_level(),
-        )
-
-
-def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
-    """Return what :func:`hemispheres_of` does where the midline says it; no error, no warning.
-
-    Elsewhere one 0: also where a variable ``hemispheres`` would have to be read.
-    """
-    unknown = Variable((), np.uint8(0))
-    if _has_hemispheres(obj):
-        return unknown
-    try:
-        return _sides_of_midline(obj)
-    except (HemisphereError, UnitsError):
-        return unknown
-
-
-def _has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
-    return "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords)
-
-
-def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
-    _, space = find_atlas(obj)
-    if space.midline is None:
-        raise HemisphereError(
-            f"left and right cannot be told apart: the atlas has no midline, and this "
-            f"{type(obj).__name__} no variable 'hemispheres'. Open the atlas with midline= "
-            "(where left and right meet, in mm), or pass the Dataset that has 'hemispheres'"
-        )
-    name = space.coordinate(obj, "ml")
-    if name is None:
-        raise HemisphereError(
-            f"left and right cannot be told apart: the coordinate that runs "
-            f"{space.direction('ml')} is gone; take the hemisphere before you drop it"
-        )
-    positions = lengths(obj, name)
-    outside = np.mean(space.outside("ml", positions)) if positions.size else 0.0
-    if outside > 0.25:
-        raise HemisphereError(
-            f"{outside:.0%} of the coordinate {name!r} lies outside the volume of the atlas: was "
-            "it moved or mirrored? The midline is in the coordinates that the atlas was opened "
-            "with; take the hemisphere before you change them"
-        )
-    left = space.is_left(positions)
-    sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
-    result = Variable(obj.coords[name].dims, sides)
-    _check_dims(name, result, obj)
-    return result
-
-
-def _check_dims(name: Hashable, sides: Variable, obj: xr.Dataset | xr.DataArray) -> None:
-    extra = [d for d in sides.dims if d not in annotation_of(obj).dims]
-    if extra:
-        raise HemisphereError(f"{name!r} has the dimensions {extra}, which the annotation lacks")
-
-
-def users_level() -> int:
-    """Return the stack level of the first caller outside the package, seen from the caller."""
-    frame, level = sys._getframe(1), 1
-    package = __name__.partition(".")[0]
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level

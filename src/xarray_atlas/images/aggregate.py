@@ -12,9 +12,9 @@ from xarray import Variable
 
 from xarray_atlas.coords.alignment import AlignedImage, shown_part
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import (
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.hemispheres import (
     HEMISPHERES,
-    annotation_of,
     hemispheres_of,
     resolve_hemispheres,
     sides_if_known,

@@ -16,7 +16,8 @@ from dask.delayed import delayed
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import HEMISPHERES, annotation_of, hemispheres_of, resolve_hemispheres
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.hemispheres import HEMISPHERES, hemispheres_of, resolve_hemispheres
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs

@@ -12,9 +12,11 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_coordinate
-from xarray_atlas.coords.grid import hemispheres_of, spacing, users_level
+from xarray_atlas.coords.grid import spacing
+from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import AXES, Space
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError, HemisphereError
 from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.sampling import SourceAxis
@@ -221,5 +223,5 @@ def warn_of_finer(
             f"not means. Smooth it first: image.coarsen({windows}, boundary='trim').mean(), or a "
             "Gaussian; or bring the atlas onto the image, ds.atlas.resample_like(image)",
             UserWarning,
-            stacklevel=users_level(),
+            stacklevel=find_stack_level(),
         )

@@ -16,7 +16,8 @@ from xarray import Index, Variable
 
 from xarray_atlas.coords.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.coords.encoding import replace_carrier, replace_coordinates
-from xarray_atlas.coords.grid import annotation_of, sides_if_known
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.hemispheres import sides_if_known
 from xarray_atlas.errors import AtlasMismatchError, ParcellationError
 from xarray_atlas.kernels.labels import (
     Int64s,

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, users_level
+from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.plotting.decorations import current_axes, set_up
 from xarray_atlas.plotting.edges import face_runs
 from xarray_atlas.plotting.planes import (
@@ -131,7 +132,7 @@ def _warn_of_other_units(ax: Axes, plane: Plane) -> None:
         "pixels, or in um? imshow(..., extent=(left, right, bottom, top)) says where a picture "
         "lies, in mm",
         UserWarning,
-        stacklevel=users_level(),
+        stacklevel=find_stack_level(),
     )
 
 

@@ -12,8 +12,9 @@ import xarray as xr
 
 from xarray_atlas.atlases.meshing import mesh
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, users_level
+from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import RAS, RAS_AXES, Space
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.optional import optional
@@ -167,7 +168,7 @@ def _complain(
     )
     if not others:
         raise GridError(f"{text}. Open it at a finer resolution, or draw a region around it")
-    warnings.warn(f"{text}; the others are drawn", UserWarning, stacklevel=users_level())
+    warnings.warn(f"{text}; the others are drawn", UserWarning, stacklevel=find_stack_level())
 
 
 def _axes(annotation: xr.DataArray, space: Space) -> list[tuple[Any, int]]:

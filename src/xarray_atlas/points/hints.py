@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.coords.grid import users_level
 from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Bools
 from xarray_atlas.kernels.spacing import FloatArray
@@ -58,7 +58,7 @@ def warn_of_outside(
         text += f"; {len(points) - len(finite)} of them are NaN or infinite"
     else:
         text += _likely(obj, axes, finite, frame)
-    warnings.warn(text, UserWarning, stacklevel=users_level())
+    warnings.warn(text, UserWarning, stacklevel=find_stack_level())
 
 
 def _likely(

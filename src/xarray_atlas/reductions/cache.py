@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from xarray import Variable
 
-from xarray_atlas.coords.grid import users_level
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.kernels.tables import LabelTable, shifted
 from xarray_atlas.options import OPTIONS, cache_directory
 from xarray_atlas.reductions import cache_files
@@ -182,7 +182,7 @@ def _save(question: _Question, fingerprint: str, index: LabelTable) -> None:
             f"{cache_directory()}: {error}. Set XARRAY_ATLAS_CACHE_DIR to a folder "
             "that can be written to, or set_options(index_cache=False)",
             UserWarning,
-            stacklevel=users_level(),
+            stacklevel=find_stack_level(),
         )
 
 

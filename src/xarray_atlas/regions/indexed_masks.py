@@ -1,4 +1,4 @@
-"""Masks from labels, with the index of what each chunk holds: chunks without the region are not read."""
+"""Masks from labels and the index of a pass: chunks without the region are not read."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from dask.utils import parse_bytes
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import (
+from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.hemispheres import (
     HEMISPHERES,
-    annotation_of,
     hemispheres_of,
     resolve_hemispheres,
     sides_if_known,

@@ -11,7 +11,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import HEMISPHERES, hemispheres_of, sides_if_known
+from xarray_atlas.coords.hemispheres import HEMISPHERES, hemispheres_of, sides_if_known
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import HemisphereError
 from xarray_atlas.kernels.labels import Int64s

@@ -12,13 +12,12 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
-from xarray_atlas.coords.grid import (
+from xarray_atlas.coords.grid import annotation_of, spacing
+from xarray_atlas.coords.hemispheres import (
     HEMISPHERES,
-    annotation_of,
     hemispheres_of,
     resolve_hemispheres,
     sides_if_known,
-    spacing,
 )
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.units import quantity

@@ -15,7 +15,7 @@ from xarray.core import indexing
 
 from xarray_atlas.coords.atlas_index import COORDINATE
 from xarray_atlas.coords.build import atlas_coordinates, centres_of
-from xarray_atlas.coords.grid import HEMISPHERES
+from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
