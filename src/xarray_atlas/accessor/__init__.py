@@ -7,12 +7,14 @@ import warnings
 import xarray as xr
 
 from xarray_atlas.accessor.base import T
-from xarray_atlas.accessor.data import DataMethods
 from xarray_atlas.accessor.files import FilesMethods
 from xarray_atlas.accessor.hierarchy import HierarchyMethods
+from xarray_atlas.accessor.images import ImagesMethods
 from xarray_atlas.accessor.looking import LookingMethods
 from xarray_atlas.accessor.measuring import MeasuringMethods
+from xarray_atlas.accessor.parcellations import ParcellationsMethods
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
+from xarray_atlas.accessor.points import PointsMethods
 from xarray_atlas.accessor.selecting import SelectingMethods
 
 __all__ = ["AtlasAccessor", "AtlasPlotAccessor", "register"]
@@ -22,7 +24,9 @@ class AtlasAccessor(
     HierarchyMethods[T],
     SelectingMethods[T],
     MeasuringMethods[T],
-    DataMethods[T],
+    PointsMethods[T],
+    ImagesMethods[T],
+    ParcellationsMethods[T],
     LookingMethods[T],
     FilesMethods[T],
 ):

@@ -48,7 +48,46 @@ class FilesMethods(Accessor[T]):
     ) -> None:
         """Save in BrainGlobe's layout, so that BrainGlobe's own API opens it.
 
-        See :func:`xarray_atlas.save` for the parameters.
+        See :func:`xarray_atlas.save` for details.
+
+        Parameters
+        ----------
+        path : str or path
+            The local folder that holds ``atlases/``, ``annotation-sets/`` and so on; it may hold
+            other atlases. ``~/.brainglobe/brainglobe-atlasapi`` is where BrainGlobe looks.
+        name : str, optional
+            Of the atlas, by default ``ds.attrs["name"]``. BrainGlobe's form is "author_species".
+        version : str, optional
+            A number, or two with a point between. By default ``ds.attrs["version"]``, else "1.0".
+        levels : int, optional
+            How many resolutions, each of voxels twice as large along every axis. By default as many
+            as it takes for the coarsest to be one chunk, 128 voxels along its longest axis.
+        masks : bool, default: True
+            Whether to write the mask of every region too, from which BrainGlobe's
+            ``get_structure_mask`` reads. They are most of the time and of the files.
+
+        Raises
+        ------
+        GridError
+            If the orientation is not "asr" (:func:`xarray_atlas.reorient` changes it), if there are
+            not that many levels, or if a variable cannot be saved.
+        TerminologyError
+            If BrainGlobe's API could not read the regions: no one root called "root", ids or labels
+            that are not from 1 to 2**32 - 1, labels that several regions share.
+        AtlasMismatchError
+            If the annotation holds labels that no region has and that would be taken for a
+            region's.
+        StoreExistsError
+            If an atlas or component of that name and version is there already.
+        StoreError
+            If `path` is a URL.
+        ValueError
+            If there is no name, or a name or version that BrainGlobe could not read.
+
+        Warns
+        -----
+        UserWarning
+            If the midline was assumed when the atlas was opened.
 
         Examples
         --------
@@ -66,7 +105,26 @@ class FilesMethods(Accessor[T]):
     def to_nifti(self, path: str | os.PathLike[str], *, dtype: Any = None) -> None:
         """Write the annotation, or another array of the atlas, as a NIfTI file.
 
-        See :func:`xarray_atlas.to_nifti` for the parameters.
+        See :func:`xarray_atlas.to_nifti` for details.
+
+        Parameters
+        ----------
+        path : str or path
+            The local file, ``.nii`` or ``.nii.gz``; one that is there is replaced.
+        dtype : dtype, optional
+            Of the file. By default labels are uint8, int16 or int32, which every reader takes;
+            other arrays keep their own, but bool is uint8 and float16 is float32.
+
+        Raises
+        ------
+        GridError
+            If the array has other dimensions or is unevenly spaced, or if it does not fit `dtype`.
+        AtlasMismatchError
+            If a label that no region has does not fit `dtype`.
+        TerminologyError
+            If there are more labels than `dtype` has numbers.
+        ImportError
+            If nibabel is not installed.
 
         Examples
         --------
@@ -83,7 +141,24 @@ class FilesMethods(Accessor[T]):
     def to_nrrd(self, path: str | os.PathLike[str], *, dtype: Any = None) -> None:
         """Write the annotation, or another array of the atlas, as an NRRD file.
 
-        See :func:`xarray_atlas.to_nrrd` for the parameters.
+        See :func:`xarray_atlas.to_nrrd` for details.
+
+        Parameters
+        ----------
+        path : str or path
+            The local file, ``.nrrd``; one that is there is replaced.
+        dtype : dtype, optional
+            Of the file. By default labels are uint8, int16 or int32, which every reader takes;
+            other arrays keep their own, but bool is uint8 and float16 is float32.
+
+        Raises
+        ------
+        GridError
+            If the array has other dimensions or is unevenly spaced, or if it does not fit `dtype`.
+        AtlasMismatchError
+            If a label that no region has does not fit `dtype`.
+        TerminologyError
+            If there are more labels than `dtype` has numbers.
 
         Examples
         --------

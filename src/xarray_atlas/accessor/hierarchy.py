@@ -141,12 +141,31 @@ class HierarchyMethods(Accessor[T]):
     ) -> Report:
         """Report whether the atlas agrees with itself.
 
-        See :func:`xarray_atlas.check` for the parameters.
+        See :func:`xarray_atlas.check` for details.
+
+        Parameters
+        ----------
+        full : bool, default: False
+            Read the voxels: the annotation once for what each label has (which is kept, see
+            :func:`xarray_atlas.region_properties`) and once beside its mirror image, the finest
+            level of its pyramid once, and the masks once. The last two can be large: at 10 um the
+            labels of a mouse brain have 1.2 G voxels.
+        storage_options : mapping, optional
+            For fsspec, with which the atlas was opened: the source is asked for its metadata.
+        progress : bool, default: False
+            Show a progress bar on stderr while labels are tabulated.
 
         Returns
         -------
         Report
             Readable text, and tables of the findings and of the checks.
+
+        Raises
+        ------
+        MissingTerminologyError, AtlasMismatchError
+            If the object is no atlas.
+        StoreError
+            With `full`, if a chunk cannot be read.
 
         Examples
         --------

@@ -75,12 +75,29 @@ class LookingMethods(Accessor[T]):
     def explore(self, regions: Regions | None = None, *, template: bool = True) -> Explorer:
         """Show the atlas in an interactive page, which needs no network.
 
-        See :func:`xarray_atlas.explore` for the parameters.
+        See :func:`xarray_atlas.explore` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            Whose surfaces are shown in 3-D, within the faint one around all that has a label.
+        template : bool, default: True
+            Whether to show ``template``, where the Dataset has one, under the annotation.
 
         Returns
         -------
         Explorer
             Shown by a notebook as it is; `save` writes it as one HTML file.
+
+        Raises
+        ------
+        GridError
+            If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
+            spaced, or there are more than 8191 regions.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        ImportError
+            If scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
 
         Examples
         --------
@@ -102,11 +119,35 @@ class LookingMethods(Accessor[T]):
     ) -> str:
         """Return a link that opens the atlas's own store in neuroglancer.
 
-        See :func:`xarray_atlas.neuroglancer_url` for the parameters.
+        See :func:`xarray_atlas.neuroglancer_url` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). Without any all regions are shown.
+        template : bool, default: True
+            Whether to show the template, where the Dataset or its manifest says where it is.
+        meshes : bool, default: True
+            Whether to show surfaces and names, where they are stored beside the annotation.
+        base : str, default: "https://neuroglancer-demo.appspot.com/"
+            Where neuroglancer runs: version 2.41 or newer.
 
         Returns
         -------
         str
+
+        Raises
+        ------
+        StoreError
+            If a browser cannot read the store, as a path on this machine or data in memory; or if
+            it cannot be reached from here.
+        GridError
+            If no region has a voxel in this part of the atlas, or the voxels are not those in the
+            store: on the grid of an image, or said to be of another size.
+        ParcellationError
+            For a parcellation, the labels of which are not those in the store.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
 
         Examples
         --------

@@ -29,11 +29,32 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Measure the volume of regions with their descendants.
 
-        See :func:`xarray_atlas.volume` for the parameters.
+        See :func:`xarray_atlas.volume` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            parcels, each without its descendants, so that no voxel is counted twice.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
+        progress : bool, default: False
+            Show a progress bar on stderr while the annotation is read.
 
         Returns
         -------
         DataArray of quantities in mm**3
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or a spatial dimension is missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -58,11 +79,30 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Measure the area of regions in a section.
 
-        See :func:`xarray_atlas.area` for the parameters.
+        See :func:`xarray_atlas.area` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            parcels, each without its descendants, so that no voxel is counted twice.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
 
         Returns
         -------
         DataArray of quantities in mm**2
+
+        Raises
+        ------
+        GridError
+            If the object has not two spatial dimensions, or they are unevenly spaced.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -83,12 +123,33 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.Dataset:
         """Measure the size and place of regions in one pass.
 
-        See :func:`xarray_atlas.region_properties` for the parameters and what is in the result.
+        See :func:`xarray_atlas.region_properties` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            parcels, each without its descendants.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
+        progress : bool, default: False
+            Show a progress bar on stderr while the annotation is read.
 
         Returns
         -------
         Dataset
             On ``region``: voxels, volume (mm**3), centroid, bounding box, extent (mm) and more.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or spatial dimensions are missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -111,12 +172,33 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Find the mean position of the voxels of regions.
 
-        See :func:`xarray_atlas.centroid` for the parameters.
+        See :func:`xarray_atlas.centroid` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            parcels, each without its descendants.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
+        progress : bool, default: False
+            Show a progress bar on stderr while the annotation is read.
 
         Returns
         -------
         DataArray of quantities in mm
             On ``axis``; a list of regions adds ``region``.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or spatial dimensions are missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -137,12 +219,33 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Find the outer faces of the outermost voxels of regions.
 
-        See :func:`xarray_atlas.bounding_box` for the parameters.
+        See :func:`xarray_atlas.bounding_box` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            parcels, each without its descendants.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
+        progress : bool, default: False
+            Show a progress bar on stderr while the annotation is read.
 
         Returns
         -------
         DataArray of quantities in mm
             On ``axis`` and ``bound``; a list of regions adds ``region``.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or spatial dimensions are missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -156,12 +259,41 @@ class MeasuringMethods(Accessor[T]):
     def mesh(self, region: Regions, hemisphere: str | None = None) -> Mesh:
         """Return the surface of a region: that of the store, or one made from the labels.
 
-        See :func:`xarray_atlas.mesh` for the parameters.
+        See :func:`xarray_atlas.mesh` for details.
+
+        Parameters
+        ----------
+        region : str, int or Region
+            By acronym, full name, or id (int).
+        hemisphere : "left" or "right", optional
+            Only that side. A voxel on the midline is left.
 
         Returns
         -------
         Mesh
             Vertices in mm, and faces.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or a spatial dimension is missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
+        StoreError
+            If the store cannot be reached, or the mesh in it is not complete.
+        ImportError
+            If DracoPy is not installed, which decodes stored meshes, or scikit-image, which makes
+            the others: ``pip install "xarray-atlas[mesh]"``.
+        TypeError
+            For a list of regions.
+
+        Warns
+        -----
+        UserWarning
+            If the store has a mesh in a form that is not read, or refuses to say whether it has one
+            (as a bucket does that may be read but not listed). It is made from the labels then.
 
         Examples
         --------
@@ -176,12 +308,31 @@ class MeasuringMethods(Accessor[T]):
     def adjacency(self, regions: Regions | None = None) -> xr.DataArray:
         """Measure the surface that each two of several disjoint regions share.
 
-        See :func:`xarray_atlas.adjacency` for the parameters.
+        See :func:`xarray_atlas.adjacency` for details.
+
+        Parameters
+        ----------
+        regions : list of str, int or Region, optional
+            By acronym, full name, or id (int); each with its descendants. They must not overlap. By
+            default, of a parcellation, its parcels; of another atlas, all regions that have a
+            label, each without its descendants (as ``direct=True`` has it), since those of a whole
+            hierarchy overlap.
 
         Returns
         -------
         DataArray of quantities in mm**2
             On ``region`` and ``neighbour``.
+
+        Raises
+        ------
+        RegionOverlapError
+            If regions overlap, or one is given twice.
+        TypeError
+            For a single region.
+        GridError
+            If a coordinate is unevenly spaced, or a dimension is not spatial.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
 
         Examples
         --------
@@ -198,12 +349,29 @@ class MeasuringMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Measure how far the centre of each voxel is from regions.
 
-        See :func:`xarray_atlas.distance_to` for the parameters.
+        See :func:`xarray_atlas.distance_to` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these
+            By acronym, full name, or id (int).
+        hemisphere : "left", "right" or a list of both, optional
+            Only the voxels of that side count as the region's. A voxel on the midline is left.
 
         Returns
         -------
         DataArray of quantities in mm
             On the annotation's grid.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, a dimension is not spatial, or labels are no
+            integers.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------

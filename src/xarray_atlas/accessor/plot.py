@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
+from xarray_atlas.accessor.planes import PlanesMethods
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
 
 __all__ = ["AtlasPlotAccessor"]
 
 
-class AtlasPlotAccessor:
+class AtlasPlotAccessor(PlanesMethods):
     """What draws an atlas: it is ``.atlas.plot``.
 
     All but `surface` take and return matplotlib's axes, and need the extra ``plot``; `surface`
@@ -30,207 +28,34 @@ class AtlasPlotAccessor:
     >>> ax = plane.atlas.plot.section()
     """
 
-    def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
-        self._obj = obj
-
-    def section(
-        self,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        region: RegionKey | None = None,
-        axis: str = "ap",
-        ax: Axes | None = None,
-        template: bool = True,
-        outlines: bool | Mapping[str, Any] = True,
-        labels: bool = True,
-        directions: bool = True,
-        scale_bar: bool = True,
-        **kwargs: Any,
-    ) -> Axes:
-        """Draw one plane of the atlas in its colours.
-
-        See :func:`xarray_atlas.plotting.section` for the parameters.
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Examples
-        --------
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> ds.atlas.plot.section(region="CA1", axis="ml", labels=False).get_title()
-        'x = 8.725 mm'
-        """
-        from xarray_atlas import plotting
-
-        return plotting.section(
-            self._obj,
-            ap=ap,
-            dv=dv,
-            ml=ml,
-            region=region,
-            axis=axis,
-            ax=ax,
-            template=template,
-            outlines=outlines,
-            labels=labels,
-            directions=directions,
-            scale_bar=scale_bar,
-            **kwargs,
-        )
-
-    def sections(
-        self, n: int = 12, axis: str = "ap", *, ax: Any = None, **kwargs: Any
-    ) -> np.ndarray[Any, Any]:
-        """Draw planes evenly through the whole atlas.
-
-        See :func:`xarray_atlas.plotting.sections` for the parameters.
-
-        Returns
-        -------
-        ndarray of matplotlib Axes
-
-        Examples
-        --------
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> ds.atlas.plot.sections(4, axis="dv", labels=False).size
-        4
-        """
-        from xarray_atlas import plotting
-
-        return plotting.sections(self._obj, n, axis, ax=ax, **kwargs)
-
-    def ortho(
-        self,
-        region: RegionKey | None = None,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> np.ndarray[Any, Any]:
-        """Draw the three planes through a point, or through a region.
-
-        See :func:`xarray_atlas.plotting.ortho` for the parameters.
-
-        Returns
-        -------
-        ndarray of matplotlib Axes
-            Across ap, dv and ml.
-
-        Examples
-        --------
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> axes = ds.atlas.plot.ortho(ap="7 mm", dv="2 mm", ml="4 mm", labels=False)
-        >>> [ax.get_title() for ax in axes]
-        ['z = 7.025 mm', 'y = 2.025 mm', 'x = 4.025 mm']
-        """
-        from xarray_atlas import plotting
-
-        return plotting.ortho(self._obj, region, ap=ap, dv=dv, ml=ml, ax=ax, **kwargs)
-
-    def values(
-        self,
-        values: Any,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        region: RegionKey | None = None,
-        axis: str = "ap",
-        ax: Axes | None = None,
-        outlines: bool | Mapping[str, Any] = True,
-        labels: bool = False,
-        directions: bool = True,
-        scale_bar: bool = True,
-        add_colorbar: bool = True,
-        **kwargs: Any,
-    ) -> Axes:
-        """Draw a plane in which each region has the colour of a value.
-
-        See :func:`xarray_atlas.plotting.values` for the parameters.
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> change = pd.Series({"RSP": 0.2, "SSp": -0.1}, name="change")
-        >>> ax = ds.atlas.plot.values(change, ap="7 mm", cmap="RdBu_r", vmin=-0.3, vmax=0.3)
-        """
-        from xarray_atlas import plotting
-
-        return plotting.values(
-            self._obj,
-            values,
-            ap=ap,
-            dv=dv,
-            ml=ml,
-            region=region,
-            axis=axis,
-            ax=ax,
-            outlines=outlines,
-            labels=labels,
-            directions=directions,
-            scale_bar=scale_bar,
-            add_colorbar=add_colorbar,
-            **kwargs,
-        )
-
-    def outlines(
-        self,
-        ax: Axes | None = None,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        region: RegionKey | None = None,
-        axis: str = "ap",
-        x: Any = None,
-        y: Any = None,
-        **kwargs: Any,
-    ) -> Axes:
-        """Draw where regions meet over a picture of one's own.
-
-        See :func:`xarray_atlas.plotting.outlines` for the parameters.
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Examples
-        --------
-        >>> import matplotlib.pyplot as plt
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> figure, ax = plt.subplots()
-        >>> drawn = ax.scatter([4.2, 7.1], [1.5, 2.0])  # cells, in mm
-        >>> ax = ds.atlas.plot.outlines(ax, ap="7 mm", color="grey")
-        """
-        from xarray_atlas import plotting
-
-        return plotting.outlines(
-            self._obj, ax, ap=ap, dv=dv, ml=ml, region=region, axis=axis, x=x, y=y, **kwargs
-        )
-
     def tree(self, root: RegionKey | None = None, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
         """Draw the hierarchy below a region, by volume.
 
-        See :func:`xarray_atlas.plotting.tree` for the parameters.
+        See :func:`xarray_atlas.plotting.tree` for details.
+
+        Parameters
+        ----------
+        root : str, int or Region, optional
+            The region to begin with, by acronym, full name, or id (int). By default the root, or
+            the roots, of the hierarchy.
+        ax : matplotlib Axes, optional
+            By default that of a new figure.
+        **kwargs
+            For the regions, as :class:`matplotlib.collections.PolyCollection` has them:
+            ``edgecolor``, ``linewidth``, ``alpha``, ...
 
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        GridError
+            If there is no voxel of the region, or volumes cannot be measured.
+        RegionNotFoundError, AmbiguousRegionError
+            If no region has that name, or several have.
+        RegionOverlapError
+            If a label belongs to several of the regions.
 
         Examples
         --------
@@ -256,11 +81,52 @@ class AtlasPlotAccessor:
     ) -> Any:
         """Draw surfaces of regions in 3-D, with PyVista.
 
-        See :func:`xarray_atlas.plotting.surface` for the parameters.
+        See :func:`xarray_atlas.plotting.surface` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these
+            By acronym, full name, or id (int); each with its descendants.
+        hemisphere : "left" or "right", optional
+            Only that side. A voxel on the midline is left.
+        opacity : float or mapping, optional
+            Of all regions, or of those that are named (by acronym, name or id). By default a region
+            that holds another one that is drawn is nearly transparent, 0.12, and others are opaque.
+        plotter : pyvista.Plotter, optional
+            Where to draw. A new one by default. Where it shows something already, its camera and
+            marker are left as they are.
+        off_screen : bool, optional
+            Whether a new plotter opens no window, for a ``screenshot``; as PyVista has it.
+        window_size : (int, int), optional
+            Width and height of a new plotter in pixels.
+        **kwargs
+            For ``plotter.add_mesh``, such as ``color``, ``show_edges`` or ``style``.
 
         Returns
         -------
         pyvista.Plotter
+
+        Raises
+        ------
+        GridError
+            If none of the regions has a voxel, a coordinate is unevenly spaced, or a spatial
+            dimension is missing.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
+        StoreError
+            If the store cannot be reached, or the mesh in it is not complete.
+        ImportError
+            If PyVista, or what makes the meshes, is not installed:
+            ``pip install "xarray-atlas[surface]"``.
+        TypeError, ValueError
+            Without regions, and for an empty list of them.
+
+        Warns
+        -----
+        UserWarning
+            If one of several regions has no voxel; it is left out.
 
         Examples
         --------

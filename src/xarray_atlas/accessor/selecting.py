@@ -28,12 +28,30 @@ class SelectingMethods(Accessor[T]):
     ) -> xr.DataArray:
         """Mark the voxels of regions and their descendants.
 
-        See :func:`xarray_atlas.mask` for the parameters.
+        See :func:`xarray_atlas.mask` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these
+            By acronym, full name, or id (int).
+        hemisphere : "left", "right" or a list of both, optional
+            Only the voxels of that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
 
         Returns
         -------
         DataArray of bool
             On the annotation's grid, as lazy as it is; a list of regions adds ``region``.
+
+        Raises
+        ------
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        GridError
+            If the labels are not integers.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -55,12 +73,35 @@ class SelectingMethods(Accessor[T]):
     ) -> T:
         """Select along the anatomical axes, by lengths in any unit.
 
-        See :func:`xarray_atlas.sel` for the parameters.
+        See :func:`xarray_atlas.sel` for details.
+
+        Parameters
+        ----------
+        ap, dv, ml : length, list of lengths or slice, optional
+            Along the anterior-posterior, dorsal-ventral and medial-lateral axis: quantities,
+            strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in either
+            order, whichever way the axis is stored. One length drops the dimension.
+        method : str, optional
+            For lengths that are no voxel's centre: "nearest"; "ffill" (or "pad") and "bfill" go by
+            the order in which the axis is stored, as xarray's own `sel` does.
+        tolerance : length, optional
+            How far from the given length that may be.
 
         Returns
         -------
         Dataset or DataArray
             As the object is.
+
+        Raises
+        ------
+        KeyError
+            If there is no voxel at a length; for a section you mostly want ``method="nearest"``.
+        GridError
+            If the object has no such axis any more.
+        UnitsError
+            For something that is not a length.
+        TypeError
+            For a slice with a step, which :meth:`xarray.Dataset.isel` takes.
 
         Examples
         --------
@@ -81,12 +122,35 @@ class SelectingMethods(Accessor[T]):
     ) -> T:
         """Cut out the box around regions.
 
-        See :func:`xarray_atlas.crop` for the parameters.
+        See :func:`xarray_atlas.crop` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these
+            By acronym, full name, or id (int); of several it is the box around all.
+        pad : length, optional
+            How much is kept on every side: voxels whose centre is no further than that from the
+            box. ``"0.2 mm"``, a quantity, or a number in mm.
+        hemisphere : "left", "right" or a list of both, optional
+            The box around the voxels of that side only.
+        progress : bool, default: False
+            Show a progress bar on stderr where the annotation has to be read.
 
         Returns
         -------
         Dataset or DataArray
             As the object is.
+
+        Raises
+        ------
+        GridError
+            If the regions have no voxel.
+        UnitsError
+            If `pad` is not a length, or negative.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
 
         Examples
         --------
@@ -118,12 +182,28 @@ class SelectingMethods(Accessor[T]):
     ) -> T:
         """Interpolate onto other coordinates; labels are those of the nearest voxel.
 
-        See :func:`xarray_atlas.interp` for the parameters.
+        See :func:`xarray_atlas.interp` for details.
+
+        Parameters
+        ----------
+        coords : mapping of hashable to lengths, optional
+            New coordinates, a dimension each: quantities, strings or numbers (mm). One length drops
+            the dimension, a sequence replaces it, and DataArrays that share a dimension are points,
+            as xarray has it.
+        method : str, default: "linear"
+            For floats, as :meth:`xarray.Dataset.interp` has it.
+        **kw
+            The same as `coords`.
 
         Returns
         -------
         Dataset or DataArray
             As the object is, decoded.
+
+        Raises
+        ------
+        GridError
+            If a dimension has no coordinate that is a length.
 
         Examples
         --------
@@ -138,12 +218,24 @@ class SelectingMethods(Accessor[T]):
     def interp_like(self, other: xr.Dataset | xr.DataArray, method: Any = "linear") -> T:
         """Interpolate onto another's grid; labels are those of the nearest voxel.
 
-        See :func:`xarray_atlas.interp_like` for the parameters.
+        See :func:`xarray_atlas.interp_like` for details.
+
+        Parameters
+        ----------
+        other : Dataset or DataArray
+            The coordinates of `other` are read by their units (mm, um, ...).
+        method : str, default: "linear"
+            For floats, as :meth:`xarray.Dataset.interp` has it.
 
         Returns
         -------
         Dataset or DataArray
             As the object is, decoded.
+
+        Raises
+        ------
+        GridError
+            If they share no coordinate that is a length.
 
         Examples
         --------
@@ -158,12 +250,24 @@ class SelectingMethods(Accessor[T]):
     def reindex_like(self, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
         """Take another's coordinates; what is not there is filled.
 
-        See :func:`xarray_atlas.reindex_like` for the parameters.
+        See :func:`xarray_atlas.reindex_like` for details.
+
+        Parameters
+        ----------
+        other : Dataset or DataArray
+            The coordinates of `other` are read by their units (mm, um, ...).
+        method : str, optional
+            As :meth:`xarray.Dataset.reindex_like` has it: "nearest", "ffill", ...
 
         Returns
         -------
         Dataset or DataArray
             As the object is, decoded; floats are filled with NaN, labels and masks with 0.
+
+        Raises
+        ------
+        GridError
+            If they share no coordinate that is a length.
 
         Examples
         --------
@@ -181,12 +285,30 @@ class SelectingMethods(Accessor[T]):
     ) -> T:
         """Flip and transpose the axes into another orientation.
 
-        See :func:`xarray_atlas.reorient` for the parameters.
+        See :func:`xarray_atlas.reorient` for details.
+
+        Parameters
+        ----------
+        orientation : str, optional
+            A letter an axis, in lower case: the side on which the first voxel lies, as BrainGlobe
+            and ITK-SNAP have it. ``"asr"`` starts at the anterior, superior, right corner.
+        axcodes : str or sequence of str, optional
+            Instead of `orientation`, as nibabel has it: the side to which each axis points.
+            ``"RAS"`` is the orientation ``"lpi"``.
 
         Returns
         -------
         Dataset or DataArray
             As the object is.
+
+        Raises
+        ------
+        GridError
+            If the letters are not one for each anatomical axis, if both or neither are given, or if
+            an axis cannot be turned: it has no coordinate, or the size of the whole volume is not
+            known.
+        MissingTerminologyError
+            If the object carries no hierarchy.
 
         Examples
         --------

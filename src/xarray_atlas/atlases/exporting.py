@@ -95,7 +95,7 @@ def to_nrrd(
 ) -> None:
     """Write the annotation, or another array of the atlas, as an NRRD file.
 
-    In the space "right-anterior-superior", in mm, gzip-compressed. Errors and notes are those of
+    In the space "right-anterior-superior", in mm, gzip-compressed. The notes are those of
     :func:`to_nifti`; no other package is needed.
 
     Parameters
@@ -105,7 +105,12 @@ def to_nrrd(
     path : str or path
         The local file, ``.nrrd``; one that is there is replaced.
     dtype : dtype, optional
-        Of the file, as :func:`to_nifti` has it.
+        As :func:`to_nifti` has it.
+
+    Raises
+    ------
+    GridError, AtlasMismatchError, TerminologyError
+        As :func:`to_nifti` does.
 
     Examples
     --------

@@ -101,8 +101,11 @@ def aggregate(
     level : int, optional
         Reduce by the disjoint regions at this level of the hierarchy, counted from root = 0;
         what is labelled with a region above it stays with that region.
-    parcellation : optional
-        Reduce by the disjoint regions of a parcellation, as :func:`parcellate` names them.
+    parcellation : str, dict, DataFrame or path, optional
+        Reduce by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
+        ``"allen-summary"``; a mapping from parcels to their regions, such as
+        ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+        or the path of its CSV.
     min_coverage : float, optional
         From 0 to 1. NaN for regions of whose voxels a smaller share has a value: voxels out
         of view, and NaN that is left out, count as missing.

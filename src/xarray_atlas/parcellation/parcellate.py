@@ -81,8 +81,9 @@ def parcellate(
         An atlas, or its annotation, on any part of its grid. One that is cut already can be
         cut again.
     parcellation : str, optional
-        One by name, of the Allen mouse brain's regions, in upper or lower case: ``"beryl"``,
-        ``"cosmos"`` or ``"allen-summary"``; see Notes. What `mapping` takes is taken too.
+        One by name, of the Allen mouse brain's regions, in upper or lower case: ``"beryl"``
+        (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). What `mapping` takes is
+        taken too.
     level : int, optional
         A level of the hierarchy, counted from root = 0. A region below it belongs to its
         ancestor there, the labels of a region above it stay with that region: no voxel is dropped.
@@ -229,9 +230,10 @@ def parcel_table(
     ----------
     obj : Dataset or DataArray
         An atlas, before it is cut.
-    parcellation, level, regions, mapping, leaves, rest
-        As :func:`parcellate` has them; ``rest="error"`` goes by the hierarchy here, and reads
-        no voxel.
+    parcellation, level, regions, mapping, leaves
+        As :func:`parcellate` has them.
+    rest : "drop", "keep" or "error", default: "drop"
+        As :func:`parcellate` has it; "error" goes by the hierarchy here, and reads no voxel.
 
     Returns
     -------

@@ -59,7 +59,7 @@ def outlines(
         The current ones by default. Those on which nothing has been drawn are set up
         as :func:`section` does.
     ap, dv, ml : length, optional
-        Where the plane lies, as :func:`section` has it; a dimension's name does as well.
+        As :func:`section` has them.
     region : str, int or Region, optional
         The plane through a point inside of that region.
     axis : str, default: "ap"

@@ -78,7 +78,8 @@ def surface(
     Raises
     ------
     GridError
-        If none of the regions has a voxel, or as :func:`xarray_atlas.mesh` does.
+        If none of the regions has a voxel, a coordinate is unevenly spaced, or a spatial
+        dimension is missing.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError, StoreError
         As :func:`xarray_atlas.mesh` does.
     ImportError

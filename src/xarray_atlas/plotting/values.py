@@ -55,14 +55,18 @@ def values(
         Numbers by region: a Series or mapping by acronym, name or id, or a DataArray on
         ``region``, as the package's own results are. On ``hemisphere`` too, each side has its own.
     ap, dv, ml : length, optional
-        Where the plane lies, as :func:`section` has it; a dimension's name does as well.
+        As :func:`section` has them.
     region : str, int or Region, optional
         The plane through a point inside of that region.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies.
     ax : matplotlib Axes, optional
         The current ones by default.
-    outlines, labels, directions, scale_bar
+    outlines : bool or mapping, default: True
+        As :func:`section` has it.
+    labels : bool, default: False
+        As :func:`section` has it.
+    directions, scale_bar
         As :func:`section` has them.
     add_colorbar : bool, default: True
         Beside it a colour bar, with the name and the unit of the values.

@@ -58,22 +58,26 @@ def count_points(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid; a section gives areas.
     points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-        In any form that :func:`region_at` takes.
+        As :func:`region_at` has them.
     by : str or iterable of str, optional
         Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
         becomes a dimension, in this order. Categories of a categorical that have no point
         are there, with 0.
     level : int, optional
-        Disjoint regions at a level instead of all, as :func:`region_at` has it.
+        Count by the disjoint regions at this level of the hierarchy, counted from root = 0;
+        what is labelled with a region above it stays with that region.
     hemisphere : "left", "right" or a list of both, optional
         Only that side.
     mask : DataArray of bool, optional
-        The tissue that was imaged, on the grid of the atlas (as :func:`aggregate` has it; without
-        coordinates its voxels are the atlas's): only voxels inside are part of the volume, and
-        points outside are counted apart. With a dimension that is called as the
-        first of `by`, each (animal) has its own.
-    parcellation : optional
-        Disjoint parcels instead of all regions, as :func:`region_at` has it.
+        The tissue that was imaged, on the grid of the atlas (its coordinates are the atlas's, in
+        any unit of length; without coordinates its voxels are the atlas's): only voxels inside
+        are part of the volume, and points outside are counted apart. With a dimension that is
+        called as the first of `by`, each (animal) has its own.
+    parcellation : str, dict, DataFrame or path, optional
+        Count by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
+        ``"allen-summary"``; a mapping from parcels to their regions, such as
+        ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+        or the path of its CSV.
     frame, unit, axes, columns
         As :func:`region_at` has them.
 
@@ -108,8 +112,10 @@ def count_points(
         If a column of `by` is not there, or has missing values.
     GridError
         If the mask does not lie on the grid.
-    UnitsError, HemisphereError
-        As :func:`region_at` and :func:`volume` do.
+    UnitsError
+        As :func:`region_at` does.
+    HemisphereError
+        As :func:`volume` does.
 
     Warns
     -----

@@ -68,8 +68,11 @@ def region_at(
     level : int, optional
         The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
         given as itself.
-    parcellation : optional
-        As :func:`parcellate` has it: the parcel. What lies in none is background.
+    parcellation : str, dict, DataFrame or path, optional
+        The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+        ``"allen-summary"``; a mapping from parcels to their regions, such as
+        ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+        or the path of its CSV. What lies in no parcel is background.
     frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
         Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are those
         of the centres of voxels, and grow in its own direction (posterior, inferior and

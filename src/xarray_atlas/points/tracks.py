@@ -51,8 +51,8 @@ def along(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid.
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-        Two or more points in order, on one dimension, in any form that :func:`region_at` takes.
-        The ends of a straight probe are enough.
+        Two or more points in order, on one dimension; the ends of a straight probe are enough.
+        As :func:`region_at` has `points`.
     level, parcellation, frame, unit, axes, columns
         As :func:`region_at` has them.
 

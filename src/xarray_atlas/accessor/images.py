@@ -1,0 +1,234 @@
+"""An atlas with images: reduced by region, painted, and on their grids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.images import aggregate as aggregation
+from xarray_atlas.images import paint as painting
+from xarray_atlas.images import regrid
+from xarray_atlas.regions.results import Regions
+
+__all__ = ["ImagesMethods"]
+
+
+class ImagesMethods(Accessor[T]):
+    """Brings an atlas together with images."""
+
+    def aggregate(
+        self,
+        image: xr.DataArray,
+        regions: Regions | None = None,
+        func: str | Iterable[str] = "mean",
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+        weights: xr.DataArray | None = None,
+        skipna: bool = True,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        min_coverage: float | None = None,
+        q: float | Iterable[float] | None = None,
+    ) -> xr.DataArray | xr.Dataset:
+        """Reduce an image on the grid of the atlas by region.
+
+        See :func:`xarray_atlas.aggregate` for details.
+
+        Parameters
+        ----------
+        image : DataArray of bool, int or float
+            Its spatial coordinates, in any unit of length, are those of the atlas or an unbroken
+            range of them, to a millionth of a voxel. A section is compared with that plane.
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default.
+        func : str or list of str, default: "mean"
+            "sum", "mean", "min", "max", "var", "std", "count" (of values that are no NaN),
+            "median", or "quantile" (with `q`). Variances divide by the number of voxels, as
+            xarray's do.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side. A voxel on the midline is left.
+        direct : bool, default: False
+            Only voxels labelled with the region itself, without its descendants.
+        weights : DataArray, optional
+            A weight for each voxel, on the grid of the image or more of the atlas: for "sum",
+            "mean", "var" and "std". They have no further dimensions, and should not be negative.
+        skipna : bool, default: True
+            Leave NaN out, in each frame on its own; otherwise a region that has one is NaN.
+        level : int, optional
+            Reduce by the disjoint regions at this level of the hierarchy, counted from root = 0;
+            what is labelled with a region above it stays with that region.
+        parcellation : str, dict, DataFrame or path, optional
+            Reduce by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV.
+        min_coverage : float, optional
+            From 0 to 1. NaN for regions of whose voxels a smaller share has a value: voxels out of
+            view, and NaN that is left out, count as missing.
+        q : float or list of float, optional
+            From 0 to 1, for ``func="quantile"``, with linear interpolation.
+
+        Returns
+        -------
+        DataArray or Dataset
+            With ``region`` in place of the spatial dimensions, in the unit of the image.
+
+        Raises
+        ------
+        GridError
+            If the image is not on the grid of the atlas; the message says how they differ.
+        UnitsError
+            If a spatial coordinate of the image has no unit.
+        AtlasMismatchError
+            If the image carries another hierarchy in another space.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
+        ValueError, TypeError
+            For a function that does not exist, or that takes no weights.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> depth = (ds.annotation * 0.0 + ds.y.values[:, None]).compute()
+        >>> found = ds.atlas.aggregate(depth, ["RSP", "TH"], func=["mean", "max"])
+        >>> found["mean"].values.round(2), found["max"].values.round(2)
+        (array([0.99, 4.  ]), array([2.33, 5.63]))
+        """
+        cut = {"level": level, "parcellation": parcellation}
+        return aggregation.aggregate(
+            self._obj,
+            image,
+            regions,
+            func,
+            hemisphere,
+            direct,
+            weights,
+            skipna,
+            **cut,
+            min_coverage=min_coverage,
+            q=q,
+        )
+
+    def paint(self, values: Any, fill: Any = float("nan")) -> xr.DataArray:
+        """Put a value for each region back onto the grid.
+
+        See :func:`xarray_atlas.paint` for details.
+
+        Parameters
+        ----------
+        values : Series, mapping or DataArray
+            Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
+            mapping of these, or a DataArray on ``region``, such as :func:`xarray_atlas.aggregate`
+            and :func:`xarray_atlas.volume` return, with any further dimensions. On ``hemisphere``
+            too, each side has its own values; a side that is not there is filled.
+        fill : number or quantity, default: NaN
+            For voxels of no given region: the background too.
+
+        Returns
+        -------
+        DataArray
+            On the annotation's grid, in the unit of the values; `fill` where no region has one.
+
+        Raises
+        ------
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        ValueError
+            If a region is given twice, or the values have no ``region``.
+        HemisphereError
+            If left and right cannot be told apart.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> volumes = ds.atlas.volume(["RSP", "TH"])
+        >>> painted = ds.atlas.paint(volumes)
+        >>> painted.dims, f"{painted.max().compute().item():.3f}"
+        (('z', 'y', 'x'), '20.487 millimeter ** 3')
+        """
+        return painting.paint(self._obj, values, fill)
+
+    def resample_like(
+        self,
+        image: xr.Dataset | xr.DataArray,
+        image_to_atlas: Any = None,
+        method: str | None = None,
+        order: str = "dims",
+        space: str | None = None,
+        *,
+        fractions: bool = False,
+    ) -> xr.Dataset:
+        """Bring the atlas onto an image's grid.
+
+        See :func:`xarray_atlas.resample_like` for details.
+
+        Parameters
+        ----------
+        image : Dataset or DataArray
+            Its coordinates are lengths in any unit, in either form. An axis is that of the atlas of
+            the same ``direction`` (in the attributes of the coordinate), else of the same name.
+            Other dimensions, such as time, are passed over. A scalar coordinate is a single plane.
+            No value of it is read.
+        image_to_atlas : (4, 4) array or DataArray, optional
+            Of a position on the image it tells the position in the atlas, as ITK, ANTs and
+            ConfUSIus give it. A matrix in mm, between the coordinates of the two Datasets. Or a
+            field of displacements that are added to the image's coordinates: on the spatial
+            dimensions of the image and one of length 3, labelled with the dimensions' names (else
+            in their order), with its unit in the attributes (mm without one). By default a position
+            is the same in both.
+        method : "nearest" or "linear", optional
+            For all that is neither labels, hemispheres nor a mask. By default linear for floats and
+            the template, nearest for other integers.
+        order : "dims" or "xyz", default: "dims"
+            Columns of the matrix are the spatial dimensions in the order in which the image has
+            them (a single plane where the atlas has its axis), rows those of the atlas in its
+            order; or both in reverse.
+        space : "LPS", optional
+            The matrix or field is ITK's: x, y and z are mm towards left, posterior and superior.
+            They are the coordinates of each Dataset, with their sign turned on an axis that grows
+            the other way: the origin is where the coordinates are 0.
+        fractions : bool, default: False
+            Add the variable ``fraction``: the share of each voxel that each region fills.
+
+        Returns
+        -------
+        Dataset
+            On the image's spatial dimensions, in mm.
+
+        Raises
+        ------
+        GridError
+            If an axis of the image is missing or uneven, if the transform is no 4 x 4 matrix that
+            can be inverted and no field on the image's grid, or if labels are asked for linearly.
+        UnitsError
+            If a coordinate has no unit.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> um = {"units": "um"}
+        >>> section = xr.DataArray(
+        ...     np.zeros((60, 80)),
+        ...     dims=("y", "x"),
+        ...     coords={
+        ...         "z": ((), 7000.0, um),
+        ...         "y": ("y", 100 + 150.0 * np.arange(60), um),
+        ...         "x": ("x", 150.0 * np.arange(80), um),
+        ...     },
+        ... )
+        >>> mine = ds.atlas.resample_like(section)
+        >>> mine.annotation.shape, mine.annotation.dtype
+        ((60, 80), dtype('uint32'))
+        """
+        return regrid.resample_like(
+            self._obj, image, image_to_atlas, method, order, space, fractions=fractions
+        )

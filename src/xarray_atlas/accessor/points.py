@@ -1,0 +1,272 @@
+"""An atlas with points: their regions, those along a track, and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.points import counts, lookup, tracks
+
+__all__ = ["PointsMethods"]
+
+
+class PointsMethods(Accessor[T]):
+    """Brings an atlas together with points."""
+
+    def region_at(
+        self,
+        points: Any,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        outside: str = "missing",
+    ) -> xr.Dataset:
+        """Find the region that each of many points lies in.
+
+        See :func:`xarray_atlas.region_at` for details.
+
+        Parameters
+        ----------
+        points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
+            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
+            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
+            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+        level : int, optional
+            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
+            given as itself.
+        parcellation : str, dict, DataFrame or path, optional
+            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV. What lies in no parcel is background.
+        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
+            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
+            those of the centres of voxels, and grow in its own direction (posterior, inferior and
+            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
+            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
+            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order.
+        unit : str or pint.Unit, optional
+            Of positions that do not say theirs; one that contradicts theirs is an error.
+        axes : iterable of str, optional
+            The axes of an array, in the order of its columns, or which columns of a table to take.
+        columns : mapping of str to str, optional
+            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+        outside : "missing" or "raise", default: "missing"
+            Whether a point that lies in no region is marked, or an error.
+
+        Returns
+        -------
+        Dataset
+            On the points' own dimensions: region, its id and name, hemisphere, status.
+
+        Raises
+        ------
+        PointsError
+            If the axes or the frame cannot be told, or points lie in no region and
+            ``outside="raise"``.
+        UnitsError
+            If positions have no unit, or `unit` contradicts theirs.
+        GridError
+            If the grid does not say where its voxels lie.
+
+        Warns
+        -----
+        UserWarning
+            If more than half of the points lie outside: with the unit, order of axes or frame that
+            would put them inside. If the midline was assumed.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+        >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+        >>> points = {"ap": [8.1, 8.1], "dv": [0.8, 3.0], "ml": [6.1, 5.0]}
+        >>> found = ds.atlas.region_at(points, unit="mm", parcellation="cosmos")
+        >>> found.region.values.tolist(), found.hemisphere.values.tolist()
+        (['Isocortex', 'MB'], ['left', 'right'])
+        """
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        cut = {"level": level, "parcellation": parcellation}
+        return lookup.region_at(self._obj, points, **cut, **read, outside=outside)
+
+    def along(
+        self,
+        track: Any,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> xr.Dataset:
+        """List the regions along a track, with the distances at which it enters and leaves them.
+
+        See :func:`xarray_atlas.along` for details.
+
+        Parameters
+        ----------
+        track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+            Two or more points in order, on one dimension; the ends of a straight probe are enough.
+            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
+            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
+            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
+            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+        level : int, optional
+            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
+            given as itself.
+        parcellation : str, dict, DataFrame or path, optional
+            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV. What lies in no parcel is background.
+        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
+            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
+            those of the centres of voxels, and grow in its own direction (posterior, inferior and
+            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
+            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
+            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order.
+        unit : str or pint.Unit, optional
+            Of positions that do not say theirs; one that contradicts theirs is an error.
+        axes : iterable of str, optional
+            The axes of an array, in the order of its columns, or which columns of a table to take.
+        columns : mapping of str to str, optional
+            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+
+        Returns
+        -------
+        Dataset
+            On ``segment``: region, start, stop and length (mm) and more.
+
+        Raises
+        ------
+        PointsError
+            If there are fewer than two different points, on more than one dimension, or one is NaN.
+        UnitsError
+            If positions have no unit, or `unit` contradicts theirs.
+        GridError
+            If the grid does not say where its voxels lie.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> probe = {"ap": [8100, 7500], "dv": [400, 3000], "ml": [7000, 7000]}
+        >>> found = ds.atlas.along(probe, unit="um", parcellation="cosmos")
+        >>> found.region.values.tolist()
+        ['Isocortex', '', 'HPF', '', 'TH']
+        >>> found.length.values.round(2)
+        array([0.69, 0.41, 1.13, 0.1 , 0.33])
+        """
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        return tracks.along(self._obj, track, level=level, parcellation=parcellation, **read)
+
+    def count_points(
+        self,
+        points: Any,
+        by: str | Iterable[str] | None = None,
+        level: int | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        mask: xr.DataArray | None = None,
+        *,
+        parcellation: Any = None,
+        frame: Any = "dataset",
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> xr.Dataset:
+        """Count points by region, with densities.
+
+        See :func:`xarray_atlas.count_points` for details.
+
+        Parameters
+        ----------
+        points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
+            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
+            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
+            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
+            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+        by : str or iterable of str, optional
+            Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
+            becomes a dimension, in this order. Categories of a categorical that have no point are
+            there, with 0.
+        level : int, optional
+            Count by the disjoint regions at this level of the hierarchy, counted from root = 0;
+            what is labelled with a region above it stays with that region.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side.
+        mask : DataArray of bool, optional
+            The tissue that was imaged, on the grid of the atlas (its coordinates are the atlas's,
+            in any unit of length; without coordinates its voxels are the atlas's): only voxels
+            inside are part of the volume, and points outside are counted apart. With a dimension
+            that is called as the first of `by`, each (animal) has its own.
+        parcellation : str, dict, DataFrame or path, optional
+            Count by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV.
+        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
+            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
+            those of the centres of voxels, and grow in its own direction (posterior, inferior and
+            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
+            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
+            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order.
+        unit : str or pint.Unit, optional
+            Of positions that do not say theirs; one that contradicts theirs is an error.
+        axes : iterable of str, optional
+            The axes of an array, in the order of its columns, or which columns of a table to take.
+        columns : mapping of str to str, optional
+            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+
+        Returns
+        -------
+        Dataset
+            On ``region``: count, volume (mm**3) and density (1/mm**3), and what lies in no region.
+
+        Raises
+        ------
+        PointsError
+            If a column of `by` is not there, or has missing values.
+        GridError
+            If the mask does not lie on the grid.
+        UnitsError
+            If positions have no unit, or `unit` contradicts theirs.
+        HemisphereError
+            If left and right cannot be told apart.
+
+        Warns
+        -----
+        UserWarning
+            If more than half of the points lie outside: with the unit, order of axes or frame that
+            would put them inside. If the midline was assumed.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> cells = {"ap": [8.1, 8.1, 0.0], "dv": [0.8, 3.0, 0.0], "ml": [6.1, 5.0, 0.0]}
+        >>> found = ds.atlas.count_points(cells, unit="mm")
+        >>> found["count"].sel(region=["root", "RSP", "MB"]).values, found.background.item()
+        (array([2, 1, 1]), 1)
+        """
+        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        return counts.count_points(
+            self._obj, points, by, level, hemisphere, mask, parcellation=parcellation, **read
+        )
