@@ -26,7 +26,8 @@ from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.space import Space
 from xarray_atlas.images.aggregate import aggregate
 from xarray_atlas.images.paint import paint
-from xarray_atlas.images.regrid import resample, resample_like
+from xarray_atlas.images.resample import resample
+from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.options import set_options
 from xarray_atlas.parcellation.compare import compare
 from xarray_atlas.parcellation.parcellate import parcel_table, parcellate

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xarray_atlas
 from support.atlases import make_atlas, make_terminology
 from xarray_atlas.errors import GridError
-from xarray_atlas.kernels.pair_counts import count_pairs
+from xarray_atlas.kernels.pairs import count_pairs
 
 pytestmark = pytest.mark.once
 

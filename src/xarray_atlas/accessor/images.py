@@ -8,9 +8,9 @@ from typing import Any
 import xarray as xr
 
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.images import aggregate as aggregation
-from xarray_atlas.images import paint as painting
-from xarray_atlas.images import regrid
+from xarray_atlas.images.aggregate import aggregate
+from xarray_atlas.images.paint import paint
+from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.regions.results import Regions
 
 __all__ = ["ImagesMethods"]
@@ -102,7 +102,7 @@ class ImagesMethods(Accessor[T]):
         (array([0.99, 4.  ]), array([2.33, 5.63]))
         """
         cut = {"level": level, "parcellation": parcellation}
-        return aggregation.aggregate(
+        return aggregate(
             self._obj,
             image,
             regions,
@@ -154,7 +154,7 @@ class ImagesMethods(Accessor[T]):
         >>> painted.dims, f"{painted.max().compute().item():.3f}"
         (('z', 'y', 'x'), '20.487 millimeter ** 3')
         """
-        return painting.paint(self._obj, values, fill)
+        return paint(self._obj, values, fill)
 
     def resample_like(
         self,
@@ -229,6 +229,6 @@ class ImagesMethods(Accessor[T]):
         >>> mine.annotation.shape, mine.annotation.dtype
         ((60, 80), dtype('uint32'))
         """
-        return regrid.resample_like(
+        return resample_like(
             self._obj, image, image_to_atlas, method, order, space, fractions=fractions
         )

@@ -8,11 +8,11 @@ import xarray as xr
 
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.atlases import meshing
-from xarray_atlas.regions import adjacency as neighbours
 from xarray_atlas.regions import distance, properties
-from xarray_atlas.regions import volume as measure
+from xarray_atlas.regions.adjacency import adjacency
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.regions.surface import Mesh
+from xarray_atlas.regions.volume import area, volume
 
 __all__ = ["MeasuringMethods"]
 
@@ -69,7 +69,7 @@ class MeasuringMethods(Accessor[T]):
         >>> f"{own.item().magnitude:.3f}"
         '0.041'
         """
-        return measure.volume(self._obj, regions, hemisphere, direct, progress)
+        return volume(self._obj, regions, hemisphere, direct, progress)
 
     def area(
         self,
@@ -112,7 +112,7 @@ class MeasuringMethods(Accessor[T]):
         >>> plane.atlas.area(["RSP", "VISp", "MB"]).values.round(2)
         array([ 2.01,  3.75, 15.11])
         """
-        return measure.area(self._obj, regions, hemisphere=hemisphere, direct=direct)
+        return area(self._obj, regions, hemisphere=hemisphere, direct=direct)
 
     def region_properties(
         self,
@@ -342,7 +342,7 @@ class MeasuringMethods(Accessor[T]):
         >>> shared.sel(region="TH", neighbour=["HPF", "HY", "CB"]).values.round(1)
         array([ 6.8, 12.8,  0. ])
         """
-        return neighbours.adjacency(self._obj, regions)
+        return adjacency(self._obj, regions)
 
     def distance_to(
         self, regions: Regions, hemisphere: str | Iterable[str] | None = None

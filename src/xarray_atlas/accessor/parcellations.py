@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xarray_atlas.accessor.base import Accessor, T
-from xarray_atlas.parcellation import parcellate as parcellating
+from xarray_atlas.parcellation.parcellate import parcel_table, parcellate
 from xarray_atlas.regions.results import Regions
 
 __all__ = ["ParcellationsMethods"]
@@ -80,7 +80,7 @@ class ParcellationsMethods(Accessor[T]):
         >>> volumes.region.values.tolist(), volumes.values.round(2)
         (['CTX', 'BS', 'CB'], array([219.31, 119.77,  51.06]))
         """
-        return parcellating.parcellate(
+        return parcellate(
             self._obj,
             parcellation,
             level=level,
@@ -153,7 +153,7 @@ class ParcellationsMethods(Accessor[T]):
         >>> table.groupby("parcel").size()[["HPF", "TH"]].tolist()
         [101, 74]
         """
-        return parcellating.parcel_table(
+        return parcel_table(
             self._obj,
             parcellation,
             level=level,

@@ -10,7 +10,7 @@ import xarray as xr
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.coords import grid
 from xarray_atlas.regions import interpolation, select
-from xarray_atlas.regions import mask as masks
+from xarray_atlas.regions.mask import mask
 from xarray_atlas.regions.reorient import reorient
 from xarray_atlas.regions.results import Regions
 
@@ -61,7 +61,7 @@ class SelectingMethods(Accessor[T]):
         >>> int(rest.sum()), int(ds.atlas.mask("HPF", direct=True).sum())
         (24795, 266)
         """
-        return masks.mask(self._obj, regions, hemisphere=hemisphere, direct=direct)
+        return mask(self._obj, regions, hemisphere=hemisphere, direct=direct)
 
     def sel(
         self,

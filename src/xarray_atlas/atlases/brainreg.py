@@ -13,8 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from xarray_atlas.atlases.creating import create_atlas
+from xarray_atlas.atlases.geometry import times
 from xarray_atlas.atlases.opening import open_atlas
-from xarray_atlas.atlases.own_grid import times
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import AtlasError, GridError, StoreFormatError, StoreNotFoundError

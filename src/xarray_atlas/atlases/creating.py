@@ -12,15 +12,15 @@ import pandas as pd
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.atlases.label_values import as_hemispheres, as_labels, hemispheres_of_labels
-from xarray_atlas.atlases.own_grid import said
-from xarray_atlas.atlases.own_volume import (
+from xarray_atlas.atlases.arrays import (
     ArrayVolume,
     grid_of,
     require_on_grid,
     require_volume,
     volume_of_dataarray,
 )
+from xarray_atlas.atlases.geometry import said
+from xarray_atlas.atlases.label_values import as_hemispheres, as_labels, hemispheres_of_labels
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.headers import Geometry

@@ -25,7 +25,6 @@ from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.sums import NEEDS
 from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.reductions import cache
-from xarray_atlas.reductions.image_plans import lazy_plans, region_voxels
 from xarray_atlas.reductions.images import (
     Labelled,
     labelled,
@@ -34,6 +33,7 @@ from xarray_atlas.reductions.images import (
 )
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.membership import Membership, membership
+from xarray_atlas.reductions.plans import lazy_plans, region_voxels
 from xarray_atlas.regions.results import Regions, resolve_regions, without_descendants
 from xarray_atlas.terminology import Terminology
 

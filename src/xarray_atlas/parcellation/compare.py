@@ -18,7 +18,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Ints, lookup
-from xarray_atlas.kernels.pair_counts import PairTable, count_pairs, merge
+from xarray_atlas.kernels.pairs import PairTable, count_pairs, merge
 from xarray_atlas.kernels.spacing import TOLERANCE, same_lengths, without_noise
 from xarray_atlas.reductions.labels import boxed, without_empty_chunks
 from xarray_atlas.regions.results import region_coords, voxel_size_attrs, without_descendants

@@ -32,9 +32,9 @@ from xarray_atlas.kernels.sums import (
     merge,
     statistic,
 )
-from xarray_atlas.reductions.image_plans import Plan, lazy_plans, plan_of, sent_once
 from xarray_atlas.reductions.labels import boxed, without_empty_chunks
 from xarray_atlas.reductions.membership import Membership
+from xarray_atlas.reductions.plans import Plan, lazy_plans, plan_of, sent_once
 
 __all__ = [
     "Labelled",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlases.own_grid import check_extent, combine, times
+from xarray_atlas.atlases.geometry import check_extent, combine, times
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.build import centres_of
 from xarray_atlas.coords.encoding import decode

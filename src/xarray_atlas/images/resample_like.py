@@ -1,4 +1,4 @@
-"""An atlas on the grid of an image, and an image on that of an atlas."""
+"""Atlases resampled onto the grid of an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.image_axes import ImageAxes, image_axes
@@ -17,30 +17,27 @@ from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.fractions import label_fractions
-from xarray_atlas.images.regrid_parts import (
+from xarray_atlas.images.grids import (
     attrs_of,
     fill_of,
     grid_axes,
     is_label,
     method_of,
     numbers_like,
-    order_of_dims,
     order_of_space,
     other_coords,
     plain,
     require_method,
     require_on_grid,
     voxel_units,
-    warn_of_finer,
     with_hemispheres,
 )
 from xarray_atlas.kernels.sampling import SourceAxis
-from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.transforms.affines import Transform, nearest_letters, read_transform
 
-__all__ = ["resample", "resample_like"]
+__all__ = ["resample_like"]
 
 
 def resample_like(
@@ -177,130 +174,6 @@ def resample_like(
     kept = other_coords(ds, names, {*made.variables, *made.dims})
     # a single plane has a scalar coordinate, as the image has it
     return made.assign_coords(kept).isel(dict.fromkeys(target.planes, 0))
-
-
-def resample(
-    image: xr.DataArray,
-    like: xr.Dataset | xr.DataArray,
-    image_to_atlas: Any = None,
-    method: str | None = None,
-    order: str = "dims",
-    space: str | None = None,
-) -> xr.DataArray:
-    """Bring an image onto the grid of an atlas, through a registration's transform.
-
-    Other dimensions are kept: a recording of many frames is one on the atlas's grid. Lazy where
-    the image is, block by block. The result carries the hierarchy, so that
-    ``like.atlas.aggregate`` takes it as it is.
-
-    Parameters
-    ----------
-    image : DataArray
-        As :func:`resample_like` has it.
-    like : Dataset or DataArray
-        An atlas, or anything on its grid that carries its hierarchy.
-    image_to_atlas : optional
-        As :func:`resample_like` has it: of a position on the image the one in the atlas, the
-        same matrix for both functions. It is inverted here, which a field cannot be.
-    method : "nearest" or "linear", optional
-        By default nearest for labels and booleans, else linear.
-    order, space
-        As :func:`resample_like` has them.
-
-    Returns
-    -------
-    DataArray
-        The atlas's dimensions in place of the image's; of a single plane after the others. Linear
-        gives floats, NaN outside of the image; nearest keeps the type, with 0 outside where it is
-        no float. The unit is kept, as quantities or in the attributes.
-
-    Raises
-    ------
-    GridError
-        As :func:`resample_like` has it; if `image_to_atlas` is a displacement field; or if the
-        image is a single plane of unknown thickness.
-    UnitsError
-        If a coordinate has no unit.
-
-    Warns
-    -----
-    UserWarning
-        If the image's voxels are finer than the atlas's by more than 1.5 along an axis: values
-        between those that are looked up do not count.
-
-    Examples
-    --------
-    >>> import numpy as np, xarray as xr, xarray_atlas
-    >>> ds = xarray_atlas.open_sample("100 um")
-    >>> um = {"units": "um"}
-    >>> image = xr.DataArray(
-    ...     np.ones((20, 10, 30)),
-    ...     dims=("z", "y", "x"),
-    ...     coords={
-    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um),
-    ...         "y": ("y", 200.0 * np.arange(10), um),
-    ...         "x": ("x", 2500 + 200.0 * np.arange(30), um),
-    ...     },
-    ... )
-    >>> on_atlas = xarray_atlas.resample(image, ds)
-    >>> on_atlas.sizes == ds.sizes, float(on_atlas.mean())
-    (True, 1.0)
-    """
-    if not isinstance(image, xr.DataArray):
-        raise TypeError(
-            f"resample takes one image, a DataArray, not a {type(image).__name__}; resample "
-            "the variables of a Dataset one at a time"
-        )
-    if image.dtype.kind not in "biufc":
-        raise TypeError(f"the image is {image.dtype}; numbers or booleans can be resampled")
-    _, atlas = find_atlas(like)
-    names, dims, sizes = grid_axes(like, atlas)
-    labels = is_label(image.name, image.variable)
-    require_method(method)
-    if labels and method == "linear":
-        raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
-    method = method or ("nearest" if labels else "linear")
-    axes = image_axes(image, atlas, any_names=image_to_atlas is not None)
-    order_of_atlas = order_of_space(like, atlas, dims)
-    transform = read_transform(image_to_atlas, axes, atlas, order_of_atlas, order, space)
-    if transform.field is not None:
-        raise GridError(
-            "a displacement field cannot be inverted, which bringing the image onto the atlas "
-            "takes; bring the atlas onto the image: ds.atlas.resample_like(image, field), or warp "
-            "the image with the tool that made the field"
-        )
-    axes.require_sizes("resample")
-    back: FloatArray = np.asarray(np.linalg.inv(transform.matrix), np.float64)
-    if not labels:
-        warn_of_finer(axes, names, sizes, back, image.dims)
-    centres = tuple(lengths(like, name) for name in names)
-    source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
-    mapping = Mapping3(voxel_units(back, source), centres, source)
-    data = image.variable.set_dims({**dict.fromkeys(axes.planes, 1), **image.sizes})
-    others = [dim for dim in data.dims if dim not in axes.names]
-    taken = {name for name in (*others, *image.coords) if name not in axes.names} & {*dims}
-    if taken:
-        raise GridError(
-            f"the image has {sorted(map(str, taken))} beside its spatial dimensions, which the "
-            "atlas's are called too; rename it"
-        )
-    values = plain(data.transpose(*others, *axes.names).data)
-    chunks = tuple(like.chunksizes.get(dim, "auto") for dim in dims)
-    dtype = np.result_type(image.dtype, np.float32) if method == "linear" else image.dtype
-    fill = fill_of(dtype)
-    result = numbers_like(
-        image.variable, (*others, *dims), resampled(values, mapping, method, fill, chunks)
-    )
-    spatial = iter(order_of_dims(like, dims))
-    wanted = (
-        [next(spatial) if dim in axes.names else dim for dim in image.dims]
-        if not axes.planes
-        else [*others, *spatial]
-    )
-    grid = like.coords.to_dataset()
-    grid = grid.drop_vars([c for c in grid.coords if c not in {*names, find_coordinate(like)}])
-    made = grid.assign(_values_=result.transpose(*wanted))["_values_"].rename(image.name)
-    return made.assign_coords(other_coords(image, axes.names, {*grid.coords, *dims}))
 
 
 def _require_method(method: str | None, ds: xr.Dataset) -> None:
