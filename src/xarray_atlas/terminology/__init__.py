@@ -1,10 +1,9 @@
 """The region hierarchy of an atlas: a table as an immutable value, and its anytree.
 
 ``terminology`` holds the value, ``region`` the node of its tree. Below them,
-``hierarchy`` is positions and subtrees, ``naming`` what names a region, ``lookup`` the names and
-error texts, ``reading`` what it is read from and written as,
-``table`` the columns and what may be wrong with them, ``cells`` CSV and
-DataFrames as text.
+``hierarchy`` is positions and subtrees, ``naming`` the names of regions, ``rendering`` the
+hierarchy as text and HTML, ``reading`` what it is read from and written as, ``table`` the columns
+and what may be wrong with them, ``cells`` CSV and DataFrames as text.
 """
 
 from xarray_atlas.terminology.naming import RegionKey

@@ -142,21 +142,7 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
         "abbreviation": list(cells["abbreviation"]),
         "color_hex_triplet": ["" if color is None else color for color in colors],
     }
-    position: dict[Identifier, int] = {}
-    rows: list[int] = []  # the first row of each region
-    labels: list[list[int]] = []
-    repeated = []
-    for row, (identifier, cell) in enumerate(zip(row_ids, cells["annotation_value"], strict=True)):
-        values = _labels(cell, identifier)
-        if position.setdefault(identifier, len(rows)) == len(rows):
-            rows.append(row)
-            labels.append(values)
-            continue
-        first = position[identifier]
-        _require_same(fields, identifier, rows[first], row)
-        if not values or set(values) & set(labels[first]):
-            repeated.append(first)
-        labels[first].extend(values)
+    rows, labels, repeated = _first_rows(row_ids, cells["annotation_value"], fields)
     ids = [row_ids[row] for row in rows]
     acronyms, names = ([fields[column][row] for row in rows] for column in ("abbreviation", "name"))
     parents, problems = _hierarchy(
@@ -172,55 +158,88 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
         flat,
         label_regions,
     )
-    regions = [describe(table, i) for i in range(len(ids))]
-    problems += _at_most(
-        "rows",
-        (f"{regions[i]} has more than one row with the same label" for i in repeated),
+    wrong_colors = {
+        i: cells["color_hex_triplet"][row] for i, row in enumerate(rows) if colors[row] is None
+    }
+    problems += _problems_of_columns(table, repeated, wrong_colors)
+    given = cells.get("root_identifier_path", blank)
+    problems += _problems_of_paths(table, [given[row] for row in rows], paths_of(ids, parents))
+    return table, problems
+
+
+def _first_rows(
+    row_ids: Sequence[Identifier], values: Sequence[str], fields: Mapping[str, list[Any]]
+) -> tuple[list[int], list[list[int]], list[int]]:
+    """Find the first row of each region, its labels, and the regions that repeat a label."""
+    position: dict[Identifier, int] = {}
+    rows: list[int] = []
+    labels: list[list[int]] = []
+    repeated = []
+    for row, (identifier, cell) in enumerate(zip(row_ids, values, strict=True)):
+        own = _labels(cell, identifier)
+        if position.setdefault(identifier, len(rows)) == len(rows):
+            rows.append(row)
+            labels.append(own)
+            continue
+        first = position[identifier]
+        _require_same(fields, identifier, rows[first], row)
+        if not own or set(own) & set(labels[first]):
+            repeated.append(first)
+        labels[first].extend(own)
+    return rows, labels, repeated
+
+
+def _problems_of_columns(
+    table: RegionTable, repeated: Sequence[int], wrong_colors: Mapping[int, str]
+) -> list[Problem]:
+    """Report rows, colors, acronyms and labels that are not as they should be."""
+    acronyms, labels = table.acronyms.tolist(), table.labels.tolist()
+    regions = [describe(table, i) for i in range(len(acronyms))]
+    found = _at_most(
+        "rows", (f"{regions[i]} has more than one row with the same label" for i in repeated)
     )
-    problems += _at_most(
+    found += _at_most(
         "colors",
         (
-            f"the color of {regions[i]} is not of the form '#RRGGBB': "
-            f"{cells['color_hex_triplet'][row]!r}"
-            for i, row in enumerate(rows)
-            if colors[row] is None
+            f"the color of {regions[i]} is not of the form '#RRGGBB': {cell!r}"
+            for i, cell in wrong_colors.items()
         ),
     )
-    problems += _at_most(
+    found += _at_most(
         "empty acronyms",
-        (
-            f"{region} has an empty acronym"
-            for region, a in zip(regions, acronyms, strict=True)
-            if not a
-        ),
+        (f"{r} has an empty acronym" for r, a in zip(regions, acronyms, strict=True) if not a),
     )
-    problems += _at_most(
+    found += _at_most(
         "acronyms",
         (
             f"the acronym {acronyms[group[0]]!r} is shared by "
-            f"{listing([f'id {ids[i]}' for i in group], quote=False)}"
+            f"{listing([f'id {table.ids[i]}' for i in group], quote=False)}"
             for group in _groups(acronyms, range(len(acronyms)))
             if acronyms[group[0]]
         ),
     )
-    problems += _at_most(
+    return found + _at_most(
         "shared labels",
         (
-            f"the label {flat[group[0]]} is shared by "
-            f"{listing([regions[label_regions[i]] for i in group], quote=False)}"
-            for group in _groups(flat.tolist(), range(len(flat)))
+            f"the label {labels[group[0]]} is shared by "
+            f"{listing([regions[table.label_regions[i]] for i in group], quote=False)}"
+            for group in _groups(labels, range(len(labels)))
         ),
     )
-    given = cells.get("root_identifier_path", blank)
-    problems += _at_most(
+
+
+def _problems_of_paths(
+    table: RegionTable, given: Sequence[str], paths: Sequence[str]
+) -> list[Problem]:
+    """Report paths that are not those that the parents give."""
+    return _at_most(
         "paths",
         (
-            f"the path of {regions[i]} is {given[row]} but its parents give {path}"
-            for i, (row, path) in enumerate(zip(rows, paths_of(ids, parents), strict=True))
-            if given[row].strip() and given[row] != path and _tokens(given[row]) != _tokens(path)
+            f"the path of {describe(table, i)} is {cell} but its parents give {path}"
+            for i, (cell, path) in enumerate(zip(given, paths, strict=True))
+            if cell.strip() and cell != path and _tokens(cell) != _tokens(path)
         ),
     )
-    return table, problems
 
 
 def describe(table: RegionTable, position: int) -> str:
