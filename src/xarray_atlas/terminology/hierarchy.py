@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xarray_atlas.terminology.cells import counted
 from xarray_atlas.terminology.parents import Int64Array, depths_of
+from xarray_atlas.terminology.table import TextArray
 
 __all__ = ["RegionHierarchy"]
 
@@ -20,6 +23,10 @@ class RegionHierarchy:
     each is followed by all of its descendants, and so are their labels.
     """
 
+    ids: npt.NDArray[Any]
+    acronyms: TextArray
+    names: TextArray
+    colors: TextArray
     parents: Int64Array
     labels: Int64Array
     label_regions: Int64Array

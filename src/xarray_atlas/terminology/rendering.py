@@ -11,14 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xarray_atlas.terminology.cells import counted
-
-if TYPE_CHECKING:
-    from xarray_atlas.terminology.terminology import Terminology
+from xarray_atlas.terminology.hierarchy import RegionHierarchy
 
 __all__ = ["color_of", "document", "one_line", "tree_html", "tree_text"]
 
@@ -62,7 +59,7 @@ def _static() -> tuple[str, str]:
 
 
 def tree_html(
-    terminology: Terminology, roots: Iterable[int], volumes: Sequence[float] | None = None
+    terminology: RegionHierarchy, roots: Iterable[int], volumes: Sequence[float] | None = None
 ) -> str:
     """Write regions and all below them, with a field to search for some.
 
@@ -103,7 +100,7 @@ def tree_html(
     )
 
 
-def _opened(terminology: Terminology, tops: list[int]) -> set[int]:
+def _opened(terminology: RegionHierarchy, tops: list[int]) -> set[int]:
     """Return the regions that are open at first: level by level, as far as few are in sight."""
     opened: set[int] = set()
     level, seen = tops, len(tops)
@@ -117,7 +114,7 @@ def _opened(terminology: Terminology, tops: list[int]) -> set[int]:
     return opened
 
 
-def _row(terminology: Terminology, position: int, volume: float | None) -> str:
+def _row(terminology: RegionHierarchy, position: int, volume: float | None) -> str:
     color = color_of(terminology, position)
     swatch = f" style='background:{color}'" if color else ""
     size = "" if volume is None else f"<data>{volume:.4g}</data>"
@@ -128,7 +125,7 @@ def _row(terminology: Terminology, position: int, volume: float | None) -> str:
     )
 
 
-def color_of(terminology: Terminology, position: int) -> str:
+def color_of(terminology: RegionHierarchy, position: int) -> str:
     """Return the color of a region, "#RRGGBB"; "" where there is none or what is there is none."""
     color = str(terminology.colors[position])
     return color if _COLOR.fullmatch(color) else ""
@@ -140,7 +137,7 @@ MOST = 60
 """Regions below the first that are drawn; what is deeper is counted."""
 
 
-def tree_text(terminology: Terminology, root: int) -> str:
+def tree_text(terminology: RegionHierarchy, root: int) -> str:
     """Draw a region and what is below it, down to the depth at which it is readable.
 
     Parameters
@@ -194,7 +191,7 @@ def _deepest(depths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
     return max(1, int(np.searchsorted(reached, MOST, side="right")) - 1)
 
 
-def _line(terminology: Terminology, position: int) -> str:
+def _line(terminology: RegionHierarchy, position: int) -> str:
     acronym, name = (one_line(c[position]) for c in (terminology.acronyms, terminology.names))
     title = acronym if name in ("", acronym) else f"{acronym}  {name}".strip()
     return f"{title} ({terminology.ids[position]})"
