@@ -44,7 +44,7 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.io.zarr import stores
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 @pytest.fixture

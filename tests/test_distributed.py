@@ -13,7 +13,7 @@ from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 @pytest.fixture(scope="module")

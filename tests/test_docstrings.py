@@ -10,7 +10,7 @@ import pytest
 import xarray_atlas
 from xarray_atlas import plotting
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 CLASSES = (
     "AtlasAccessor",

@@ -12,7 +12,7 @@ import pytest
 import xarray_atlas
 from xarray_atlas.viewers import neuroglancer
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 def test_importing_brings_nothing_heavy() -> None:

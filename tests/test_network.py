@@ -9,7 +9,7 @@ import pytest
 import xarray_atlas
 from test_readme import ONE_LINE, TUTORIAL, printed
 
-pytestmark = [pytest.mark.network, pytest.mark.once]
+pytestmark = [pytest.mark.network, pytest.mark.version_independent]
 
 BUCKET = "s3://brainglobe/atlas"
 ALLEN = f"{BUCKET}/annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "docs" / "make_pictures.py"

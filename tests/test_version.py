@@ -11,7 +11,7 @@ from packaging.version import Version
 
 import xarray_atlas
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 CITATION = Path(__file__).parents[1] / "CITATION.cff"
 

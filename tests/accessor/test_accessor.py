@@ -17,7 +17,7 @@ import xarray as xr
 import xarray_atlas
 from xarray_atlas import AtlasAccessor
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ureg = pint.get_application_registry()
 

@@ -14,7 +14,7 @@ import pytest
 import xarray_atlas
 from xarray_atlas import AtlasAccessor, AtlasPlotAccessor, plotting
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "inject_docs.py"
 

@@ -18,7 +18,7 @@ from xarray_atlas import open_brainreg
 from xarray_atlas.atlases import brainreg
 from xarray_atlas.errors import GridError, StoreFormatError, StoreNotFoundError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SHAPE = (9, 7, 8)
 METADATA = {

@@ -35,7 +35,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe import catalogue, lookup
 from xarray_atlas.io.brainglobe import folder as brainglobe_folder
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 @pytest.fixture(autouse=True)

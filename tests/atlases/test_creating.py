@@ -38,7 +38,7 @@ from xarray_atlas.errors import (
 # pynrrd writes the time into its headers
 pytestmark = [
     pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd"),
-    pytest.mark.once,
+    pytest.mark.version_independent,
 ]
 
 SHAPE = (6, 7, 8)

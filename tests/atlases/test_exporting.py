@@ -19,7 +19,7 @@ import xarray_atlas
 from support.atlases import Counted, make_atlas, make_terminology
 from xarray_atlas.errors import AtlasMismatchError, GridError, TerminologyError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 LETTERS = [
     "".join(p) for q in itertools.product("ap", "si", "rl") for p in itertools.permutations(q)

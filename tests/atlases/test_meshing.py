@@ -31,7 +31,7 @@ from support.stores import (
 from xarray_atlas import open_atlas
 from xarray_atlas.errors import StoreError, TerminologyError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 LOW, HIGH = (25e3, 50e3, 75e3), (200e3, 150e3, 125e3)
 """Of the stored box: x, y and z in nanometres, from the corner of the volume."""

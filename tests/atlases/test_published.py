@@ -10,7 +10,7 @@ import zarr
 
 import xarray_atlas
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 RESOLUTIONS = (25, 50, 100)
 

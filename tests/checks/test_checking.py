@@ -33,7 +33,7 @@ from xarray_atlas.checks.metadata import check_levels, check_versions
 from xarray_atlas.checks.report import Finding, done, skipped
 from xarray_atlas.checks.symmetry import best_plane, best_plane_of_profile, measure_mirror
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SIZE = (0.1, 0.1, 0.1)
 

@@ -24,7 +24,7 @@ import xarray_atlas
 from xarray_atlas.cli import main as cli
 from xarray_atlas.cli.main import main
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 COMMAND = "import sys; from xarray_atlas.cli.main import main; sys.exit(main())"
 

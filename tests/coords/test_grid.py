@@ -16,7 +16,7 @@ from xarray_atlas.coords.grid import annotation_of, lengths, spacing, spacing_qu
 from xarray_atlas.coords.hemispheres import hemispheres_of, resolve_hemispheres
 from xarray_atlas.errors import AtlasMismatchError, GridError, HemisphereError, UnitsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 um = pint.get_application_registry().Unit("um")
 

@@ -234,7 +234,7 @@ def test_levels_are_disjoint(sample):
 # -- by other libraries
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_agrees_with_scipy(sample):
     image = image_of(sample, dtype="f4").copy()
     image[:] = np.random.default_rng(4).standard_normal(image.shape, dtype="f4")
@@ -257,7 +257,7 @@ def test_agrees_with_scipy(sample):
         np.testing.assert_allclose(direct[name], expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_agrees_with_nilearn(sample, tmp_path, monkeypatch):
     """Means of a 4-D image at every direct label."""
     import nibabel as nib
@@ -432,7 +432,7 @@ def test_an_image_of_no_voxel(small, dim):
             assert (found.voxels == 0).all()
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_voxels_are_not_counted_again(sample):
     """What a pass has learned answers for the voxels of the whole."""
     crop = image_of(sample).isel(z=slice(20, 60)).chunk()
@@ -585,7 +585,7 @@ def test_other_errors(small):
 # -- laziness
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_building_reads_nothing(small):
     labels, values = Counted(small.annotation.values), Counted(image_of(small, (4,)).values)
     atlas = make_atlas(labels.dask((2, 3, 4)), make_terminology([-1, 0, 0, 2, -1]), SIZE)
@@ -611,7 +611,7 @@ def test_building_reads_nothing(small):
     assert len(values.reads) == image.data.npartitions
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_quantiles_take_as_many_frames_as_fit(small):
     image = image_of(small, (8,)).chunk(f0=8, z=3)
     expected = small.atlas.aggregate(image.compute(), func="median")
@@ -622,7 +622,7 @@ def test_quantiles_take_as_many_frames_as_fit(small):
         assert small.atlas.aggregate(image.compute(), func="median").identical(expected)
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_a_file_is_a_lazy_image(small, tmp_path):
     image = xarray_atlas.encode(image_of(small, (4,), "f4", units="mV"))
     image.to_netcdf(tmp_path / "image.nc")

@@ -16,7 +16,7 @@ import xarray_atlas
 from support.atlases import BIG, make_atlas, make_terminology, no_compute
 from xarray_atlas.images.fractions import points_along
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 OWN = [[1, 9], [2], [BIG[0]], [BIG[1]], []]
 TERMS = make_terminology([-1, 0, 0, 1, 3], OWN)

@@ -231,7 +231,7 @@ def test_further_dimensions_stay_where_they_are(small):
 # -- laziness
 
 
-@pytest.mark.once
+@pytest.mark.version_independent
 def test_building_reads_nothing(small, monkeypatch):
     labels = Counted(small.annotation.values)
     atlas = make_atlas(labels.dask((4, 3, 4)), make_terminology(PARENTS), SIZE)

@@ -22,7 +22,7 @@ from support.atlases import BIG, Counted, make_atlas, make_terminology, no_compu
 from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.errors import GridError, HemisphereError, UnitsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ureg = pint.get_application_registry()
 

@@ -34,7 +34,7 @@ from xarray_atlas.io.copies.records import (
 )
 from xarray_atlas.io.zarr.stores import open_group, read_bytes
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SETS = "annotation-sets/tiny_mouse-annotation/1_0"
 STORE = f"{SETS}/annotations_compressed.ome.zarr"

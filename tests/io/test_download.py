@@ -43,7 +43,7 @@ from xarray_atlas.io.copies.records import RECORDS, UNFINISHED, Object, record_n
 from xarray_atlas.io.downloads import remote
 from xarray_atlas.io.zarr.stores import open_group
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ATLAS = "tiny_mouse_25um"
 SETS = "annotation-sets/tiny_mouse-annotation/1_0"

@@ -22,7 +22,7 @@ from support.meshes import (
 from xarray_atlas.errors import StoreError, StoreFormatError
 from xarray_atlas.io.files.meshes import mesh_folder, read_mesh
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 def volume(vertices, faces):

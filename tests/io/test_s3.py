@@ -42,7 +42,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.zarr.stores import storage_for
 from xarray_atlas.reductions import cache as index_cache
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ALLEN = "annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr"
 TABLE = "terminologies/allen-adult-mouse-terminology/2017"

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from xarray_atlas.kernels.downsample import halved, majority, mean
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xarray_atlas.kernels import labels
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 DTYPES = [
     np.dtype(name)

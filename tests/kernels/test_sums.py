@@ -13,7 +13,7 @@ from xarray_atlas.kernels.groups import VoxelGroups, group
 from xarray_atlas.kernels.quantiles import Values, image_values, quantiles, stack, values_by_code
 from xarray_atlas.kernels.sums import frames, image_sums, merge, statistic
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 KEYS = np.array([-7, 1, 2, 5, 312782574])
 COLUMNS = ("squares", "low", "high")

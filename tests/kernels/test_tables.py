@@ -14,7 +14,7 @@ from test_labels import assert_same, blocks
 from xarray_atlas.kernels import tables
 from xarray_atlas.kernels.tables import concatenate, shifted, tabulate
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)
 

@@ -16,7 +16,7 @@ from support.atlases import make_atlas, make_terminology
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.pairs import count_pairs
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 PARENTS = [-1, 0, 0, 1, 1]
 LABELS = [[1], [], [3, 9], [4], [614454277]]

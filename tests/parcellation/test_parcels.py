@@ -9,7 +9,7 @@ from support.atlases import make_terminology
 from xarray_atlas.errors import RegionNotFoundError
 from xarray_atlas.parcellation.parcels import chosen_parcels, parcels_at_level
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 PARENTS = [-1, 0, 0, 1, 1, 2]
 

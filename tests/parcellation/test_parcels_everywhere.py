@@ -10,7 +10,7 @@ import xarray as xr
 import xarray_atlas
 
 pytestmark = [
-    pytest.mark.once,
+    pytest.mark.version_independent,
     pytest.mark.filterwarnings("ignore:no manifest says where left and right meet"),
 ]
 

@@ -20,7 +20,7 @@ from matplotlib.testing.compare import compare_images
 import xarray_atlas
 
 mpl.use("agg")
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 BASELINE = Path(__file__).parent / "baseline"
 

@@ -17,7 +17,7 @@ from support.atlases import make_atlas, make_terminology
 from xarray_atlas import Terminology
 
 mpl.use("agg")
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 CLOSE = (312782546, 312782550, 312782554)
 """Ids that a float32 takes for one."""

@@ -25,7 +25,7 @@ from xarray_atlas.plotting.fitted_text import FittedText
 from xarray_atlas.plotting.hierarchy import cells_of, tree
 from xarray_atlas.regions.volume import measured
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 BASELINE = Path(__file__).parent / "baseline"
 

@@ -32,7 +32,7 @@ from xarray_atlas.plotting.planes import plane_at
 from xarray_atlas.plotting.region_names import RegionName
 
 mpl.use("agg")
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 PLAIN = {
     "outlines": False, "labels": False, "directions": False, "scale_bar": False,

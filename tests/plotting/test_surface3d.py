@@ -14,7 +14,7 @@ import xarray_atlas
 from support.stores import REGIONS
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 pyvista = pytest.importorskip("pyvista")
 

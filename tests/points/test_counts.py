@@ -16,7 +16,7 @@ import xarray_atlas
 from support.atlases import Counted, examples, make_atlas, make_terminology
 from xarray_atlas.errors import AtlasMismatchError, GridError, PointsError, UnitsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SIZE = (0.1, 0.2, 0.4)
 VOXEL = 0.1 * 0.2 * 0.4

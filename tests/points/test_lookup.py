@@ -20,7 +20,7 @@ from support.atlases import Counted, examples, make_atlas, make_terminology, par
 from support.stores import CountingStore, write_atlas
 from xarray_atlas.errors import GridError, PointsError, UnitsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ureg = pint.get_application_registry()
 AXES = ("ap", "dv", "ml")

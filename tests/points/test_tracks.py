@@ -12,7 +12,7 @@ import xarray_atlas
 from support.atlases import Counted, examples, make_atlas, make_terminology
 from xarray_atlas.errors import PointsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 AXES = ("ap", "dv", "ml")
 SIZE = (0.1, 0.2, 0.4)

@@ -31,7 +31,7 @@ from xarray_atlas.options import cache_directory
 from xarray_atlas.reductions import cache as index_cache
 from xarray_atlas.reductions import cache_files
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SIZE = 0.025**3
 PLAIN = {"compressors": None, "filters": None}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.atlases import examples, make_terminology
 from xarray_atlas.reductions.membership import label_places
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 @given(st.data(), examples(), st.booleans())

@@ -24,7 +24,7 @@ from support.atlases import (
 from xarray_atlas.errors import GridError, RegionNotFoundError, RegionOverlapError
 from xarray_atlas.kernels import boundaries
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 mm2 = pint.get_application_registry().Unit("mm") ** 2
 

@@ -27,7 +27,7 @@ from xarray_atlas.kernels import distances as run_distances
 from xarray_atlas.kernels.distances import distances_in_box, mask_runs
 from xarray_atlas.regions import distance
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 mm = pint.get_application_registry().Unit("mm")
 

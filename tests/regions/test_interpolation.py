@@ -15,7 +15,7 @@ import xarray_atlas
 from support.atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas.errors import GridError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 mm = pint.get_application_registry().Unit("mm")
 um = pint.get_application_registry().Unit("um")

@@ -28,7 +28,7 @@ from support.atlases import (
 )
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from support.atlases import (
 )
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SIZE = (0.1, 0.2, 0.4)
 mm = pint.get_application_registry().Unit("mm")

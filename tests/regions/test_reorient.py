@@ -17,7 +17,7 @@ from support.atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import GridError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 LETTERS = [
     "".join(p) for q in itertools.product("ap", "si", "rl") for p in itertools.permutations(q)

@@ -22,7 +22,7 @@ from support.atlases import (
 )
 from xarray_atlas.errors import GridError, RegionNotFoundError, UnitsError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 u = pint.get_application_registry()
 SIZE = (0.1, 0.2, 0.4)

@@ -22,7 +22,7 @@ from xarray_atlas import Terminology
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 from xarray_atlas.regions.surface import Mesh, mesh_from_labels
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 u = pint.get_application_registry()
 ONE = (3 / 4) ** (1 / 3)

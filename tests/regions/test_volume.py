@@ -26,7 +26,7 @@ from support.atlases import (
 )
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 um = pint.get_application_registry().Unit("um")
 SIZE = (0.1, 0.2, 0.4)

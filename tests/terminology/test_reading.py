@@ -20,7 +20,7 @@ from support.atlases import BIG
 from xarray_atlas import Terminology, create_atlas
 from xarray_atlas.errors import AmbiguousRegionError, TerminologyError
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SHAPE = (6, 5, 8)
 

@@ -31,7 +31,7 @@ from xarray_atlas.errors import (
 )
 from xarray_atlas.terminology import Region, Terminology
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 SMALL = """\
 identifier,parent_identifier,annotation_value,name,abbreviation,color_hex_triplet,root_identifier_path

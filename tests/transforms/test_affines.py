@@ -13,7 +13,7 @@ from support.atlases import make_atlas, make_terminology
 from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.transforms.affines import nearest_letters
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 ITK = np.array(
     [

@@ -33,7 +33,7 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.viewers.explore_surfaces import smoothed, surface_of
 from xarray_atlas.viewers.explore_volumes import MOST_VOXELS, read
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 STRAY = 2**32 - 1
 SIZE = 0.1

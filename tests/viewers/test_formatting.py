@@ -19,7 +19,7 @@ from support.atlases import make_atlas, make_terminology, no_compute
 from support.stores import CountingStore, write_atlas
 from xarray_atlas import AtlasAccessor, Terminology
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 
 def lines(obj) -> dict[str, str]:

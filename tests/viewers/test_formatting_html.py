@@ -17,7 +17,7 @@ from support.atlases import make_atlas, make_terminology, no_compute
 from support.browser import chromium, complaints, requests
 from xarray_atlas import Terminology
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 HOSTILE = [
     "</script><img src=x onerror=hacked=1>",

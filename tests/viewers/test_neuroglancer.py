@@ -40,7 +40,7 @@ from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale
 from xarray_atlas.viewers.neuroglancer import _browser_url
 from xarray_atlas.viewers.neuroglancer_view import view
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 neuroglancer = pytest.importorskip("neuroglancer")
 
