@@ -644,3 +644,10 @@ def test_packaged_by_brainglobe(packaged: Path) -> None:
     assert ds.atlas.terminology.name == TERMINOLOGY.split("/")[1].replace(
         "tiny", "allen-adult-mouse"
     )
+
+
+def test_a_parameter_that_the_engine_lacks():
+    with pytest.raises(
+        TypeError, match=r"engine='atlas' has no parameter 'midlin'; it has \[.*'midline'"
+    ):
+        xr.open_dataset(SAMPLE, engine="atlas", midlin="5 mm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import xarray as xr
@@ -26,6 +27,34 @@ __all__ = ["AtlasBackendEntrypoint"]
 ANNOTATION = ("annotation",)
 
 
+@dataclass(frozen=True)
+class Choices:
+    """Parameters of :func:`xarray_atlas.open_atlas` that choose what is opened, and from where."""
+
+    version: str | None = None
+    root: str | os.PathLike[str] | None = None
+    include: str | Iterable[str] = ANNOTATION
+    terminology: Any = None
+    storage_options: Mapping[str, Any] | None = None
+    align_levels: bool = False
+    midline: Any = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Choices:
+        """Take parameters that were passed by name.
+
+        Raises
+        ------
+        TypeError
+            For one that is not there.
+        """
+        names = [field.name for field in fields(cls)]
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise TypeError(f"engine='atlas' has no parameter {unknown[0]!r}; it has {names}")
+        return cls(**given)
+
+
 class AtlasBackendEntrypoint(BackendEntrypoint):
     """Open a brain atlas by name or from its OME-Zarr, or one that xarray has written.
 
@@ -37,13 +66,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "resolution",
-        "version",
-        "root",
-        "include",
-        "terminology",
-        "storage_options",
-        "align_levels",
-        "midline",
+        *(field.name for field in fields(Choices)),
         "snapshot",
     )
     supports_groups = True
@@ -58,35 +81,17 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         resolution: Any = None,
-        version: str | None = None,
-        root: str | os.PathLike[str] | None = None,
-        include: str | Iterable[str] = ANNOTATION,
-        terminology: Any = None,
-        storage_options: Mapping[str, Any] | None = None,
-        align_levels: bool = False,
-        midline: Any = None,
         snapshot: str | None = None,
+        **choices: Any,
     ) -> xr.Dataset:
-        """Open one level.
+        """Open one level; the choices are those of :class:`Choices`.
 
         xarray makes the names of dask arrays from the source and all parameters. `snapshot`
         is there to be one of them and for nothing else: with a text that no other opening has,
         what is kept by such a name (by a cluster, of an array that was persisted) is not
         taken for what a store holds that has changed since.
         """
-        opened = _open(
-            filename_or_obj,
-            resolution=resolution,
-            version=version,
-            root=root,
-            include=include,
-            terminology=terminology,
-            storage_options=storage_options,
-            align_levels=align_levels,
-            midline=midline,
-            drop_variables=drop_variables,
-            groups=False,
-        )
+        opened = _open(filename_or_obj, Choices.of(choices), drop_variables, resolution=resolution)
         if isinstance(opened, StoredAtlas):
             return _drop(opened.dataset(_level(opened, resolution)), drop_variables)
         return opened["/"]
@@ -96,27 +101,10 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         filename_or_obj: Any,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        version: str | None = None,
-        root: str | os.PathLike[str] | None = None,
-        include: str | Iterable[str] = ANNOTATION,
-        terminology: Any = None,
-        storage_options: Mapping[str, Any] | None = None,
-        align_levels: bool = False,
-        midline: Any = None,
+        **choices: Any,
     ) -> dict[str, xr.Dataset]:
         """Open all levels, one Dataset each, by the path of the level."""
-        opened = _open(
-            filename_or_obj,
-            version=version,
-            root=root,
-            include=include,
-            terminology=terminology,
-            storage_options=storage_options,
-            align_levels=align_levels,
-            midline=midline,
-            drop_variables=drop_variables,
-            groups=True,
-        )
+        opened = _open(filename_or_obj, Choices.of(choices), drop_variables, groups=True)
         if not isinstance(opened, StoredAtlas):
             return opened
         groups = {"/": xr.Dataset(attrs=opened.attrs)}
@@ -131,18 +119,18 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
 
 def _open(
     source: Any,
-    *,
-    version: str | None,
-    root: str | os.PathLike[str] | None,
-    include: str | Iterable[str],
-    storage_options: Mapping[str, Any] | None,
-    groups: bool,
+    choices: Choices,
     drop_variables: Any,
+    *,
     resolution: Any = None,
-    **choices: Any,
+    groups: bool = False,
 ) -> StoredAtlas | dict[str, xr.Dataset]:
     """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
-    manifest = _manifest(source, root, version, resolution, include, groups, storage_options)
+    include, storage_options = choices.include, choices.storage_options
+    described = {
+        name: getattr(choices, name) for name in ("terminology", "align_levels", "midline")
+    }
+    manifest = _manifest(source, choices, resolution, groups)
     if manifest is not None:
         source, group = open_part(manifest.annotation, storage_options)
         return open_stored_atlas(
@@ -151,38 +139,31 @@ def _open(
             manifest=manifest,
             include=include,
             storage_options=storage_options,
-            **choices,
+            **described,
         )
     opened = _open_zarr(source, storage_options)
     if opened is not None and is_multiscale(opened):
         return open_stored_atlas(
-            opened, source, include=include, storage_options=storage_options, **choices
+            opened, source, include=include, storage_options=storage_options, **described
         )
     included = None if tuple(include) == ANNOTATION or include == ANNOTATION[0] else include
     return _open_written(
-        source, opened, groups, drop_variables, resolution=resolution, include=included, **choices
+        source, opened, groups, drop_variables, resolution=resolution, include=included, **described
     )
 
 
-def _manifest(
-    source: Any,
-    root: str | os.PathLike[str] | None,
-    version: str | None,
-    resolution: Any,
-    include: str | Iterable[str],
-    all_levels: bool,
-    storage_options: Mapping[str, Any] | None,
-) -> Manifest | None:
+def _manifest(source: Any, choices: Choices, resolution: Any, all_levels: bool) -> Manifest | None:
     """Return the manifest of an atlas that is opened by name or by its manifest."""
+    root, version = choices.root, choices.version
     if is_name(source) and (root is not None or not os.path.exists(source)):
         return find_atlas_manifest(
             source,
             None if root is None else locate(root),
             version=version,
             resolution=resolution,
-            include=include,
+            include=choices.include,
             all_levels=all_levels,
-            storage_options=storage_options,
+            storage_options=choices.storage_options,
         )
     if root is not None or version is not None:
         raise StoreFormatError(
@@ -191,7 +172,7 @@ def _manifest(
     if isinstance(source, str | os.PathLike):
         place = locate(source)
         if place.replace("\\", "/").rpartition("/")[2] == MANIFEST:
-            return read_manifest(place, storage_options)
+            return read_manifest(place, choices.storage_options)
     return None
 
 
