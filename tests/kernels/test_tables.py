@@ -112,7 +112,16 @@ def test_one_row_a_label():
 @given(st.data(), blocks(shapes=hnp.array_shapes(min_dims=2, max_dims=3, max_side=7)))
 def test_slabs_apart(data, block):
     kinds = data.draw(sides(block.shape))
-    thickness = data.draw(st.integers(1, block.shape[0] + 1))
+    check_slabs(block, kinds, data.draw(st.integers(1, block.shape[0] + 1)))
+
+
+def test_slabs_are_those_of_the_whole_block_where_it_is_tabulated_in_parts():
+    # of as many runs as voxels: in parts, the second of which begins amid a slab
+    block = np.indices((4, 3)).sum(axis=0).astype("uint8") % 2
+    check_slabs(block, np.zeros((1, 1), "uint8"), 3)
+
+
+def check_slabs(block, kinds, thickness):
     table = tabulate(block, kinds, thickness)
     check(table, block, kinds)
     if kinds.size > 1:

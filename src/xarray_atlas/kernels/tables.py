@@ -147,8 +147,11 @@ def _wide(labels: Ints) -> type[np.int64 | np.uint64]:
     return np.int64 if np.can_cast(labels.dtype, np.int64) else np.uint64
 
 
-def _tabulate(block: Ints, sides: Ints, thickness: int) -> LabelTable:
-    """Tabulate in parts where a block is too large, and where the side changes along one axis."""
+def _tabulate(block: Ints, sides: Ints, thickness: int, before: int = 0) -> LabelTable:
+    """Tabulate in parts where a block is too large, and where the side changes along one axis.
+
+    `before` is how many planes of its first slab lie before a part.
+    """
     if block.size == 0:
         return concatenate([], block)
     if sides.size > 1 and (sides == sides.flat[0]).all():
@@ -156,15 +159,15 @@ def _tabulate(block: Ints, sides: Ints, thickness: int) -> LabelTable:
     varying = [axis for axis, n in enumerate(sides.shape) if n > 1]
     if block.size > LARGE and len(block) > 1:
         planes = max(LARGE * len(block) // block.size, 1)
-        return _in_parts(block, sides, thickness, 0, range(0, len(block), planes))
+        return _in_parts(block, sides, thickness, before, 0, range(0, len(block), planes))
     if len(varying) == 1:
         starts = runs(sides.ravel())[0].tolist()
-        return _in_parts(block, sides, thickness, varying[0], starts)
-    return _tabulate_part(block, sides, thickness)
+        return _in_parts(block, sides, thickness, before, varying[0], starts)
+    return _tabulate_part(block, sides, thickness, before)
 
 
 def _in_parts(
-    block: Ints, sides: Ints, thickness: int, axis: int, starts: Iterable[int]
+    block: Ints, sides: Ints, thickness: int, before: int, axis: int, starts: Iterable[int]
 ) -> LabelTable:
     """Tabulate the parts of a block that begin at some places along an axis."""
     offset = np.zeros(block.ndim, np.int64)
@@ -173,18 +176,20 @@ def _in_parts(
         part = (slice(None),) * axis + (slice(start, stop),)
         side = sides[part] if sides.shape[axis] > 1 else sides
         offset[axis] = start
-        tables.append(shifted(_tabulate(block[part], side, thickness), offset))
+        # slabs are those of the whole block, wherever a part of it begins
+        passed = (before + int(offset[0])) % thickness
+        tables.append(shifted(_tabulate(block[part], side, thickness, passed), offset))
     return concatenate(tables)
 
 
-def _tabulate_part(block: Ints, sides: Ints, thickness: int) -> LabelTable:
+def _tabulate_part(block: Ints, sides: Ints, thickness: int, before: int) -> LabelTable:
     flat = np.ascontiguousarray(block).reshape(-1)
     if sides.size == 1 and _is_uniform(flat):
         return _uniform_table(flat[:1], int(sides.flat[0]), block.shape)
     starts = _row_runs(flat, block.shape[-1])
     if starts.size > NOISY:
         axis = int(np.argmax(block.shape))
-        return _in_parts(block, sides, thickness, axis, [0, block.shape[axis] // 2])
+        return _in_parts(block, sides, thickness, before, axis, [0, block.shape[axis] // 2])
     if sides.size == 1:
         codes, labels = _codes(flat[starts])
         kinds = np.full(labels.shape, sides.flat[0], np.int64)
@@ -198,7 +203,7 @@ def _tabulate_part(block: Ints, sides: Ints, thickness: int) -> LabelTable:
         labels, kinds = distinct_labels[at_label], distinct_sides[at_side].astype(np.int64)
     if labels.size <= 2**16:
         codes = codes.astype(np.uint16)  # which numpy sorts by radix: in linear time
-    codes, *measured = _measure(starts, codes, block.shape, thickness)
+    codes, *measured = _measure(starts, codes, block.shape, thickness, before)
     return LabelTable(labels[codes].astype(_wide(block)), kinds[codes], *measured)
 
 
@@ -242,7 +247,7 @@ def _row_runs(flat: Ints, length: int) -> Positions:
 
 
 def _measure(
-    starts: Positions, codes: Positions, shape: tuple[int, ...], thickness: int
+    starts: Positions, codes: Positions, shape: tuple[int, ...], thickness: int, before: int
 ) -> list[Any]:
     """Count, add up and delimit the voxels of each code in each slab, and find one of them.
 
@@ -254,6 +259,8 @@ def _measure(
         Of the block.
     thickness : int
         Of a slab, along the first axis.
+    before : int
+        How many planes of the first slab lie before the block.
 
     Returns
     -------
@@ -269,8 +276,8 @@ def _measure(
     planes, row = positions[0], positions[-1]
     begins = np.ones(codes.size, bool)
     np.not_equal(codes[1:], codes[:-1], out=begins[1:])
-    if thickness < shape[0]:
-        slabs = planes // thickness
+    if thickness < before + shape[0]:
+        slabs = (planes + before) // thickness
         begins[1:] |= slabs[1:] != slabs[:-1]
     first = np.flatnonzero(begins)
     last = np.append(first[1:], codes.size) - 1
