@@ -57,15 +57,17 @@ def register() -> None:
         there = getattr(kind, "atlas", None)
         if there is AtlasAccessor:
             continue
-        if there is not None:
-            if not str(getattr(there, "__module__", "")).startswith("xarray_atlas"):
-                warnings.warn(
-                    f"{kind.__name__}.atlas was registered by {there.__module__}; importing "
-                    "xarray_atlas replaces it. Import the one that you want to keep last; what "
-                    "ours does is also in functions, such as xarray_atlas.volume(ds, 'RSP'), and "
-                    "all of it in xarray_atlas.AtlasAccessor(ds)",
-                    UserWarning,
-                    stacklevel=3,
-                )
-            delattr(kind, "atlas")
-        add("atlas")(AtlasAccessor)
+        ours = str(getattr(there, "__module__", "")).startswith("xarray_atlas")
+        if there is not None and not ours:
+            warnings.warn(
+                f"{kind.__name__}.atlas was registered by {there.__module__}; importing "
+                "xarray_atlas replaces it. Import the one that you want to keep last; what "
+                "ours does is also in functions, such as xarray_atlas.volume(ds, 'RSP'), and "
+                "all of it in xarray_atlas.AtlasAccessor(ds)",
+                UserWarning,
+                stacklevel=3,
+            )
+        with warnings.catch_warnings():
+            # xarray's own warning of the same, which does not say what to do
+            warnings.filterwarnings("ignore", message="registration of accessor")
+            add("atlas")(AtlasAccessor)
