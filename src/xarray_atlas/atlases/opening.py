@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
+from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint, AtlasName
+from xarray_atlas.io.brainglobe.catalogue import is_name
 from xarray_atlas.io.zarr.stores import StoreLike
 from xarray_atlas.terminology import Terminology
 
@@ -141,8 +142,11 @@ def open_atlas(
     >>> f"{ds.atlas.volume('RSP').item():.3f}"
     '10.387 millimeter ** 3'
     """
+    handed: Any = source
+    if isinstance(source, str) and is_name(source) and not os.path.exists(source):
+        handed = AtlasName(source)
     return xr.open_dataset(
-        source,  # type: ignore[arg-type]  # xarray hands zarr stores and groups to the engine
+        handed,
         engine=AtlasBackendEntrypoint,
         chunks=chunks,
         resolution=resolution,

@@ -22,7 +22,7 @@ from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifes
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
 from xarray_atlas.io.zarr.stores import is_url, locate, open_group
 
-__all__ = ["AtlasBackendEntrypoint"]
+__all__ = ["AtlasBackendEntrypoint", "AtlasName"]
 
 ANNOTATION = ("annotation",)
 
@@ -53,6 +53,21 @@ class Choices:
         if unknown:
             raise TypeError(f"engine='atlas' has no parameter {unknown[0]!r}; it has {names}")
         return cls(**given)
+
+
+@dataclass(frozen=True)
+class AtlasName:
+    """The name of an atlas, as something that xarray does not take for a path.
+
+    Before 2026.7 xarray asks the file system when a path was written that is opened in chunks;
+    for a name, where there is no such path, that is a FileNotFoundError.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    name: str
 
 
 class AtlasBackendEntrypoint(BackendEntrypoint):
@@ -91,6 +106,8 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         what is kept by such a name (by a cluster, of an array that was persisted) is not
         taken for what a store holds that has changed since.
         """
+        if isinstance(filename_or_obj, AtlasName):
+            filename_or_obj = filename_or_obj.name
         opened = _open(filename_or_obj, Choices.of(choices), drop_variables, resolution=resolution)
         if isinstance(opened, StoredAtlas):
             return _drop(opened.dataset(_level(opened, resolution)), drop_variables)

@@ -213,7 +213,9 @@ def _store_something(folder: Path, array: zarr.Array[Any], parts: Iterable[int] 
     if chunks.exists() and not empty:
         return
     chunk: Any = (*empty[:1], *(slice(0, n) for n in array.chunks[len(empty[:1]) :]))
-    whole: Any = array.with_config({"write_empty_chunks": True})
+    # Array.with_config, which would do, is of zarr 3.1.6 on
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        whole: Any = zarr.open_array(array.store, path=array.path, mode="r+")
     whole[chunk] = 0
     for part in empty[1:]:
         shutil.copytree(chunks / str(empty[0]), chunks / str(part))
