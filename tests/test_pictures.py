@@ -20,7 +20,8 @@ if not SCRIPT.exists():
 
 def test_the_picture_is_what_is_drawn_now(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    pytest.importorskip("matplotlib")
+    if pytest.importorskip("matplotlib").__version_info__ < (3, 11):
+        pytest.skip("matplotlib draws letters in another way from 3.11 on")
     spec = importlib.util.spec_from_file_location("make_pictures", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

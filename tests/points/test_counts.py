@@ -61,7 +61,7 @@ def test_agrees_with_brute_force(data):
             held[inside] = mask[tuple(at[inside].T)]
             one = found["count"].isel(region=region)
             one = one.sel(hemisphere=which) if isinstance(side, list) else one
-            expected = Counter(table.loc[held, names].itertuples(index=False, name=None))
+            expected = Counter(map(tuple, table.loc[held, names].to_numpy(object).tolist()))
             for key in np.ndindex(one.shape):
                 labels = tuple(one[n].values[k] for n, k in zip(names, key, strict=True))
                 assert one.values[key] == expected[labels]
