@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import dask.array as da
 from xarray.core import indexing
 
-__all__ = ["MaskStore", "StoredArray", "read_from", "stored_array"]
+__all__ = ["MaskStore", "StoredArray", "all_sources", "read_from", "stored_array"]
 
 
 class MaskStore(Protocol):
@@ -67,9 +67,41 @@ def read_from(data: da.Array) -> Any:
     dask gives the result of each operation a name of its own, so that no derived
     array is taken for the one that it was derived from.
     """
-    original = f"original-{data.name}"
-    layer = getattr(data.dask, "layers", {}).get(original)
-    return None if layer is None else layer.get(original)
+    return _originals(data).get(data.name)
+
+
+def all_sources(data: Any) -> list[Any]:
+    """Return every object that a dask array, or what it is derived from, was made of.
+
+    An array that is not of dask is its own source. What xarray puts around an array is taken
+    off, and with it which part of the array is taken.
+    """
+    found = list(_originals(data).values()) if isinstance(data, da.Array) else [data]
+    for place, source in enumerate(found):
+        while isinstance(source, WRAPPERS):
+            source = source.array
+        found[place] = source
+    return found
+
+
+PREFIX = "original-"
+
+
+def _originals(data: da.Array) -> dict[str, Any]:
+    """Return what the arrays of a graph were made of by ``dask.array.from_array``, by their names.
+
+    dask has no public way to ask for it. This is for the graphs of dask 2025.9 to 2026.8, where
+    ``from_array`` puts its object in a layer of its own, under the array's name with a prefix;
+    an array of dask's expressions has no layers. dask would have to say of an array what
+    ``from_array`` was given. Without an answer arrays are not recognized: they are measured each
+    time, and nothing becomes wrong.
+    """
+    layers = getattr(data.dask, "layers", {})
+    return {
+        name.removeprefix(PREFIX): layer[name]
+        for name, layer in layers.items()
+        if name.startswith(PREFIX) and name in layer
+    }
 
 
 def stored_array(data: Any) -> StoredArray | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
@@ -34,7 +33,7 @@ from xarray_atlas.io.zarr.ome_zarr import Multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import open_group, options_of, protocol, read_bytes
 from xarray_atlas.kernels.greys import grey_limits
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.reductions.stored import WRAPPERS
+from xarray_atlas.reductions.stored import all_sources
 from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.terminology import Terminology
@@ -173,17 +172,8 @@ def _check_atlas(terminology: Terminology, space: Space) -> None:
 
 def _array_of(annotation: xr.DataArray) -> LabelArray | None:
     """Return the array in a store from which an annotation, or what it is made of, is read."""
-    data: Any = annotation.variable._data
-    sources: list[Any] = [data]
-    if isinstance(data, da.Array):
-        layers = getattr(data.dask, "layers", {})
-        sources = [layer.get(name) for name, layer in layers.items() if "original-" in name]
-    found: dict[str, LabelArray] = {}
-    for source in sources:
-        while isinstance(source, WRAPPERS):
-            source = source.array
-        if isinstance(source, LabelArray):
-            found[source.place] = source
+    sources = all_sources(annotation.variable._data)
+    found = {source.place: source for source in sources if isinstance(source, LabelArray)}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
