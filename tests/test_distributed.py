@@ -12,6 +12,7 @@ import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
+from xarray_atlas.reductions.labels import _client
 
 pytestmark = pytest.mark.version_independent
 
@@ -180,6 +181,18 @@ def test_tasks_are_small_to_send(atlas):
         assert max(sizes) > 1327 * 8  # the labels of the root
         # they, the store, and which of the labels are of which region
         assert sum(size > 1327 for size in sizes) <= 3 < chunks
+
+
+def test_the_client_on_which_dask_computes(client, atlas):
+    labels = atlas.annotation.data
+    assert _client(labels) is client
+    for scheduler, expected in (("threads", None), (client, client), ("distributed", client)):
+        with dask.config.set(scheduler=scheduler):
+            assert _client(labels) is expected
+    with Client(client.cluster, set_as_default=False) as other:
+        assert _client(labels) is client
+        with dask.config.set(scheduler=other):
+            assert _client(labels) is other
 
 
 def test_progress_on_a_cluster(client, atlas, capfd):

@@ -16,6 +16,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask import config
 from dask.base import get_scheduler, tokenize
 from xarray import Variable
 
@@ -133,7 +134,7 @@ def _compute(array: da.Array, progress: bool) -> Any:
     """Compute on the active scheduler, with a progress bar on stderr where that is wanted."""
     if not progress:
         return array.compute()
-    client = getattr(get_scheduler(collections=[array]), "__self__", None)
+    client = _client(array)
     if client is None:
         from dask.diagnostics.progress import ProgressBar
 
@@ -145,3 +146,20 @@ def _compute(array: da.Array, progress: bool) -> Any:
     with contextlib.redirect_stdout(sys.stderr):
         show(array, notebook=False)
     return array.compute()
+
+
+def _client(array: da.Array) -> Any:
+    """Return the client of the cluster on which dask computes; None where it is this process."""
+    try:
+        from distributed import Client, get_client
+    except ImportError:
+        return None
+    chosen = config.get("scheduler", None)
+    if isinstance(chosen, Client):
+        return chosen
+    try:
+        client = get_client()
+    except ValueError:  # there is none
+        return None
+    # there may be one, and another scheduler chosen
+    return client if get_scheduler(collections=[array]) == client.get else None
