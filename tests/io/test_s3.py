@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ import pytest
 import s3fs
 import xarray as xr
 import zarr
+from fsspec.implementations.local import LocalFileSystem
 
 import xarray_atlas
 from support.stores import (
@@ -39,6 +40,7 @@ from xarray_atlas.errors import (
     StoreFormatError,
     StoreNotFoundError,
 )
+from xarray_atlas.io.zarr.s3_client import check_listings, is_encrypted, is_s3
 from xarray_atlas.io.zarr.stores import storage_for
 from xarray_atlas.reductions import cache as index_cache
 
@@ -369,6 +371,34 @@ def test_a_chunk_of_the_same_size_on_s3(listed: Requests) -> None:
     found = voxels(listed.open())
     assert found[1] == int((expected == 8).sum() + (expected > 1000).sum())
     assert found != before
+
+
+def test_what_is_asked_of_s3fs_itself(listed: Requests) -> None:
+    """Where this fails, s3fs has changed what it does not document."""
+    filesystem = s3fs.S3FileSystem(**listed.options)
+    bucket = listed.url.removeprefix("s3://").partition("/")[0]
+    assert is_s3(filesystem)
+    assert not is_s3(LocalFileSystem())
+    for key, keywords in (("plain", {}), ("secret", {"ServerSideEncryption": "aws:kms"})):
+        filesystem.call_s3("put_object", Bucket=bucket, Key=f"asked/{key}", Body=b"1", **keywords)
+        assert is_encrypted(filesystem, f"{bucket}/asked/{key}") == bool(keywords)
+    answers: list[Any] = []
+
+    def check(parsed: Any, **about: Any) -> None:
+        answers.append(parsed)
+
+    def refuse(parsed: Any, **about: Any) -> None:
+        raise OSError("no listing")
+
+    for _ in range(2):
+        check_listings(filesystem, check)
+    filesystem.invalidate_cache()
+    assert len(filesystem.find(f"{bucket}/asked")) == 2
+    assert [len(answer["Contents"]) for answer in answers] == [2]
+    another = s3fs.S3FileSystem(**listed.options, skip_instance_cache=True)
+    check_listings(another, refuse)
+    with pytest.raises(OSError, match="no listing"):
+        another.find(f"{bucket}/asked")
 
 
 def test_a_bucket_that_may_not_be_listed(bucket: Bucket, listed: Requests) -> None:

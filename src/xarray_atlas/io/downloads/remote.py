@@ -16,6 +16,7 @@ import fsspec
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies.records import Object, leads_out
 from xarray_atlas.io.zarr.checked_store import is_refusal
+from xarray_atlas.io.zarr.s3_client import is_encrypted, is_s3
 from xarray_atlas.io.zarr.stores import find_objects, protocol, storage_for, unreadable
 
 __all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
@@ -121,16 +122,11 @@ class Source:
     def _verify(self, path: str, content: bytes, expected: Object) -> None:
         if len(content) != expected.size:
             raise _Damaged(f"{len(content)} bytes came, and {expected.size} are listed")
-        if _is_other(content, expected) and not self._is_encrypted(path):
+        # S3's ETag of an object that it encrypts with a key is no MD5
+        if _is_other(content, expected) and not (
+            is_s3(self.filesystem) and is_encrypted(self.filesystem, f"{self.path}/{path}")
+        ):
             raise _Damaged("its MD5 is not the one that is listed")
-
-    def _is_encrypted(self, path: str) -> bool:
-        """Tell whether S3 encrypts an object with a key, so that its ETag is no MD5."""
-        if not hasattr(self.filesystem, "call_s3"):
-            return False
-        bucket, key, _ = self.filesystem.split_path(f"{self.path}/{path}")
-        head = self.filesystem.call_s3("head_object", Bucket=bucket, Key=key)
-        return "kms" in head.get("ServerSideEncryption", "") or "SSECustomerAlgorithm" in head
 
 
 class _Damaged(OSError):

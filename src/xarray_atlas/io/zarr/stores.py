@@ -20,6 +20,7 @@ from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.copies.completeness import find_copy
 from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
+from xarray_atlas.io.zarr.s3_client import check_listings, is_s3
 
 __all__ = [
     "TIMEOUT",
@@ -260,11 +261,8 @@ def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
     without a word. Here it is an OSError.
     """
     filesystem.invalidate_cache()
-    if hasattr(filesystem, "call_s3"):
-        for operation in ("ListObjectsV2", "ListObjectVersions"):
-            filesystem.s3.meta.events.register(
-                f"after-call.s3.{operation}", _check_listing, unique_id=f"xarray-atlas-{operation}"
-            )
+    if is_s3(filesystem):
+        check_listings(filesystem, _check_listing)
     return filesystem.find(path, detail=detail)
 
 
