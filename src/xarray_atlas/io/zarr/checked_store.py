@@ -44,6 +44,12 @@ class CheckedStore(WrapperStore[Store]):
     In a copy that :func:`xarray_atlas.download` has made, a chunk is absent
     only if its source had none.
 
+    All this needs every read to come by way of :meth:`get`. WrapperStore, whose
+    ``_store`` is documented, is public; but newer versions of zarr hand some reads on
+    to the store inside, and what turns that off here is not documented
+    (``_supports_sync_io``; written for zarr 3.1.4 to 3.4.2). zarr would have to
+    let a wrapper say that it has its own ``get``.
+
     Parameters
     ----------
     store : zarr store
@@ -117,7 +123,7 @@ class CheckedStore(WrapperStore[Store]):
 
     @property
     def _supports_sync_io(self) -> bool:
-        # zarr's synchronous pipeline would go round `get`
+        # zarr's synchronous pipeline would go round `get`; versions without it do not ask
         return False
 
     def _least(self, key: str, value: Buffer, byte_range: ByteRequest | None) -> int:
@@ -158,7 +164,7 @@ def _is_metadata(key: str) -> bool:
 def innermost(store: Store) -> Store:
     """Return the store inside all wrappers."""
     while isinstance(store, WrapperStore):
-        store = store._store
+        store = store._store  # which WrapperStore documents
     return store
 
 
