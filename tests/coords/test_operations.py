@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,9 +33,20 @@ OPENERS: dict[str, Callable[[], xr.Dataset]] = {
 _labels = xarray_atlas.open_sample("100 um").annotation.isel(PART).values
 
 
-def make(opener: str, kind: str) -> Any:
-    """An object of a kind, opened in a way."""
-    ds = OPENERS[opener]().isel(PART)
+@functools.cache
+def opened(opener: str, use: str) -> xr.Dataset:
+    """A part of the sample, opened once for each use."""
+    return OPENERS[opener]().isel(PART)
+
+
+@functools.cache
+def whole_sample() -> xr.Dataset:
+    return xarray_atlas.open_sample("100 um")
+
+
+def make(opener: str, kind: str, use: str = "operations") -> Any:
+    """An object of a kind, opened in a way; it shares no variable with any other."""
+    ds = opened(opener, use).copy()
     return {
         "dataset": lambda: ds,
         "annotation": lambda: ds["annotation"],
@@ -51,7 +63,7 @@ def make_plain(kind: str) -> Any:
     if kind == "annotation":
         return array
     if kind == "mask":
-        table = xarray_atlas.open_sample("100 um").atlas.region("Isocortex")
+        table = whole_sample().atlas.region("Isocortex")
         wanted = [label for node in (table, *table.descendants) for label in node.labels]
         return array.isin(wanted).rename("mask")
     return array.to_dataset()
@@ -111,7 +123,8 @@ def test_operation(operation: Operation, kind: str, opener: str) -> None:
     check_units(result, operation)
     check_hierarchy(result, operation.hierarchy)
     # nothing happened to what it was made from
-    xr.testing.assert_identical(obj.coords.to_dataset(), make(opener, kind).coords.to_dataset())
+    untouched = make(opener, kind, use="comparison")
+    xr.testing.assert_identical(obj.coords.to_dataset(), untouched.coords.to_dataset())
 
 
 def check_units(result: Any, operation: Operation) -> None:
@@ -137,7 +150,7 @@ def check_units(result: Any, operation: Operation) -> None:
 
 
 def check_hierarchy(result: Any, claim: str) -> None:
-    whole = xarray_atlas.open_sample("100 um")
+    whole = whole_sample()
     assert result.atlas.terminology == whole.atlas.terminology
     assert result.atlas.space == whole.atlas.space
     indexes = [i for i in result.xindexes.values() if isinstance(i, AtlasIndex)]
