@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.version_independent
 
 XARRAY_ONLY = """
 import dask.array as da, numpy as np, xarray as xr
