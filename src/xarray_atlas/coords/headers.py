@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from xarray import Variable
 
+from xarray_atlas.coords.space import RAS
 from xarray_atlas.coords.units import is_length_unit, to_mm
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 
@@ -35,12 +36,16 @@ class Geometry:
         space of the file and in the direction in which the axis runs.
     fault : str
         What keeps it from saying more, "" where nothing does: it is oblique, or damaged.
+    affine : float64 array of shape (4, 4), optional
+        From indices of voxels to their centres in RAS mm, also where it is oblique; None where
+        the file does not know where it lies.
     """
 
     voxel_size: tuple[float, ...] | None = None
     orientation: str | None = None
     first: tuple[float, ...] | None = None
     fault: str = ""
+    affine: FloatArray | None = field(default=None, compare=False)
 
 
 def geometry_of_affine(
@@ -65,20 +70,32 @@ def geometry_of_affine(
     lengths = np.linalg.norm(steps, axis=0)
     if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(steps)) <= 1e-9 * np.prod(lengths):
         return Geometry(fault=f"spans no volume (its axes are {steps.T.tolist()})")
+    ras = _in_ras(matrix if exact else _shortest(matrix), unit, letters)
     # which axis of space each axis of the array follows
     along = np.argmax(np.abs(steps), axis=0)
     sizes = sizes_in_mm(lengths if exact else _shortest(lengths), unit)
     lean = np.sort(np.abs(steps), axis=0)[1] / lengths
     if len(set(along.tolist())) < 3 or lean.max() > OBLIQUE:
         degrees = float(np.degrees(np.arcsin(min(lean.max(), 1.0))))
-        return Geometry(sizes, fault=f"is oblique (rotated by up to {degrees:.2g} degrees)")
+        fault = f"is oblique (rotated by up to {degrees:.2g} degrees)"
+        return Geometry(sizes, fault=fault, affine=ras)
     back = [bool(steps[space, axis] < 0) for axis, space in enumerate(along)]
     orientation = "".join(
         OPPOSITE[letters[space]] if turned else letters[space]
         for space, turned in zip(along, back, strict=True)
     )
     ends = sizes_in_mm(np.where(back, -origin[along], origin[along]), unit)
-    return Geometry(sizes, orientation, ends)
+    return Geometry(sizes, orientation, ends, affine=ras)
+
+
+def _in_ras(matrix: Any, unit: str, letters: str) -> FloatArray:
+    """Return an affine in RAS mm."""
+    affine = np.eye(4)
+    millimetres = np.reshape(sizes_in_mm(np.ravel(matrix), unit), (3, 4))
+    for letter, values in zip(letters, millimetres, strict=True):
+        row, sign = RAS[letter]
+        affine[row] = sign * values + 0.0  # not -0.0
+    return affine
 
 
 def sizes_in_mm(lengths: Any, unit: str) -> tuple[float, ...]:
@@ -87,9 +104,10 @@ def sizes_in_mm(lengths: Any, unit: str) -> tuple[float, ...]:
     return tuple(without_noise(value) for value in converted.tolist())
 
 
-def _shortest(lengths: FloatArray) -> list[float]:
+def _shortest(lengths: FloatArray) -> FloatArray:
     """Return 0.025 for the single-precision number nearest to it, 0.02500000037."""
-    return [float(str(value)) for value in lengths.astype(np.float32)]
+    flat = [float(str(value)) for value in lengths.astype(np.float32).ravel()]
+    return np.reshape(flat, lengths.shape)
 
 
 def known_unit(unit: Any) -> str | None:

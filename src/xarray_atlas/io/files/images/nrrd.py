@@ -113,6 +113,7 @@ def _geometry(header: Any) -> Geometry:
         found.orientation if letters else None,
         found.first if letters and there else None,
         found.fault,
+        found.affine if letters and there else None,
     )
 
 

@@ -1,0 +1,192 @@
+"""World coordinates: positions in RAS millimetres, as the affine of a file defines them.
+
+An axis of an array gets the coordinate of the anatomical axis nearest to it: its positions in mm to
+the right, anterior or superior, so that they are descending where the array runs to the left,
+posterior or inferior. Along an oblique axis they are mm along that axis, counted from the world
+coordinate of the first voxel. The scalar coordinate ``world`` says that the coordinates are
+those of a world, and holds the matrix from them to RAS mm: the identity unless it is oblique.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.length_variable import SPACING
+from xarray_atlas.errors import GridError
+from xarray_atlas.kernels.spacing import FloatArray
+
+__all__ = [
+    "IDENTITY",
+    "WORLD",
+    "WORLD_DIRECTIONS",
+    "is_oblique",
+    "nearest_axes",
+    "world_coordinates",
+    "world_of",
+    "world_variable",
+]
+
+WORLD = "world"
+"""The name of the scalar coordinate."""
+
+WORLD_DIRECTIONS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
+"""The directions in which world coordinates increase, in the order of RAS."""
+
+MATRIX = "to_ras_mm"
+"""The attribute of the scalar coordinate that holds the matrix: 16 numbers, row by row."""
+
+IDENTITY: FloatArray = np.eye(4)
+
+NOISE = 1e-6
+"""Axes that lean by less than this share of their length do so by the rounding of a header."""
+
+
+def nearest_axes(linear: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axis of space nearest to each column of a matrix, and in which direction.
+
+    Parameters
+    ----------
+    linear : (3, 3) array of float
+        A column for each axis of an array.
+
+    Returns
+    -------
+    rows : tuple of int
+        A permutation of 0, 1 and 2.
+    signs : tuple of int
+        1 or -1.
+    """
+    matrix = np.asarray(linear, np.float64)
+    unit = matrix / np.linalg.norm(matrix, axis=0)
+    rows = max(
+        itertools.permutations(range(3)),
+        key=lambda rows: sum(abs(unit[row, column]) for column, row in enumerate(rows)),
+    )
+    signs = tuple(1 if matrix[row, column] > 0 else -1 for column, row in enumerate(rows))
+    return rows, signs
+
+
+def world_coordinates(
+    affine: Any, shape: Sequence[int], dims: Sequence[Hashable]
+) -> dict[Hashable, Variable]:
+    """Compute the coordinates of an array from its affine.
+
+    Parameters
+    ----------
+    affine : (4, 4) array of float
+        From indices of voxels to their centres in RAS mm.
+    shape : sequence of int
+        Of the array's three axes of space.
+    dims : sequence of hashable
+        Their names.
+
+    Returns
+    -------
+    dict of hashable to Variable
+        For each dim its positions in mm, with the attributes ``units`` and ``direction`` (and the
+        voxel size where there is one voxel alone); and the scalar coordinate ``world``.
+
+    Raises
+    ------
+    GridError
+        If the affine is not finite, or spans no volume.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from xarray_atlas.coords.world import world_coordinates
+    >>> affine = np.diag([-0.5, 0.5, 0.5, 1])
+    >>> affine[:3, 3] = 90, -126, -72
+    >>> coords = world_coordinates(affine, (3, 4, 5), ("x", "y", "z"))
+    >>> coords["x"].values, coords["x"].attrs
+    (array([90. , 89.5, 89. ]), {'units': 'mm', 'direction': 'left-to-right'})
+    """
+    matrix = np.asarray(affine, np.float64)
+    linear, first = matrix[:3, :3], matrix[:3, 3]
+    sizes = np.linalg.norm(linear, axis=0)
+    if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(linear)) <= 1e-9 * np.prod(sizes):
+        raise GridError(f"the affine {matrix.tolist()} is not one of a volume")
+    rows, signs = nearest_axes(linear)
+    coords: dict[Hashable, Variable] = {}
+    units: FloatArray = np.zeros((3, 3))  # one vector of length 1 for each coordinate
+    for column, dim in enumerate(dims):
+        row, sign, size = rows[column], signs[column], float(sizes[column])
+        attrs: dict[Any, Any] = {"units": "mm", "direction": WORLD_DIRECTIONS[row]}
+        if shape[column] == 1:
+            attrs[SPACING] = size
+        coords[dim] = Variable((dim,), sign * size * np.arange(shape[column]) + first[row], attrs)
+        units[:, row] = linear[:, column] * (sign / size)
+    turn = IDENTITY.copy()
+    if not np.array_equal(np.count_nonzero(linear, axis=0), (1, 1, 1)):
+        turn[:3, :3] = units
+        turn[:3, 3] = first - units @ first  # about the centre of the first voxel
+    return {**coords, WORLD: world_variable(turn)}
+
+
+def world_variable(matrix: Any = IDENTITY) -> Variable:
+    """Make the scalar coordinate ``world``.
+
+    Parameters
+    ----------
+    matrix : (4, 4) array of float
+        From positions in mm along the left-to-right, posterior-to-anterior and
+        inferior-to-superior coordinates, in this order, to RAS mm.
+    """
+    flat = [float(value) for value in np.ravel(matrix)]
+    return Variable((), np.int64(_fingerprint(flat)), {MATRIX: flat})
+
+
+def _fingerprint(flat: Sequence[float]) -> int:
+    """Return 1 for the identity; below 2**31, so that netCDF 3 holds it."""
+    if np.array_equal(flat, IDENTITY.ravel()):
+        return 1
+    content = (np.array(flat, "<f8") + 0.0).tobytes()
+    return (int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1) | 2
+
+
+def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
+    """Return the matrix from an image's coordinates to RAS mm, as its coordinate ``world`` has it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+
+    Returns
+    -------
+    float64 array of shape (4, 4), or None
+        From positions along the left-to-right, posterior-to-anterior and inferior-to-superior
+        coordinates. None where there is no such coordinate: it is not known where the object lies
+        in a world.
+
+    Raises
+    ------
+    GridError
+        If the coordinate has lost its matrix, or it was changed.
+    """
+    if WORLD not in obj.coords or obj.coords[WORLD].ndim:
+        return None
+    coord = obj.coords[WORLD].variable
+    flat = [float(value) for value in np.ravel(coord.attrs.get(MATRIX, ()))]
+    value = int(coord.values) if coord.dtype.kind in "iuf" else 0
+    if not flat and value == _fingerprint(IDENTITY.ravel().tolist()):
+        return IDENTITY.copy()
+    if len(flat) != 16 or _fingerprint(flat) != value:
+        raise GridError(
+            f"the coordinate {WORLD!r} should hold the matrix from this {type(obj).__name__}'s "
+            f"coordinates to RAS mm, and its attribute {MATRIX!r} was lost or changed; take it "
+            f"from the image as it was opened: image.assign_coords({WORLD}=opened.{WORLD}), or "
+            f"drop it: image.drop_vars({WORLD!r})"
+        )
+    return np.reshape(flat, (4, 4))
+
+
+def is_oblique(matrix: Any) -> bool:
+    """Tell whether a matrix to RAS mm turns, by more than the rounding of a header."""
+    return bool(np.abs(np.asarray(matrix)[:3, :3] - np.eye(3)).max() > NOISE)
