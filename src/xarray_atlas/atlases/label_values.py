@@ -71,9 +71,9 @@ def hemispheres_of_labels(data: Any, left: Any, right: Any) -> Any:
     ----------
     data : numpy or dask array of int
     left, right : sequence of int
-        The labels that lie in one hemisphere.
+        The labels that lie in one hemisphere, in any order.
     """
-    sides = (np.array(left, np.int64), np.array(right, np.int64))
+    sides = (np.unique(np.array(left, np.int64)), np.unique(np.array(right, np.int64)))
     return _each_block(_sides_of_labels, data, np.uint8, *sides)
 
 

@@ -202,6 +202,12 @@ def _folded(cells: Cells, pairs: _Pairs, sides: dict[int, str]) -> tuple[Cells, 
         )
         for side in SIDES
     }
+    if both := set(by_side["left"]) & set(by_side["right"]):
+        raise TerminologyError(
+            f"the label {min(both)} is one of a left and of a right region (lateral=), so that it "
+            "does not say the side: give each side labels of its own, or say where left and right "
+            "meet (midline=) instead"
+        )
     return {c: [values[row] for row in kept] for c, values in rows.items()}, Sides(**by_side)
 
 
