@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import xarray_atlas
 from support.atlases import BIG, make_atlas, make_terminology, no_compute
+from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.images.fractions import points_along
 
 pytestmark = pytest.mark.version_independent
@@ -24,7 +25,11 @@ LABELS = np.array([0, 1, 9, 2, BIG[0], BIG[1], 77], np.uint32)
 
 
 def image_on(centres: dict[str, Any]) -> xr.DataArray:
-    coords = {d: (d, np.asarray(c, float), {"units": "mm"}) for d, c in centres.items()}
+    runs = {name: DIRECTIONS[letter] for name, letter in zip("zyx", "asr", strict=True)}
+    coords = {
+        d: (d, np.asarray(c, float), {"units": "mm", "direction": runs[d]})
+        for d, c in centres.items()
+    }
     return xr.DataArray(
         np.zeros([len(c) for c in centres.values()]), dims=list(centres), coords=coords
     )

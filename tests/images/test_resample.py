@@ -30,6 +30,9 @@ TERMS = make_terminology([-1, 0, 0, 1, 3, 2], [[1], [2], [BIG[0]], [BIG[1]], [2*
 LABELS = np.array([0, 1, 2, BIG[0], BIG[1], 2**31 + 5, 7], np.uint32)
 
 
+ASR = {name: DIRECTIONS[letter] for name, letter in zip("zyx", "asr", strict=True)}
+
+
 def rotation(a: float, b: float, c: float) -> Any:
     """A rotation that no transposition, sign or reversal leaves as it is."""
 
@@ -59,12 +62,16 @@ def image_on(
     directions: dict[str, str] | None = None,
     values: Any = None,
 ) -> xr.DataArray:
-    """An image with coordinates in any unit, its spatial dimensions in the order given."""
+    """An image with coordinates in any unit, its spatial dimensions in the order given.
+
+    They run as those of an atlas in "asr" do, where no directions are given.
+    """
+    directions = ASR if directions is None else directions
     factor = {"mm": 1, "um": 1000, "m": 0.001}[unit]
     coords = {}
     for name, positions in centres.items():
         attrs = {"units": unit}
-        if directions:
+        if name in directions:
             attrs["direction"] = directions[name]
         positions = np.asarray(positions, float)
         coords[name] = ((name,) if positions.ndim else (), positions * factor, attrs)
@@ -258,19 +265,21 @@ def test_lps() -> None:
         xarray_atlas.resample_like(ds, strange, lps, space="LPS")
 
 
-def test_axes_are_found_by_direction_name_or_order() -> None:
+def test_axes_are_found_by_direction_or_the_order_of_a_matrix() -> None:
     ds = small()
     image = image_on(CENTRES)
     wanted = xarray_atlas.resample_like(ds, image).annotation.values
-    directions = dict(zip("zyx", map(DIRECTIONS.get, "asr"), strict=True))
-    named = image_on(CENTRES, directions=directions).rename(z="slice", y="row", x="column")
+    named = image.rename(z="slice", y="row", x="column")
     out = xarray_atlas.resample_like(ds, named.transpose("column", "slice", "row"))
     assert out.annotation.dims == ("column", "slice", "row")
     np.testing.assert_array_equal(out.annotation.transpose("slice", "row", "column"), wanted)
     assert out.atlas.space.dims == ("column", "slice", "row")
     assert out.atlas.space.orientation == "ras"
-    bare = image.rename(z="slice", y="row", x="column")
-    with pytest.raises(GridError, match=r"no coordinate 'z'.*anterior-to-posterior.*rename\("):
+    unsaid = image_on(CENTRES, directions={})
+    with pytest.raises(GridError, match=r"coordinates 'z', 'y', 'x' .*names alone.*open_image"):
+        xarray_atlas.resample_like(ds, unsaid)
+    bare = unsaid.rename(z="slice", y="row", x="column")
+    with pytest.raises(GridError, match=r"coordinates 'slice', 'row', 'column'"):
         xarray_atlas.resample_like(ds, bare)
     # a matrix relates them
     same = xarray_atlas.resample_like(ds, bare, np.eye(4))
@@ -389,9 +398,8 @@ def test_coarse_blocks_of_a_fine_atlas_stay_small() -> None:
 
 def test_blocks_of_many_frames_stay_small() -> None:
     ds = make_atlas(np.zeros((60, 60, 60), np.uint32), TERMS, (0.01, 0.01, 0.01))
-    coords = {d: (d, 0.03 * np.arange(20), {"units": "mm"}) for d in "zyx"}
     frames = da.zeros((500, 20, 20, 20), chunks=(250, 20, 20, 20))
-    image = xr.DataArray(frames, dims=("time", "z", "y", "x"), coords=coords)
+    image = image_on({d: 0.03 * np.arange(20) for d in "zyx"}, "mm", {"time": 500}, values=frames)
     with dask.config.set({"array.chunk-size": "4MiB"}):
         out = xarray_atlas.resample(image, ds)
     assert out.sizes["time"] == 500

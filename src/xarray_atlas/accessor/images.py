@@ -215,14 +215,16 @@ class ImagesMethods(Accessor[T]):
         --------
         >>> import numpy as np, xarray as xr, xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> um = {"units": "um"}
+        >>> ap = {"units": "um", "direction": "anterior-to-posterior"}
+        >>> dv = {"units": "um", "direction": "superior-to-inferior"}
+        >>> ml = {"units": "um", "direction": "right-to-left"}
         >>> section = xr.DataArray(
         ...     np.zeros((60, 80)),
         ...     dims=("y", "x"),
         ...     coords={
-        ...         "z": ((), 7000.0, um),
-        ...         "y": ("y", 100 + 150.0 * np.arange(60), um),
-        ...         "x": ("x", 150.0 * np.arange(80), um),
+        ...         "z": ((), 7000.0, ap),
+        ...         "y": ("y", 100 + 150.0 * np.arange(60), dv),
+        ...         "x": ("x", 150.0 * np.arange(80), ml),
         ...     },
         ... )
         >>> mine = ds.atlas.resample_like(section)

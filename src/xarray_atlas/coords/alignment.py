@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.grid import lengths, spacing
+from xarray_atlas.coords.matching import match_axes, refuse_undirected
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, tolerance_of
@@ -89,11 +90,12 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
     dims: dict[Hashable, Hashable] = {}
     named: list[Hashable] = []
     wrong = []
+    matched = match_axes(image, annotation)
     for axis in AXES:
         mine = space.coordinate(annotation, axis)
         if mine is None:
             continue
-        theirs = _coordinate(image, axis, mine, space, annotation, what)
+        theirs = _coordinate(image, axis, mine, matched, annotation, what)
         named.append(theirs)
         atlas, values = (
             np.atleast_1d(lengths(o, n)) for o, n in ((annotation, mine), (image, theirs))
@@ -135,23 +137,23 @@ def _coordinate(
     image: xr.DataArray,
     axis: str,
     mine: Hashable,
-    space: Space,
+    matched: Mapping[str, Hashable],
     annotation: xr.DataArray,
     what: str,
 ) -> Hashable:
-    """Find the image's coordinate along an axis: by its direction, else by the atlas's name."""
-    found = space.coordinate(image, axis)
-    if found is None and mine in image.coords:
-        found = mine
-    if found is not None:
-        return found
+    """Return the image's coordinate along an axis, or say why there is none."""
+    _, space = find_atlas(annotation)
+    if axis in matched:
+        space.coordinate(image, axis)  # or an error, where it says that it runs the other way
+        return matched[axis]
+    refuse_undirected(image, annotation, matched, what)
     if mine not in image.dims:
         call = f"{what}.assign_coords({mine}=ds.{mine})"
         plane = f", {call} where it shows that plane" if not annotation.coords[mine].ndim else ""
         raise GridError(
             f"the {what} has no coordinate {mine!r}, which runs {space.direction(axis)}; its "
-            f"dimensions are {tuple(map(str, image.dims))}. Say where it lies{plane}; a dimension "
-            f"of another name is renamed with {what}.rename"
+            f"dimensions are {tuple(map(str, image.dims))}. Say where it lies{plane}; a coordinate "
+            f"of another name is found by its attribute 'direction', here {space.direction(axis)!r}"
         )
     missing = [str(dim) for dim in annotation.dims if dim in image.dims and dim not in image.coords]
     assigned = ", ".join(f"{dim}=ds.{dim}" for dim in missing)
@@ -160,7 +162,7 @@ def _coordinate(
         f"If its voxels are the atlas's, assign its coordinates: {what}.assign_coords({assigned})"
         if same
         else f"It has {image.sizes[mine]} voxels there, the atlas {annotation.sizes.get(mine, 1)}: "
-        "assign the positions of their centres, with attrs['units']"
+        "assign the positions of their centres, with the attributes 'units' and 'direction'"
     )
     raise GridError(
         f"dimension {mine!r} of the {what} has no coordinate, so that it is not known where "

@@ -20,7 +20,7 @@ from xarray_atlas.coords.atlas_index import AtlasIndex, find_coordinate
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.space import Space
-from xarray_atlas.coords.units import is_length_unit, to_mm
+from xarray_atlas.coords.units import is_length, to_mm
 
 __all__ = ["decode", "encode", "replace_carrier", "replace_coordinates"]
 
@@ -94,7 +94,7 @@ def encode(obj: T) -> T:
                 plain = plain.to_index_variable()
                 indexes[name] = index.index
             variables[name] = plain
-        elif hasattr(variable._data, "units") and _is_length(variable):
+        elif hasattr(variable._data, "units") and is_length(variable):
             # of pint-xarray, in any unit
             plain = Variable(variable.dims, to_mm(variable).values, variable.attrs)
             plain.attrs["units"] = "mm"
@@ -158,7 +158,7 @@ def decode(obj: T) -> T:
         index = obj.xindexes.get(name)
         if name == carrier or isinstance(index, LengthIndex):
             continue
-        if variable.dims not in ((name,), ()) or not _is_length(variable):
+        if variable.dims not in ((name,), ()) or not is_length(variable):
             continue
         if variable.dims and (index is None or type(index) in (PandasIndex, PintIndex)):
             options: dict[str, Any] = {}
@@ -179,9 +179,3 @@ def _size_of_one(obj: xr.Dataset | xr.DataArray, space: Space, name: Hashable) -
         return None
     position = float(to_mm(obj.coords[name].variable).values[0])
     return space.size_of_one(axis, position, obj.coords[name].attrs.get(COARSE))
-
-
-def _is_length(variable: Variable) -> bool:
-    # `_data`: whether it is a quantity can be told without loading it
-    unit = getattr(variable._data, "units", variable.attrs.get("units"))
-    return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)

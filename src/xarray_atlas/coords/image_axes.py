@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
+from xarray_atlas.coords.matching import match_axes, ordered_dims, refuse_undirected
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
-from xarray_atlas.coords.units import is_length_unit
+from xarray_atlas.coords.units import is_length
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, without_noise
 
@@ -75,38 +77,39 @@ class ImageAxes:
 
 
 def image_axes(
-    image: xr.Dataset | xr.DataArray, atlas: Space, any_names: bool = False
+    image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray, any_names: bool = False
 ) -> ImageAxes:
     """Find the spatial axes of an image, by what its coordinates say of themselves.
 
     An axis is a coordinate that is a length, on a dimension of its own or of a single plane (a
-    scalar). It is matched with one of the atlas by the ``direction`` in its attributes, else by
-    its name. What is no length (time, channels) is passed over.
+    scalar), matched with one of the atlas as :func:`match_axes` does it. What is no length (time,
+    channels) is passed over.
 
     Parameters
     ----------
     image : Dataset or DataArray
         In either form, with lengths in any unit.
-    atlas : Space
-        Whose axes are looked for.
+    like : Dataset or DataArray
+        The atlas, whose axes are looked for.
     any_names : bool
         Whether three spatial dimensions need not be matched: a matrix relates them.
 
     Raises
     ------
     GridError
-        If an axis is missing, or unevenly spaced.
+        If an axis is missing, its direction is not known, or it is unevenly spaced.
     UnitsError
         If the coordinate of an axis has no unit.
     """
+    _, atlas = find_atlas(like)
     if not isinstance(image, xr.Dataset | xr.DataArray):
         raise TypeError(
             f"the image is a DataArray or Dataset with coordinates, not a {type(image).__name__}"
         )
     there = {name for name, coord in image.coords.items() if _is_axis(name, coord)}
     _require_units(image, atlas, there)
-    matched = _matched(image, atlas, there)
-    dims = [dim for dim in _ordered_dims(image) if dim in there]
+    matched = {axis: name for axis, name in match_axes(image, like).items() if name in there}
+    dims = [dim for dim in ordered_dims(image) if dim in there]
     if any_names and len(matched) < 3 and len(dims) == 3:
         names: list[Hashable] = dims  # a matrix says which axis of the atlas each one follows
     elif len(matched) == 3:
@@ -116,7 +119,8 @@ def image_axes(
             if name not in names:
                 names.insert(at, name)  # a plane: where the atlas has its axis
     else:
-        raise GridError(_missing(image, atlas, matched, there))
+        refuse_undirected(image, like, matched, "image")
+        raise GridError(_missing(image, atlas, matched))
     of = {name: axis for axis, name in matched.items()}
     centres = tuple(np.atleast_1d(lengths(image, name)) for name in names)
     for name, values in zip(names, centres, strict=True):
@@ -134,14 +138,7 @@ def image_axes(
 
 
 def _is_axis(name: Hashable, coord: xr.DataArray) -> bool:
-    variable = coord.variable
-    unit = getattr(variable._data, "units", variable.attrs.get("units"))
-    return (
-        variable.dims in ((name,), ())
-        and variable.dtype.kind in "iuf"
-        and unit is not None
-        and is_length_unit(unit)
-    )
+    return coord.dims in ((name,), ()) and is_length(coord.variable)
 
 
 def _require_units(image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Hashable]) -> None:
@@ -159,64 +156,27 @@ def _require_units(image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Ha
         )
 
 
-def _matched(
-    image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Hashable]
-) -> dict[str, Hashable]:
-    """Return the coordinate of each anatomical axis that the image has."""
-    matched: dict[str, Hashable] = {}
-    directions = set(DIRECTIONS.values())
-    for axis, letters in AXES.items():
-        both = {DIRECTIONS[letter] for letter in letters}
-        claiming = [n for n in there if image.coords[n].attrs.get("direction") in both]
-        claiming = [n for n in claiming if n in image.dims] or claiming
-        if len(claiming) > 1:
-            raise GridError(
-                f"the coordinates {sorted(map(str, claiming))} of the image all say that they run "
-                f"along {axis!r}; correct their attribute 'direction'"
-            )
-        name = atlas.dims[atlas.position(axis)]
-        if claiming:
-            matched[axis] = claiming[0]
-        elif name in there and image.coords[name].attrs.get("direction") not in directions:
-            matched[axis] = name
-    return matched
-
-
-def _ordered_dims(image: xr.Dataset | xr.DataArray) -> Sequence[Hashable]:
-    """Return the dimensions in the order of the array, of a Dataset of its largest variable."""
-    if isinstance(image, xr.DataArray):
-        return image.dims
-    largest = max(image.data_vars.values(), key=lambda v: v.ndim, default=None)
-    first = () if largest is None else largest.dims
-    return [*first, *(dim for dim in image.dims if dim not in first)]
-
-
 def _missing(
     image: xr.Dataset | xr.DataArray,
     atlas: Space,
     matched: dict[str, Hashable],
-    there: set[Hashable],
 ) -> str:
     axis = next(axis for axis in AXES if axis not in matched)
     name, direction = atlas.dims[atlas.position(axis)], atlas.direction(axis)
     bare = [dim for dim in image.dims if dim not in image.coords]
-    unused = sorted(str(n) for n in there - set(matched.values()))
     if name in image.dims and name in bare:
         return (
             f"dimension {name!r} of the image has no coordinate, so that it is not known where its "
             f"voxels lie; give it one: image.assign_coords({name}=({name!r}, positions, "
-            "{'units': 'um'}))"
-        )
-    if unused:
-        return (
-            f"the image has no coordinate {name!r}, the atlas's {direction} axis; is it "
-            f"{unused[0]!r}? Then say so: image.rename({{{unused[0]!r}: {name!r}}}), or "
-            f"image[{unused[0]!r}].attrs['direction'] = {direction!r}"
+            "{'units': unit, 'direction': direction})), the centres of its voxels in a unit such "
+            f"as 'mm' or 'um', and the direction in which they grow, such as {direction!r}"
         )
     return (
-        f"the image has no coordinate {name!r} of length, the atlas's {direction} axis (it has "
+        f"the image has no coordinate for the atlas's {direction} axis, {name!r} (it has "
         f"{sorted(map(str, image.coords))}). Of a single plane, say where it lies: "
-        f"image.assign_coords({name}=((), 1.5, {{'units': 'mm'}}))"
+        f"image.assign_coords({name}=((), position, {{'units': unit, 'direction': direction}})), "
+        f"in a unit such as 'mm' or 'um', with the direction in which it grows, such as "
+        f"{direction!r}"
     )
 
 

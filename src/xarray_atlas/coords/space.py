@@ -13,7 +13,7 @@ import xarray as xr
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import TOLERANCE
 
-__all__ = ["AXES", "DIRECTIONS", "RAS", "RAS_AXES", "Space"]
+__all__ = ["AXES", "DIRECTIONS", "RAS", "RAS_AXES", "Space", "claiming_coordinate"]
 
 DIRECTIONS = {
     "a": "anterior-to-posterior",
@@ -232,29 +232,18 @@ class Space:
         >>> ds.atlas.space.coordinate(ds.rename(x="columns"), "ml")
         'columns'
         """
-        both = {DIRECTIONS[letter] for letter in AXES[axis]}
-        claiming = [
-            name
-            for name, c in obj.coords.items()
-            if c.attrs.get("direction") in both and c.ndim < 2
-        ]
-        indexed = [name for name in claiming if name in obj.dims] or claiming
-        if len(indexed) > 1:
-            raise AtlasMismatchError(
-                f"coordinates {indexed} all say that they run along {axis!r}; "
-                "correct their 'direction' attribute"
-            )
-        if not indexed:
+        found = claiming_coordinate(obj, axis)
+        if found is None:
             name = self.dims[self.position(axis)]
             claimed = obj.coords[name].attrs.get("direction") if name in obj.coords else None
             return name if name in obj.coords and claimed is None else None
-        found = obj.coords[indexed[0]].attrs["direction"]
-        if found != self.direction(axis):
+        said = obj.coords[found].attrs["direction"]
+        if said != self.direction(axis):
             raise AtlasMismatchError(
-                f"coordinate {indexed[0]!r} says that it runs {found}, the atlas says "
+                f"coordinate {found!r} says that it runs {said}, the atlas says "
                 f"{self.direction(axis)}"
             )
-        return indexed[0]
+        return found
 
     def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
         """Find the coordinate of each anatomical axis, as `coordinate` does.
@@ -367,3 +356,34 @@ class Space:
         if self.direction("ml") == "right-to-left":
             return positions >= self.midline - tolerance
         return positions <= self.midline + tolerance
+
+
+def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
+    """Find the coordinate that says by its ``direction`` that it runs along an anatomical axis.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    axis : "ap", "dv" or "ml"
+
+    Returns
+    -------
+    hashable or None
+        One on a dimension of its own before others; None where there is none.
+
+    Raises
+    ------
+    AtlasMismatchError
+        If several say so.
+    """
+    both = {DIRECTIONS[letter] for letter in AXES[axis]}
+    claiming = [
+        name for name, c in obj.coords.items() if c.attrs.get("direction") in both and c.ndim < 2
+    ]
+    indexed = [name for name in claiming if name in obj.dims] or claiming
+    if len(indexed) > 1:
+        raise AtlasMismatchError(
+            f"coordinates {indexed} all say that they run along {axis!r}; "
+            "correct their 'direction' attribute"
+        )
+    return indexed[0] if indexed else None

@@ -20,7 +20,15 @@ _LENGTH = re.compile(
     r"\s*(?P<number>[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)\s*(?P<unit>[^\W\d_]+)\s*", re.I
 )
 
-__all__ = ["is_length_unit", "millimetre", "parse_length", "quantity", "to_mm", "unit_factor"]
+__all__ = [
+    "is_length",
+    "is_length_unit",
+    "millimetre",
+    "parse_length",
+    "quantity",
+    "to_mm",
+    "unit_factor",
+]
 
 
 def millimetre() -> pint.Unit:
@@ -82,6 +90,12 @@ def is_length_unit(unit: Any) -> bool:
     except UnitsError:
         return False
     return True
+
+
+def is_length(variable: xr.Variable) -> bool:
+    """Tell whether a variable holds numbers in a unit of length; it is not read."""
+    unit = getattr(variable._data, "units", variable.attrs.get("units"))
+    return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
 
 
 def _scale(values: Any, unit: Any) -> Any:

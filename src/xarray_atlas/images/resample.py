@@ -85,14 +85,16 @@ def resample(
     --------
     >>> import numpy as np, xarray as xr, xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> um = {"units": "um"}
+    >>> ap = {"units": "um", "direction": "anterior-to-posterior"}
+    >>> dv = {"units": "um", "direction": "superior-to-inferior"}
+    >>> ml = {"units": "um", "direction": "right-to-left"}
     >>> image = xr.DataArray(
     ...     np.ones((20, 10, 30)),
     ...     dims=("z", "y", "x"),
     ...     coords={
-    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um),
-    ...         "y": ("y", 200.0 * np.arange(10), um),
-    ...         "x": ("x", 2500 + 200.0 * np.arange(30), um),
+    ...         "z": ("z", 4000 + 300.0 * np.arange(20), ap),
+    ...         "y": ("y", 200.0 * np.arange(10), dv),
+    ...         "x": ("x", 2500 + 200.0 * np.arange(30), ml),
     ...     },
     ... )
     >>> on_atlas = xarray_atlas.resample(image, ds)
@@ -113,7 +115,7 @@ def resample(
     if labels and method == "linear":
         raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
     method = method or ("nearest" if labels else "linear")
-    axes = image_axes(image, atlas, any_names=image_to_atlas is not None)
+    axes = image_axes(image, like, any_names=image_to_atlas is not None)
     order_of_atlas = order_of_space(like, atlas, dims)
     transform = read_transform(image_to_atlas, axes, atlas, order_of_atlas, order, space)
     if transform.field is not None:

@@ -154,7 +154,7 @@ def resample_like(
     ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name=obj.name or "annotation")
     names, dims, sizes = grid_axes(ds, atlas)
     _require_method(method, ds)
-    target = image_axes(image, atlas, any_names=image_to_atlas is not None)
+    target = image_axes(image, obj, any_names=image_to_atlas is not None)
     order_of_atlas = order_of_space(ds, atlas, dims)
     transform = read_transform(image_to_atlas, target, atlas, order_of_atlas, order, space)
     mapping = _onto(ds, names, sizes, target, transform)
