@@ -158,7 +158,7 @@ transformations = ["datasets", 0, "coordinateTransformations"]
         (change(["axes"], axes()[1:]), r"axes are \('y', 'x'\), not three of space$"),
         (change(["axes", 0, "type"], "time"), "not three of space$"),
         (change(["axes", 0, "name"], "y"), "not three of space$"),
-        (change(["axes", 1, "unit"]), "axis 'y' has no unit; write it into the metadata"),
+        (change(["axes", 1, "unit"]), "axis 'y' has no unit; pass voxel_size="),
         (
             change(["axes", 1, "unit"], "second"),
             "axis 'y' is in 'second', which is not a unit of l",
@@ -174,7 +174,8 @@ transformations = ["datasets", 0, "coordinateTransformations"]
         (change(["datasets"]), "malformed.*no 'datasets'"),
         (change(["datasets"], []), "list no level"),
         (change(["datasets", 0, "path"]), "malformed.*no 'path'"),
-        (change(transformations), "malformed.*no 'coordinateTransformations'"),
+        (change(transformations), "level '0' has no scale.*make an atlas of one of them"),
+        (change(transformations, []), "level '0' has no scale.*make an atlas of one of them"),
         (change(transformations, scaling(0)), r"level '0' has a scale of \[0.0, 0.0, 0.0\]"),
         (change(transformations, scaling(-1)), "level '0' has a scale of"),
         (change([*transformations, 0, "scale"], [1, 1]), r"a scale of \[1.0, 1.0\] for 3 axes"),
@@ -208,10 +209,19 @@ def test_masks_instead_of_labels(tmp_path: Path) -> None:
     masks = write_ome_zarr(tmp_path / "annotations.ome.zarr")
     group = zarr.open_group(masks)
     ome = copy.deepcopy(group.attrs["ome"])
-    ome["multiscales"][0]["axes"].insert(0, {"name": "c", "type": "channel"})
+    del ome["multiscales"][0]["axes"][0]
     group.attrs["ome"] = ome
-    with pytest.raises(StoreFormatError, match=r"\('c', 'z', .*in annotations_compressed.ome.zarr"):
+    with pytest.raises(StoreFormatError, match=r"\('y', 'x'\), not three of space"):
         open_atlas(masks)
+    ome["multiscales"][0]["axes"][:0] = [{"name": "c", "type": "channel"}, axes()[0]]
+    for dataset in ome["multiscales"][0]["datasets"]:
+        dataset["coordinateTransformations"][0]["scale"].insert(0, 1.0)
+        labels = group[dataset["path"]][...]
+        del group[dataset["path"]]
+        group.create_array(dataset["path"], data=np.stack([labels, labels]))
+    group.attrs["ome"] = ome
+    with pytest.raises(StoreFormatError, match=r"2 along 'c'.*in annotations_compressed.ome.zarr"):
+        open_atlas(masks, terminology=REGIONS)
 
 
 def test_masks_by_brainglobe(packaged: Path) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from xarray_atlas.coords.headers import OPPOSITE, Geometry
-from xarray_atlas.coords.units import to_mm
-from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.coords.voxel_size import stated_voxel_size
+from xarray_atlas.errors import GridError
 
 __all__ = ["check_extent", "combine", "said", "times"]
 
@@ -37,7 +33,7 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
     GridError
         If it is not one of three positive lengths, or not one letter of each axis.
     """
-    sizes = None if voxel_size is None else _sizes(voxel_size)
+    sizes = None if voxel_size is None else stated_voxel_size(voxel_size)
     if orientation is not None and axcodes is not None:
         raise GridError(
             "give orientation= (where the first voxel lies) or axcodes= (where the axes point), "
@@ -57,28 +53,6 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
             )
         return Geometry(sizes, letters)
     return Geometry(sizes)
-
-
-def _sizes(voxel_size: Any) -> tuple[float, ...]:
-    many = isinstance(voxel_size, list | tuple)
-    for part in voxel_size if many else [voxel_size]:
-        is_number = isinstance(part, int | float | np.number) or (
-            isinstance(part, np.ndarray) and part.dtype.kind in "iuf"
-        )
-        unit = getattr(part, "units", getattr(part, "attrs", {}).get("units"))
-        if is_number or (isinstance(part, xr.DataArray | xr.Variable) and unit is None):
-            raise UnitsError(
-                f"voxel_size={voxel_size!r} has no unit; write '25 um', or one length an axis, "
-                "['50 um', '25 um', '25 um']"
-            )
-    lengths = to_mm(voxel_size, "voxel_size")
-    sizes = np.ravel(getattr(lengths, "values", lengths))
-    sizes = np.repeat(sizes, 3) if sizes.size == 1 else sizes
-    if sizes.size != 3 or not np.all(np.isfinite(sizes)) or not np.all(sizes > 0):
-        raise GridError(
-            f"voxel_size={voxel_size!r} is not one positive length, or three, one an axis"
-        )
-    return tuple(without_noise(size) for size in sizes.tolist())
 
 
 def _letters(value: Any, what: str, example: str) -> str:

@@ -33,6 +33,7 @@ def open_atlas(
     storage_options: Mapping[str, Any] | None = None,
     align_levels: bool = False,
     midline: Any = None,
+    voxel_size: Any = None,
 ) -> xr.Dataset:
     """Open an atlas as a Dataset, lazily.
 
@@ -95,6 +96,11 @@ def open_atlas(
         hemisphere is first asked for, unless a manifest says that the atlas is
         symmetric. If it says that it is not, its hemispheres are a volume; one
         that is included counts before `midline`.
+    voxel_size : str, quantity, or one of these an axis, optional
+        Of an OME-Zarr whose axes have no unit (or whose level has no scale): that of the finest
+        level, with its unit, such as ``"25 um"`` or ``["50 um", "25 um", "25 um"]``; other
+        levels in proportion. It must agree with units that are stated. It does not choose
+        a level, which `resolution` does.
 
     Returns
     -------
@@ -157,6 +163,7 @@ def open_atlas(
         storage_options=storage_options,
         align_levels=align_levels,
         midline=midline,
+        voxel_size=voxel_size,
         snapshot=uuid.uuid4().hex,
     )
 

@@ -16,6 +16,8 @@ from xarray_atlas.checks.report import Outcome, Report, skipped
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.units import quantity
+from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
 from xarray_atlas.io.brainglobe.components import MASKS
@@ -160,12 +162,18 @@ def _pyramid(
     try:
         group = open_group(str(source), storage_options)
         return (
-            read_multiscale(group, str(source))
+            read_multiscale(group, str(source), voxel_size=_stated(obj))
             if is_multiscale(group)
             else f"{source} is no pyramid"
         )
     except AtlasError as error:
         return f"the source cannot be opened: {error}"
+
+
+def _stated(obj: xr.Dataset | xr.DataArray) -> tuple[float, ...] | None:
+    """Return the voxel size in mm that was stated when the store was opened, if any was."""
+    said = obj.attrs.get("stated_voxel_size")
+    return None if said is None else stated_voxel_size(str(said).split(", "))
 
 
 def _of_voxels(
@@ -224,6 +232,7 @@ def _finest(
             resolution=pyramid.finest.path,
             terminology=terminology,
             storage_options=storage_options,
+            voxel_size=None if (stated := _stated(obj)) is None else quantity(list(stated)),
         )
     except AtlasError as error:
         return None, f"the finest level cannot be opened: {error}"

@@ -262,6 +262,19 @@ def _add_level(parser: argparse.ArgumentParser) -> None:
         help='where left and right meet along the right-left axis, such as "5.7 mm"; '
         "by default half of the volume is assumed",
     )
+    group.add_argument(
+        "--voxel-size",
+        metavar="LENGTHS",
+        type=_lengths,
+        help='of the finest level, such as "25 um" or "50 um, 25 um, 25 um", where the store '
+        "does not say it",
+    )
+
+
+def _lengths(text: str) -> str | list[str]:
+    """Read one length, or one an axis."""
+    parts = [part.strip() for part in text.split(",")]
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _key_value(text: str) -> tuple[str, str | bool]:

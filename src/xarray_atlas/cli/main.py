@@ -40,6 +40,7 @@ SHELL_NAMES = {
     "storage_options": "--storage-option",
     "terminology= ": "--terminology ",
     "midline=": "--midline ",
+    "voxel_size=": "--voxel-size ",
     "root=": "--root ",
     "xarray_atlas.list_atlases lists them": "xarray-atlas list shows them",
     "pass the int ": "use --id ",
@@ -259,7 +260,9 @@ def _open(args: argparse.Namespace) -> xr.Dataset:
     from xarray_atlas.atlases.opening import open_atlas
 
     # not all commands have all options
-    names = ("resolution", "terminology", "align_levels", "midline", "root", "version")
+    names = (
+        "resolution", "terminology", "align_levels", "midline", "voxel_size", "root", "version"
+    )  # fmt: skip
     options = {name: getattr(args, name) for name in names if name in args}
     return open_atlas(_source(args), storage_options=dict(args.storage_option) or None, **options)
 

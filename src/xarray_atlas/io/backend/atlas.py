@@ -18,6 +18,7 @@ from xarray_atlas.coords.build import atlas_coordinates, centres_of
 from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import to_mm
+from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
 from xarray_atlas.io.brainglobe.layout import find_terminology, load_terminology, parse_place
@@ -58,6 +59,8 @@ class StoredAtlas:
         Whether it holds hemispheres made from the midline.
     components : tuple of ImagePyramid
         What else it holds.
+    voxel_size : tuple of float, optional
+        Of the finest level in mm, as the user said it.
     """
 
     place: str
@@ -71,6 +74,7 @@ class StoredAtlas:
     annotation: bool
     sides: bool
     components: tuple[ImagePyramid, ...]
+    voxel_size: tuple[float, ...] | None = None
 
     @property
     def _own_terminology(self) -> bool:
@@ -88,6 +92,8 @@ class StoredAtlas:
             "source": self.place,
             "ome_zarr_version": self.multiscale.version,
         }
+        if self.voxel_size is not None:
+            place["stated_voxel_size"] = ", ".join(f"{size!r} mm" for size in self.voxel_size)
         terminology = {"terminology_url": self.terminology_url} if self.terminology_url else {}
         if self.manifest is None:
             component = parse_place(self.place)
@@ -122,11 +128,12 @@ class StoredAtlas:
         masks = None
         if self._own_terminology:  # the masks are of no other one's regions
             masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
-        labels = LabelArray(self.group, level.path, self.place, masks, level.scale)
+        axes = self.multiscale.axes
+        labels = LabelArray(self.group, level.path, self.place, masks, level.scale, axes)
         shape, dims = labels.shape, self.multiscale.dims
-        axes = zip(level.scale, level.translation, shape, strict=True)
+        placed = zip(level.scale, level.translation, shape, strict=True)
         space = self._space(level, shape)
-        coords = atlas_coordinates(self.terminology, space, [centres_of(*axis) for axis in axes])
+        coords = atlas_coordinates(self.terminology, space, [centres_of(*axis) for axis in placed])
         arrays: dict[str, Any] = {"annotation": labels} if self.annotation else {}
         for image in self.components:
             arrays[image.name] = image.array(self.multiscale, level, shape)
@@ -171,6 +178,7 @@ def open_stored_atlas(
     storage_options: Mapping[str, Any] | None = None,
     align_levels: bool = False,
     midline: Any = None,
+    voxel_size: Any = None,
 ) -> StoredAtlas:
     """Read the metadata of an annotation and of what is opened with it, and the terminology.
 
@@ -182,13 +190,14 @@ def open_stored_atlas(
         Where it was opened.
     manifest : Manifest, optional
         The atlas that it belongs to.
-    terminology, include, storage_options, align_levels, midline
+    terminology, include, storage_options, align_levels, midline, voxel_size
         As :func:`xarray_atlas.open_atlas` has them.
     """
     place = locate(source)
     options = options_of(source, storage_options)
     orientation = None if manifest is None else manifest.orientation
-    multiscale = read_multiscale(group, place, orientation)
+    stated = None if voxel_size is None else stated_voxel_size(voxel_size)
+    multiscale = read_multiscale(group, place, orientation, stated)
     table, url = _terminology(terminology, place, manifest, options)
     wanted = dict.fromkeys([include] if isinstance(include, str) else include)
     annotation = "annotation" in wanted
@@ -196,7 +205,7 @@ def open_stored_atlas(
     components, sides = [], False
     for name in wanted:
         if name == "hemispheres":
-            found, sides = _hemispheres(place, manifest, options, align_levels)
+            found, sides = _hemispheres(place, manifest, options, align_levels, stated)
         elif name in (*multiscale.dims, COORDINATE):
             raise ComponentNotFoundError(
                 f"a component called {name!r} cannot be opened with the annotation: that is what a "
@@ -209,12 +218,12 @@ def open_stored_atlas(
             )
         else:
             part = manifest.image(name)
-            found = open_component(name, part, options, align_levels, orientation)
+            found = open_component(name, part, options, align_levels, orientation, stated)
         components += [found] if found is not None else []
     # a volume would be taken before the midline that the user says
     unsaid = midline is None and "hemispheres" not in wanted
     if manifest is not None and manifest.symmetric is False and unsaid:
-        components += _hemispheres_if_there(manifest, options, align_levels)
+        components += _hemispheres_if_there(manifest, options, align_levels, stated)
     return StoredAtlas(
         place,
         group,
@@ -227,6 +236,7 @@ def open_stored_atlas(
         annotation,
         sides,
         tuple(components),
+        stated,
     )
 
 
@@ -252,6 +262,7 @@ def _hemispheres(
     manifest: Manifest | None,
     options: Mapping[str, Any] | None,
     align_levels: bool,
+    voxel_size: tuple[float, ...] | None,
 ) -> tuple[ImagePyramid | None, bool]:
     """Find the hemispheres that are asked for: their volume, or whether the midline makes them."""
     if manifest is not None and manifest.symmetric:
@@ -266,7 +277,8 @@ def _hemispheres(
         part = manifest.hemispheres
     orientation = None if manifest is None else manifest.orientation
     try:
-        return open_component("hemispheres", part, options, align_levels, orientation), False
+        found = open_component("hemispheres", part, options, align_levels, orientation, voxel_size)
+        return found, False
     except StoreNotFoundError as error:
         raise ComponentNotFoundError(
             f"no hemispheres are stored beside {place}; leave them out of include, and say with "
@@ -275,11 +287,15 @@ def _hemispheres(
 
 
 def _hemispheres_if_there(
-    manifest: Manifest, options: Mapping[str, Any] | None, align_levels: bool
+    manifest: Manifest,
+    options: Mapping[str, Any] | None,
+    align_levels: bool,
+    voxel_size: tuple[float, ...] | None,
 ) -> list[ImagePyramid]:
     part, orientation = manifest.hemispheres, manifest.orientation
     try:
-        return [open_component("hemispheres", part, options, align_levels, orientation)]
+        found = open_component("hemispheres", part, options, align_levels, orientation, voxel_size)
+        return [found]
     except StoreNotFoundError:
         return []  # asking for a hemisphere is an error then
     except StoreError as error:

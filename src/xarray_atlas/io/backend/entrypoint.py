@@ -38,6 +38,7 @@ class Choices:
     storage_options: Mapping[str, Any] | None = None
     align_levels: bool = False
     midline: Any = None
+    voxel_size: Any = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Choices:
@@ -145,7 +146,8 @@ def _open(
     """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
     include, storage_options = choices.include, choices.storage_options
     described = {
-        name: getattr(choices, name) for name in ("terminology", "align_levels", "midline")
+        name: getattr(choices, name)
+        for name in ("terminology", "align_levels", "midline", "voxel_size")
     }
     manifest = _manifest(source, choices, resolution, groups)
     if manifest is not None:

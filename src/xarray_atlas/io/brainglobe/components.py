@@ -80,7 +80,7 @@ class ImagePyramid:
                 f"annotation; in {self.place} there are {there}. Open another resolution, or leave "
                 f"{self.name!r} out of include"
             ) from None
-        array = ImageArray(self.group, found.path, self.place)
+        array = ImageArray(self.group, found.path, self.place, mine.axes)
         if array.shape != shape:
             raise GridError(
                 f"the {self.name} and the annotation have different shapes at {level.resolution}: "
@@ -107,10 +107,11 @@ def open_component(
     storage_options: Mapping[str, Any] | None,
     align_levels: bool,
     orientation: str | None = None,
+    voxel_size: tuple[float, ...] | None = None,
 ) -> ImagePyramid:
     """Open the OME-Zarr of a component; its levels are matched later."""
     place, group = open_part(part, storage_options)
-    multiscale = read_multiscale(group, place, orientation)
+    multiscale = read_multiscale(group, place, orientation, voxel_size)
     return ImagePyramid(name, place, group, multiscale.align() if align_levels else multiscale)
 
 

@@ -13,6 +13,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xarray_atlas.errors import StoreError, StoreFormatError
+from xarray_atlas.io.zarr.axes import Axes
 from xarray_atlas.io.zarr.checked_store import CheckedStore, is_refusal
 from xarray_atlas.io.zarr.fingerprint import fingerprint
 from xarray_atlas.io.zarr.stores import unreadable, within
@@ -35,6 +36,8 @@ class ImageArray(BackendArray):
         The level's array within it.
     place : str
         Where the group is, for errors.
+    axes : Axes, optional
+        Of the array, where it may have axes of length one beside those of space.
 
     Raises
     ------
@@ -50,7 +53,7 @@ class ImageArray(BackendArray):
     kinds = "iufb"
     ndim = 3
 
-    def __init__(self, group: zarr.Group, path: str, place: str) -> None:
+    def __init__(self, group: zarr.Group, path: str, place: str, axes: Axes | None = None) -> None:
         self.group_place = place
         self.place = f"{place}/{path}"
         try:
@@ -63,21 +66,45 @@ class ImageArray(BackendArray):
             raise unreadable(self.place, error) from error
         if not isinstance(array, zarr.Array):
             raise StoreFormatError(f"{self.place} is a group, not an array")
-        if array.ndim != self.ndim or array.dtype.kind not in self.kinds:
+        self.others = {} if axes is None else axes.others
+        if array.ndim != self.ndim + len(self.others) or array.dtype.kind not in self.kinds:
             raise StoreFormatError(
                 f"{self.place} holds {array.ndim}-D {array.dtype}, not {self.expected}"
             )
+        self._require_one(array)
         if isinstance(array.store, CheckedStore):
             array.store.expect(array.path, array.compressors, array.shards)
         self.array = array
-        self.shape: tuple[int, ...] = array.shape
+        self.shape: tuple[int, ...] = self._of_space(array.shape)
         # big-endian voxels become native where they are read
         self.dtype = array.dtype.newbyteorder("=")
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of one stored object: a shard where there are shards."""
-        return tuple(self.array.shards or self.array.chunks)
+        """The shape of one stored object along the axes of space: a shard where there are any."""
+        return self._of_space(self.array.shards or self.array.chunks)
+
+    def _of_space(self, values: Sequence[int]) -> tuple[int, ...]:
+        """Leave out what belongs to the other axes."""
+        return tuple(value for i, value in enumerate(values) if i not in self.others)
+
+    def _require_one(self, array: zarr.Array[Any]) -> None:
+        """Refuse several volumes, one of which would have to be chosen."""
+        several = {name: array.shape[i] for i, name in self.others.items() if array.shape[i] != 1}
+        if not several:
+            return
+        lengths = " and ".join(f"{n} along {name!r}" for name, n in several.items())
+        first = ", ".join("0" if i in self.others else ":" for i in range(array.ndim))
+        hint = (
+            "Masks, one a region, look like this; the labels of a BrainGlobe atlas are beside "
+            "them, in annotations_compressed.ome.zarr. Else make"
+            if self.place.rpartition("/")[0].endswith("annotations.ome.zarr")
+            else "Make"
+        )
+        raise StoreFormatError(
+            f"{self.place} holds more than one volume: {lengths}. {hint} an atlas of the one that "
+            f"holds the labels, create_atlas(dask.array.from_zarr({self.place!r})[{first}], ...)"
+        )
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if not isinstance(key, indexing.VectorizedIndexer):
@@ -99,8 +126,12 @@ class ImageArray(BackendArray):
         )
 
     def _read(self, indexer: Any, key: tuple[Any, ...]) -> Any:
+        whole: Any = key
+        if self.others:
+            of_space = iter(key)
+            whole = tuple(0 if i in self.others else next(of_space) for i in range(self.array.ndim))
         try:
-            return np.asarray(indexer[key], dtype=self.dtype)
+            return np.asarray(indexer[whole], dtype=self.dtype)
         except (IndexError, MemoryError):
             raise
         except Exception as error:  # codecs and file systems raise whatever they like
@@ -126,6 +157,8 @@ class LabelArray(ImageArray):
         Opens the masks that are stored beside the labels; called once, when they are asked for.
     voxel_size : tuple of float, optional
         As the store has it, in mm: a Dataset that holds the labels may be said to have another.
+    axes : Axes, optional
+        As :class:`ImageArray` has it.
     """
 
     content = "labels"
@@ -139,8 +172,9 @@ class LabelArray(ImageArray):
         place: str,
         masks: Callable[[LabelArray], Masks | None] | None = None,
         voxel_size: tuple[float, ...] | None = None,
+        axes: Axes | None = None,
     ) -> None:
-        super().__init__(group, path, place)
+        super().__init__(group, path, place, axes)
         self.voxel_size = voxel_size
         # a name of this opening that no other one has: what is learned is kept by it
         self.snapshot = uuid.uuid4().hex

@@ -5,40 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pint
 import zarr
 
-from xarray_atlas.coords.space import Space
-from xarray_atlas.coords.units import is_length_unit, parse_length, to_mm
+from xarray_atlas.coords.units import parse_length, to_mm
 from xarray_atlas.errors import (
     GridError,
     ResolutionNotFoundError,
     StoreFormatError,
     UnitsError,
 )
-from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.io.zarr.axes import Axes, read_axes
+from xarray_atlas.kernels.spacing import FloatArray, without_noise
 
 __all__ = ["Level", "Multiscale", "is_multiscale", "read_multiscale"]
 
-
-BRAINGLOBE = {"z": "a", "y": "s", "x": "r"}
-"""The sides on which BrainGlobe's volumes begin; taken where the axes do not say."""
-
-LETTERS = {
-    "anterior": "a",
-    "rostral": "a",
-    "posterior": "p",
-    "caudal": "p",
-    "superior": "s",
-    "dorsal": "s",
-    "inferior": "i",
-    "ventral": "i",
-    "right": "r",
-    "left": "l",
-}
 
 TOLERANCE = 1e-3
 """A level whose voxels differ by a smaller share from those asked for is the one."""
@@ -83,18 +67,25 @@ class Multiscale:
         Where it is stored.
     version : str
         Of OME-Zarr.
-    dims : tuple of str
-    orientation : str
-        A letter an axis: the side on which the first voxel lies.
+    axes : Axes
     levels : tuple of Level
         In the order of the file.
     """
 
     place: str
     version: str
-    dims: tuple[str, ...]
-    orientation: str
+    axes: Axes
     levels: tuple[Level, ...]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The names of the axes of space."""
+        return self.axes.dims
+
+    @property
+    def orientation(self) -> str:
+        """A letter for each axis of space: the side on which the first voxel lies."""
+        return self.axes.orientation
 
     @property
     def finest(self) -> Level:
@@ -191,7 +182,12 @@ def is_multiscale(group: zarr.Group) -> bool:
     return "multiscales" in _metadata(group)
 
 
-def read_multiscale(group: zarr.Group, place: str, orientation: str | None = None) -> Multiscale:
+def read_multiscale(
+    group: zarr.Group,
+    place: str,
+    orientation: str | None = None,
+    voxel_size: Sequence[float] | None = None,
+) -> Multiscale:
     """Read the metadata of an OME-Zarr image with three axes of space.
 
     Parameters
@@ -200,27 +196,23 @@ def read_multiscale(group: zarr.Group, place: str, orientation: str | None = Non
     place : str
         Where it is, for errors.
     orientation : str, optional
-        A letter an axis, as a manifest has it, taken where the axes do not say. BrainGlobe's
-        by default.
+        A letter for each axis of space, as a manifest has it, taken where the axes do not say.
+        BrainGlobe's by default.
+    voxel_size : sequence of float, optional
+        Of the finest level in mm, for metadata without units. Must agree with units that there are.
 
     Raises
     ------
     StoreFormatError
-        If the group is not one; it says what is there instead.
+        If the group is not one, does not state its voxel size, or states another than
+        `voxel_size`; it says what is there instead.
     """
     metadata = _metadata(group)
     try:
         multiscale = metadata["multiscales"][0]
         version = str(metadata.get("version") or multiscale.get("version") or "0.4")
-        axes = multiscale["axes"]
-        names = tuple(str(axis["name"]) for axis in axes)
-        _require_space(names, axes)
-        units = [_unit(axis) for axis in axes]
-        whole = _transform(multiscale.get("coordinateTransformations", ()))
-        levels = tuple(_level(dataset, units, whole) for dataset in multiscale["datasets"])
-        letters = _orientation(names, axes, orientation)
-        if not levels:
-            raise StoreFormatError("they list no level")
+        axes = read_axes(multiscale["axes"], orientation)
+        levels = _levels(multiscale, axes, place, voxel_size)
     except (StoreFormatError, UnitsError, GridError) as error:
         raise StoreFormatError(f"the OME-Zarr metadata of {place}: {error}") from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -228,67 +220,104 @@ def read_multiscale(group: zarr.Group, place: str, orientation: str | None = Non
         raise StoreFormatError(
             f"the OME-Zarr metadata of {place} are malformed, or not of version 0.4 or 0.5: {what}"
         ) from error
-    return Multiscale(place, version, names, letters, levels)
+    return Multiscale(place, version, axes, levels)
 
 
-def _require_space(names: tuple[str, ...], axes: Sequence[Mapping[str, Any]]) -> None:
-    kinds = [axis.get("type", "space") for axis in axes]
-    if kinds == ["space"] * 3 and len(set(names)) == 3:
-        return
-    hint = ""
-    if kinds == ["channel", "space", "space", "space"]:
-        hint = (
-            ". Masks, one a region, look like this; the labels of a BrainGlobe atlas are beside "
-            "them, in annotations_compressed.ome.zarr"
-        )
-    raise StoreFormatError(f"the axes are {names}, not three of space{hint}")
+class _Placed(NamedTuple):
+    """Scale and translation of a level along the axes of space, in the axes' units."""
+
+    path: str
+    scale: FloatArray
+    translation: FloatArray
+    said: bool
+    """Whether the metadata have a scale; else it is 1."""
 
 
-def _unit(axis: Mapping[str, Any]) -> str:
-    unit = axis.get("unit")
-    if unit is None:
+def _levels(
+    multiscale: Mapping[str, Any], axes: Axes, place: str, voxel_size: Sequence[float] | None
+) -> tuple[Level, ...]:
+    """Return the levels in mm."""
+    whole = _transform(multiscale.get("coordinateTransformations", ()), axes)
+    placed = []
+    for dataset in multiscale["datasets"]:
+        path = str(dataset["path"])
+        scale, translation, said = _transform(dataset.get("coordinateTransformations", ()), axes)
+        scale, translation = scale * whole[0], translation * whole[0] + whole[1]
+        if np.any(scale <= 0):
+            raise StoreFormatError(f"level {path!r} has a scale of {scale.tolist()}")
+        placed.append(_Placed(path, scale, translation, said or whole[2]))
+    if not placed:
+        raise StoreFormatError("they list no level")
+    factors = _mm_of_units(placed, axes, place, voxel_size)
+    return tuple(
+        Level(path, _times(scale, factors), _times(translation, factors))
+        for path, scale, translation, _ in placed
+    )
+
+
+def _mm_of_units(
+    placed: Sequence[_Placed], axes: Axes, place: str, voxel_size: Sequence[float] | None
+) -> list[Any]:
+    """Return the unit along each axis of space: its name, or a number of mm."""
+    unscaled = [level.path for level in placed if not level.said]
+    units: list[Any] = [None] * 3 if unscaled else list(axes.units)
+    finest = min(placed, key=lambda level: float(np.prod(level.scale)))
+    array = f"{place}/{finest.path}"
+    if unscaled and len(placed) > 1:
+        # how many voxels of one level make one of another cannot be told from their shapes
         raise StoreFormatError(
-            f"axis {axis['name']!r} has no unit; write it into the metadata, for example "
-            '"unit": "millimeter"'
+            f"level {unscaled[0]!r} has no scale, so that the voxel size of the levels is not "
+            f"known; make an atlas of one of them, create_atlas(dask.array.from_zarr({array!r}), "
+            "...), with its voxel_size="
         )
-    if not is_length_unit(str(unit)):
-        raise StoreFormatError(
-            f"axis {axis['name']!r} is in {unit!r}, which is not a unit of length"
-        )
-    return str(unit)
-
-
-def _orientation(
-    names: Sequence[str], axes: Sequence[Mapping[str, Any]], unsaid: str | None
-) -> str:
-    """Return a letter an axis: the manifest's, else BrainGlobe's, where the axes say nothing."""
-    default = [BRAINGLOBE.get(name, "") for name in names]
-    letters = default if set(names) == set(BRAINGLOBE) else list(BRAINGLOBE.values())
-    letters = letters if unsaid is None else list(unsaid)
-    said = [axis.get("orientation") for axis in axes]
-    for i, orientation in enumerate(said):
-        if orientation is None:
-            continue
-        # "value" in BrainGlobe's files, "direction" where ngff-zarr writes it
-        text = str(orientation.get("value") or orientation.get("direction"))
-        first, _, last = text.partition("-to-")
-        if first not in LETTERS or last not in LETTERS:
+    if voxel_size is None:
+        if all(units):
+            return units
+        numbers = " x ".join(f"{value:g}" for value in finest.scale.tolist())
+        if unscaled:
             raise StoreFormatError(
-                f"axis {names[i]!r} has the anatomical orientation {text!r}; known are "
-                "for example 'anterior-to-posterior', 'superior-to-inferior', 'right-to-left'"
+                f"level {finest.path!r} has no scale; pass voxel_size=, that of its voxels with "
+                "a unit, such as voxel_size='25 um'"
             )
-        letters[i] = LETTERS[first]
-    result = "".join(letters)
-    Space(tuple(names), result, (1.0,) * 3, (0.0,) * 3)  # which refuses two axes of one kind
-    return result
+        raise StoreFormatError(
+            f"{axes.without_unit()}; pass voxel_size=, that of the finest level with its unit, "
+            f"whose scale is {numbers}. Where that is in micrometres: "
+            f"voxel_size={_lengths(finest.scale.tolist())!r}"
+        )
+    for i, (name, unit) in enumerate(zip(axes.dims, units, strict=True)):
+        if unit is None:
+            units[i] = voxel_size[i] / finest.scale[i]
+            continue
+        stated = to_mm(pint.Quantity(float(finest.scale[i]), unit))
+        if not np.isclose(stated, voxel_size[i], rtol=TOLERANCE, atol=0):
+            raise StoreFormatError(
+                f"voxel_size= says that voxels are {voxel_size[i] * 1000:g} um long along "
+                f"{name!r}, but the metadata say {stated * 1000:g} um of the finest level. "
+                "voxel_size= is for stores that do not say it: leave it out, and choose a level "
+                "with resolution=; or, where the metadata are wrong, make an atlas of the array, "
+                f"create_atlas(dask.array.from_zarr({array!r}), ..., voxel_size=)"
+            )
+    return units
 
 
-def _transform(transformations: Sequence[Mapping[str, Any]]) -> tuple[FloatArray, FloatArray]:
-    """Combine scales and translations, in the axes' units."""
-    scale, translation = np.ones(3), np.zeros(3)
+def _lengths(micrometres: Sequence[float]) -> Any:
+    """Write sizes as voxel_size= takes them."""
+    texts = [f"{size:g} um" for size in micrometres]
+    return texts[0] if len(set(texts)) == 1 else texts
+
+
+def _transform(
+    transformations: Sequence[Mapping[str, Any]], axes: Axes
+) -> tuple[FloatArray, FloatArray, bool]:
+    """Combine scales and translations along the axes of space, in their units.
+
+    The third is whether there was any scale, of which "identity" is one.
+    """
+    scale, translation, said = np.ones(3), np.zeros(3), False
     for transformation in transformations:
         kind = transformation["type"]
         if kind == "identity":
+            said = True
             continue
         if kind not in ("scale", "translation") or kind not in transformation:
             raise StoreFormatError(
@@ -296,27 +325,20 @@ def _transform(transformations: Sequence[Mapping[str, Any]]) -> tuple[FloatArray
                 "and 0.5: a scale or a translation, given as numbers"
             )
         values = np.asarray(transformation[kind], dtype=np.float64)
-        if values.shape != (3,) or not np.all(np.isfinite(values)):
-            raise StoreFormatError(f"a {kind} of {values.tolist()} for 3 axes")
+        if values.shape != (len(axes.names),) or not np.all(np.isfinite(values)):
+            raise StoreFormatError(f"a {kind} of {values.tolist()} for {len(axes.names)} axes")
+        values = values[list(axes.spatial)]
         if kind == "scale":
-            scale, translation = scale * values, translation * values
+            scale, translation, said = scale * values, translation * values, True
         else:
             translation = translation + values
-    return scale, translation
+    return scale, translation, said
 
 
-def _level(
-    dataset: Mapping[str, Any],
-    units: Sequence[str],
-    whole: tuple[FloatArray, FloatArray],
-) -> Level:
-    scale, translation = _transform(dataset["coordinateTransformations"])
-    scale, translation = scale * whole[0], translation * whole[0] + whole[1]
-    if np.any(scale <= 0):
-        raise StoreFormatError(f"level {dataset['path']!r} has a scale of {scale.tolist()}")
-    return Level(str(dataset["path"]), _in_mm(scale, units), _in_mm(translation, units))
-
-
-def _in_mm(values: FloatArray, units: Sequence[str]) -> tuple[float, ...]:
+def _times(values: FloatArray, units: Sequence[Any]) -> tuple[float, ...]:
+    """Convert lengths to mm: each is in a unit, or in so many mm."""
     pairs = zip(values.tolist(), units, strict=True)
-    return tuple(to_mm(pint.Quantity(value, unit)) for value, unit in pairs)
+    return tuple(
+        to_mm(pint.Quantity(value, unit)) if isinstance(unit, str) else without_noise(value * unit)
+        for value, unit in pairs
+    )
