@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 import xarray_atlas
 from support.atlases import BIG, make_atlas, make_terminology, no_compute
 from xarray_atlas import create_atlas
+from xarray_atlas.coords.headers import OPPOSITE
+from xarray_atlas.coords.world import WORLD_DIRECTIONS
 from xarray_atlas.errors import (
     GridError,
     HemisphereError,
@@ -284,12 +286,23 @@ def test_voxel_size_overrides_coordinates():
 
 
 def test_coordinates_that_cannot_be():
-    with pytest.raises(GridError, match="'z' of annotation runs backwards"):
-        create(image().isel(z=slice(None, None, -1)), orientation="asr")
     with pytest.raises(GridError, match="'y' of annotation is irregularly spaced"):
         create(image().isel(y=[0, 1, 3, 6]), orientation="asr")
     with pytest.raises(GridError, match="how large its voxels are"):
         create(image().drop_vars("x"), orientation="asr")
+
+
+def test_coordinates_that_are_descending_stay_so():
+    """orientation= is about the first voxel of the array, Space.orientation about small coordinates."""
+    turned = image().isel(z=slice(None, None, -1))
+    ds, as_said = create(image(), orientation="asr"), create(turned, orientation="psr")
+    assert (ds.attrs["orientation"], as_said.attrs["orientation"]) == ("asr", "psr")
+    assert as_said.atlas.space == ds.atlas.space
+    xr.testing.assert_identical(as_said.annotation.isel(z=slice(None, None, -1)), ds.annotation)
+    # with directions nothing is asked
+    again = create(ds.annotation.isel(x=slice(None, None, -1)), terminology=ds)
+    assert again.attrs["orientation"] == "asl"
+    assert again.atlas.space == ds.atlas.space
 
 
 def test_an_atlas_relabelled_keeps_its_space():
@@ -401,14 +414,14 @@ def test_every_orientation_of_nifti(codes: str, tmp_path: Path):
     assert nibabel.aff2axcodes(nibabel.load(path).affine) == tuple(codes)
     ds = create(path, chunks=None)
     assert ds.atlas.space.voxel_size == sizes
-    # how far the voxel lies from the centre of the volume: to the right, anterior and superior
-    ends = [nibabel.affines.apply_affine(affine, at) for at in (marked, (np.array(SHAPE) - 1) / 2)]
+    assert ds.attrs["orientation"] == "".join(OPPOSITE[code] for code in codes.lower())
+    # its coordinates are those of the world: to the right, anterior and superior
     at = ds.annotation.where(ds.annotation == 1, drop=True)
-    for axis, far, side in zip(("ml", "ap", "dv"), ends[0] - ends[1], "ras", strict=True):
+    there = nibabel.affines.apply_affine(affine, marked)
+    for axis, place, runs in zip(("ml", "ap", "dv"), there, WORLD_DIRECTIONS, strict=True):
         name = ds.atlas.space.coordinate(ds, axis)
-        from_middle = float(at[name].values[0]) - float(ds[name].values.mean())
-        begins_there = ds.attrs["orientation"]["zyx".index(name)] == side
-        assert from_middle == pytest.approx(-far if begins_there else far, abs=1e-9)
+        assert float(at[name].values[0]) == pytest.approx(place, abs=1e-9)
+        assert ds[name].attrs["direction"] == runs
 
 
 @pytest.mark.parametrize("name", ["labels.nii", "labels.nii.gz"])
@@ -423,7 +436,7 @@ def test_units_of_nifti(name: str, unit: str, factor: float, tmp_path: Path):
     assert ds.atlas.space.voxel_size == (0.05, 0.025, 0.039)
     np.testing.assert_array_equal(ds.annotation.values, labels_of())
     assert isinstance(ds.annotation.data, da.Array)
-    assert ds.z.values[0] == 0
+    np.testing.assert_array_equal(ds.z.values, 0.05 * np.arange(len(ds.z)))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "u4", "i8", "u8", ">u4", "f4", "f8"])
@@ -755,4 +768,12 @@ def test_sizes_and_orientations_of_any_header(
     labels = labels_of((12, 11, 10))
     nibabel.save(kind(labels, affine), path)
     ds, said = create(path), create(labels, axcodes=codes, voxel_size=[f"{s} mm" for s in sizes])
-    xr.testing.assert_identical(ds.compute(), said)
+    assert ds.attrs == said.attrs
+    np.testing.assert_array_equal(ds.annotation.values, said.annotation.values)
+    assert ds.atlas.space.voxel_size == said.atlas.space.voxel_size
+    stored = nibabel.load(path).affine
+    for axis, dim in enumerate("zyx"):
+        row = int(nibabel.orientations.axcodes2ornt(codes)[axis, 0])
+        places = stored[row, 3] + stored[row, axis] * np.arange(labels.shape[axis])
+        np.testing.assert_allclose(ds[dim].values, places, rtol=1e-6, atol=1e-6)
+    assert said.z.values[0] == 0  # nothing says where an array lies

@@ -14,10 +14,11 @@ from xarray_atlas.atlases.geometry import check_extent, combine, times
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.build import centres_of
 from xarray_atlas.coords.encoding import decode
-from xarray_atlas.coords.headers import Geometry
+from xarray_atlas.coords.headers import OBLIQUE, OPPOSITE, Geometry
 from xarray_atlas.coords.length_index import LengthIndex
-from xarray_atlas.coords.space import DIRECTIONS, Space
+from xarray_atlas.coords.space import DIRECTIONS, RAS, Space
 from xarray_atlas.coords.units import to_mm
+from xarray_atlas.coords.world import WORLD, is_oblique, world_coordinates, world_of
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, same_lengths
 
@@ -49,6 +50,8 @@ class ArrayVolume:
         The centres of the voxels in mm, where it has coordinates.
     space : Space, optional
         Of the atlas that it carries.
+    world : float64 array of shape (4, 4), optional
+        From its coordinates to RAS mm, as :func:`world_of` has it.
     attrs : dict
         Of its variable.
     """
@@ -59,15 +62,28 @@ class ArrayVolume:
     dims: tuple[str, ...] = ("z", "y", "x")
     centres: tuple[FloatArray, ...] | None = None
     space: Space | None = None
+    world: FloatArray | None = None
     attrs: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid of an atlas: its space, the centres of its voxels, and where a file puts it."""
+    """The grid of an atlas.
+
+    Parameters
+    ----------
+    space : Space
+    centres : tuple of float64 arrays
+        Of the voxels in mm, in the order of the array: descending where it runs backwards.
+    orientation : str
+        A letter an axis: the side on which the array's first voxel lies.
+    first : tuple of float, optional
+        Where a file puts the first voxel, as :class:`Geometry` has it.
+    """
 
     space: Space
     centres: tuple[FloatArray, ...]
+    orientation: str
     first: tuple[float, ...] | None
 
 
@@ -95,34 +111,51 @@ def volume_of_dataarray(
     Raises
     ------
     GridError
-        If it is no volume, or its coordinates are no regular, growing ones.
+        If it is no volume, or its coordinates are not regular.
     """
     require_volume(what, array.shape)
     if like is not None and set(like.dims) == set(array.dims):
         array = array.transpose(*like.dims)
     array = decode(array)
     dims = tuple(map(str, array.dims))
-    directions = [
-        array.coords[d].attrs.get("direction") if d in array.coords else None for d in dims
-    ]
-    letters = {direction: letter for letter, direction in DIRECTIONS.items()}
-    known = all(direction in letters for direction in directions)
-    orientation = "".join(letters[str(d)] for d in directions) if known else None
-    steps = [_step(what, array, dim) for dim in dims] if coordinates else [None]
+    steps = [_step(what, array, dim) for dim in dims] if coordinates else [None] * 3
+    letters = [_first_side(array, dim, step) for dim, step in zip(dims, steps, strict=True)]
+    orientation = "".join(map(str, letters)) if None not in letters else None
     if None in steps:
         return ArrayVolume(
             what, array.variable._data, Geometry(None, orientation), dims, attrs=array.attrs
         )
+    centres = tuple(np.asarray(to_mm(array.coords[dim].variable).values) for dim in dims)
     space = None if find_coordinate(array) is None else find_atlas(array)[1]
+    world = world_of(array)
+    if space is not None and space.world and space.atlas is None:
+        world = np.reshape(space.world, (4, 4))
+    first = None
+    if world is not None and orientation is not None:
+        if is_oblique(world, OBLIQUE):
+            raise GridError(
+                f"{what} is oblique: its coordinate 'world' says that its axes are not those of "
+                "the world; resample the image onto the axes of the brain first"
+            )
+        ends = zip(orientation, centres, strict=True)
+        first = tuple(RAS[letter][1] * float(values[0]) for letter, values in ends)
     return ArrayVolume(
         what,
         array.variable._data,  # which is not read here
-        Geometry(tuple(step for step in steps if step is not None), orientation),
+        Geometry(tuple(abs(step) for step in steps if step is not None), orientation, first),
         dims,
-        tuple(np.asarray(to_mm(array.coords[dim].variable).values) for dim in dims),
+        centres,
         space,
+        world,
         array.attrs,
     )
+
+
+def _first_side(array: xr.DataArray, dim: str, step: float | None) -> str | None:
+    """Return the side on which the first voxel lies, None where no direction says it."""
+    said = array.coords[dim].attrs.get("direction") if dim in array.coords else None
+    letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
+    return OPPOSITE[letter] if letter and step is not None and step < 0 else letter
 
 
 def _step(what: str, array: xr.DataArray, dim: str) -> float | None:
@@ -136,11 +169,6 @@ def _step(what: str, array: xr.DataArray, dim: str) -> float | None:
         raise GridError(
             f"the coordinate {dim!r} of {what} is irregularly spaced, so that its voxels have no "
             "one size; give voxel_size= where it is wrong"
-        )
-    if step < 0:
-        raise GridError(
-            f"the coordinate {dim!r} of {what} runs backwards; turn the array first, "
-            f"isel({dim}=slice(None, None, -1))"
         )
     return step
 
@@ -164,12 +192,17 @@ def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
     sizes, orientation = combine(stated, volume.geometry, volume.place)
     shape = tuple(map(int, volume.data.shape))
     check_extent(shape, sizes, stated.voxel_size is not None)
-    centres = volume.centres
-    if centres is None:
-        pairs = zip(sizes, shape, strict=True)
-        centres = tuple(centres_of(size, 0.0, count) for size, count in pairs)
-    corner = tuple(float(c[0]) - size / 2 for c, size in zip(centres, sizes, strict=True))
-    space = Space(volume.dims, orientation, sizes, corner, shape=shape)
+    centres, world = _placed(volume, stated, sizes)
+    backwards = [values[-1] < values[0] for values in centres]
+    letters = "".join(
+        OPPOSITE[letter] if back else letter
+        for letter, back in zip(orientation, backwards, strict=True)
+    )
+    corner = tuple(
+        float(values.min()) - size / 2 for values, size in zip(centres, sizes, strict=True)
+    )
+    flat = () if world is None else tuple(float(value) for value in world.ravel())
+    space = Space(volume.dims, letters, sizes, corner, shape=shape, world=flat)
     middle, assumed = None, False
     if volume.space is not None and volume.geometry.orientation == orientation:
         middle, assumed = volume.space.midline, volume.space.midline_assumed
@@ -184,7 +217,27 @@ def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
             )
     space = dataclasses.replace(space, midline=middle, midline_assumed=assumed)
     # along axes that the caller has corrected, a header's origin says nothing
-    return Grid(space, centres, None if stated.orientation else volume.geometry.first)
+    first = None if stated.orientation else volume.geometry.first
+    return Grid(space, centres, orientation, first)
+
+
+def _placed(
+    volume: ArrayVolume, stated: Geometry, sizes: tuple[float, ...]
+) -> tuple[tuple[FloatArray, ...], FloatArray | None]:
+    """Return the centres of the voxels along each axis, and the matrix from them to RAS mm."""
+    own = volume.geometry
+    overridden = stated.orientation not in (None, own.orientation) or (
+        stated.voxel_size is not None
+        and (own.voxel_size is None or not np.allclose(sizes, own.voxel_size, SAME_SIZE, 0))
+    )
+    if volume.centres is not None:
+        return volume.centres, None if overridden else volume.world
+    if own.affine is None or overridden:
+        pairs = zip(sizes, volume.data.shape, strict=True)
+        return tuple(centres_of(size, 0.0, int(count)) for size, count in pairs), None
+    coords = world_coordinates(own.affine, volume.data.shape, volume.dims)
+    matrix = world_of(xr.Dataset(coords={WORLD: coords[WORLD]}))
+    return tuple(coords[dim].values for dim in volume.dims), matrix
 
 
 def require_on_grid(volume: ArrayVolume, grid: Grid, stated: Geometry) -> None:
@@ -208,10 +261,10 @@ def require_on_grid(volume: ArrayVolume, grid: Grid, stated: Geometry) -> None:
         )
     if own.fault and not (stated.voxel_size and stated.orientation):
         raise GridError(f"{where}: its header {own.fault}; {mend}")
-    if own.orientation and not stated.orientation and own.orientation != space.orientation:
+    if own.orientation and not stated.orientation and own.orientation != grid.orientation:
         raise GridError(
             f"{where}: its orientation is {own.orientation!r}, the annotation's "
-            f"{space.orientation!r} (the sides of the first voxel); {mend}, or give orientation= "
+            f"{grid.orientation!r} (the sides of the first voxel); {mend}, or give orientation= "
             "where a header is wrong"
         )
     if stated.voxel_size:

@@ -83,7 +83,8 @@ def create_atlas(
         ``axcodes="RAS"`` is ``orientation="lpi"``.
     midline : length, optional
         Where left and right meet along the right-left axis, in the coordinates of the
-        result. In the middle of n voxels it is at ``(n - 1) / 2`` voxels.
+        result: of a file in MNI ``"0 mm"``. In the middle of n voxels of an array it is at
+        ``(n - 1) / 2`` voxels. It is not assumed to be in the middle of the volume.
     lateral : str, (str, str), or list of (int, int), optional
         Where left and right have labels of their own, how to tell: the column of the
         table that says the side (``"left"``, ``"L"``, ``"lh"``, ...); the patterns of left
@@ -98,9 +99,12 @@ def create_atlas(
     Dataset
         Decoded: ``annotation``, and where there are such ``template`` and
         ``hemispheres``, on coordinates in mm with units. The dimensions are z, y and x in the
-        order of the array's axes, as BrainGlobe has it, or what a DataArray calls them. The
-        first voxel's centre is at 0, wherever a file puts it; the coordinates of a
-        DataArray stay as they are.
+        order of the array's axes, as BrainGlobe has it, or what a DataArray calls them.
+        Where a file says where it lies (NIfTI, NRRD and others with an affine), these are its
+        world coordinates: mm to the right, anterior and superior, descending where the array runs
+        the other way, and ``frame="world"`` is known. Otherwise, and where
+        `voxel_size` or `orientation` contradict the header, the first voxel's centre is at 0. The
+        coordinates of a DataArray stay as they are.
 
     Raises
     ------
@@ -192,7 +196,7 @@ def create_atlas(
             "name": name,
             "version": str(version),
             **{key: str(value) for key, value in known.items() if value is not None},
-            "orientation": space.orientation,
+            "orientation": grid.orientation,
             "resolution": _resolution(space),
         },
     )

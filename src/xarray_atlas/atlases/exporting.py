@@ -15,8 +15,9 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, lengths, spacing
-from xarray_atlas.coords.space import AXES, RAS
+from xarray_atlas.coords.grid import annotation_of, as_opened, lengths, spacing
+from xarray_atlas.coords.space import RAS_AXES
+from xarray_atlas.coords.world import ras_matrix
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.io.files.write_volume import FileVolume, write_nifti, write_nrrd
 from xarray_atlas.kernels.labels import Ints, lookup, runs
@@ -66,9 +67,11 @@ def to_nifti(
 
     Notes
     -----
-    *Where it lies.* The affine goes to RAS+ in mm: the coordinates of the Dataset, their sign
-    turned on axes that run to the left, posterior or inferior. So a part that was cut out lies
-    where it is in the file of the whole, and ``nibabel.aff2axcodes`` tells the orientation.
+    *Where it lies.* The affine goes to RAS+ in mm. Of an atlas from a file with an affine it is the
+    one that was read. Where there is no world, as in BrainGlobe's atlases, it is made of the
+    coordinates of the Dataset, their sign turned on axes that run to the left, posterior or
+    inferior. A part that was cut out lies where it is in the file of the whole, and
+    ``nibabel.aff2axcodes`` tells the orientation.
 
     *Labels.* Beside the file of an annotation, ``<name>.labels.csv`` says what each value
     means: value, label, id, acronym, name. Where a region's label does not fit the type of the
@@ -167,19 +170,19 @@ def _affine(array: xr.DataArray) -> npt.NDArray[np.float64]:
         )
     if array.size == 0:
         raise GridError(f"there is nothing to write: {array.name!r} has no voxel")
-    affine = np.zeros((4, 4))
-    affine[3, 3] = 1
-    for axis in AXES:
+    placed = np.zeros((4, 4))  # from voxels to coordinates along ml, ap, dv
+    placed[3, 3] = 1
+    for row, axis in enumerate(RAS_AXES):
         name = space.coordinate(array, axis)
         assert name is not None  # spacing has looked
         column = array.dims.index(array.coords[name].dims[0])
         positions = lengths(array, name)
-        row, sign = RAS[space.orientation[space.position(axis)]]
-        step = sizes[array.dims[column]]
-        step = -step if positions.size > 1 and positions[-1] < positions[0] else step
-        affine[row, column] = sign * step
-        affine[row, 3] = sign * positions[0] + 0.0  # not -0.0
-    return affine
+        step = as_opened(sizes[array.dims[column]], space.voxel_size[space.position(axis)])
+        descending = positions.size > 1 and positions[-1] < positions[0]
+        placed[row, column] = -step if descending else step
+        placed[row, 3] = positions[0]
+    letters = [space.orientation[space.position(axis)] for axis in RAS_AXES]
+    return ras_matrix(letters, space.world) @ placed + 0.0  # not -0.0
 
 
 def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:

@@ -14,7 +14,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, lengths, spacing
+from xarray_atlas.coords.grid import annotation_of, as_opened, lengths, spacing
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import GridError, StoreError
@@ -214,7 +214,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
             letter = next(other for other in AXES[axis] if other != letter)
             backwards = True
         orientation += letter
-        scale.append(_known(sizes[dim], space.voxel_size[space.position(axis)]))
+        scale.append(as_opened(sizes[dim], space.voxel_size[space.position(axis)]))
         first.append(float(positions[0]))
     if orientation != ORIENTATION:
         raise GridError(
@@ -229,11 +229,6 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
         )
     shape = annotation.shape
     return Pyramid(shape, tuple(scale), tuple(first), _levels(shape, levels), orientation)
-
-
-def _known(measured: float, whole: float) -> float:
-    """Prefer the voxel size that the atlas was opened with to one that was measured."""
-    return whole if abs(measured - whole) <= TOLERANCE * whole else measured
 
 
 def _levels(shape: tuple[int, ...], levels: int | None) -> int:

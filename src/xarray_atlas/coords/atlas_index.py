@@ -73,6 +73,8 @@ class AtlasIndex(Index):
         space = dict(vars(self.space), dims=None, midline_assumed=None)
         if self.space.atlas is None:  # as it was before there were grids of images
             del space["atlas"], space["to_atlas"]
+        if not self.space.world:
+            del space["world"]
         content = f"{self.terminology.fingerprint} {sorted(space.items(), key=str)}"
         digest = hashlib.blake2b(content.encode(), digest_size=4).digest()
         return int.from_bytes(digest, "little") >> 1

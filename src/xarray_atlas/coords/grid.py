@@ -9,15 +9,18 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import quantity, to_mm
 from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.kernels.spacing import FloatArray, regular_step
+from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, regular_step
 
 __all__ = [
     "annotation_of",
+    "array_orientation",
+    "as_opened",
     "dimension_along",
     "lengths",
     "spacing",
@@ -117,6 +120,51 @@ def spacing(obj: xr.Dataset | xr.DataArray, need: int = 3) -> dict[Hashable, flo
     if len(there) < need:
         raise GridError(_missing(obj, space, [a for a in names if a not in there], need))
     return {obj.coords[n].dims[0]: _step(obj, space, a, n) for a, n in there.items()}
+
+
+def as_opened(measured: float, whole: float) -> float:
+    """Prefer the voxel size that the atlas was opened with to one that was measured.
+
+    Parameters
+    ----------
+    measured : float
+        Of the coordinates, in mm, with the noise of differences.
+    whole : float
+        Of the whole volume.
+
+    Returns
+    -------
+    float
+        Also of a stride or of coarser voxels, whose size is a multiple.
+    """
+    times = max(round(measured / whole), 1) if whole else 1
+    exact = times * whole
+    return exact if abs(measured - exact) <= TOLERANCE * whole else measured
+
+
+def array_orientation(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
+    """Return the side on which the first voxel of an atlas lies along each of its dimensions.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+
+    Returns
+    -------
+    dict of hashable to str
+        For each dimension of space a letter of an orientation. Of one plane it is the side
+        on which the coordinate is smaller.
+    """
+    _, space = find_atlas(obj)
+    found = {}
+    for axis, name in space.coordinates(obj).items():
+        if name is None or obj.coords[name].ndim != 1:
+            continue
+        values = lengths(obj, name)
+        letter = space.orientation[space.position(axis)]
+        descending = values.size > 1 and values[-1] < values[0]
+        found[obj.coords[name].dims[0]] = OPPOSITE[letter] if descending else letter
+    return found
 
 
 def spacing_quantities(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, Any]:

@@ -12,7 +12,7 @@ from xarray_atlas.coords.space import RAS
 from xarray_atlas.coords.units import is_length_unit, to_mm
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 
-__all__ = ["OPPOSITE", "Geometry", "geometry_of_affine", "known_unit", "sizes_in_mm"]
+__all__ = ["OBLIQUE", "OPPOSITE", "Geometry", "geometry_of_affine", "known_unit", "sizes_in_mm"]
 
 OPPOSITE = dict(zip("lrpais", "rlapsi", strict=True))
 """The other side of each side of the brain."""

@@ -23,7 +23,7 @@ DIRECTIONS = {
     "r": "right-to-left",
     "l": "left-to-right",
 }
-"""What each letter of an orientation says: the side on which the first voxel lies, first."""
+"""What each letter of an orientation says: the side from which an axis runs, first."""
 
 AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
 """The anatomical axes, and the letters of an orientation that mean them."""
@@ -44,14 +44,14 @@ class Space:
     dims : tuple of str
         The spatial dimensions, in the order of the other fields.
     orientation : str
-        A letter a dimension: the side on which its first voxel lies.
+        A letter a dimension: the side on which its coordinate is smallest. That is where the
+        first voxel lies, unless the coordinate is descending.
         BrainGlobe's ``"asr"`` starts at the anterior, superior, right corner.
     voxel_size : tuple of float
         In mm, of the whole volume as it was opened; 0 where it is not known, of a recording's
         single plane.
     corner : tuple of float
-        In mm, the outer corner of the whole volume's first voxel, in the
-        coordinates of the Dataset.
+        In mm, the outer corner of the whole volume where its coordinates are smallest.
     midline : float, optional
         In mm along the right-left axis; None where the atlas has none.
     shape : tuple of int, optional
@@ -64,6 +64,11 @@ class Space:
         Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
         position in `atlas`, both in mm and in the order of their dims. Empty where the
         two are related by more than a matrix, a displacement field.
+    world : tuple of float
+        Of an atlas from a file that says where it lies: the 4 x 4 matrix, row by row, that takes a
+        position in mm along the right-left, anterior-posterior and superior-inferior axis (in this
+        order, as the Dataset has it) to RAS mm. It is the identity where the Dataset's coordinates
+        are those of the world. Empty where there is no world, as in BrainGlobe's atlases.
 
     Examples
     --------
@@ -85,6 +90,7 @@ class Space:
     shape: tuple[int, ...] = ()
     atlas: Space | None = None
     to_atlas: tuple[float, ...] = ()
+    world: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -111,8 +117,12 @@ class Space:
         '{"dims": ["z", "y", "x"], "orientation": "asr", "vox'
         """
         values = dataclasses.asdict(self)
-        if self.atlas is None:  # as it was written before there were such grids
+        if self.atlas is not None:
+            values["atlas"] = json.loads(self.atlas.to_json())
+        else:  # as it was written before there were such grids
             del values["atlas"], values["to_atlas"]
+        if not self.world:
+            del values["world"]
         return json.dumps(values)
 
     @classmethod
@@ -138,7 +148,7 @@ class Space:
         values = json.loads(text)
         if values.get("atlas"):
             values["atlas"] = cls.from_json(json.dumps(values["atlas"]))
-        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas"):
+        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas", "world"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 

@@ -19,6 +19,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.length_variable import SPACING
+from xarray_atlas.coords.space import RAS
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray
 
@@ -28,6 +29,7 @@ __all__ = [
     "WORLD_DIRECTIONS",
     "is_oblique",
     "nearest_axes",
+    "ras_matrix",
     "world_coordinates",
     "world_of",
     "world_variable",
@@ -130,6 +132,41 @@ def world_coordinates(
     return {**coords, WORLD: world_variable(turn)}
 
 
+def ras_matrix(letters: Sequence[str], world: Any = ()) -> FloatArray:
+    """Compute the matrix from coordinates to RAS mm.
+
+    Parameters
+    ----------
+    letters : sequence of str
+        The side on which each coordinate is smallest.
+    world : 16 floats, or (4, 4) array of float, optional
+        From positions along the right-left, anterior-posterior and superior-inferior axis to RAS
+        mm. Without it coordinates are counted from the origin of RAS: they are the same, with
+        their sign turned where they grow to the left, posterior or inferior.
+
+    Returns
+    -------
+    float64 array of shape (4, 4)
+
+    Raises
+    ------
+    GridError
+        If two of the axes are one.
+    """
+    known = world is not None and np.size(world) > 0
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for column, letter in enumerate(letters):
+        row, sign = RAS[letter]
+        matrix[row, column] = 1 if known else sign
+    if np.linalg.matrix_rank(matrix) < 4:
+        raise GridError(
+            f"the axes have the directions {list(letters)}, two of them along one axis; "
+            "correct the attributes 'direction' of the coordinates"
+        )
+    return np.reshape(world, (4, 4)) @ matrix if known else matrix
+
+
 def world_variable(matrix: Any = IDENTITY) -> Variable:
     """Make the scalar coordinate ``world``.
 
@@ -187,6 +224,6 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
     return np.reshape(flat, (4, 4))
 
 
-def is_oblique(matrix: Any) -> bool:
-    """Tell whether a matrix to RAS mm turns, by more than the rounding of a header."""
-    return bool(np.abs(np.asarray(matrix)[:3, :3] - np.eye(3)).max() > NOISE)
+def is_oblique(matrix: Any, tolerance: float = NOISE) -> bool:
+    """Tell whether a matrix to RAS mm turns, by default by more than the rounding of a header."""
+    return bool(np.abs(np.asarray(matrix)[:3, :3] - np.eye(3)).max() > tolerance)

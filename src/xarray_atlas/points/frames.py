@@ -9,16 +9,14 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import frame_matrix
 from xarray_atlas.coords.space import AXES, Space
-from xarray_atlas.errors import GridError, PointsError, UnitsError
+from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = ["FRAMES", "Frame", "frame_of"]
 
-FRAMES = ("dataset", "brainglobe", "allen")
-
-_ALLEN = {"ap": "a", "dv": "s", "ml": "l"}
-"""The side from which the Allen CCF counts along each axis."""
+FRAMES = ("dataset", "brainglobe", "allen", "world")
 
 
 class Frame(NamedTuple):
@@ -53,7 +51,7 @@ def frame_of(
     ----------
     obj : Dataset or DataArray
         The atlas.
-    frame : "dataset", "brainglobe", "allen", or (4, 4) array of float
+    frame : "dataset", "brainglobe", "allen", "world", or (4, 4) array of float
     names : mapping of str to hashable, optional
         What the caller calls each axis.
 
@@ -69,9 +67,9 @@ def frame_of(
         return Frame(_in_axes(_checked(frame), space, space)[:3], (1, 1, 1))
     if frame not in FRAMES:
         raise PointsError(
-            f"no frame {frame!r}; there are 'dataset', 'brainglobe' and 'allen', and a 4 x 4 "
-            "matrix that takes points in mm to coordinates of the Dataset, for coordinates of your "
-            "own (from bregma, for example)"
+            f"no frame {frame!r}; there are 'dataset', 'brainglobe', 'allen' and 'world', and a 4 "
+            "x 4 matrix that takes points in mm to coordinates of the Dataset, for coordinates of "
+            "your own (from bregma, for example)"
         )
     if frame == "dataset":
         return Frame(np.eye(3, 4), (1, 1, 1))
@@ -84,32 +82,10 @@ def frame_of(
                 "ap, dv, ml, IBL's are ml, ap, dv. Say which is which: axes=('ap', 'dv', 'ml'), or "
                 "columns={'ap': 'x', 'dv': 'y', 'ml': 'z'}"
             )
-    whole = space.atlas or space
-    matrix, grows = np.eye(4), [1, 1, 1]
-    for i, axis in enumerate(AXES):
-        at = whole.position(axis)
-        low, size = whole.corner[at], whole.voxel_size[at]
-        matrix[i, 3] = low
-        if frame == "allen" and whole.orientation[at] != _ALLEN[axis]:
-            if not whole.shape:
-                raise GridError(
-                    "how large the whole volume is was not written with this atlas (by an older "
-                    "version), so that positions cannot be counted from its other end, as "
-                    "frame='allen' needs; open it again from where it came"
-                )
-            matrix[i, i], matrix[i, 3] = -1.0, low + size * whole.shape[at]
-            grows[i] = -1
-    if space.atlas is None:
-        return Frame(matrix[:3], (grows[0], grows[1], grows[2]))
-    if not space.to_atlas:
-        raise GridError(
-            f"points of frame={frame!r} cannot be brought onto this grid: it is related to the "
-            "atlas by a displacement field, whose inverse is not known. Look them up in the atlas "
-            "itself, or pass their positions on this grid with frame='dataset'"
-        )
-    # from the grid to the atlas it is; points go the other way
-    to_atlas = _in_axes(np.reshape(space.to_atlas, (4, 4)), space.atlas, space)
-    return Frame((np.linalg.inv(to_atlas) @ matrix)[:3], (1, 1, 1))
+    matrix = frame_matrix(space, frame)
+    signs = np.sign(np.diagonal(matrix)[:3]) if space.atlas is None else np.ones(3)
+    grows = (int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1)
+    return Frame(matrix[:3], grows)
 
 
 def _checked(frame: Any) -> FloatArray:
