@@ -40,8 +40,8 @@ from xarray_atlas.errors import (
     StoreFormatError,
     StoreNotFoundError,
 )
+from xarray_atlas.io.zarr.filesystems import storage_for
 from xarray_atlas.io.zarr.s3_client import check_listings, is_encrypted, is_s3
-from xarray_atlas.io.zarr.stores import storage_for
 from xarray_atlas.reductions import cache as index_cache
 
 pytestmark = pytest.mark.version_independent

@@ -25,7 +25,7 @@ from xarray_atlas.io.copies.records import Object
 from xarray_atlas.io.downloads.remote import Source, connect
 from xarray_atlas.io.downloads.transfer import Piece, fetch, plan
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
-from xarray_atlas.io.zarr.stores import is_url, locate
+from xarray_atlas.io.zarr.stores import is_url, part_root
 
 __all__ = ["download"]
 
@@ -116,7 +116,7 @@ def download(
     >>> folder = xarray_atlas.download("allen_mouse_25um", progress=True)  # doctest: +SKIP
     >>> ds = xarray_atlas.open_atlas("allen_mouse_25um", root=folder)  # doctest: +SKIP
     """
-    place = BUCKET if root is None else locate(root)
+    place, storage_options = part_root(BUCKET if root is None else root, storage_options)
     target = default_folder() if folder is None else Path(folder).expanduser().absolute()
     _refuse(target, place)
     source = connect(place, storage_options)

@@ -16,7 +16,7 @@ from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, list_entries, version_order
 from xarray_atlas.io.brainglobe.lookup import local_roots
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, read_manifest
-from xarray_atlas.io.zarr.stores import is_url, locate
+from xarray_atlas.io.zarr.stores import is_url, part_root
 
 __all__ = ["list_atlases"]
 
@@ -73,7 +73,10 @@ def list_atlases(
     >>> import xarray_atlas
     >>> xarray_atlas.list_atlases(species="mus musculus")  # doctest: +SKIP
     """
-    found = _roots(None if root is None else locate(root), storage_options)
+    place = None
+    if root is not None:
+        place, storage_options = part_root(root, storage_options)
+    found = _roots(place, storage_options)
     rows: dict[str, dict[str, Any]] = {}
     for place, entries, is_local in found:
         for entry in entries:

@@ -22,7 +22,9 @@ from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFound
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
 from xarray_atlas.io.brainglobe.components import MASKS
 from xarray_atlas.io.brainglobe.lookup import is_there
+from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.checked_store import CheckedStore
+from xarray_atlas.io.zarr.chunk_layout import layout_of_array
 from xarray_atlas.io.zarr.ome_zarr import Multiscale, is_multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import is_url, open_group, unreadable
 from xarray_atlas.terminology import Terminology
@@ -308,10 +310,10 @@ class _Masks:
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
         self.chunks = array.chunks
         if isinstance(array.store, CheckedStore):
-            array.store.expect(array.path, array.compressors, array.shards)
+            array.store.expect(array.path, layout_of_array(array))
 
     def __getitem__(self, key: Any) -> Any:
         try:
             return np.asarray(self.array[key])
         except Exception as error:  # codecs and file systems raise whatever they like
-            raise unreadable(self.place, error) from error
+            raise unreadable(self.place, error) from safe_cause(error)

@@ -269,7 +269,9 @@ def _open(args: argparse.Namespace) -> xr.Dataset:
 
 def _origin(args: argparse.Namespace, ds: xr.Dataset) -> Row:
     known = {key: ds.attrs.get(key) for key in ("source", "name", "version")}
-    return {**known, "source": known["source"] or _source(args)}
+    from xarray_atlas.io.zarr.addresses import without_secrets
+
+    return {**known, "source": known["source"] or without_secrets(_source(args))}
 
 
 def _about(args: argparse.Namespace) -> Row:
@@ -393,6 +395,9 @@ def _explain(error: Exception) -> str:
 
 
 def _tell(kind: str, message: str) -> None:
+    from xarray_atlas.io.zarr.addresses import without_secrets
+
+    message = without_secrets(message)
     for name, shell_name in SHELL_NAMES.items():
         message = message.replace(name, shell_name)
     print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)

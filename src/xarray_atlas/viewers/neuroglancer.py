@@ -27,6 +27,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.brainglobe.components import open_part
 from xarray_atlas.io.brainglobe.manifest import Manifest, read_manifest
 from xarray_atlas.io.files.meshes import mesh_folder
+from xarray_atlas.io.zarr.addresses import without_secrets
 from xarray_atlas.io.zarr.arrays import ImageArray, LabelArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Multiscale, read_multiscale
@@ -197,7 +198,9 @@ def _browser_url(place: str, options: Options) -> str:
     if kind in ("s3", "s3a"):
         said = options or {}
         server = said.get("endpoint_url") or (said.get("client_kwargs") or {}).get("endpoint_url")
-        return f"s3+{str(server).rstrip('/')}/{quote(rest)}" if server else f"s3://{quote(rest)}"
+        if not server:
+            return f"s3://{quote(rest)}"
+        return f"s3+{without_secrets(str(server)).rstrip('/')}/{quote(rest)}"
     if kind in ("gs", "gcs"):
         return f"gs://{quote(rest)}"
     if kind in ("http", "https"):
@@ -343,7 +346,7 @@ def _beside(
         if not was_refused(error):
             raise
         return [], None  # as a bucket that may not be listed says that it has none
-    except (AttributeError, ValueError) as error:
+    except (AttributeError, RecursionError, ValueError) as error:
         raise StoreFormatError(f"{folder}/info cannot be read: {error}") from error
     url, transform = _browser_url(folder, options), mesh_transform(multiscale)
     properties = ["properties"] if "segment_properties" in has else []

@@ -24,6 +24,7 @@ from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, op
 from xarray_atlas.io.brainglobe.layout import find_terminology, load_terminology, parse_place
 from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
 from xarray_atlas.io.brainglobe.manifest import Component, Manifest
+from xarray_atlas.io.zarr.addresses import options_elsewhere
 from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
@@ -252,9 +253,9 @@ def _terminology(
     if not isinstance(given, str | os.PathLike):
         return load_terminology(given), ""
     url = locate(given)
-    # options are the store's: another file system would not know them
+    # options are the store's: another file system would not know them, and another server must not
     same = protocol(url) == protocol(place)
-    return load_terminology(given, options if same else None), url
+    return load_terminology(given, options_elsewhere(options, place, url) if same else None), url
 
 
 def _hemispheres(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import xarray as xr
 import zarr
@@ -19,12 +19,15 @@ from xarray_atlas.io.brainglobe.catalogue import is_name
 from xarray_atlas.io.brainglobe.components import open_part
 from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
+from xarray_atlas.io.zarr.addresses import part_url
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
-from xarray_atlas.io.zarr.stores import is_url, locate, open_group
+from xarray_atlas.io.zarr.stores import is_url, locate, open_group, part_root
 
 __all__ = ["AtlasBackendEntrypoint", "AtlasName"]
 
 ANNOTATION = ("annotation",)
+
+T = TypeVar("T", xr.Dataset, xr.DataTree)
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,10 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
             filename_or_obj = filename_or_obj.name
         opened = _open(filename_or_obj, Choices.of(choices), drop_variables, resolution=resolution)
         if isinstance(opened, StoredAtlas):
-            return _drop(opened.dataset(_level(opened, resolution)), drop_variables)
-        return opened["/"]
+            found = _drop(opened.dataset(_level(opened, resolution)), drop_variables)
+        else:
+            found = opened["/"]
+        return _sourced(found, filename_or_obj)
 
     def open_groups_as_dict(
         self,
@@ -124,15 +129,17 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         """Open all levels, one Dataset each, by the path of the level."""
         opened = _open(filename_or_obj, Choices.of(choices), drop_variables, groups=True)
         if not isinstance(opened, StoredAtlas):
-            return opened
+            return {path: _sourced(ds, filename_or_obj) for path, ds in opened.items()}
         groups = {"/": xr.Dataset(attrs=opened.attrs)}
         for level in opened.multiscale.levels:
             groups[f"/{level.path}"] = _drop(opened.dataset(level), drop_variables)
-        return groups
+        return {path: _sourced(ds, filename_or_obj) for path, ds in groups.items()}
 
     def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> xr.DataTree:
         """Open all levels, one node each."""
-        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
+        tree = xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
+        _sourced(tree, filename_or_obj)
+        return tree
 
 
 def _open(
@@ -144,6 +151,7 @@ def _open(
     groups: bool = False,
 ) -> StoredAtlas | dict[str, xr.Dataset]:
     """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
+    source, choices = _part(source, choices)
     include, storage_options = choices.include, choices.storage_options
     described = {
         name: getattr(choices, name)
@@ -171,13 +179,24 @@ def _open(
     )
 
 
+def _part(source: Any, choices: Choices) -> tuple[Any, Choices]:
+    """Part credentials from the addresses: from here on only the options of fsspec have them."""
+    if isinstance(source, str) and is_url(source):
+        source, options = part_url(source, choices.storage_options)
+        choices = replace(choices, storage_options=options)
+    if choices.root is not None:
+        root, options = part_root(choices.root, choices.storage_options)
+        choices = replace(choices, root=root, storage_options=options)
+    return source, choices
+
+
 def _manifest(source: Any, choices: Choices, resolution: Any, all_levels: bool) -> Manifest | None:
     """Return the manifest of an atlas that is opened by name or by its manifest."""
     root, version = choices.root, choices.version
     if is_name(source) and (root is not None or not os.path.exists(source)):
         return find_atlas_manifest(
             source,
-            None if root is None else locate(root),
+            None if root is None else str(root),
             version=version,
             resolution=resolution,
             include=choices.include,
@@ -229,6 +248,13 @@ def _open_written(
             f"space; {', '.join(chosen)} can only be chosen where an OME-Zarr is opened"
         )
     return opened
+
+
+def _sourced(ds: T, source: Any) -> T:
+    """Say without credentials where something is from, which xarray would say with them."""
+    if isinstance(source, str) and locate(source) != source.rstrip("/") and is_url(source):
+        ds.encoding["source"] = locate(source)
+    return ds
 
 
 def _drop(ds: xr.Dataset, drop_variables: str | Iterable[str] | None) -> xr.Dataset:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import xarray as xr
 import zarr
 
 from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.encoding import decode
 from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.checked_store import CheckedStore
+from xarray_atlas.io.zarr.chunk_layout import layout_of, layout_of_array
 from xarray_atlas.io.zarr.stores import unreadable, within
 
 __all__ = ["open_file", "open_written_group"]
@@ -73,7 +76,7 @@ def open_written_group(
             )
         )
     except Exception as error:  # file systems raise whatever their client library raises
-        raise unreadable(place, error) from error
+        raise unreadable(place, error) from safe_cause(error)
     # xarray names groups from its own root or from the one asked for
     opened = {f"/{path.strip('/.')}": ds for path, ds in opened.items()}
     for path, ds in opened.items():
@@ -87,12 +90,23 @@ def _expect(group: zarr.Group, path: str, ds: xr.Dataset) -> None:
         return
     for name, variable in ds.variables.items():
         parts = (group.path, path.strip("/"), str(name))
+        place = "/".join(part for part in parts if part)
         encoding = variable.encoding
-        group.store.expect(
-            "/".join(part for part in parts if part),
-            encoding.get("compressors"),
-            encoding.get("shards"),
-        )
+        if encoding.get("shards"):  # of whose index the encoding says nothing
+            array = group[place.removeprefix(group.path).strip("/")]
+            if isinstance(array, zarr.Array):
+                group.store.expect(place, layout_of_array(array))
+        elif "chunks" in encoding:
+            group.store.expect(
+                place,
+                layout_of(
+                    encoding["chunks"],
+                    np.dtype(encoding.get("dtype", variable.dtype)).itemsize,
+                    encoding.get("compressors"),
+                    encoding.get("filters"),
+                    encoding.get("serializer"),
+                ),
+            )
 
 
 def _content(group: zarr.Group) -> str:

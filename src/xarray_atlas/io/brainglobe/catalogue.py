@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import numpy as np
 
 from xarray_atlas.coords.units import parse_length, to_mm
@@ -20,12 +19,12 @@ from xarray_atlas.errors import (
     UnitsError,
 )
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
+from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.checked_store import was_refused
+from xarray_atlas.io.zarr.filesystems import filesystem_for, find_objects
 from xarray_atlas.io.zarr.stores import (
-    find_objects,
     is_url,
     read_bytes,
-    storage_for,
     unreadable,
     within,
 )
@@ -165,7 +164,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
     place = f"{root}/atlases"
 
     def listing() -> list[str]:
-        filesystem, path = fsspec.url_to_fs(place, **storage_for(place, storage_options))
+        filesystem, path = filesystem_for(place, storage_options)
         return [str(found) for found in find_objects(filesystem, path)]
 
     try:
@@ -174,7 +173,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
         # a bucket that may not be listed, or a web server that cannot be
         newest = None if isinstance(error, TimeoutError) else _newest(root, storage_options)
         if newest is None:
-            raise unreadable(place, error, storage_options) from error
+            raise unreadable(place, error, storage_options) from safe_cause(error)
         return newest
     versions: dict[str, list[str]] = {}
     for file in files:

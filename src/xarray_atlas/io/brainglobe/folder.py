@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies.records import size_of, write_atomically
-from xarray_atlas.io.zarr.stores import find_objects, storage_for, unreadable, within
+from xarray_atlas.io.zarr.addresses import safe_cause
+from xarray_atlas.io.zarr.filesystems import filesystem_for, find_objects
+from xarray_atlas.io.zarr.stores import unreadable, within
 from xarray_atlas.options import cache_directory
 
 __all__ = ["brainglobe_folder", "is_brainglobes", "is_complete"]
@@ -89,13 +89,13 @@ def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None
 def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, int]:
     """Return the objects below a URL, and their sizes: as it is kept, else as it is listed."""
     kept = cache_directory() / "listings" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         content = json.loads(kept.read_bytes())
         if content["url"] == url:
             return {str(key): int(size) for key, size in content["objects"].items()}
 
     def listing() -> dict[str, int]:
-        filesystem, path = fsspec.url_to_fs(url, **storage_for(url, storage_options))
+        filesystem, path = filesystem_for(url, storage_options)
         found = find_objects(filesystem, path, detail=True)
         prefix = path.rstrip("/") + "/"
         return {key.removeprefix(prefix): int(about["size"]) for key, about in found.items()}
@@ -105,7 +105,7 @@ def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, i
     except FileNotFoundError:
         objects = {}
     except Exception as error:  # file systems raise whatever their client library raises
-        raise unreadable(url, error, storage_options) from error
+        raise unreadable(url, error, storage_options) from safe_cause(error)
     if objects:
         content = json.dumps({"url": url, "objects": objects}).encode()
         with contextlib.suppress(OSError):  # a cache that cannot be written is no error

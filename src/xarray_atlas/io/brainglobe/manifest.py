@@ -184,8 +184,8 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
     StoreFormatError
         If it is no manifest of an atlas.
     """
-    place = locate(place)
     content = read_bytes(place, storage_options)
+    place = locate(place)
     # the separators of Windows are not those of the layout
     parts = place.replace("\\", "/").split("/")
     if len(parts) < 5 or parts[-4] != "atlases":
@@ -199,7 +199,7 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
         _ = manifest.template, manifest.references, manifest.coordinate_space
         if len(manifest.voxel_size) != 3:
             raise ValueError(f"a resolution of {len(manifest.voxel_size)} numbers, not 3")
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise StoreFormatError(f"{place} is no manifest of an atlas: {what}") from error
     return manifest

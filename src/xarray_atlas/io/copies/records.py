@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def parse_record(content: bytes, place: str) -> Record:
         if any(map(leads_out, objects)):
             raise ValueError("what is no path of a file within the store")
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(
             f"{place} is damaged, so that nobody knows what belongs to the copy; "
             "xarray_atlas.download makes it anew"
@@ -155,6 +156,8 @@ def read_record(folder: str | os.PathLike[str], level: str | None = None) -> Rec
     path = os.path.join(folder, record_name(level))
     try:
         status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # to open a FIFO is to wait for ever
+            raise StoreError(f"{path} is no file")
         return _load(path, status.st_ino, status.st_size, status.st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return None

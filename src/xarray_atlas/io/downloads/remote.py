@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import fsspec
-
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies.records import Object, leads_out
+from xarray_atlas.io.zarr.addresses import part_url, protocol, safe_cause, without_secrets
 from xarray_atlas.io.zarr.checked_store import is_refusal
+from xarray_atlas.io.zarr.filesystems import filesystem_for, find_objects
 from xarray_atlas.io.zarr.s3_client import is_encrypted, is_s3
-from xarray_atlas.io.zarr.stores import find_objects, protocol, storage_for, unreadable
+from xarray_atlas.io.zarr.stores import unreadable
 
 __all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
 
@@ -90,8 +90,8 @@ class Source:
                     f"no permission to list {place}: what is not listed may be absent or "
                     "incomplete, and a copy that may be incomplete is not made. Pass "
                     "storage_options of somebody who may list it, or another root"
-                ) from error
-            raise unreadable(place, error) from error
+                ) from safe_cause(error)
+            raise unreadable(place, error) from safe_cause(error)
         prefix = f"{self.path}/{folder}/"
         objects = {}
         for name, about in found.items():
@@ -138,17 +138,19 @@ def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
 
     The clients' own repetitions are turned off, which would multiply with those of this module.
     """
-    options = storage_for(root, storage_options)
-    if protocol(root) in ("s3", "s3a"):
+    url, parted = part_url(root, storage_options)
+    options = dict(parted or {})
+    if protocol(url) in ("s3", "s3a"):
         ours = {"retries": {"total_max_attempts": 1}, "max_pool_connections": TOGETHER}
         options["config_kwargs"] = {**ours, **options.get("config_kwargs", {})}
     try:
-        filesystem, path = fsspec.url_to_fs(root, **options)
+        filesystem, path = filesystem_for(url, options)
     except (ValueError, TypeError, ImportError) as error:
-        raise StoreError(f"cannot open {root}: {error}") from error
-    if protocol(root) in ("s3", "s3a"):
+        said = without_secrets(str(error))
+        raise StoreError(f"cannot open {url}: {said}") from safe_cause(error)
+    if protocol(url) in ("s3", "s3a"):
         filesystem.retries = 1  # of an instance that nobody else has: the options are its own
-    return Source(root, filesystem, path.rstrip("/"))
+    return Source(url, filesystem, path.rstrip("/"))
 
 
 def patiently(work: Callable[[], T], stop: threading.Event | None = None) -> T:

@@ -29,6 +29,7 @@ from xarray_atlas.io.copies.records import (
     write_record,
 )
 from xarray_atlas.io.downloads.remote import TOGETHER, Source, is_md5
+from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.stores import unreadable
 
 __all__ = ["Piece", "Task", "fetch", "plan"]
@@ -296,9 +297,11 @@ def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> int:
         raise StoreError(
             f"{source.url}/{path} was listed, and is not there any more: the store is being "
             f"changed; {RESUME}"
-        ) from error
+        ) from safe_cause(error)
     except Exception as error:  # file systems raise whatever their client library raises
-        raise StoreError(f"{unreadable(f'{source.url}/{path}', error)}; {RESUME}") from error
+        raise StoreError(f"{unreadable(f'{source.url}/{path}', error)}; {RESUME}") from safe_cause(
+            error
+        )
     try:
         write_atomically(target, content, os.path.join(task.folder, RECORDS))
     except OSError as error:

@@ -126,7 +126,7 @@ class _Info:
             kind, sharding = info.get("@type"), info.get("sharding")
             bits = int(info.get("vertex_quantization_bits", 0))
             transform = np.asarray(info.get("transform", np.eye(3, 4)), np.float64).reshape(3, 4)
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, RecursionError, TypeError, ValueError) as error:
             raise StoreFormatError(f"{folder}/info cannot be read: {error}") from error
         if kind != KIND or sharding is not None:
             what = f"of type {kind!r}" if kind != KIND else "sharded"

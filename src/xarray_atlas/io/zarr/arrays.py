@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,12 +14,21 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xarray_atlas.errors import StoreError, StoreFormatError
+from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.axes import Axes
 from xarray_atlas.io.zarr.checked_store import CheckedStore, is_refusal
+from xarray_atlas.io.zarr.chunk_layout import layout_of_array
 from xarray_atlas.io.zarr.fingerprint import fingerprint
 from xarray_atlas.io.zarr.stores import unreadable, within
 
 __all__ = ["ImageArray", "LabelArray", "Masks", "SidesArray"]
+
+
+LONGEST = 10**7
+"""Voxels along an axis: a whale's brain at 0.1 um has fewer."""
+
+MOST_CHUNKS = 10**9
+"""Chunks of a level: more than a scheduler can name."""
 
 
 class ImageArray(BackendArray):
@@ -63,7 +73,7 @@ class ImageArray(BackendArray):
                 f"the metadata of {place} list a level {path!r}, but there is no such array"
             ) from error
         except Exception as error:  # file systems raise whatever their client library raises
-            raise unreadable(self.place, error) from error
+            raise unreadable(self.place, error) from safe_cause(error)
         if not isinstance(array, zarr.Array):
             raise StoreFormatError(f"{self.place} is a group, not an array")
         self.others = {} if axes is None else axes.others
@@ -72,8 +82,9 @@ class ImageArray(BackendArray):
                 f"{self.place} holds {array.ndim}-D {array.dtype}, not {self.expected}"
             )
         self._require_one(array)
+        _check_extent(array, self.place)
         if isinstance(array.store, CheckedStore):
-            array.store.expect(array.path, array.compressors, array.shards)
+            array.store.expect(array.path, layout_of_array(array))
         self.array = array
         self.shape: tuple[int, ...] = self._of_space(array.shape)
         # big-endian voxels become native where they are read
@@ -126,14 +137,13 @@ class ImageArray(BackendArray):
         )
 
     def _read(self, indexer: Any, key: tuple[Any, ...]) -> Any:
+        _check_bounds(key, self.shape)
         whole: Any = key
         if self.others:
             of_space = iter(key)
             whole = tuple(0 if i in self.others else next(of_space) for i in range(self.array.ndim))
         try:
             return np.asarray(indexer[whole], dtype=self.dtype)
-        except (IndexError, MemoryError):
-            raise
         except Exception as error:  # codecs and file systems raise whatever they like
             sentence = unreadable(
                 f"the {self.content} [{_shown(key, self.shape)}] of {self.place}", error
@@ -143,7 +153,7 @@ class ImageArray(BackendArray):
                 if is_refusal(error)
                 else ""
             )
-            raise StoreError(f"{sentence}{hint}") from error
+            raise StoreError(f"{sentence}{hint}") from safe_cause(error)
 
 
 class LabelArray(ImageArray):
@@ -277,6 +287,30 @@ class SidesArray(BackendArray):
         if self.axis in kept:
             sides = sides.reshape([-1 if i == self.axis else 1 for i in kept])
         return np.broadcast_to(sides, shape).copy()
+
+
+def _check_extent(array: zarr.Array[Any], place: str) -> None:
+    """Refuse what no atlas is: coordinates are in memory, and dask makes a task of each chunk."""
+    chunks = math.prod(
+        -(-n // size) for n, size in zip(array.shape, array.chunks, strict=True) if size
+    )
+    if max(array.shape) > LONGEST or chunks > MOST_CHUNKS:
+        raise StoreFormatError(
+            f"{place} says that it has the shape {array.shape} in {chunks} chunks of "
+            f"{array.chunks}, which is more than can be opened (up to {LONGEST} voxels along an "
+            f"axis, and {MOST_CHUNKS} chunks): its metadata are damaged, or no atlas's"
+        )
+
+
+def _check_bounds(key: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+    """Raise an IndexError for a place outside of the array: what a store raises is none."""
+    for axis, (k, size) in enumerate(zip(key, shape, strict=True)):
+        if isinstance(k, slice) or np.size(k) == 0:
+            continue
+        low, high = int(np.min(k)), int(np.max(k))
+        if low < -size or high >= size:
+            wrong = low if low < -size else high
+            raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {size}")
 
 
 def _shape(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:

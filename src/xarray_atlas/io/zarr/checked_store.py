@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import AsyncIterator, Sequence
+import stat
+import zipfile
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store, SuffixByteRequest
-from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore, ZipStore
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.copies.completeness import Copy, find_copy, find_zipped_copy
+from xarray_atlas.io.zarr.addresses import safe_cause, without_secrets
+from xarray_atlas.io.zarr.answers import LARGEST, check_page
+from xarray_atlas.io.zarr.chunk_layout import ChunkLayout
+from xarray_atlas.io.zarr.s3_client import check_objects, is_s3
 
 __all__ = ["CheckedStore", "innermost", "is_refusal", "was_refused"]
 
@@ -24,8 +30,8 @@ OPTIONAL = (".zattrs", ".zgroup", ".zmetadata")
 ARRAY = ("zarr.json", ".zarray")
 """What an array is known by."""
 
-BLOSC_HEADER = 16
-"""Its bytes; the last four are the length of the whole, little-endian."""
+DOCUMENT = 64 << 20
+"""Bytes that metadata can have at most."""
 
 
 class CheckedStore(WrapperStore[Store]):
@@ -40,6 +46,11 @@ class CheckedStore(WrapperStore[Store]):
     The other way round, a bucket that may be read but not listed refuses what
     it does not have; for metadata that a store need not have, that is absence.
     For a chunk it stays an error: it may be there.
+
+    So are answers to another question than the one that was asked (another part of an object, more
+    or less of it, a web page), objects that are or would decode to more than can belong there,
+    which are neither read nor decoded, what is no file (a FIFO), and whatever other packages'
+    stores raise. How a chunk is stored is known of the arrays of :meth:`expect`.
 
     In a copy that :func:`xarray_atlas.download` has made, a chunk is absent
     only if its source had none.
@@ -59,25 +70,16 @@ class CheckedStore(WrapperStore[Store]):
 
     def __init__(self, store: Store, path: str = "") -> None:
         super().__init__(store)
-        self._arrays: set[str] = set()
-        self._blosc: set[str] = set()
+        self._layouts: dict[str, ChunkLayout] = {}
         self._path = path
         self._copy = _copy(innermost(store), path)
 
     def _with_store(self, store: Store) -> CheckedStore:
         return type(self)(store, self._path)
 
-    def expect(self, path: str, compressors: Any, shards: Any) -> None:
-        """Take note of an array that is read, and how it is compressed.
-
-        Blosc, which zarr format 2 uses by default, does not look how long its
-        input is: what it decodes of a chunk that ends early is partly whatever
-        lies behind it in memory. Its header says how long the chunk must be.
-        """
-        self._arrays.add(path.strip("/"))
-        last = compressors[-1] if compressors and not shards else None
-        if isinstance(last, BloscCodec) or getattr(last, "codec_id", None) == "blosc":
-            self._blosc.add(path.strip("/"))
+    def expect(self, path: str, layout: ChunkLayout) -> None:
+        """Take note of an array that is read, and of how large its chunks are."""
+        self._layouts[path.strip("/")] = layout
 
     @property
     def read_only(self) -> bool:
@@ -88,12 +90,24 @@ class CheckedStore(WrapperStore[Store]):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Read an object or a part of it; None where there is none."""
+        layout = None if _is_metadata(key) else self._layout(key)
+        largest = DOCUMENT if _is_metadata(key) else None if layout is None else layout.largest
+        store = innermost(self)
+        _check_file(store, key, largest)
+        if isinstance(store, FsspecStore) and is_s3(store.fs):
+            await check_objects(store.fs, store.path)
+        token = LARGEST.set(largest)
         try:
             value = await self._store.get(key, prototype, byte_range)
         except Exception as error:  # each file system raises its client library's own
             if is_refusal(error) and key.rpartition("/")[2] in OPTIONAL:
                 return None
-            raise
+            if isinstance(error, OSError) or hasattr(error, "status"):
+                raise
+            # what Python would take for something else: that there is no such key, or no memory
+            raise StoreError(f"{key!r} cannot be read: {_told(error)}") from safe_cause(error)
+        finally:
+            LARGEST.reset(token)
         if value is None:
             self._check_absent(key, byte_range)
         if self._copy is not None:
@@ -103,8 +117,14 @@ class CheckedStore(WrapperStore[Store]):
             return None
         if len(value) == 0:
             raise StoreError(f"{key!r} is empty")
-        if len(value) < (least := self._least(key, value, byte_range)):
-            raise StoreError(f"{key!r} ends early: {len(value)} of {least} bytes are there")
+        _check_length(key, len(value), byte_range)
+        content = value.as_numpy_array().data
+        if byte_range is None or getattr(byte_range, "start", 0) == 0:
+            _check_content(key, content)
+        if layout is not None and byte_range is None:
+            layout.check(key, content)
+        elif layout is not None and isinstance(byte_range, RangeByteRequest):
+            layout.check_part(key, content, byte_range.start)
         return value
 
     def get_ranges(
@@ -119,22 +139,33 @@ class CheckedStore(WrapperStore[Store]):
         base: Any = Store  # zarr of before 3.2 has no such method, and does not call it
         result: AsyncIterator[Sequence[tuple[int, Buffer | None]]]
         result = base.get_ranges(self, key, byte_ranges, prototype=prototype, **kwargs)
-        return result
+        return self._checked(key, byte_ranges, result)
+
+    async def _checked(
+        self,
+        key: str,
+        byte_ranges: Sequence[ByteRequest | None],
+        batches: AsyncIterator[Sequence[tuple[int, Buffer | None]]],
+    ) -> AsyncIterator[Sequence[tuple[int, Buffer | None]]]:
+        """Check each part of an object: several may have been read as one."""
+        layout = self._layout(key)
+        async for batch in batches:
+            for at, value in batch:
+                asked = byte_ranges[at]
+                if value is None or layout is None or not isinstance(asked, RangeByteRequest):
+                    continue
+                _check_length(key, len(value), asked)
+                layout.check_part(key, value.as_numpy_array().data, asked.start)
+            yield batch
 
     @property
     def _supports_sync_io(self) -> bool:
         # zarr's synchronous pipeline would go round `get`; versions without it do not ask
         return False
 
-    def _least(self, key: str, value: Buffer, byte_range: ByteRequest | None) -> int:
-        """Return how many bytes an answer must have."""
-        if isinstance(byte_range, RangeByteRequest):
-            return byte_range.end - byte_range.start
-        if isinstance(byte_range, SuffixByteRequest):
-            return byte_range.suffix
-        if any(key.startswith(f"{path}/") for path in self._blosc) and not _is_metadata(key):
-            return max(BLOSC_HEADER, int.from_bytes(value[12:BLOSC_HEADER].to_bytes(), "little"))
-        return 1
+    def _layout(self, key: str) -> ChunkLayout | None:
+        inside = [path for path in self._layouts if key.startswith(f"{path}/") or not path]
+        return self._layouts[max(inside, key=len)] if inside else None
 
     def _check_absent(self, key: str, byte_range: ByteRequest | None) -> None:
         if isinstance(byte_range, RangeByteRequest) and byte_range.start > 0:
@@ -149,7 +180,7 @@ class CheckedStore(WrapperStore[Store]):
             raise StoreError(f"{key!r} is {what}")
         if not os.path.isdir(store.root):
             raise StoreError(f"the folder {store.root} has gone")
-        for array in self._arrays:
+        for array in self._layouts:
             folder = os.path.join(store.root, array)
             if key.startswith(f"{array}/") and not any(
                 os.path.exists(os.path.join(folder, name)) for name in ARRAY
@@ -159,6 +190,73 @@ class CheckedStore(WrapperStore[Store]):
 
 def _is_metadata(key: str) -> bool:
     return key.rpartition("/")[2] in ("zarr.json", ".zarray", *OPTIONAL)
+
+
+def _check_file(store: Store, key: str, largest: int | None) -> None:
+    """Look at a file before it is read: to open a FIFO is to wait for somebody who writes to it."""
+    if isinstance(store, ZipStore):
+        size = None if largest is None else _zipped_sizes(str(store.path)).get(key)
+    else:
+        root = _folder(store)
+        if root is None:
+            return
+        try:
+            status = os.stat(os.path.join(root, key))
+        except (OSError, ValueError):  # which the store says
+            return
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise StoreError(f"{key!r} is no file: a FIFO, a socket or a device")
+        size = status.st_size if stat.S_ISREG(status.st_mode) else None
+    if size is not None and largest is not None and size > largest:
+        raise StoreError(f"{key!r} has {size} bytes, of which {largest} can belong there at most")
+
+
+def _folder(store: Store) -> str | None:
+    """Return the folder on this machine that a store reads; None where it reads none."""
+    if isinstance(store, LocalStore):
+        return str(store.root)
+    if isinstance(store, FsspecStore):
+        filesystem = getattr(store.fs, "sync_fs", store.fs)
+        return str(store.path) if isinstance(filesystem, LocalFileSystem) else None
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def _zipped_sizes(archive: str) -> Mapping[str, int]:
+    """Return the sizes of what a zip file holds, decompressed, as its directory says them."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return {each.filename: each.file_size for each in opened.infolist()}
+    except (OSError, zipfile.BadZipFile):  # which the store says
+        return {}
+
+
+def _check_length(key: str, length: int, byte_range: ByteRequest | None) -> None:
+    if isinstance(byte_range, RangeByteRequest):
+        asked = byte_range.end - byte_range.start
+    elif isinstance(byte_range, SuffixByteRequest):
+        asked = byte_range.suffix
+    else:
+        return
+    if length < asked:
+        raise StoreError(f"{key!r} ends early: {length} of {asked} bytes are there")
+    if length > asked:
+        raise StoreError(
+            f"{asked} bytes of {key!r} were asked for, and {length} came: whatever serves it does "
+            "not know ranges"
+        )
+
+
+def _check_content(key: str, content: Any) -> None:
+    try:
+        check_page(bytes(content[:64]))
+    except OSError as error:
+        raise StoreError(f"{key!r}: {error}") from None
+
+
+def _told(error: BaseException) -> str:
+    text = without_secrets(str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def innermost(store: Store) -> Store:

@@ -12,6 +12,7 @@ from typing import Any
 import zarr
 import zarr.storage
 
+from xarray_atlas.io.zarr.addresses import is_http
 from xarray_atlas.io.zarr.checked_store import CheckedStore
 from xarray_atlas.io.zarr.stores import options_of, within
 
@@ -86,7 +87,9 @@ def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, .
     """Describe the objects below a prefix of a bucket, in one listing."""
     filesystem: Any = store.fs
     # fsspec's own are wrapped around something, or have no listings (HTTP)
-    if type(filesystem).__module__.startswith("fsspec.") or filesystem.storage_args:
+    if is_http(str(store.path)) or (
+        type(filesystem).__module__.startswith("fsspec.") or filesystem.storage_args
+    ):
         raise _Untold
     # another instance: zarr's own runs on zarr's event loop
     listing = type(filesystem)(**(options_of(store) or {}))

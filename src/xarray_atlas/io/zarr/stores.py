@@ -10,30 +10,34 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
-import fsspec
 import zarr
 import zarr.abc.store
 import zarr.errors
 import zarr.storage
-from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.copies.completeness import find_copy
+from xarray_atlas.io.zarr.addresses import (
+    is_url,
+    part_url,
+    protocol,
+    safe_cause,
+    without_secrets,
+)
 from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
-from xarray_atlas.io.zarr.s3_client import check_listings, is_s3
+from xarray_atlas.io.zarr.filesystems import checked_store_of, filesystem_for, fsspec_store
 
 __all__ = [
     "TIMEOUT",
     "StoreLike",
-    "find_objects",
     "has_neighbours",
     "is_url",
     "locate",
     "open_group",
     "options_of",
+    "part_root",
     "protocol",
     "read_bytes",
-    "storage_for",
     "unreadable",
     "within",
 ]
@@ -41,31 +45,21 @@ __all__ = [
 TIMEOUT = 25.0
 """Seconds that opening waits for an answer. Reading chunks has the file system's own limits."""
 
-SAYS_WHO = {"anon", "key", "secret", "token", "username", "password", "profile", "session"}
-"""The options of s3fs that say who is asking."""
-
 T = TypeVar("T")
 StoreLike: TypeAlias = str | os.PathLike[str] | zarr.abc.store.Store | zarr.Group
 
 
-def is_url(text: str) -> bool:
-    r"""Tell a URL from a path (``C:\data`` is a path)."""
-    return "://" in text or "::" in text
-
-
-def protocol(place: str) -> str:
-    """Return a URL's protocol, "" for a path."""
-    return place.partition("://")[0].partition("::")[0] if is_url(place) else ""
-
-
 def locate(source: Any) -> str:
-    """Return the URL or absolute path of a source, for messages and for finding neighbours."""
+    """Return the URL or absolute path of a source, for messages and for finding neighbours.
+
+    A URL is returned without credentials: :func:`options_of` has them.
+    """
     if isinstance(source, zarr.Group):
         return f"{locate(source.store)}/{source.path}".rstrip("/")
     if isinstance(source, zarr.abc.store.Store):
         store = innermost(source)
         if isinstance(store, zarr.storage.FsspecStore):
-            return str(store.fs.unstrip_protocol(store.path)).rstrip("/")
+            return without_secrets(str(store.fs.unstrip_protocol(store.path))).rstrip("/")
         if isinstance(store, zarr.storage.LocalStore):
             return str(Path(store.root).absolute())
         return str(store.path if isinstance(store, zarr.storage.ZipStore) else store)
@@ -74,28 +68,21 @@ def locate(source: Any) -> str:
         text = text.removeprefix("file://")
         # Path.as_uri() quotes, fsspec's URLs do not
         text = text if os.path.exists(text) else unquote(text)
-    return text.rstrip("/") if is_url(text) else str(Path(text).expanduser().absolute())
-
-
-def storage_for(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the file system's options: S3 is anonymous unless they say who is asking."""
-    options = dict(storage_options or {})
-    if "::s3://" in url:  # a chain of file systems has the options of each by its name
-        options["s3"] = storage_for("s3://", options.get("s3"))
-    elif protocol(url) in ("s3", "s3a"):
-        if not SAYS_WHO & options.keys():
-            options["anon"] = True
-        # else s3fs asks for the size of each object before it reads it: twice the requests,
-        # and a listing for each chunk that is not stored
-        options.setdefault("max_concurrency", 1)
-    return options
+    if is_url(text):
+        return part_url(text, None)[0].rstrip("/")
+    return str(Path(text).expanduser().absolute())
 
 
 def options_of(
     source: StoreLike, storage_options: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any] | None:
-    """Return the file system's options with which to read a neighbour of a source."""
-    if storage_options is not None or isinstance(source, str | os.PathLike):
+    """Return the file system's options with which to read a neighbour of a source.
+
+    With the credentials that are in the source's own URL.
+    """
+    if isinstance(source, str):
+        return part_url(source, storage_options)[1]
+    if storage_options is not None or isinstance(source, os.PathLike):
         return storage_options
     store = innermost(source.store if isinstance(source, zarr.Group) else source)
     if not isinstance(store, zarr.storage.FsspecStore):
@@ -104,7 +91,16 @@ def options_of(
     options = {
         k: v for k, v in filesystem.storage_options.items() if k not in ("asynchronous", "loop")
     }
-    return {**options, "anon": filesystem.anon} if hasattr(filesystem, "anon") else options
+    if hasattr(filesystem, "anon"):
+        options["anon"] = filesystem.anon
+    return part_url(str(store.path), options)[1]
+
+
+def part_root(
+    root: str | os.PathLike[str], storage_options: Mapping[str, Any] | None
+) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the URL or absolute path of a root without credentials, and options that have them."""
+    return locate(root), options_of(root, storage_options)
 
 
 def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
@@ -146,18 +142,20 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
             "pass the group that holds it (its name ends with .ome.zarr)"
         ) from error
     except FileNotFoundError as error:
-        raise _absent(place, storage_options) from error
+        raise _absent(place, storage_options) from safe_cause(error)
     except ValueError as error:
         raise StoreFormatError(f"the zarr metadata of {place} cannot be read: {error}") from error
     except Exception as error:  # file systems raise whatever their client library raises
-        raise unreadable(place, error, storage_options) from error
+        raise unreadable(place, error, storage_options) from safe_cause(error)
 
 
 def _open_store(
     source: StoreLike, storage_options: Mapping[str, Any] | None
 ) -> zarr.abc.store.Store:
     if isinstance(source, zarr.Group):
-        return source.store
+        source = source.store
+    if type(source) is zarr.storage.FsspecStore:
+        return checked_store_of(source)
     if isinstance(source, zarr.abc.store.Store):
         return source
     if not isinstance(source, str | os.PathLike):
@@ -167,18 +165,11 @@ def _open_store(
         )
     place = locate(source)
     if is_url(place):
-        options = storage_for(place, storage_options)
         try:
-            if "::" not in place:
-                return zarr.storage.FsspecStore.from_url(
-                    place, storage_options=options, read_only=True
-                )
-            # the inner file system of a chain runs on fsspec's event loop, not on zarr's
-            filesystem, path = fsspec.url_to_fs(place, **options)
-            outer = AsyncFileSystemWrapper(filesystem, asynchronous=True)
-            return zarr.storage.FsspecStore(outer, path=path, read_only=True)
+            return fsspec_store(os.fspath(source), storage_options)
         except (ValueError, TypeError, ImportError) as error:
-            raise StoreError(f"cannot open {place}: {error}") from error
+            said = without_secrets(str(error))
+            raise StoreError(f"cannot open {place}: {said}") from safe_cause(error)
     if os.path.isfile(place):
         if not zipfile.is_zipfile(place):
             raise StoreFormatError(f"{place} is a file, neither a zarr nor a zip of one")
@@ -228,7 +219,7 @@ def unreadable(
     """Say in one sentence why something could not be read."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    reason = str(error) or type(error).__name__
+    reason = without_secrets(str(error)) or type(error).__name__
     place = f"{place}{_endpoint(storage_options)}"
     if isinstance(error, TimeoutError):
         return StoreError(f"cannot reach {place}: {reason}")
@@ -250,26 +241,7 @@ def _credentials(place: str) -> str:
 def _endpoint(storage_options: Mapping[str, Any] | None) -> str:
     options = storage_options or {}
     url = options.get("endpoint_url") or options.get("client_kwargs", {}).get("endpoint_url")
-    return f" (endpoint {url})" if url else ""
-
-
-def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
-    """List all objects below a path, as they are now, as ``find`` of fsspec does.
-
-    Of S3 it takes several answers. One that is no listing (empty, or a page of a proxy, with status
-    200) looks to its client like one that is empty and the last, so that the rest would be missing
-    without a word. Here it is an OSError.
-    """
-    filesystem.invalidate_cache()
-    if is_s3(filesystem):
-        check_listings(filesystem, _check_listing)
-    return filesystem.find(path, detail=detail)
-
-
-def _check_listing(parsed: Mapping[str, Any], **about: Any) -> None:
-    succeeded = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") == 200
-    if succeeded and "IsTruncated" not in parsed:
-        raise OSError("what the server answered is no listing")
+    return f" (endpoint {without_secrets(str(url))})" if url else ""
 
 
 def within(work: Callable[[], T]) -> T:
@@ -311,7 +283,8 @@ def read_bytes(
     place = locate(source)
 
     def read() -> bytes:
-        filesystem, path = fsspec.url_to_fs(place, **storage_for(place, storage_options))
+        address = os.fspath(source) if is_url(place) else place
+        filesystem, path = filesystem_for(address, storage_options)
         content: bytes = filesystem.cat_file(path)
         return content
 
@@ -324,9 +297,9 @@ def read_bytes(
             copy.check(name, None)
         raise StoreNotFoundError(
             f"there is nothing at {place}{_endpoint(storage_options)}"
-        ) from error
+        ) from safe_cause(error)
     except Exception as error:  # file systems raise whatever their client library raises
-        raise unreadable(place, error, storage_options) from error
+        raise unreadable(place, error, storage_options) from safe_cause(error)
     if copy is not None:
         copy.check(name, len(found))
     return found
