@@ -163,7 +163,7 @@ def test_axcodes_point_and_orientations_begin():
 
 
 @pytest.mark.parametrize(
-    ("size", "message"), [("25 mm", "voxel_size='25 um'"), ("0.001 um", "voxel_size='1 um'")]
+    ("size", "message"), [("25 mm", "voxel_size='25 um'"), ("0.05 nm", r"voxel_size='\.\.\. um'")]
 )
 def test_impossible_extents_name_the_mistake(size: str, message: str):
     with pytest.raises(GridError, match=message):
@@ -559,7 +559,7 @@ def test_four_dimensions_of_nifti(tmp_path: Path):
     path = save_nifti(tmp_path / "labels.nii", labels_of()[..., None], affine)
     assert create(path).annotation.shape == SHAPE
     path = save_nifti(tmp_path / "two.nii", np.stack([labels_of()] * 2, -1), affine)
-    with pytest.raises(StoreFormatError, match="a volume has three dimensions"):
+    with pytest.raises(GridError, match="needs voxels along three dimensions"):
         create(path)
 
 
@@ -701,7 +701,7 @@ def test_ome_says_its_voxel_size(tmp_path: Path):
 
 def test_colors_are_no_labels(tmp_path: Path):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((20, 30, 3), "u1"), photometric="rgb")
-    with pytest.raises(StoreFormatError, match="holds colors"):
+    with pytest.raises(StoreFormatError, match="is no volume: it needs those along z, y and x"):
         create(tmp_path / "rgb.tif", voxel_size="25 um", orientation="asr")
 
 
@@ -722,7 +722,7 @@ def test_files_that_cannot_be_read(tmp_path: Path):
     known = {"voxel_size": "25 um", "orientation": "asr"}
     with pytest.raises(StoreNotFoundError, match="there is no file"):
         create(tmp_path / "absent.nii", **known)
-    with pytest.raises(StoreFormatError, match=r"ends with none of .nii, .nii.gz, .nrrd"):
+    with pytest.raises(StoreFormatError, match=r"ends with none of .nii, .*, .nrrd"):
         create(tmp_path / "labels.npy", **known)
     for name in ("a.nii", "a.nii.gz", "a.nrrd", "a.tif"):
         (tmp_path / name).write_bytes(b"not an image at all" * 100)

@@ -87,10 +87,37 @@ class Grid:
     first: tuple[float, ...] | None
 
 
-def require_volume(what: str, shape: tuple[int, ...]) -> None:
-    """Refuse an array that is no volume."""
-    if len(shape) != 3 or 0 in shape:
-        raise GridError(f"{what} has the shape {shape}; it needs voxels along three dimensions")
+def require_volume(
+    what: str, shape: tuple[int, ...], dims: tuple[Hashable, ...] | None = None
+) -> None:
+    """Refuse an array that is no volume, and tell how one is made of maps of probability.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for errors.
+    shape : tuple of int
+    dims : tuple of hashable, optional
+        The names of the dimensions, those of space last; None of a plain array.
+
+    Raises
+    ------
+    GridError
+    """
+    if len(shape) == 3 and 0 not in shape:
+        return
+    text = f"{what} has the shape {shape}; it needs voxels along three dimensions"
+    if len(shape) == 4 and 0 not in shape:
+        along = "0" if dims is None else repr(dims[0])
+        opened = "" if dims is None else "with maps = xarray_atlas.open_image(file).fillna(0), "
+        one = "maps[0]" if dims is None else f"maps.isel({dims[0]}=0)"
+        text += (
+            f". Are they maps of probability, one for each region along axis {along}? Then pass "
+            f"the labels of the most probable region: {opened}labels = (maps.argmax({along}) + 1) "
+            f"* (maps.max({along}) > 0), where the first map becomes label 1. Of several label "
+            f"images pass one: {one}"
+        )
+    raise GridError(text)
 
 
 def volume_of_dataarray(
@@ -113,7 +140,7 @@ def volume_of_dataarray(
     GridError
         If it is no volume, or its coordinates are not regular.
     """
-    require_volume(what, array.shape)
+    require_volume(what, array.shape, array.dims)
     if like is not None and set(like.dims) == set(array.dims):
         array = array.transpose(*like.dims)
     array = decode(array)

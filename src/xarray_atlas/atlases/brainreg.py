@@ -220,10 +220,10 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
 def _variable(stem: str, path: Path, ds: xr.Dataset, chunks: Any) -> xr.Variable:
     image = read_image(path)
     dims = ds["annotation"].dims
-    if image.voxels.shape != ds["annotation"].shape:
+    if image.shape != ds["annotation"].shape:
         raise GridError(
             f"{path.name} does not lie on the grid of {ATLAS}.tiff: its shape is "
-            f"{times(image.voxels.shape)}, not {times(ds['annotation'].shape)}"
+            f"{times(image.shape)}, not {times(ds['annotation'].shape)}"
         )
     attrs = {"long_name": "downsampled image"}
     if stem.startswith("deformation"):

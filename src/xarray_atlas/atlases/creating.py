@@ -27,7 +27,7 @@ from xarray_atlas.coords.headers import Geometry
 from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import GridError
-from xarray_atlas.io.files.images import read_image
+from xarray_atlas.io.files.images import is_image, read_image
 from xarray_atlas.io.files.terminologies import read_terminology
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.terminology import Terminology
@@ -57,10 +57,12 @@ def create_atlas(
 
     Parameters
     ----------
-    annotation : DataArray, numpy or dask array, str or path
+    annotation : DataArray, numpy or dask array, str, path, or image of another library
         One label a voxel, of three dimensions: integers of any type, kept as they
-        are, or floats that are integers below 2**24. Label 0 is outside. Files are
-        ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.tif`` or ``.tiff``.
+        are, or floats that are integers below 2**24. Label 0 is outside. Files are NIfTI
+        (``.nii``, ``.nii.gz``, pairs of ``.img`` and ``.hdr``), FreeSurfer's ``.mgz`` and ``.mgh``,
+        NRRD (``.nrrd``, ``.nhdr``), MetaImage (``.mha``, ``.mhd``) or TIFF (``.tif``, ``.tiff``);
+        images are those of nibabel, SimpleITK or ITK.
     terminology : str or path, DataFrame, Terminology, Dataset or DataArray
         The table of regions, or the path or URL of one: BrainGlobe's
         ``terminology.csv`` (or older ``structures.csv`` and ``structures.json``), the
@@ -123,9 +125,9 @@ def create_atlas(
 
     Notes
     -----
-    Uncompressed NIfTI, NRRD and TIFF files are read where they are needed, chunk by
-    chunk. Compressed TIFF is decoded by planes. Other compressed files (``.nii.gz``, NRRD
-    with gzip) have no parts that can be read alone: they are read whole, at once, and
+    Uncompressed files are read where they are needed, chunk by chunk. Compressed TIFF is decoded
+    by planes. Other compressed files (``.nii.gz``, ``.mgz``, NRRD with gzip) have no parts that can
+    be read alone: they are read whole when the first voxel is needed, and
     held in memory. Labels that are floats are checked as they are read.
 
     The table is completed: label 0 ("Clear Label") is no region; several roots are put
@@ -205,9 +207,11 @@ def create_atlas(
 def _volume(
     what: str, source: Any, chunks: Any, trusted: bool, like: ArrayVolume | None = None
 ) -> ArrayVolume:
-    if isinstance(source, str | os.PathLike):
+    if is_image(source):
         image = read_image(source)
-        return ArrayVolume(f"{what} ({image.place})", image.array(chunks), image.geometry)
+        place = f"{what} ({image.place})"
+        require_volume(place, image.shape, image.dims)
+        return ArrayVolume(place, image.array(chunks), image.geometry)
     if isinstance(source, xr.Dataset):
         raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
     if isinstance(source, xr.DataArray):

@@ -14,6 +14,19 @@ __all__ = ["check_extent", "combine", "said", "times"]
 LARGEST, SMALLEST = 300.0, 0.1
 """In mm: no brain is larger, and none of which there are volumes of labels is smaller."""
 
+PLAUSIBLE = (0.3, 300.0)
+"""In mm, the longest axis of the volumes that are proposed: from a fly's brain to a human head."""
+
+LARGEST_VOXEL = 10.0
+"""In mm: no labels have larger voxels."""
+
+MISTAKES = {
+    1e-3: "micrometres that are said to be mm",
+    1e-6: "micrometres that are said to be metres",
+    1e3: "mm that are said to be micrometres, or micrometres written as metres and read as mm",
+}
+"""Factors by which a header with a wrong unit is wrong, the likelier first."""
+
 
 def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
     """Read what a caller says of the voxels.
@@ -115,29 +128,35 @@ def check_extent(shape: Sequence[int], sizes: Sequence[float], stated: bool) -> 
     Raises
     ------
     GridError
-        It names the likely mistake.
+        It proposes a voxel size where one mistaken unit makes a plausible brain of the volume.
     """
     extent = [n * size for n, size in zip(shape, sizes, strict=True)]
     longest = max(extent)
     if SMALLEST <= longest <= LARGEST:
         return
     origin = "voxel_size=" if stated else "as it says itself"
-    text = f"the volume of {times(shape)} voxels of {times(sizes)} mm ({origin}) would be "
+    metres = min(sizes) >= 1000
+    voxel = f"{times([s / 1000 for s in sizes])} m" if metres else f"{times(sizes)} mm"
+    text = f"the volume of {times(shape)} voxels of {voxel} ({origin}) would be "
     if longest > LARGEST:
-        wrong = f"{longest:g} mm long, more than the {LARGEST:g} mm of any brain"
-        likely = "micrometres that are said to be mm"
-        factor = 1e-3
+        length = f"{longest / 1000:g} m" if metres else f"{longest:g} mm"
+        text += f"{length} long, more than the {LARGEST:g} mm of any brain. "
     else:
-        wrong = f"{longest:g} mm long at most, less than the {SMALLEST:g} mm of any brain"
-        likely = (
-            "mm that are said to be micrometres, or micrometres written as metres and read as mm"
-        )
-        factor = 1e3
-    mended = [f"{size * factor * 1000:g} um" for size in sizes]
-    proposal = repr(mended[0]) if len(set(mended)) == 1 else repr(mended)
+        text += f"{longest:g} mm long at most, less than the {SMALLEST:g} mm of any brain. "
+    if set(sizes) == {1.0} and not stated:
+        text += "A voxel size of 1 mm is what headers hold that nobody filled in. "
+    else:
+        for factor, likely in MISTAKES.items():
+            mended = [size * factor for size in sizes]
+            if PLAUSIBLE[0] <= longest * factor <= PLAUSIBLE[1] and max(mended) <= LARGEST_VOXEL:
+                written = [f"{size * 1000:g} um" for size in mended]
+                proposal = repr(written[0]) if len(set(written)) == 1 else repr(written)
+                raise GridError(
+                    f"{text}Are the lengths {likely}? Then give voxel_size={proposal}: with its "
+                    "unit it overrides the header"
+                )
     raise GridError(
-        f"{text}{wrong}. Are the lengths {likely}? Then give "
-        f"voxel_size={proposal}: with its unit it overrides the header"
+        f"{text}Give the right one with its unit, voxel_size='... um': it overrides the header"
     )
 
 

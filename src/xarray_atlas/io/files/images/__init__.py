@@ -1,6 +1,6 @@
-"""Volumes in NIfTI, NRRD and TIFF files: the voxels, lazily, and where they say that they lie."""
+"""Images in files of other programs: the voxels, lazily, and where they say that they lie."""
 
-from xarray_atlas.io.files.images.files import read_image
-from xarray_atlas.io.files.images.voxels import Image
+from xarray_atlas.io.files.images.files import is_image, read_image
+from xarray_atlas.io.files.images.image import Image
 
-__all__ = ["Image", "read_image"]
+__all__ = ["Image", "is_image", "read_image"]

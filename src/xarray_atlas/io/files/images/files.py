@@ -1,61 +1,84 @@
-"""Which reader a file needs."""
+"""Readers of image files and of other libraries' images, chosen by name and kind."""
 
 from __future__ import annotations
 
 import os
+import sys
 import zlib
 from typing import Any
 
 from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
-from xarray_atlas.io.files.images.nifti import read_nifti
+from xarray_atlas.io.files.images.image import Image
+from xarray_atlas.io.files.images.itk_images import image_of_itk, is_itk_image
+from xarray_atlas.io.files.images.metaimage import read_metaimage
+from xarray_atlas.io.files.images.nibabel_images import image_of_nibabel, read_with_nibabel
 from xarray_atlas.io.files.images.nrrd import read_nrrd
 from xarray_atlas.io.files.images.tiff import read_tiff
-from xarray_atlas.io.files.images.voxels import Image
 from xarray_atlas.io.zarr.stores import is_url
 
-__all__ = ["read_image"]
+__all__ = ["is_image", "read_image"]
 
 READERS = {
-    (".nii", ".nii.gz"): read_nifti,
-    (".nrrd", ".nhdr"): read_nrrd,
-    (".tif", ".tiff"): read_tiff,
+    (".nii", ".nii.gz", ".img", ".img.gz", ".hdr", ".hdr.gz"): ("NIfTI", read_with_nibabel),
+    (".mgz", ".mgh", ".mgh.gz"): ("FreeSurfer's MGH", read_with_nibabel),
+    (".nrrd", ".nhdr"): ("NRRD", read_nrrd),
+    (".mha", ".mhd"): ("MetaImage", read_metaimage),
+    (".tif", ".tiff"): ("TIFF", read_tiff),
 }
-FORMATS = {read_nifti: "NIfTI", read_nrrd: "NRRD", read_tiff: "TIFF"}
+
+
+def is_image(source: Any) -> bool:
+    """Tell whether :func:`read_image` takes something: a path, or an image of another library."""
+    return isinstance(source, str | os.PathLike) or _is_nibabel(source) or is_itk_image(source)
+
+
+def _is_nibabel(source: Any) -> bool:
+    # who has such an image has imported nibabel
+    nibabel: Any = sys.modules.get("nibabel")
+    return nibabel is not None and isinstance(source, nibabel.filebasedimages.FileBasedImage)
 
 
 def read_image(source: Any) -> Image:
-    """Open a volume in a local file.
+    """Open an image in a local file, or take one of nibabel, SimpleITK or ITK.
 
     Parameters
     ----------
-    source : str or path
-        A ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.tif`` or ``.tiff``.
+    source : str, path, or image of nibabel, SimpleITK or ITK
+        A ``.nii``, ``.nii.gz``, ``.img`` or ``.hdr``, ``.mgz`` or ``.mgh``, ``.nrrd`` or
+        ``.nhdr``, ``.mha`` or ``.mhd``, ``.tif`` or ``.tiff``.
 
     Raises
     ------
     StoreNotFoundError
         If it is not there.
     StoreFormatError
-        If it is of no such format, or not a volume of three dimensions.
+        If it is of no such format, or has no three dimensions of space.
     StoreError
         If it is cut short, or cannot be read.
     ImportError
         If the package that reads its format is not installed.
     """
+    if _is_nibabel(source):
+        place = source.get_filename() or f"the {type(source).__name__}"
+        return image_of_nibabel(source, os.fspath(place))
+    if is_itk_image(source):
+        return image_of_itk(source, f"the {type(source).__module__.partition('.')[0]} image")
     if is_url(os.fspath(source)):
         raise StoreFormatError(f"{source} is a URL; images are read from local files: download it")
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
     ends = [end for group in READERS for end in group]
-    reader = next((r for group, r in READERS.items() if path.lower().endswith(group)), None)
-    if reader is None:
+    found = next((r for group, r in READERS.items() if path.lower().endswith(group)), None)
+    if found is None:
         raise StoreFormatError(
             f"{path} is of no format that is read here: its name ends with none of "
-            f"{', '.join(ends)}"
+            f"{', '.join(ends)}. Where nibabel reads it, pass the image: nibabel.load(path); or "
+            "SimpleITK.ReadImage(path)"
         )
+    name, reader = found
     if not os.path.isfile(path):
         raise StoreNotFoundError(f"there is no file {path}")
     try:
-        image = reader(path)
+        return reader(path)
     except (AtlasError, MemoryError):
         raise
     except ImportError as error:
@@ -66,9 +89,4 @@ def read_image(source: Any) -> Image:
     except (OSError, EOFError, zlib.error) as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
     except Exception as error:  # each library raises its own
-        raise StoreFormatError(f"{path} cannot be read as {FORMATS[reader]}: {error}") from error
-    if image.voxels.ndim != 3:
-        raise StoreFormatError(
-            f"{path} has the shape {tuple(image.voxels.shape)}; a volume has three dimensions"
-        )
-    return image
+        raise StoreFormatError(f"{path} cannot be read as {name}: {error}") from error

@@ -1,16 +1,21 @@
-"""TIFF: voxels, and the voxel size where ImageJ or OME-XML say it, by tifffile."""
+"""TIFF: voxels, by tifffile."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from xarray_atlas.coords.headers import Geometry, known_unit, sizes_in_mm
 from xarray_atlas.errors import StoreError, StoreFormatError
-from xarray_atlas.io.files.images.voxels import Image, RawVoxels
+from xarray_atlas.io.files.images.image import SPATIAL, Image
+from xarray_atlas.io.files.images.tiff_metadata import read_metadata
+from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
 
 __all__ = ["read_tiff"]
+
+AXES = {"Z": "z", "Y": "y", "X": "x", "T": "time", "C": "channel", "S": "channel"}
+"""What tifffile calls the axes of a series. "I" and "Q" are pages of which nothing is said."""
 
 
 def read_tiff(path: str) -> Image:
@@ -19,89 +24,102 @@ def read_tiff(path: str) -> Image:
     Uncompressed voxels that lie in one piece are mapped; else planes are read
     one by one where a page holds one, and the file whole where it does not.
     No TIFF says how it is oriented.
-
-    Raises
-    ------
-    StoreFormatError
-        If its planes are in color.
     """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         series: Any = file.series[0]
-        if "S" in series.axes:
-            raise StoreFormatError(
-                f"{path} holds colors (axes {series.axes}), not one value a voxel; save it in one "
-                "channel"
-            )
-        geometry = _geometry(file)
+        axes = _names(series.axes, path)
+        geometry, others = read_metadata(file, axes, tuple(series.shape))
         shape, dtype = tuple(series.shape), np.dtype(series.dtype)
         if series.dataoffset is not None:
             stored = dtype.newbyteorder(file.byteorder)
-            return Image(RawVoxels(path, stored, shape, series.dataoffset, "C"), geometry, path)
-        whole_planes = len(series.pages) == shape[0] and series.pages[0].shape == shape[1:]
-        if len(shape) == 3 and whole_planes:
-            return Image(Planes(path, shape, dtype), geometry, path, planes=True)
-        return Image(series.asarray(), geometry, path)
+            voxels: Any = RawVoxels(path, stored, shape, series.dataoffset, "C")
+            return Image(voxels, geometry, path, axes, others)
+        page = tuple(series.pages[0].shape) if series.pages[0] is not None else ()
+        stacked = len(shape) - len(page)
+        whole = (
+            stacked > 0
+            and shape[stacked:] == page
+            and len(series.pages) == math.prod(shape[:stacked])
+        )
+        if whole and axes[stacked:] in (("y", "x"), ("y", "x", "channel"), ("channel", "y", "x")):
+            voxels = Planes(path, shape, dtype, stacked)
+            return Image(voxels, geometry, path, axes, others, planes=True)
+        voxels = WholeVoxels(path, dtype, shape, _Decoded(path))
+        return Image(voxels, geometry, path, axes, others)
+
+
+def _names(letters: str, path: str) -> tuple[str, ...]:
+    """Name the axes of a series; the pages of one that says nothing are planes along z."""
+    if "Z" not in letters:
+        unsaid = next((c for c in "IQ" if c in letters), None)
+        letters = letters.replace(unsaid, "Z") if unsaid else letters
+    names = [AXES.get(letter, f"dim_{i}") for i, letter in enumerate(letters)]
+    if "C" in letters and "S" in letters:  # colors of each channel
+        names[letters.index("S")] = "color"
+    if not set(SPATIAL) <= set(names):
+        raise StoreFormatError(
+            f"{path} has the axes {letters} and is no volume: it needs those along z, y and x. "
+            "Stack planes first: tifffile.imwrite('stack.tif', numpy.stack(planes), "
+            "photometric='minisblack')"
+        )
+    return tuple(names)
+
+
+class _Decoded:
+    """Reads all voxels of a file, as tifffile decodes them."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self) -> Any:
+        import tifffile
+
+        with tifffile.TiffFile(self.path) as file:
+            return file.series[0].asarray()
 
 
 class Planes:
-    """Compressed planes, one a page, each decoded where it is indexed."""
+    """Compressed planes, one a page, each decoded where it is indexed.
 
-    def __init__(self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.path, self.shape, self.ndim = path, shape, len(shape)
+    Parameters
+    ----------
+    path : str
+    shape : tuple of int
+    dtype : dtype
+    stacked : int
+        How many of the first axes are those along which pages are stacked.
+    """
+
+    def __init__(
+        self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any], stacked: int
+    ) -> None:
+        self.path, self.shape, self.ndim, self.stacked = path, shape, len(shape), stacked
         self.dtype = dtype.newbyteorder("=")
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
         import tifffile
 
-        one = not isinstance(key[0], slice)
-        numbers = [key[0]] if one else range(*key[0].indices(self.shape[0]))
+        over, within = key[: self.stacked], key[self.stacked :]
+        pages = np.arange(math.prod(self.shape[: self.stacked])).reshape(self.shape[: self.stacked])
+        numbers = pages[over]
         try:
             with tifffile.TiffFile(self.path) as file:
-                pages: Any = file.series[0].pages
-                planes = [pages[number].asarray()[key[1:]] for number in numbers]
+                stored: Any = file.series[0].pages
+                planes = [self._plane(stored[int(n)])[within] for n in np.ravel(numbers)]
         except Exception as error:  # each codec raises its own
-            raise StoreError(f"cannot read plane(s) {numbers} of {self.path}: {error}") from error
-        return np.asarray(planes[0] if one else planes, dtype=self.dtype)
+            raise StoreError(
+                f"cannot read plane(s) {np.ravel(numbers).tolist()} of {self.path}: {error}"
+            ) from error
+        if not planes:
+            empty = np.empty(self.shape[self.stacked :], self.dtype)[within]
+            return np.empty((*np.shape(numbers), *empty.shape), self.dtype)
+        found = np.asarray(planes, dtype=self.dtype)
+        return found.reshape((*np.shape(numbers), *found.shape[1:]))
 
-
-def _geometry(file: Any) -> Geometry:
-    sizes = _of_ome(file.ome_metadata) if file.is_ome else None
-    if file.is_imagej:
-        sizes = _of_imagej(file)
-    return Geometry(sizes)
-
-
-def _of_ome(text: str) -> tuple[float, ...] | None:
-    """Read PhysicalSizeZ, Y and X; a micrometre is what OME takes where no unit is given."""
-    from xml.etree import ElementTree
-
-    root = ElementTree.fromstring(text)
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
-    if pixels is None:
-        return None
-    sizes: list[float] = []
-    for axis in "ZYX":
-        size = pixels.get(f"PhysicalSize{axis}")
-        unit = known_unit(pixels.get(f"PhysicalSize{axis}Unit", "um"))
-        if size is None or unit is None:
-            return None
-        sizes += sizes_in_mm([float(size)], unit)
-    return tuple(sizes)
-
-
-def _of_imagej(file: Any) -> tuple[float, ...] | None:
-    """Read the spacing of planes, and the resolution within one in pixels a unit."""
-    metadata = file.imagej_metadata or {}
-    unit = known_unit(metadata.get("unit"))
-    tags = file.pages[0].tags
-    if unit is None or "spacing" not in metadata:
-        return None
-    within = []
-    for name in ("YResolution", "XResolution"):
-        pixels, units = tags[name].value if name in tags else (0, 0)
-        if not pixels or not units:
-            return None
-        within.append(units / pixels)
-    return sizes_in_mm([abs(float(metadata["spacing"])), *within], unit)
+    @staticmethod
+    def _plane(page: Any) -> Any:
+        if page is None:
+            raise ValueError("the file lists the plane, but does not hold it")
+        return page.asarray()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import uuid
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
-import dask.array as da
 import numpy as np
 
-from xarray_atlas.coords.headers import Geometry
-from xarray_atlas.errors import StoreError
+from xarray_atlas.errors import AtlasError, StoreError
 
-__all__ = ["Image", "LazyVoxels", "RawVoxels"]
+__all__ = ["LazyVoxels", "RawVoxels", "WholeVoxels"]
 
 
 class LazyVoxels(Protocol):
@@ -27,53 +24,6 @@ class LazyVoxels(Protocol):
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
         """Return the voxels of a block."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """A volume as a file holds it.
-
-    Parameters
-    ----------
-    voxels : ndarray or LazyVoxels
-        An ndarray where the format permits no reading of a part.
-    geometry : Geometry
-    place : str
-        The file.
-    planes : bool
-        Whether whole planes of the first axis are read at a time.
-    """
-
-    voxels: Any
-    geometry: Geometry
-    place: str
-    planes: bool = False
-
-    def array(self, chunks: Any = {}) -> Any:  # noqa: B006  # as xarray has it
-        """Return the voxels as a dask array, or with ``chunks=None`` as they are.
-
-        Parameters
-        ----------
-        chunks : int, dict, "auto" or None
-            ``{}`` are cubes of 128 voxels, or planes where they are read whole. A dict
-            names axes z, y and x, in their order.
-        """
-        if chunks is None:
-            return self.voxels[(slice(None),) * self.voxels.ndim]
-        if chunks == {}:
-            shape = self.voxels.shape
-            # about as many voxels in planes as in a cube
-            thick = max(1, 128**3 // max(math.prod(shape[1:]), 1))
-            chunks = (thick, *shape[1:]) if self.planes else 128
-        elif isinstance(chunks, dict):
-            chunks = {{"z": 0, "y": 1, "x": 2}.get(axis, axis): n for axis, n in chunks.items()}
-        # a name that no other opening has: what is kept by it is not taken for a file that changed
-        name = f"{Path(self.place).name}-{uuid.uuid4().hex}"
-        meta = np.empty((0,) * self.voxels.ndim, self.voxels.dtype)
-        # dask asks for slices and single planes, as the readers have them, and no lists
-        return da.from_array(
-            self.voxels, chunks=chunks, name=name, asarray=False, fancy=False, meta=meta
-        )
 
 
 class RawVoxels:
@@ -89,6 +39,8 @@ class RawVoxels:
         In bytes, where the voxels begin.
     order : "F" or "C"
         Whether the first axis changes fastest or slowest.
+    scaling : (float, float), optional
+        A slope and an intercept; the voxels are then float64.
 
     Raises
     ------
@@ -97,15 +49,22 @@ class RawVoxels:
     """
 
     def __init__(
-        self, path: Any, dtype: Any, shape: tuple[int, ...], offset: int, order: Literal["F", "C"]
+        self,
+        path: Any,
+        dtype: Any,
+        shape: tuple[int, ...],
+        offset: int,
+        order: Literal["F", "C"],
+        scaling: tuple[float, float] | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self.stored = np.dtype(dtype)
-        self.dtype = self.stored.newbyteorder("=")
+        self.dtype = np.dtype(np.float64) if scaling else self.stored.newbyteorder("=")
         self.shape = tuple(int(size) for size in shape)
         self.ndim = len(self.shape)
         self.offset = int(offset)
         self.order = order
+        self.scaling = scaling
         wanted = self.offset + math.prod(self.shape) * self.stored.itemsize
         there = os.path.getsize(self.path)
         if there < wanted:
@@ -120,4 +79,63 @@ class RawVoxels:
             raise StoreError(
                 f"cannot read {self.path}, which was opened before: {error}"
             ) from error
-        return np.array(mapped[key], dtype=self.dtype)
+        found = np.array(mapped[key], dtype=self.dtype)
+        if self.scaling:
+            slope, intercept = self.scaling
+            found = found * slope + intercept
+        return found
+
+
+class WholeVoxels:
+    """Voxels of a file without parts that can be read alone, such as one that is compressed.
+
+    All of them are read when the first is indexed, and are held in memory from then on, once in
+    each process.
+
+    Parameters
+    ----------
+    path : str
+    dtype : dtype
+    shape : tuple of int
+    read : callable
+        Returns all voxels. It is pickled where the array is sent to another process.
+    """
+
+    def __init__(
+        self, path: str, dtype: Any, shape: tuple[int, ...], read: Callable[[], Any]
+    ) -> None:
+        self.path = path
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.shape = tuple(int(size) for size in shape)
+        self.ndim = len(self.shape)
+        self._read = read
+        self._lock = threading.Lock()
+        self._held: Any = None
+
+    def __getitem__(self, key: Any) -> Any:
+        with self._lock:  # tasks that run at once wait for one reading
+            if self._held is None:
+                self._held = self._whole()
+            held = self._held
+        return held[key]
+
+    def _whole(self) -> Any:
+        try:
+            found = np.asarray(self._read(), dtype=self.dtype)
+        except (AtlasError, MemoryError):
+            raise
+        except Exception as error:  # each library and codec raises its own
+            raise StoreError(f"{self.path} cannot be read: {error}") from error
+        if found.shape != self.shape:
+            raise StoreError(
+                f"{self.path} cannot be read: it holds voxels of the shape {found.shape}, but its "
+                f"header says {self.shape}"
+            )
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_lock": None, "_held": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()

@@ -1,0 +1,222 @@
+"""NIfTI, its pairs of files, Analyze and FreeSurfer's MGH: voxels and affine, by nibabel."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xarray_atlas.coords.headers import Geometry, geometry_of_affine, known_unit, sizes_in_mm
+from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.files.images.image import SPATIAL, AxisValues, Image
+from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
+from xarray_atlas.kernels.spacing import FloatArray
+
+__all__ = ["image_of_nibabel", "read_with_nibabel"]
+
+LENGTHS = {"meter": "m", "mm": "mm", "micron": "um"}
+
+FOURTH = {
+    "sec": ("time", "s"),
+    "msec": ("time", "ms"),
+    "usec": ("time", "us"),
+    "hz": ("frequency", "Hz"),
+    "ppm": ("frequency", "ppm"),
+    "rads": ("frequency", "rad/s"),
+}
+"""What NIfTI's unit of the fourth axis says that it is, and its unit."""
+
+
+def read_with_nibabel(path: str) -> Image:
+    """Open a ``.nii``, ``.img``, ``.hdr``, ``.mgh`` or one of these that is compressed.
+
+    Uncompressed voxels are mapped, and scaled as they are read; others are read whole.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is none of these formats.
+    """
+    import nibabel
+
+    if path.lower().endswith((".mgh", ".mgz", ".mgh.gz")):
+        return _read_mgh(path)
+    # of a pair the name of either file is that of both
+    return image_of_nibabel(nibabel.load(path), path)
+
+
+def _read_mgh(path: str) -> Image:
+    import nibabel
+
+    # nibabel.load leaves the file open, and takes a default where no affine was written
+    with nibabel.openers.ImageOpener(path) as file:
+        known = int.from_bytes(file.read(30)[28:30], "big", signed=True) > 0
+        file.seek(0)
+        header: Any = nibabel.MGHImage.header_class.from_fileobj(file)
+    stored = nibabel.MGHImage.ImageArrayProxy(path, header.copy())
+    image = image_of_nibabel(nibabel.MGHImage(stored, header.get_affine(), header), path)
+    return image if known else replace(image, geometry=Geometry())
+
+
+def image_of_nibabel(image: Any, place: str) -> Image:
+    """Take the voxels and the affine of an image of nibabel.
+
+    Parameters
+    ----------
+    image : nibabel.spatialimages.SpatialImage
+        Of a file, or in memory.
+    place : str
+        What it is, for errors.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is no image in space.
+    """
+    import nibabel
+
+    if not isinstance(image, nibabel.spatialimages.SpatialImage):
+        raise StoreFormatError(f"{place} is no image in space, but a {type(image).__name__}")
+    voxels = _voxels(image.dataobj, place)
+    colors = voxels.ndim - len(image.shape)  # 1 where a voxel is a color
+    fourth = _fourth(image)
+    names = [*SPATIAL, fourth[0], "component", *(f"dim_{i}" for i in range(5, voxels.ndim))]
+    axes = (*["channel"] * colors, *names[: len(image.shape)])
+    others: dict[str, AxisValues] = {}
+    if len(image.shape) > 3 and fourth[2]:
+        others[fourth[0]] = AxisValues.steps(fourth[2], image.shape[3], fourth[1], fourth[3])
+    if colors:
+        others["channel"] = AxisValues(list("rgba")[: voxels.shape[0]])
+    return Image(voxels, _geometry(image), place, axes, others)
+
+
+# -- voxels
+
+
+def _voxels(stored: Any, place: str) -> Any:
+    import nibabel
+
+    if not isinstance(stored, nibabel.arrayproxy.ArrayProxy):
+        found = np.asanyarray(stored)
+        return _colors_first(found.astype(found.dtype.newbyteorder("="), copy=False))
+    scaling = (float(stored.slope), float(stored.inter))
+    scaled = scaling != (1.0, 0.0)
+    if scaled and stored.dtype.kind not in "iuf":
+        raise StoreFormatError(f"{place} has a slope and an intercept for voxels {stored.dtype}")
+    dtype, shape = _color_type(stored.dtype)
+    shape = (*shape, *stored.shape)
+    file = stored.file_like
+    if isinstance(file, str | os.PathLike) and not _is_compressed(file):
+        order = stored.order
+        return RawVoxels(file, dtype, shape, stored.offset, order, scaling if scaled else None)
+    return WholeVoxels(place, np.float64 if scaled else dtype, shape, _Decoded(stored))
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """Reads all voxels of a file, as nibabel decodes them."""
+
+    stored: Any
+
+    def __call__(self) -> Any:
+        found = _colors_first(np.asanyarray(self.stored))
+        # as it is scaled where a part is read
+        scaled = (self.stored.slope, self.stored.inter) != (1.0, 0.0)
+        return found.astype(np.float64, copy=False) if scaled else found
+
+
+def _color_type(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the type of one channel, and the shape of those of a voxel."""
+    if not dtype.fields:
+        return dtype, ()
+    return dtype[0], (len(dtype.fields),)
+
+
+def _colors_first(array: Any) -> Any:
+    one, channels = _color_type(array.dtype)
+    if not channels:
+        return array
+    return np.moveaxis(
+        np.ascontiguousarray(array).view(one).reshape(*array.shape, *channels), -1, 0
+    )
+
+
+def _is_compressed(path: Any) -> bool:
+    name: str = os.fspath(path)
+    return name.lower().endswith((".gz", ".bz2", ".zst", ".mgz"))
+
+
+# -- where it lies
+
+
+def _fourth(image: Any) -> tuple[str, str | None, float, float]:
+    """Return what the fourth axis is, its unit, its step (0 where that is not known) and start."""
+    import nibabel
+
+    header: Any = image.header
+    if len(image.shape) < 4:
+        return "time", None, 0.0, 0.0
+    if isinstance(image, nibabel.Nifti1Pair):  # of which the others are kinds
+        name, unit = FOURTH.get(header.get_xyzt_units()[1], ("time", None))
+        step = _shortest(header["pixdim"][4])
+        first = _shortest(header["toffset"])
+        return name, unit, abs(step), first if np.isfinite(first) else 0.0
+    if isinstance(image, nibabel.MGHImage):
+        return "time", "ms", float(header["tr"]), 0.0
+    return "time", None, 0.0, 0.0
+
+
+def _shortest(number: Any) -> float:
+    """Return 0.4 for the single-precision number nearest to it, as a header may hold it."""
+    return float(number) if np.asarray(number).itemsize == 8 else float(str(np.float32(number)))
+
+
+def _geometry(image: Any) -> Geometry:
+    import nibabel
+
+    if len(image.shape) < 3:
+        return Geometry()
+    header: Any = image.header
+    if isinstance(image, nibabel.MGHImage):
+        return geometry_of_affine(image.affine, "mm", exact=False)
+    if not isinstance(image, nibabel.Nifti1Pair):
+        if isinstance(image, nibabel.AnalyzeImage):
+            return _of_analyze(image)
+        return geometry_of_affine(image.affine, "mm")  # as nibabel promises of any image
+    # what has no unit is in mm by convention
+    unit = LENGTHS.get(header.get_xyzt_units()[0], "mm")
+    exact = header["pixdim"].dtype.itemsize == 8
+    affine = _affine(image)
+    if affine is not None:
+        return geometry_of_affine(affine, unit, exact=exact)
+    # without either code the file says how large voxels are, and not how they are oriented
+    return _sizes_alone(header, unit)
+
+
+def _affine(image: Any) -> FloatArray | None:
+    """Return the affine that nibabel prefers: the sform's, else the qform's; None without a code.
+
+    Of an image whose affine was changed in memory it is that one, which would be written.
+    """
+    header: Any = image.header
+    own = image.affine
+    best = header.get_best_affine()
+    if own is not None and not np.allclose(own, best, rtol=1e-5, atol=1e-6):
+        return np.asarray(own, np.float64)
+    known = header["sform_code"] > 0 or header["qform_code"] > 0
+    return np.asarray(best, np.float64) if known else None
+
+
+def _of_analyze(image: Any) -> Geometry:
+    """Return the voxel size of the format before NIfTI, which does not say left from right."""
+    header: Any = image.header
+    said = bytes(header["vox_units"]).rstrip(b"\0 ").decode("latin-1")
+    unit = known_unit(said) if said else "mm"
+    return Geometry() if unit is None else _sizes_alone(header, unit)
+
+
+def _sizes_alone(header: Any, unit: str) -> Geometry:
+    sizes = [abs(_shortest(np.float32(size))) for size in header.get_zooms()[:3]]
+    return Geometry(sizes_in_mm(sizes, unit))
