@@ -6,6 +6,8 @@ that ``except KeyError`` and ``except AtlasError`` both do what they say.
 
 from __future__ import annotations
 
+from xarray_atlas.printable import printable
+
 __all__ = [
     "AmbiguousRegionError",
     "AtlasError",
@@ -32,12 +34,14 @@ __all__ = [
 class AtlasError(Exception):
     """Base of every error that xarray-atlas raises on purpose."""
 
+    def __str__(self) -> str:
+        # a message may hold names of regions, which must not give a terminal orders; and neither
+        # is it the repr of its argument, which KeyError shows
+        return printable(Exception.__str__(self), keep="\n\t")
+
 
 class RegionNotFoundError(AtlasError, KeyError):
     """No region has that acronym, name or id."""
-
-    # KeyError shows the repr of its argument, quotes and all
-    __str__ = Exception.__str__
 
 
 class AmbiguousRegionError(AtlasError, ValueError):
@@ -99,16 +103,10 @@ class StoreFormatError(AtlasError, ValueError):
 class AtlasNotFoundError(StoreNotFoundError, KeyError):
     """The catalogue has no atlas of that name, or not that version of it."""
 
-    __str__ = Exception.__str__
-
 
 class ComponentNotFoundError(AtlasError, KeyError):
     """An atlas has no template, hemispheres or reference of that name."""
 
-    __str__ = Exception.__str__
-
 
 class ResolutionNotFoundError(AtlasError, KeyError):
     """The pyramid has no level of that resolution."""
-
-    __str__ = Exception.__str__

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from xarray_atlas.printable import printable
 from xarray_atlas.terminology.cells import counted
 
 __all__ = ["SEVERITIES", "Finding", "Outcome", "Report", "done", "shown", "skipped"]
@@ -172,7 +173,7 @@ class Report:
             ]
             if lines:
                 parts.append("\n".join([title, *map(_indented, lines)]))
-        return "\n\n".join(parts)
+        return printable("\n\n".join(parts))
 
     __repr__ = __str__
 
@@ -187,14 +188,14 @@ class Report:
             _row("td", (o.check, "made" if o.made else "not made", o.detail)) for o in self.outcomes
         ]
         return (
-            f"<p><b>{html.escape(self.title)}</b><br>{html.escape(self._summary)}</p>"
+            f"<p><b>{html.escape(printable(self.title))}</b><br>{html.escape(self._summary)}</p>"
             f"<table>{header}{''.join(rows)}</table>"
             f"<details><summary>checks</summary><table>{''.join(checks)}</table></details>"
         )
 
 
 def _row(tag: str, cells: Iterable[Any]) -> str:
-    inner = "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells)
+    inner = "".join(f"<{tag}>{html.escape(printable(str(cell)))}</{tag}>" for cell in cells)
     return f'<tr style="text-align: left; vertical-align: top">{inner}</tr>'
 
 

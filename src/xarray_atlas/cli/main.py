@@ -27,6 +27,7 @@ from xarray_atlas.errors import (
     StoreFormatError,
 )
 from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.printable import printable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -364,7 +365,8 @@ def _region_of_id(terminology: Terminology, text: str) -> Region:
 
 def _write(text: str) -> int:
     try:
-        print(text, flush=True)
+        # CSV may hold names with line breaks; JSON has escaped them
+        print(printable(text, keep="\n\t"), flush=True)
     except OSError as error:
         # what is left in the buffer must not be tried again when Python ends
         with contextlib.suppress(OSError):
@@ -400,7 +402,7 @@ def _tell(kind: str, message: str) -> None:
     message = without_secrets(message)
     for name, shell_name in SHELL_NAMES.items():
         message = message.replace(name, shell_name)
-    print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{PROGRAM}: {kind}: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 def _fail(message: str, status: int) -> int:

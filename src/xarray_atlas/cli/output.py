@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from xarray_atlas.printable import one_line
+
 __all__ = ["Row", "times", "to_csv", "to_records", "to_table"]
 
 Row = dict[str, Any]
@@ -55,4 +57,4 @@ def to_table(records: Sequence[Row], decimals: int | None = None) -> str:
 def _cell(value: Any, decimals: int | None) -> str:
     if isinstance(value, float):
         return f"{value:g}" if decimals is None else f"{value:.{decimals}f}"
-    return "" if value is None else str(value)
+    return "" if value is None else one_line(value)

@@ -15,7 +15,8 @@ from xarray_atlas.kernels.labels import Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.palette import INSTALL, brightness
+from xarray_atlas.plotting.palette import INSTALL, ink_for
+from xarray_atlas.printable import one_line
 from xarray_atlas.reductions.rollup import counts_by_region
 from xarray_atlas.regions.volume import SIZES, measured
 from xarray_atlas.terminology import RegionKey, Terminology
@@ -109,7 +110,7 @@ def tree(
     ndim = len(found.voxel)
     unit = f"mm{'²' if ndim == 2 else '³'}"
     _draw(ax, cells, terminology, voxel, kwargs)
-    name = terminology.names[tops[0]] if len(tops) == 1 else f"{len(tops)} roots"
+    name = one_line(terminology.names[tops[0]]) if len(tops) == 1 else f"{len(tops)} roots"
     title = f"{name}: {cells.stop.max() * voxel:.3g} {unit}"
     pad = ROOM if cells.own.any() else None
     ax.set_title(title, loc="left", parse_math=False, pad=pad)
@@ -244,9 +245,14 @@ def _draw(
             fontsize="small",
         )
         legend.set_in_layout(False)  # the title makes its room
+    regions.update_scalarmappable()
+    # of one colour for all, or none at all, as collections have it
+    faces = np.atleast_2d(regions.get_facecolor())
+    faces = np.resize(faces if faces.size else np.zeros((1, 4)), (cells.region.size, 4))
+    alpha = faces[:, 3:]
+    below = alpha * faces[:, :3] + (1 - alpha) * np.array(to_rgb(ax.get_facecolor()))
     for i in np.flatnonzero(~cells.own).tolist():
-        dark = brightness(*colors[i]) < 0.5
         room = (float(left[i]), float(right[i]), float(low[i]), float(high[i]))
-        acronym = str(terminology.acronyms[cells.region[i]])
-        text = FittedText(*room, acronym, color="white" if dark else "black")
+        acronym = one_line(terminology.acronyms[cells.region[i]])
+        text = FittedText(*room, acronym, color=ink_for(*below[i].tolist()))
         ax.add_artist(text)

@@ -27,6 +27,7 @@ from xarray_atlas.plotting.planes import (
     read_all,
 )
 from xarray_atlas.plotting.section import draw_section, ink_on
+from xarray_atlas.printable import one_line
 from xarray_atlas.reductions import cache
 from xarray_atlas.terminology import RegionKey
 
@@ -240,7 +241,8 @@ def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
     text = ", ".join(plane.title for plane in planes.values())
     if at >= 0:
         terminology = coronal.terminology
-        text = f"{terminology.acronyms[at]}\n{terminology.names[at]}\n\n{text}"
+        names = (one_line(column[at]) for column in (terminology.acronyms, terminology.names))
+        text = "\n".join([*names, "", text])
     rest = figure.add_subplot(grid[1, 1])
     rest.set_axis_off()
     rest.text(0.05, 0.9, text, va="top", wrap=True)

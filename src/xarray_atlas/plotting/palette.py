@@ -12,7 +12,7 @@ import numpy as np
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["INSTALL", "Palette", "brightness", "palette", "region_of"]
+__all__ = ["INSTALL", "Palette", "brightness", "ink_for", "palette", "region_of"]
 
 INSTALL = '"xarray-atlas[plot]"'
 
@@ -98,3 +98,21 @@ def _color(text: str, region: int) -> tuple[int, int, int, int]:
 def brightness(red: float, green: float, blue: float) -> float:
     """Return how bright a colour looks, on the scale of its parts."""
     return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def ink_for(red: float, green: float, blue: float) -> str:
+    """Return which of black and white has the higher contrast on a colour, as WCAG 2 measures it.
+
+    Parameters
+    ----------
+    red, green, blue : float
+        From 0 to 1.
+    """
+    linear = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)
+    )
+    luminance = sum(
+        part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True)
+    )
+    # (L + 0.05) / 0.05 to black, 1.05 / (L + 0.05) to white; the higher one is 4.58 or more
+    return "black" if (luminance + 0.05) ** 2 >= 0.05 * 1.05 else "white"

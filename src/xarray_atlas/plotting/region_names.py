@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from matplotlib.transforms import TransformedPatchPath
 
 from xarray_atlas.plotting.label_places import label_places
-from xarray_atlas.plotting.palette import brightness, palette, region_of
+from xarray_atlas.plotting.palette import ink_for, region_of
 from xarray_atlas.plotting.planes import Plane
+from xarray_atlas.printable import one_line
 
 __all__ = ["RegionName", "add_names"]
 
@@ -45,7 +48,8 @@ class OtherTexts:
 class RegionName(Text):
     """A text that is drawn where all of it lies in its region, whatever the size of the figure.
 
-    So no two of them overlap, and more appear where a part is shown larger.
+    So no two of them overlap, and more appear where a part is shown larger. It is black or white,
+    whichever can be read better on what is drawn below it.
 
     Parameters
     ----------
@@ -66,11 +70,21 @@ class RegionName(Text):
         super().__init__(float(x), float(y), text, ha="center", va="center", **kwargs)
         self.plane, self.avoided = plane, avoided
         self.label = plane.labels[row, column]
+        self.chosen: str | None = None
+        """The colour that was set here; another one is the user's, and stays."""
 
     def draw(self, renderer: Any) -> None:
         """Draw the text, if there is room."""
         if self.get_visible() and self._has_room(renderer):
+            self._choose_ink()
             super().draw(renderer)
+
+    def _choose_ink(self) -> None:
+        ink = ink_for(*color_below(self.avoided.ax, *self.get_position()))
+        # what is set is drawn again by an interactive figure, so only where it changes
+        if self.chosen is None or (self.get_color() == self.chosen and ink != self.chosen):
+            self.set_color(ink)
+            self.chosen = ink
 
     def _has_room(self, renderer: Any) -> bool:
         # most are much too long: that is seen without laying out the text
@@ -103,17 +117,57 @@ def add_names(ax: Axes, plane: Plane) -> None:
     avoided = OtherTexts(ax)
     clip = TransformedPatchPath(ax.patch)  # one for all: each of its own takes long
     size = SIZE * rcParams["font.size"]
-    of = palette(plane.terminology)
     places = label_places(plane.labels, (plane.y.voxel, plane.x.voxel))
     for label, row, column in zip(*(each.tolist() for each in places), strict=True):
         region = region_of(plane.terminology, label)
         if region < 0:
             continue
-        color = of.colors[np.searchsorted(of.keys, label)].tolist()
-        dark = brightness(*color[:3]) < 100
         name = RegionName(
-            plane, row, column, plane.terminology.acronyms[region], avoided,
-            fontsize=size, color="white" if dark else "black", in_layout=False, clip_path=clip,
-            parse_math=False,
+            plane, row, column, one_line(plane.terminology.acronyms[region]), avoided,
+            fontsize=size, in_layout=False, clip_path=clip, parse_math=False,
         )  # fmt: skip
+        name._choose_ink()
         ax.add_artist(name)
+
+
+def color_below(ax: Axes, x: float, y: float) -> tuple[float, float, float]:
+    """Return the colour at a point of axes, of the images that lie over each other there.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x, y : float
+        In data coordinates.
+
+    Returns
+    -------
+    red, green, blue : float
+        From 0 to 1.
+    """
+    color = np.ones(3)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    layers = [to_rgba(patch.get_facecolor()) for patch in (figure.patch, ax.patch)]
+    images = [image for image in ax.images if image.get_visible()]
+    layers += [_pixel(image, x, y) for image in sorted(images, key=lambda i: i.get_zorder())]
+    for *rgb, alpha in layers:
+        color = alpha * np.array(rgb) + (1 - alpha) * color
+    red, green, blue = color.clip(0, 1).tolist()
+    return red, green, blue
+
+
+def _pixel(image: AxesImage, x: float, y: float) -> tuple[float, float, float, float]:
+    """Return red, green, blue and alpha of the pixel of an image that holds a point."""
+    array: Any = image.get_array()
+    left, right, bottom, top = image.get_extent()
+    column = int(np.floor((x - left) / (right - left) * array.shape[1]))
+    down = (y - top) / (bottom - top) if image.origin == "upper" else (y - bottom) / (top - bottom)
+    row = int(np.floor(down * array.shape[0]))
+    if not (0 <= row < array.shape[0] and 0 <= column < array.shape[1]):
+        return 0.0, 0.0, 0.0, 0.0
+    alpha: Any = image.get_alpha()
+    if isinstance(alpha, np.ndarray):
+        alpha = float(alpha[row, column])
+    pixel = image.to_rgba(array[row : row + 1, column : column + 1], alpha=alpha)[0, 0]
+    red, green, blue, opacity = np.asarray(pixel, np.float64).tolist()
+    return red, green, blue, opacity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xarray_atlas.errors import TerminologyError
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology.parents import Int64Array
 from xarray_atlas.terminology.table import NO_COLOR, RegionTable
 
@@ -77,6 +78,6 @@ def itksnap_text(table: RegionTable) -> str:
     for number, position in zip(numbers.tolist(), table.label_regions[order][first], strict=True):
         red, green, blue = bytes.fromhex((table.colors[position] or NO_COLOR)[1:])
         name = str(table.names[position] or table.acronyms[position])
-        name = " ".join(name.replace('"', "'").split())
+        name = one_line(name.replace('"', "'"))
         lines.append(f'{number:5d}   {red:3d}  {green:3d}  {blue:3d}        1  1  1    "{name}"\n')
     return HEADER + CLEAR + "".join(lines)

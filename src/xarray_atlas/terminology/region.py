@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from anytree import NodeMixin
 from xarray import get_options
 
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology.rendering import document, tree_html, tree_text
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Region(NodeMixin):  # type: ignore[misc]
         return int(depths[self.terminology.leaves(self.position)].max() - depths[self.position])
 
     def __repr__(self) -> str:
-        return f"<Region {self.acronym} {self.name!r} (id {self.id})>"
+        return f"<Region {one_line(self.acronym)} {self.name!r} (id {one_line(self.id)})>"
 
     def __str__(self) -> str:
         return tree_text(self.terminology, self.position)

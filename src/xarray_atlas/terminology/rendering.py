@@ -14,10 +14,11 @@ from importlib.resources import files
 
 import numpy as np
 
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology.cells import counted
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
 
-__all__ = ["color_of", "document", "one_line", "tree_html", "tree_text"]
+__all__ = ["color_of", "document", "tree_html", "tree_text"]
 
 DEEPEST = 200
 """Levels that lie in each other. Browsers stop at about 500 elements; what is deeper is listed
@@ -119,9 +120,9 @@ def _row(terminology: RegionHierarchy, position: int, volume: float | None) -> s
     swatch = f" style='background:{color}'" if color else ""
     size = "" if volume is None else f"<data>{volume:.4g}</data>"
     return (
-        f"<i{swatch}></i><b>{escape(str(terminology.acronyms[position]))}</b> "
-        f"<span>{escape(str(terminology.names[position]))}</span> "
-        f"<small>{escape(str(terminology.ids[position]))}</small>{size}"
+        f"<i{swatch}></i><b>{escape(one_line(terminology.acronyms[position]))}</b> "
+        f"<span>{escape(one_line(terminology.names[position]))}</span> "
+        f"<small>{escape(one_line(terminology.ids[position]))}</small>{size}"
     )
 
 
@@ -194,9 +195,4 @@ def _deepest(depths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
 def _line(terminology: RegionHierarchy, position: int) -> str:
     acronym, name = (one_line(c[position]) for c in (terminology.acronyms, terminology.names))
     title = acronym if name in ("", acronym) else f"{acronym}  {name}".strip()
-    return f"{title} ({terminology.ids[position]})"
-
-
-def one_line(text: object) -> str:
-    """Return a text without line breaks, and without what a terminal takes for orders."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return f"{title} ({one_line(terminology.ids[position])})"

@@ -9,9 +9,9 @@ from xarray_atlas.coords.grid import spacing
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import AtlasError
 from xarray_atlas.kernels.spacing import without_noise
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
-from xarray_atlas.terminology.rendering import one_line
 
 __all__ = ["as_text", "atlas_or_hint", "atlas_text", "facts", "title"]
 
