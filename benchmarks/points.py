@@ -74,7 +74,7 @@ def main() -> None:
     shape = opened().annotation.shape
     step = np.array(opened().atlas.space.voxel_size)
     points = np.random.default_rng(0).uniform(0, 1, (options.number, 3)) * shape * step
-    asked = {"axes": ("z", "y", "x"), "unit": "mm", "frame": "brainglobe"}
+    asked = {"axes": ("ap", "dv", "ml"), "unit": "mm", "frame": "brainglobe"}
     took: dict[str, list[float]] = {n: [] for n in ("load", "fancy", "region_at", "in memory")}
     for _ in range(options.repeat):
         ds = opened()

@@ -48,8 +48,8 @@ def parcellated(atlas: xr.Dataset, choice: dict) -> xr.Dataset:
 def test_points(
     atlas: xr.Dataset, parcellated: xr.Dataset, choice: dict, cells: pd.DataFrame
 ) -> None:
-    one = atlas.atlas.region_at(cells, unit="mm", **choice)
-    other = parcellated.atlas.region_at(cells, unit="mm")
+    one = atlas.atlas.region_at(cells, unit="mm", frame="dataset", **choice)
+    other = parcellated.atlas.region_at(cells, unit="mm", frame="dataset")
     assert (one.region != "").any()
     for name in ("region", "status", "hemisphere"):
         np.testing.assert_array_equal(one[name], other[name])
@@ -58,14 +58,14 @@ def test_points(
 def test_counts(
     atlas: xr.Dataset, parcellated: xr.Dataset, choice: dict, cells: pd.DataFrame
 ) -> None:
-    one = atlas.atlas.count_points(cells, "animal", unit="mm", **choice)
-    other = parcellated.atlas.count_points(cells, "animal", unit="mm")
+    one = atlas.atlas.count_points(cells, "animal", unit="mm", frame="dataset", **choice)
+    other = parcellated.atlas.count_points(cells, "animal", unit="mm", frame="dataset")
     xr.testing.assert_equal(
         one["count"].drop_vars(["region_depth", "region_id", "region_name", "region_parent"]),
         other["count"].drop_vars(["region_depth", "region_id", "region_name", "region_parent"]),
     )
     np.testing.assert_allclose(one.volume.values, other.volume.values)
-    where = atlas.atlas.region_at(cells, unit="mm", **choice)
+    where = atlas.atlas.region_at(cells, unit="mm", frame="dataset", **choice)
     assert one["count"].sum().item() == (where.status == 0).sum().item() > 0
 
 
@@ -89,7 +89,7 @@ def test_masks_are_disjoint(atlas: xr.Dataset) -> None:
 
 
 def test_what_no_parcel_takes_is_background(atlas: xr.Dataset, cells: pd.DataFrame) -> None:
-    asked = {"unit": "mm", "parcellation": {"retrosplenial": ["RSP"]}}
+    asked = {"unit": "mm", "frame": "dataset", "parcellation": {"retrosplenial": ["RSP"]}}
     status = atlas.atlas.region_at(cells, **asked).status
     counts = atlas.atlas.count_points(cells, **asked)
     assert set(np.unique(status)) == {0, 1}

@@ -27,7 +27,7 @@ def layers():
 
 def test_boundaries_are_faces(layers):
     track = pd.DataFrame({"z": [-0.2, 0.7], "y": [0.1, 0.1], "x": [0.3, 0.3]})
-    found = layers.atlas.along(track, unit="mm")
+    found = layers.atlas.along(track, unit="mm", frame="dataset")
     assert found.region.values.tolist() == ["", "", "R1", "R2", "", ""]
     assert found.status.values.tolist() == [3, 1, 0, 0, 2, 3]
     faces = [-0.2, -0.05, 0.05, 0.25, 0.35, 0.45, 0.7]
@@ -37,7 +37,9 @@ def test_boundaries_are_faces(layers):
     assert found.start.attrs["units"] == "mm"
     assert found.region_id.values.tolist() == [0, 0, 101, 102, 0, 0]
     assert found.region_name.values[2] == "region 1"
-    assert layers.atlas.along(track, unit="mm", level=0).region.values.tolist() == [
+    assert layers.atlas.along(
+        track, unit="mm", level=0, frame="dataset"
+    ).region.values.tolist() == [
         "",
         "",
         "R0",
@@ -59,7 +61,7 @@ def test_agrees_with_dense_sampling(data):
     points = rng.uniform(-0.3, 1.3, (number, 3)) * extent + origin
     if data.draw(st.booleans()):
         points[:, data.draw(st.integers(0, 2))] = points[0, 0]  # along an axis, or out of it
-    found = atlas.atlas.along(points, axes=("z", "y", "x"), unit="mm")
+    found = atlas.atlas.along(points, axes=("z", "y", "x"), unit="mm", frame="dataset")
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     walked = np.concatenate([[0], np.cumsum(lengths)])
     start, stop = found.start.values, found.stop.values
@@ -78,7 +80,7 @@ def test_agrees_with_dense_sampling(data):
     share = ((samples - origin) / example.size) % 1
     clear = (np.minimum(share, 1 - share) > 2e-6).all(1)
     at, samples = at[clear], samples[clear]
-    expected = atlas.atlas.region_at(samples, axes=("z", "y", "x"), unit="mm")
+    expected = atlas.atlas.region_at(samples, axes=("z", "y", "x"), unit="mm", frame="dataset")
     segment = np.searchsorted(stop, at)
     np.testing.assert_array_equal(found.region.values[segment], expected.region)
     np.testing.assert_array_equal(found.status.values[segment], expected.status)
@@ -89,7 +91,7 @@ def test_agrees_with_dense_sampling(data):
 
 def test_frames_and_units(layers):
     mm = np.array([[0.0, 0.1, 0.3], [0.5, 0.1, 0.3]])
-    here = layers.atlas.along(mm, axes=("z", "y", "x"), unit="mm")
+    here = layers.atlas.along(mm, axes=("z", "y", "x"), unit="mm", frame="dataset")
     corner = (mm - layers.atlas.space.corner) * 1000
     there = layers.atlas.along(corner, axes=AXES, unit="um", frame="brainglobe")
     np.testing.assert_allclose(there.start.values, here.start.values, atol=1e-12)
@@ -100,9 +102,9 @@ def test_reads_what_the_track_goes_through(layers):
     counted = Counted(layers.annotation.values)
     lazy = layers.assign(annotation=(layers.annotation.dims, counted.dask((5, 1, 1))))
     track = [[0, 0, 0], [0.4, 0, 0]]
-    found = lazy.atlas.along(track, axes=AXES, unit="mm")
+    found = lazy.atlas.along(track, axes=AXES, unit="mm", frame="dataset")
     assert len(counted.reads) == 1
-    assert found.identical(layers.atlas.along(track, axes=AXES, unit="mm"))
+    assert found.identical(layers.atlas.along(track, axes=AXES, unit="mm", frame="dataset"))
 
 
 @pytest.mark.parametrize(
@@ -115,13 +117,13 @@ def test_reads_what_the_track_goes_through(layers):
 )
 def test_what_is_no_track(layers, track, message):
     with pytest.raises(PointsError, match=message):
-        layers.atlas.along(np.array(track), axes=AXES, unit="mm")
+        layers.atlas.along(np.array(track), axes=AXES, unit="mm", frame="dataset")
 
 
 def test_a_point_twice_is_nowhere_else(layers):
     track = [[0, 0, 0], [0, 0, 0], [0.4, 0, 0], [0.4, 0, 0]]
-    found = xarray_atlas.along(layers, track, axes=AXES, unit="mm")
-    once = xarray_atlas.along(layers, track[1:3], axes=AXES, unit="mm")
+    found = xarray_atlas.along(layers, track, axes=AXES, unit="mm", frame="dataset")
+    once = xarray_atlas.along(layers, track[1:3], axes=AXES, unit="mm", frame="dataset")
     assert found.identical(once)
     with pytest.raises(PointsError, match="goes nowhere"):
-        xarray_atlas.along(layers, track[:2], axes=AXES, unit="mm")
+        xarray_atlas.along(layers, track[:2], axes=AXES, unit="mm", frame="dataset")

@@ -22,8 +22,9 @@ class PointsMethods(Accessor[T]):
         *,
         level: int | None = None,
         parcellation: Any = None,
-        frame: Any = "dataset",
+        frame: Any = None,
         unit: Any = None,
+        resolution: Any = None,
         axes: Iterable[str] | None = None,
         columns: Mapping[str, str] | None = None,
         outside: str = "missing",
@@ -92,11 +93,14 @@ class PointsMethods(Accessor[T]):
         >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
         >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
         >>> points = {"ap": [8.1, 8.1], "dv": [0.8, 3.0], "ml": [6.1, 5.0]}
-        >>> found = ds.atlas.region_at(points, unit="mm", parcellation="cosmos")
+        >>> found = ds.atlas.region_at(
+        ...     points, unit="mm", frame="dataset", parcellation="cosmos"
+        ... )
         >>> found.region.values.tolist(), found.hemisphere.values.tolist()
         (['Isocortex', 'MB'], ['left', 'right'])
         """
-        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read |= {"axes": axes, "columns": columns}
         cut = {"level": level, "parcellation": parcellation}
         return lookup.region_at(self._obj, points, **cut, **read, outside=outside)
 
@@ -106,8 +110,9 @@ class PointsMethods(Accessor[T]):
         *,
         level: int | None = None,
         parcellation: Any = None,
-        frame: Any = "dataset",
+        frame: Any = None,
         unit: Any = None,
+        resolution: Any = None,
         axes: Iterable[str] | None = None,
         columns: Mapping[str, str] | None = None,
     ) -> xr.Dataset:
@@ -166,13 +171,14 @@ class PointsMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> probe = {"ap": [8100, 7500], "dv": [400, 3000], "ml": [7000, 7000]}
-        >>> found = ds.atlas.along(probe, unit="um", parcellation="cosmos")
+        >>> found = ds.atlas.along(probe, unit="um", frame="dataset", parcellation="cosmos")
         >>> found.region.values.tolist()
         ['Isocortex', '', 'HPF', '', 'TH']
         >>> found.length.values.round(2)
         array([0.69, 0.41, 1.13, 0.1 , 0.33])
         """
-        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read |= {"axes": axes, "columns": columns}
         return tracks.along(self._obj, track, level=level, parcellation=parcellation, **read)
 
     def count_points(
@@ -184,8 +190,9 @@ class PointsMethods(Accessor[T]):
         mask: xr.DataArray | None = None,
         *,
         parcellation: Any = None,
-        frame: Any = "dataset",
+        frame: Any = None,
         unit: Any = None,
+        resolution: Any = None,
         axes: Iterable[str] | None = None,
         columns: Mapping[str, str] | None = None,
     ) -> xr.Dataset:
@@ -262,11 +269,12 @@ class PointsMethods(Accessor[T]):
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> cells = {"ap": [8.1, 8.1, 0.0], "dv": [0.8, 3.0, 0.0], "ml": [6.1, 5.0, 0.0]}
-        >>> found = ds.atlas.count_points(cells, unit="mm")
+        >>> found = ds.atlas.count_points(cells, unit="mm", frame="dataset")
         >>> found["count"].sel(region=["root", "RSP", "MB"]).values, found.background.item()
         (array([2, 1, 1]), 1)
         """
-        read = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read |= {"axes": axes, "columns": columns}
         return counts.count_points(
             self._obj, points, by, level, hemisphere, mask, parcellation=parcellation, **read
         )

@@ -48,7 +48,7 @@ def unit_factor(unit: Any) -> float:
 
     Parameters
     ----------
-    unit : str or pint.Unit
+    unit : str, pint.Unit, or pint.Quantity of magnitude 1
         A unit of length. A pint unit may be of any registry; a name, one word
         such as ``"um"``, ``"micron"`` or ``"micrometer"``, is looked up in
         pint's application registry.
@@ -69,6 +69,10 @@ def unit_factor(unit: Any) -> float:
     0.001
     """
     use = "use one such as 'mm' or 'um'"
+    if hasattr(unit, "magnitude"):  # of several units pint would drop the number
+        if unit.magnitude != 1:
+            raise UnitsError(f"'{unit:D}' is a length, not a unit of length; {use}")
+        unit = unit.units
     if not hasattr(unit, "_REGISTRY"):
         if not _NAME.fullmatch(str(unit)):
             raise UnitsError(f"{unit!r} is not the name of a unit of length; {use}")

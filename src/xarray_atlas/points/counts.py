@@ -22,8 +22,10 @@ from xarray_atlas.kernels.labels import Bools, Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.parcellation.parcels import chosen_parcels
+from xarray_atlas.points.frames import frame_as_attr
 from xarray_atlas.points.groups import PointGroups, group_points
 from xarray_atlas.points.lookup import Found, find
+from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.reductions.labels import scan
@@ -46,8 +48,9 @@ def count_points(
     mask: xr.DataArray | None = None,
     *,
     parcellation: Any = None,
-    frame: Any = "dataset",
+    frame: Any = None,
     unit: Any = None,
+    resolution: Any = None,
     axes: Iterable[str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
@@ -78,7 +81,7 @@ def count_points(
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV.
-    frame, unit, axes, columns
+    frame, unit, resolution, axes, columns
         As :func:`region_at` has them.
 
     Returns
@@ -130,7 +133,7 @@ def count_points(
     ...     {"z": [8.1, 8.1, 7.9], "y": [0.8, 0.8, 3.0], "x": [6.1, 6.2, 4.0],
     ...      "animal": ["m1", "m2", "m2"], "group": ["a", "b", "b"]}
     ... )
-    >>> found = xarray_atlas.count_points(ds, cells, "animal", unit="mm")
+    >>> found = xarray_atlas.count_points(ds, cells, "animal", unit="mm", frame="dataset")
     >>> found["count"].sel(region=["root", "Isocortex"]).values
     array([[1, 2],
            [1, 1]])
@@ -139,13 +142,13 @@ def count_points(
     """
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, points, unit, axes, columns)
+    read = read_points(obj, points, frame, unit, resolution, axes, columns)
     names = _names(by)
     groups = group_points(read, names, None if mask is None else _labels_of(mask, names))
     result = measured(
         obj, [] if mask is not None else None, hemisphere, None, read_for_none=mask is None
     )
-    where = find(obj, read, frame, sides=hemisphere is not None)
+    where = find(obj, read, sides=hemisphere is not None)
     tables = [result.table]
     imaged = np.ones(where.inside.size, bool)
     if mask is not None:
@@ -184,7 +187,7 @@ def count_points(
         **{key: value for key, value in variables.items() if key != "count"},
     }
     found = result.dataset(variables, groups.coords)
-    return found.assign_attrs(result.attrs)
+    return found.assign_attrs({**result.attrs, FRAME: frame_as_attr(read.frame)})
 
 
 def _counted(

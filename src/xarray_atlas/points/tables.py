@@ -6,7 +6,6 @@ and what else the caller holds of each point is kept beside them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +16,17 @@ import xarray as xr
 from dask.base import compute
 from xarray import Variable
 
-from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.space import AXES
+from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.points.units import in_mm, magnitudes
+from xarray_atlas.points.columns import checked_axes, choose, direction_axes
+from xarray_atlas.points.own_frames import check_directions, own_frame
+from xarray_atlas.points.paths import refuse_path
+from xarray_atlas.points.statement import Statement
+from xarray_atlas.points.tool_columns import check_tool
+from xarray_atlas.points.units import VOXEL_SIZE, Indices, in_mm, magnitudes, own_unit
 
 __all__ = ["Points", "read_points"]
 
@@ -42,6 +47,8 @@ class Points:
         The caller's coordinates and columns, as coordinates.
     positions : set of hashable
         Which of them are the positions themselves.
+    frame : str or array
+        Whose coordinates they are.
     categories : dict of hashable to Index
         Of the columns that are categoricals, in their order.
     """
@@ -51,6 +58,7 @@ class Points:
     dims: tuple[Hashable, ...]
     kept: xr.Dataset
     positions: set[Hashable]
+    frame: Any
     categories: dict[Hashable, pd.Index] = field(default_factory=dict)
 
     @property
@@ -66,7 +74,9 @@ class Points:
 def read_points(
     obj: xr.Dataset | xr.DataArray,
     points: Any,
+    frame: Any = None,
     unit: Any = None,
+    resolution: Any = None,
     axes: Iterable[str] | None = None,
     columns: Mapping[str, Any] | None = None,
 ) -> Points:
@@ -76,9 +86,13 @@ def read_points(
     ----------
     obj : Dataset or DataArray
         The atlas, whose dimensions also name axes.
-    points : DataFrame, Dataset, DataArray, mapping, sequence of three DataArrays, or array
+    points : table, Dataset, DataArray, mapping, sequence of three DataArrays, or array
+    frame : str or array, optional
+        Whose coordinates they are; asked for where they do not state it.
     unit : str or pint.Unit, optional
         Of positions that do not say theirs.
+    resolution : length, or mapping of str to length, optional
+        The size of voxels, of positions that are their indices.
     axes : iterable of str, optional
         The three axes of an array, or which three of the columns are the positions.
     columns : mapping of str to hashable, optional
@@ -87,159 +101,119 @@ def read_points(
     Raises
     ------
     PointsError
-        If the three axes cannot be told, or there is not one position along each.
+        If the frame or the three axes cannot be told, or there is not one position along each.
     UnitsError
         If a unit is missing, contradicted, or not of length.
     """
-    known = _axis_names(obj)
-    wanted = None if axes is None else _checked_axes(axes, known)
-    if isinstance(points, xr.DataArray):
-        points = _split(points, wanted, known)
-    elif isinstance(points, list | tuple) and any(isinstance(p, xr.DataArray) for p in points):
-        if wanted is None:
-            raise PointsError("say which axes the DataArrays are: axes=('ap', 'dv', 'ml')")
-        if len(points) != 3:
-            raise PointsError(f"points need three DataArrays, one an axis, not {len(points)}")
-        points = dict(zip(wanted, points, strict=True))
+    refuse_path(points)
+    if not isinstance(points, xr.Dataset | xr.DataArray | Mapping | list | tuple | np.ndarray):
+        table = as_dataframe(points)
+        points = points if table is None else table
+    own = own_frame(points)
+    asked = Statement(obj, frame, own, unit, resolution, axes, columns)
     if isinstance(points, pd.DataFrame):
-        chosen = _choose(points.columns, known, wanted, columns, "columns")
-        return _from_table(points, chosen, unit)
+        return _from_table(points, asked)
+    if isinstance(points, xr.DataArray):
+        points = _split(points, asked)
+    elif isinstance(points, list | tuple) and any(isinstance(p, xr.DataArray) for p in points):
+        points = _named(points, asked)
     if isinstance(points, xr.Dataset):
-        chosen = _choose(points.variables, known, wanted, columns, "variables")
-        found = {axis: points[name] for axis, name in chosen.items()}
-        return _from_arrays(found, chosen, unit, points.set_coords(list(points.data_vars)))
+        return _from_dataset(points, asked)
     if isinstance(points, Mapping):
-        chosen = _choose(points, known, wanted, columns, "entries")
-        _require_one_index([points[name] for name in chosen.values()])
-        found = {axis: _as_array(points[name], name) for axis, name in chosen.items()}
-        return _from_arrays(found, chosen, unit, None)
+        return _from_mapping(points, asked)
     if columns is not None:
         raise PointsError("columns= names the columns of a table; of an array pass axes=")
-    return _from_rows(points, wanted, known, unit)
-
-
-# -- which axis is which
-
-
-def _axis_names(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
-    """Return what names each anatomical axis: itself, and the dimension that it runs along."""
-    _, space = find_atlas(obj)
-    known: dict[Hashable, str] = {axis: axis for axis in AXES}
-    for axis, name in space.coordinates(obj).items():
-        for own in (space.dims[space.position(axis)],) if name is None else (
-            name, *obj.coords[name].dims
-        ):  # fmt: skip
-            if known.setdefault(own, axis) != axis:
-                raise PointsError(
-                    f"{own!r} is the name of an anatomical axis, but this {type(obj).__name__} "
-                    f"calls another one so ({space.direction(axis)}): rename that dimension"
-                )
-    return known
-
-
-def _checked_axes(axes: Iterable[str], known: Mapping[Hashable, str]) -> list[Hashable]:
-    """Return three names, one for each anatomical axis, in the order given."""
-    names: list[Hashable] = [axes] if isinstance(axes, str) else list(axes)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise PointsError(f"no axis {unknown[0]!r}; the axes are {_listed(known)}")
-    if sorted(known[name] for name in names) != sorted(AXES):
-        raise PointsError(
-            f"axes={tuple(names)!r} does not name each axis once; name ap, dv and ml, in the order "
-            "of the numbers, or the dimensions that run along them"
-        )
-    return names
-
-
-def _listed(names: Iterable[Hashable]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def _choose(
-    present: Iterable[Hashable],
-    known: Mapping[Hashable, str],
-    axes: Sequence[Hashable] | None,
-    columns: Mapping[str, Any] | None,
-    what: str,
-) -> dict[str, Hashable]:
-    """Find the column that holds the positions along each anatomical axis.
-
-    Those that the caller names come first; the other axes are found by their own names.
-    """
-    there = list(present)
-    chosen: dict[str, Hashable] = {}
-    for name, column in (columns or {}).items():
-        if name not in known:
-            raise PointsError(f"columns= has no axis {name!r}; the axes are {_listed(known)}")
-        if column not in there:
-            low = {str(name).lower(): name for name in there}
-            close = [low[n] for n in difflib.get_close_matches(str(column).lower(), low)]
-            hint = f"; did you mean {_listed(close)}?" if close else ""
-            raise PointsError(f"no {column!r} among the {what} {_listed(there)}{hint}")
-        if known[name] in chosen:
-            raise PointsError(
-                f"columns= gives the axis {known[name]!r} twice: {dict(columns or {})}"
-            )
-        chosen[known[name]] = column
-    rest = [axis for axis in AXES if axis not in chosen]
-    for axis in rest:
-        names = [n for n in (known if axes is None else axes) if known[n] == axis and n in there]
-        if len(names) > 1:
-            raise PointsError(
-                f"both {names[0]!r} and {names[1]!r} may be the positions along {axis!r}; choose "
-                f"with axes=('ap', 'dv', 'ml') or columns={{{axis!r}: {names[0]!r}}}"
-            )
-        if names:
-            chosen[axis] = names[0]
-    missing = [axis for axis in AXES if axis not in chosen]
-    if missing:
-        own = {
-            axis: next(n for n, a in known.items() if a == axis and n != axis) for axis in missing
-        }
-        raise PointsError(
-            f"no positions along {_listed(missing)}: the {what} are {_listed(there) or 'none'}. "
-            f"Call them {_listed(missing)} or {_listed(own.values())}, or say what they are "
-            f"called: columns={{{missing[0]!r}: ...}}"
-        )
-    for taken in chosen.values():
-        if there.count(taken) > 1:
-            raise PointsError(f"{taken!r} is {there.count(taken)} times among the {what}")
-    return chosen
-
-
-def _split(
-    points: xr.DataArray, axes: Sequence[Hashable] | None, known: Mapping[Hashable, str]
-) -> Mapping[Hashable, xr.DataArray]:
-    """Take a DataArray apart along the dimension of its axes."""
-    dims = [
-        dim
-        for dim in points.dims
-        if dim in points.coords
-        and points.sizes[dim] == 3
-        and all(label in known for label in points[dim].values.tolist())
-    ]
-    if dims and axes is None:
-        labels = _checked_axes(points[dims[0]].values.tolist(), known)
-    elif axes is not None and (dims or (points.ndim and points.shape[-1] == 3)):
-        labels = list(axes)
-        if dims and sorted(map(str, labels)) == sorted(map(str, points[dims[0]].values.tolist())):
-            labels = points[dims[0]].values.tolist()  # the array says it itself
-    else:
-        raise PointsError(
-            f"one DataArray holds points where a dimension is labelled with the axes, such as "
-            f"'ap', 'dv', 'ml', or its last one has the length 3 and axes= names them; this has "
-            f"the dimensions {dict(points.sizes)}"
-        )
-    dim = dims[0] if dims else points.dims[-1]
-    return {name: points.isel({dim: i}, drop=True) for i, name in enumerate(labels)}
+    return _from_rows(points, asked)
 
 
 # -- the forms
 
 
-def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> Points:
+def _split(points: xr.DataArray, asked: Statement) -> Mapping[Hashable, xr.DataArray] | xr.Dataset:
+    """Take a DataArray apart along the dimension of its axes, or take its coordinates."""
+    dims = [
+        dim
+        for dim in points.dims
+        if dim in points.coords
+        and points.sizes[dim] == 3
+        and all(label in asked.known for label in points[dim].values.tolist())
+    ]
+    wanted = asked.wanted
+    if dims and wanted is None:
+        labels = checked_axes(points[dims[0]].values.tolist(), asked.known, asked.likely)
+    elif wanted is not None and (dims or (points.ndim and points.shape[-1] == 3)):
+        labels = list(wanted)
+        if dims and sorted(map(str, labels)) == sorted(map(str, points[dims[0]].values.tolist())):
+            labels = points[dims[0]].values.tolist()  # the array says it itself
+    else:
+        return _coordinates(points, asked)
+    dim = dims[0] if dims else points.dims[-1]
+    return {name: points.isel({dim: i}, drop=True) for i, name in enumerate(labels)}
+
+
+def _coordinates(points: xr.DataArray, asked: Statement) -> xr.Dataset:
+    """Return the coordinates of values at points as positions, where they say their directions."""
+    placed = direction_axes({n: c.attrs for n, c in points.coords.items()}, asked.known)
+    if sorted(placed.values()) != sorted(AXES):
+        raise PointsError(
+            f"one DataArray holds points where a dimension is labelled with the axes, such as "
+            f"'ap', 'dv', 'ml', or its last one has the length 3 and axes= names them, or where "
+            f"three of its coordinates say their 'direction'; this has the dimensions "
+            f"{dict(points.sizes)}"
+        )
+    if all(name in points.dims for name in placed):
+        raise PointsError(
+            f"this DataArray is an image on the grid {tuple(placed)}, not points: its mean in each "
+            "region is image.atlas.aggregate's, or ds.atlas.aggregate(image)"
+        )
+    table = points.coords.to_dataset()
+    return table if points.name in (None, *table) else table.assign({points.name: points.variable})
+
+
+def _named(points: Sequence[Any], asked: Statement) -> dict[Hashable, Any]:
+    """Name three DataArrays by their axes."""
+    if len(points) != 3:
+        raise PointsError(f"points need three DataArrays, one an axis, not {len(points)}")
+    names = asked.wanted
+    if names is None:
+        attrs: dict[Hashable, Any] = {i: getattr(p, "attrs", {}) for i, p in enumerate(points)}
+        placed = direction_axes(attrs, asked.known)
+        if sorted(placed.values()) != sorted(AXES):
+            raise PointsError("say which axes the DataArrays are: axes=('ap', 'dv', 'ml')")
+        names = [placed[i] for i in range(3)]
+    return dict(zip(names, points, strict=True))
+
+
+def _from_dataset(points: xr.Dataset, asked: Statement) -> Points:
+    attrs = {name: v.attrs for name, v in points.variables.items()}
+    placed = direction_axes(attrs, asked.known)
+    known = {**asked.known, **placed}
+    chosen = choose(points.variables, known, asked.wanted, asked.columns, "variables", asked.likely)
+    found = {axis: points[name] for axis, name in chosen.items()}
+    return _from_arrays(found, chosen, asked, placed, points.set_coords(list(points.data_vars)))
+
+
+def _from_mapping(points: Mapping[Any, Any], asked: Statement) -> Points:
+    kinds = (xr.DataArray, Variable)
+    attrs = {name: v.attrs for name, v in points.items() if isinstance(v, kinds)}
+    placed = direction_axes(attrs, asked.known)
+    known = {**asked.known, **placed}
+    chosen = choose(points, known, asked.wanted, asked.columns, "entries", asked.likely)
+    _require_one_index([points[name] for name in chosen.values()])
+    found = {axis: _as_array(points[name], name) for axis, name in chosen.items()}
+    return _from_arrays(found, chosen, asked, placed, None)
+
+
+def _from_table(table: pd.DataFrame, asked: Statement) -> Points:
+    frame = asked.settle(table.columns)
+    chosen = choose(
+        table.columns, asked.known, asked.wanted, asked.columns, "columns", asked.likely
+    )
+    check_tool(chosen, frame, asked.unit, asked.columns is None)
+    own = {axis: _unit_of(table[name], name) for axis, name in chosen.items()}
+    indices = asked.indices(frame, own.values())
     mm = {
-        axis: in_mm(_cells(table[name]), _unit_of(table[name], name), name, unit)
+        axis: in_mm(_cells(table[name]), own[axis], name, asked.unit)
         for axis, name in chosen.items()
     }
     twice = table.columns[table.columns.duplicated()]
@@ -261,16 +235,24 @@ def _from_table(table: pd.DataFrame, chosen: dict[str, Hashable], unit: Any) -> 
         coords[dim] = Variable((dim,), _plain(table.index.to_series()))
     for name in table.columns:
         coords[name] = Variable((dim,), _plain(table[name]))
-    for position in chosen.values():
-        own = _unit_of(table[position], position)
-        coords[position].attrs.update({} if own is unit is None else {"units": str(own or unit)})
+    for axis, column in chosen.items():
+        unit = asked.unit if own[axis] is None else own[axis]
+        coords[column].attrs.update(_kept_unit(axis, unit, indices))
     categories: dict[Hashable, pd.Index] = {
         name: table[name].cat.categories
         for name in table.columns
         if isinstance(table[name].dtype, pd.CategoricalDtype)
     }
     kept = xr.Dataset(coords=coords)
-    return Points(mm, dict(chosen), (dim,), kept, set(chosen.values()), categories)
+    placed = mm if indices is None else {a: indices.place(a, mm[a]) for a in mm}
+    return Points(placed, dict(chosen), (dim,), kept, set(chosen.values()), frame, categories)
+
+
+def _kept_unit(axis: str, unit: Any, indices: Indices | None) -> dict[str, str]:
+    """Return the attributes of a result that say the unit of the positions it keeps."""
+    if indices is not None:
+        return {VOXEL_SIZE: f"{abs(indices.size[axis]):.12g} mm"}
+    return {} if unit is None else {"units": str(getattr(unit, "units", unit))}
 
 
 def _plain(column: Any) -> Any:
@@ -326,16 +308,36 @@ def _as_array(value: Any, name: Hashable) -> xr.DataArray:
 def _from_arrays(
     found: Mapping[str, xr.DataArray],
     chosen: dict[str, Hashable],
-    unit: Any,
+    asked: Statement,
+    placed: Mapping[Hashable, str],
     kept: xr.Dataset | None,
 ) -> Points:
+    own = {
+        axis: getattr(array.variable._data, "units", own_unit(array.attrs))
+        for axis, array in found.items()
+    }
+    directions = {
+        a: (n, str(found[a].attrs["direction"])) for a, n in chosen.items() if n in placed
+    }
+    for axis, (name, direction) in directions.items():
+        if placed[name] != axis:
+            raise PointsError(
+                f"{name!r} says that it runs {direction}, which is along {placed[name]!r}, not "
+                f"along {axis!r}"
+            )
+    frame = asked.settle(
+        chosen.values(), len(directions) == 3 and all(u is not None for u in own.values())
+    )
+    check_directions(asked.obj, frame, directions)
+    check_tool(chosen, frame, asked.unit, asked.columns is None)
+    sizes = {a: array.attrs[VOXEL_SIZE] for a, array in found.items() if VOXEL_SIZE in array.attrs}
+    indices = asked.indices(frame, own.values(), sizes if len(sizes) == 3 else None)
     # once, also where the three are derived from one computation
     computed = compute(*found.values())
     arrays = []
-    for array, name in zip(computed, chosen.values(), strict=True):
-        variable = array.variable
-        own = getattr(variable.data, "units", variable.attrs.get("units"))
-        mm = in_mm(variable.data, own, name, unit)
+    for (axis, name), array in zip(chosen.items(), computed, strict=True):
+        mm = in_mm(array.variable.data, own[axis], name, asked.unit)
+        mm = mm if indices is None else indices.place(axis, mm)
         arrays.append(xr.DataArray(mm, coords=array.coords, dims=array.dims))
     try:
         arrays = list(xr.broadcast(*xr.align(*arrays, join="exact")))
@@ -350,20 +352,26 @@ def _from_arrays(
     carrier = find_coordinate(kept)
     kept = kept.drop_vars([*gone, *([] if carrier is None else [carrier])])
     values = {axis: array.values for axis, array in zip(found, arrays, strict=True)}
-    return Points(values, dict(chosen), dims, kept, set(chosen.values()))
+    return Points(values, dict(chosen), dims, kept, set(chosen.values()), frame)
 
 
-def _from_rows(
-    points: Any, axes: Sequence[Hashable] | None, known: Mapping[Hashable, str], unit: Any
-) -> Points:
+def _from_rows(points: Any, asked: Statement) -> Points:
+    frame = asked.settle()
+    axes = asked.wanted
+    if axes is None and asked.likely == "world":
+        axes = ["x", "y", "z"]  # the order that the frame has by definition
     if axes is None:
         raise PointsError(
             "an array does not say which column is which axis: pass axes=('ap', 'dv', 'ml'), in "
             "the order of its columns"
         )
-    mm = in_mm(points, getattr(points, "units", None), "points", unit)
+    own = getattr(points, "units", None)
+    indices = asked.indices(frame, [own])
+    mm = in_mm(points, own, "points", asked.unit)
     if mm.ndim not in (1, 2) or mm.shape[-1] != 3:
         raise PointsError(f"an array of points has the shape (n, 3), not {mm.shape}")
     dims = ("point",)[: mm.ndim - 1]
-    columns = {known[name]: np.array(mm[..., i]) for i, name in enumerate(axes)}
-    return Points(columns, {known[n]: n for n in axes}, dims, xr.Dataset(), set())
+    found = {asked.known[name]: np.array(mm[..., i]) for i, name in enumerate(axes)}
+    if indices is not None:
+        found = {axis: indices.place(axis, values) for axis, values in found.items()}
+    return Points(found, {asked.known[n]: n for n in axes}, dims, xr.Dataset(), set(), frame)

@@ -19,8 +19,9 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Positions
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.parcellation.parcels import chosen_parcels
-from xarray_atlas.points.frames import frame_of
+from xarray_atlas.points.frames import frame_as_attr, frame_of
 from xarray_atlas.points.lookup import find_placed, status_variable
+from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.regions.results import text_coord
@@ -35,8 +36,9 @@ def along(
     *,
     level: int | None = None,
     parcellation: Any = None,
-    frame: Any = "dataset",
+    frame: Any = None,
     unit: Any = None,
+    resolution: Any = None,
     axes: Iterable[str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
@@ -53,7 +55,7 @@ def along(
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
         Two or more points in order, on one dimension; the ends of a straight probe are enough.
         As :func:`region_at` has `points`.
-    level, parcellation, frame, unit, axes, columns
+    level, parcellation, frame, unit, resolution, axes, columns
         As :func:`region_at` has them.
 
     Returns
@@ -89,7 +91,7 @@ def along(
     >>> import xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> probe = {"ap": [8.1, 8.1], "dv": [0.4, 3.0], "ml": [7.0, 7.0]}
-    >>> found = xarray_atlas.along(ds, probe, unit="mm", level=5)
+    >>> found = xarray_atlas.along(ds, probe, unit="mm", frame="dataset", level=5)
     >>> for i in range(found.sizes["segment"]):
     ...     one = found.isel(segment=i)
     ...     print(one.region.item(), one.start.values.round(3), one.stop.values.round(3))
@@ -102,13 +104,13 @@ def along(
     """
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, track, unit, axes, columns)
+    read = read_points(obj, track, frame, unit, resolution, axes, columns)
     if len(read.dims) != 1 or read.shape[0] < 2:
         raise PointsError(
             "a track is two points or more in order, on one dimension; this has the shape "
             f"{dict(zip(read.dims, read.shape, strict=True))}"
         )
-    points = frame_of(obj, frame, read.names).place(read.stacked())
+    points = frame_of(obj, read.frame).place(read.stacked())
     if not np.isfinite(points).all():
         first = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise PointsError(f"point {first} of the track is NaN or infinite; leave it out")
@@ -122,7 +124,8 @@ def along(
     terminology = terminology if parcels is None else parcels.terminology
     begin = _changes(position, status)
     end = np.append(begin[1:], position.size)
-    return _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
+    segments = _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
+    return segments.assign_attrs({FRAME: frame_as_attr(read.frame)})
 
 
 def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[FloatArray, FloatArray]:
@@ -193,9 +196,9 @@ def _segments(
         values = np.where(known, column[position], "").astype(str)
         return Variable(("segment",), values, encoding={"dtype": np.dtype(object)})
 
-    def length(values: FloatArray) -> Variable:
+    def length(values: FloatArray, attrs: dict[str, str] | None = None) -> Variable:
         dims = ("segment", "axis")[: values.ndim]
-        return QuantityVariable(dims, quantity(values))
+        return QuantityVariable(dims, quantity(values), attrs)
 
     ids = terminology.ids
     variables = {
@@ -208,7 +211,7 @@ def _segments(
         "start": length(at[first]),
         "stop": length(at[last]),
         "length": length(at[last] - at[first]),
-        "start_point": length(places[first][:, order]),
-        "stop_point": length(places[last][:, order]),
+        "start_point": length(places[first][:, order], {FRAME: "dataset"}),
+        "stop_point": length(places[last][:, order], {FRAME: "dataset"}),
     }
     return xr.Dataset(variables, {"axis": text_coord("axis", labels)})

@@ -1,23 +1,162 @@
-"""The unit of positions: their own, or one that is stated for them; never none."""
+"""The unit of positions: their own, or one that is stated for them; never none.
+
+A unit may be "voxel": then the numbers are indices, and the voxel size turns them into lengths.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from xarray import Variable
 
+from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.coords.units import to_mm, unit_factor
-from xarray_atlas.errors import PointsError, UnitsError
-from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.errors import GridError, PointsError, UnitsError
+from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
+from xarray_atlas.points.voxels import voxel_axes
 
-__all__ = ["in_mm", "magnitudes"]
+__all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitudes", "own_unit"]
+
+VOXEL_SIZE = "voxel_size"
+"""The attribute of a result's positions that are indices: the size of a voxel, as "0.025 mm"."""
+
+
+@dataclass(frozen=True)
+class Indices:
+    """How indices of voxels become mm in their frame, along each axis: ``start + size * index``."""
+
+    start: Mapping[str, float]
+    size: Mapping[str, float]
+
+    def place(self, axis: str, index: FloatArray) -> FloatArray:
+        """Return positions in mm."""
+        return self.start[axis] + self.size[axis] * index
+
+
+def is_voxel(unit: Any) -> bool:
+    """Tell whether a unit is that of indices."""
+    return str(unit).strip().lower() in ("voxel", "voxels", "vx", "pixel", "pixels", "px")
+
+
+def own_unit(attrs: Mapping[Any, Any]) -> Any:
+    """Return the unit that attributes state; "voxel" where a result has the size of a voxel."""
+    return attrs.get("units", "voxel" if VOXEL_SIZE in attrs else None)
+
+
+def indices_of(
+    obj: xr.Dataset | xr.DataArray, space: Space, frame: Any, resolution: Any
+) -> Indices:
+    """Return how indices of voxels are positions in a frame.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        The atlas.
+    space : Space
+    frame : str or array
+    resolution : length, or mapping of str to length
+        The size of those voxels; where they are not cubes, for each of ap, dv and ml.
+
+    Raises
+    ------
+    UnitsError
+        If the voxel size is not given, or is not one.
+    PointsError
+        If the frame has no voxels.
+    GridError
+        If the indices of a part are asked for.
+    """
+    if resolution is None:
+        raise UnitsError(
+            "unit='voxel' says that the numbers are indices of voxels; pass the size of those "
+            "voxels too, in the image that they index: resolution='25 um', or for voxels that are "
+            "not cubes resolution={'ap': '20 um', 'dv': '10 um', 'ml': '10 um'}"
+        )
+    size = _sizes(resolution, space)
+    if isinstance(frame, str):
+        if frame in ("brainglobe", "allen"):
+            return Indices(dict.fromkeys(AXES, 0.0), size)
+        if frame == "dataset":
+            return Indices(*_of_dataset(obj, space, size))
+        raise PointsError(
+            f"frame={frame!r} counts in mm and has no indices of voxels. Multiply them by the "
+            "affine of the image that they index (nibabel.affines.apply_affine(image.affine, "
+            "indices)), and pass unit='mm'"
+        )
+    listed = ", ".join(f"{size[_axis_at(space, i)]:g}" for i in range(3))
+    raise PointsError(
+        "a matrix as frame= takes points in mm, not indices of voxels; multiply the voxel size "
+        f"into it: frame=matrix @ np.diag([{listed}, 1]), with unit='mm'"
+    )
+
+
+def _axis_at(space: Space, place: int) -> str:
+    return next(axis for axis in AXES if space.position(axis) == place)
+
+
+def _sizes(resolution: Any, space: Space) -> dict[str, float]:
+    """Return the size of a voxel along each axis, in mm."""
+    if isinstance(resolution, Mapping):
+        names = {axis: axis for axis in AXES}
+        names |= {space.dims[space.position(axis)]: axis for axis in AXES}
+        found = {names.get(name, name): value for name, value in resolution.items()}
+        if sorted(map(str, found)) != sorted(AXES):
+            raise UnitsError(
+                f"resolution={resolution!r} does not give the size of a voxel along each of ap, dv "
+                "and ml once"
+            )
+    elif isinstance(resolution, list | tuple | np.ndarray):
+        raise UnitsError(
+            f"resolution={resolution!r} does not say which size is along which axis: "
+            "resolution={'ap': '20 um', 'dv': '10 um', 'ml': '10 um'}"
+        )
+    else:
+        found = dict.fromkeys(AXES, resolution)
+    sizes = {}
+    for axis in AXES:
+        value = found[axis]
+        if not isinstance(value, str) and not hasattr(value, "units"):
+            raise UnitsError(
+                f"resolution={value!r} has no unit; write the size of a voxel as '25 um'"
+            )
+        sizes[axis] = float(to_mm(value, "resolution"))
+        if not 0 < sizes[axis] < np.inf:
+            raise UnitsError(f"resolution={value!r} is not the size of a voxel")
+    return sizes
+
+
+def _of_dataset(
+    obj: xr.Dataset | xr.DataArray, space: Space, size: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Count from the centre of the first voxel of the whole volume, as the Dataset runs."""
+    start, step = {}, {}
+    for axis, along in voxel_axes(obj).items():
+        at = space.position(axis)
+        centres, n = along.centres, along.centres.size
+        sign = 1.0 if n < 2 or centres[-1] > centres[0] else -1.0
+        first = centres[0] - sign * along.size / 2 if n else np.nan
+        low = centres.min() - along.size / 2 if n else np.nan
+        length = space.voxel_size[at] * space.shape[at] if space.shape else np.nan
+        slack = 1e3 * TOLERANCE * along.size
+        if not (abs(low - space.corner[at]) < slack and abs(n * along.size - length) < slack):
+            raise GridError(
+                f"this {type(obj).__name__} is not known to be the whole volume along {axis!r}, so "
+                "that an index may be one of the part or of the whole. Pass coordinates instead "
+                f"(of the part: obj[{str(space.coordinate(obj, axis))!r}][index]), or look the "
+                "points up in the whole"
+            )
+        step[axis] = sign * size[axis]
+        start[axis] = first + step[axis] / 2
+    return start, step
 
 
 def in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
-    """Return positions in mm, by their own unit or the one that is stated for them."""
+    """Return positions in mm, by their own unit or the one that is stated; indices as they are."""
     what = f"position {name!r}"
     values = magnitudes(values)
     if values.dtype.kind in "OUT":
@@ -26,16 +165,41 @@ def in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
         raise PointsError(f"{what} is {values.dtype}, which is no length")
     if own is None and unit is None:
         raise UnitsError(
-            f"{what} has no unit; pass unit='um', or give it one: attrs['units'] = 'um'"
+            f"{what} has no unit; pass unit='um' (or unit='voxel' with resolution=, of indices of "
+            "voxels), or give it one: attrs['units'] = 'um'"
         )
-    if own is not None and unit is not None and unit_factor(own) != unit_factor(unit):
+    stated = unit if own is None else own
+    if own is not None and unit is not None and not _agree(own, unit):
         raise UnitsError(
             f"{what} is in {own} by itself, and unit={str(unit)!r} says otherwise; leave out "
             "unit=, or correct the unit that it has"
         )
-    stated = unit if own is None else own
-    flat = Variable(("point",), values.ravel().astype(np.float64), {"units": stated})
+    numbers = values.ravel().astype(np.float64)
+    if is_voxel(stated):
+        return np.asarray(numbers).reshape(values.shape)
+    flat = Variable(("point",), numbers, {"units": stated_unit(stated)})
     return np.asarray(to_mm(flat, what).values).reshape(values.shape)
+
+
+def _agree(own: Any, unit: Any) -> bool:
+    if is_voxel(own) or is_voxel(unit):
+        return is_voxel(own) and is_voxel(unit)
+    return unit_factor(own) == unit_factor(stated_unit(unit))
+
+
+def stated_unit(unit: Any) -> Any:
+    """Return a unit of length, or refuse a length such as "50 um"."""
+    try:
+        unit_factor(unit)
+    except UnitsError as error:
+        number = str(unit).strip()[:1]
+        if not (number.isdigit() or number in "+-."):
+            raise
+        raise UnitsError(
+            f"unit={str(unit)!r} is a length, not a unit. If the numbers are indices of voxels of "
+            f"that size, pass unit='voxel', resolution={str(unit)!r}; if not, multiply them"
+        ) from error
+    return unit
 
 
 def magnitudes(values: Any) -> Any:

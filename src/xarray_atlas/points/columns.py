@@ -1,0 +1,213 @@
+"""The columns or variables that hold the positions of points along ap, dv and ml."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.space import AXES, DIRECTIONS
+from xarray_atlas.errors import PointsError
+from xarray_atlas.points.tool_columns import known_columns, refuse_other_columns
+
+__all__ = ["axis_names", "checked_axes", "choose", "direction_axes", "listed"]
+
+WORLD_NAMES = {"x": "ml", "y": "ap", "z": "dv"}
+"""What NIfTI calls the axes of RAS."""
+
+AMBIGUOUS = ("x", "y", "z")
+"""The names that two tools use for different axes in frames with a corner."""
+
+
+def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashable, str]:
+    """Return what names each anatomical axis in a frame.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        The atlas, of which the dimensions name axes too, but for frames in which other tools
+        give these names to other axes.
+    frame : str or None
+        None of a matrix.
+    """
+    known: dict[Hashable, str] = {axis: axis for axis in AXES}
+    if frame == "world":
+        known.update(WORLD_NAMES)
+        return known
+    _, space = find_atlas(obj)
+    dims = {}
+    for axis, name in space.coordinates(obj).items():
+        for own in (space.dims[space.position(axis)],) if name is None else (
+            name, *obj.coords[name].dims
+        ):  # fmt: skip
+            if frame in ("brainglobe", "allen") and str(own).lower() in AMBIGUOUS:
+                continue
+            if known.setdefault(own, axis) != axis:
+                raise PointsError(
+                    f"{own!r} is the name of an anatomical axis, but this {type(obj).__name__} "
+                    f"calls another one so ({space.direction(axis)}): rename that dimension"
+                )
+            dims[own] = axis
+    order = [dims[dim] for dim in getattr(obj, "annotation", obj).dims if dim in dims]
+    return {**known_columns(frame, order), **known}
+
+
+def checked_axes(
+    axes: Iterable[str], known: Mapping[Hashable, str], frame: str | None
+) -> list[Hashable]:
+    """Return three names, one for each anatomical axis, in the order given."""
+    names: list[Hashable] = [axes] if isinstance(axes, str) else list(axes)
+    unknown = [name for name in names if name not in known]
+    if unknown and frame in ("brainglobe", "allen") and str(unknown[0]).lower() in AMBIGUOUS:
+        raise PointsError(
+            f"axes={tuple(names)!r}: in frame={frame!r} {unknown[0]!r} may be any axis: "
+            f"{_WHOSE}. Name the anatomical axes, in the order of the numbers: "
+            "axes=('ap', 'dv', 'ml') for the Allen SDK's x, y, z and for z, y, x of BrainGlobe, "
+            "axes=('ml', 'dv', 'ap') for cellfinder's x, y, z"
+        )
+    if unknown:
+        raise PointsError(f"no axis {unknown[0]!r}; the axes are {listed(known)}")
+    if sorted(known[name] for name in names) != sorted(AXES):
+        raise PointsError(
+            f"axes={tuple(names)!r} does not name each axis once; name ap, dv and ml, in the order "
+            "of the numbers, or the dimensions that run along them"
+        )
+    return names
+
+
+_WHOSE = (
+    "the Allen Institute's x, y, z are ap, dv, ml, cellfinder's are ml, dv, ap, and IBL's are "
+    "ml, ap, dv"
+)
+
+
+def listed(names: Iterable[Hashable]) -> str:
+    """Return names as a message shows them."""
+    return ", ".join(repr(name) for name in names)
+
+
+def direction_axes(
+    attrs: Mapping[Hashable, Mapping[Any, Any]], known: Mapping[Hashable, str]
+) -> dict[Hashable, str]:
+    """Return the axis of each variable that says its direction, which goes before its name.
+
+    Parameters
+    ----------
+    attrs : mapping of hashable to mapping
+        The attributes of variables.
+    known : mapping of hashable to str
+        The axis that each name means.
+
+    Raises
+    ------
+    PointsError
+        If a variable called ap, dv or ml says that it runs along another axis.
+    """
+    letters = {text: letter for letter, text in DIRECTIONS.items()}
+    found: dict[Hashable, str] = {}
+    for name, own in attrs.items():
+        direction = own.get("direction")
+        if not isinstance(direction, str) or direction not in letters:
+            continue
+        axis = next(a for a, both in AXES.items() if letters[direction] in both)
+        if name in AXES and name != axis:
+            raise PointsError(
+                f"{name!r} says that it runs {direction}, which is along {axis!r}; rename it, or "
+                "correct its attribute 'direction'"
+            )
+        found[name] = axis
+    return found
+
+
+def choose(
+    present: Iterable[Hashable],
+    known: Mapping[Hashable, str],
+    axes: Sequence[Hashable] | None,
+    columns: Mapping[str, Any] | None,
+    what: str,
+    frame: Any,
+) -> dict[str, Hashable]:
+    """Find the column that holds the positions along each anatomical axis.
+
+    Those that the caller names come first; the other axes are found by their own names.
+
+    Parameters
+    ----------
+    present : iterable of hashable
+    known : mapping of hashable to str
+        The axis that each name means.
+    axes : sequence of hashable, optional
+        The three names to be taken.
+    columns : mapping of str to hashable, optional
+        What an axis is called by the caller.
+    what : str
+        What has those names: "columns", "variables" or "entries".
+    frame : str or None
+    """
+    there = list(present)
+    chosen: dict[str, Hashable] = {}
+    for name, column in (columns or {}).items():
+        if name not in known:
+            raise PointsError(f"columns= has no axis {name!r}; the axes are {listed(known)}")
+        if column not in there:
+            low = {str(name).lower(): name for name in there}
+            close = [low[n] for n in difflib.get_close_matches(str(column).lower(), low)]
+            hint = f"; did you mean {listed(close)}?" if close else ""
+            raise PointsError(f"no {column!r} among the {what} {listed(there)}{hint}")
+        if known[name] in chosen:
+            raise PointsError(
+                f"columns= gives the axis {known[name]!r} twice: {dict(columns or {})}"
+            )
+        chosen[known[name]] = column
+    rest = [axis for axis in AXES if axis not in chosen]
+    for axis in rest:
+        names = [n for n in (known if axes is None else axes) if known[n] == axis and n in there]
+        names = [name for name in names if name not in chosen.values()]
+        if len(names) > 1:
+            raise PointsError(
+                f"both {names[0]!r} and {names[1]!r} may be the positions along {axis!r}; choose "
+                f"with axes=('ap', 'dv', 'ml') or columns={{{axis!r}: {names[0]!r}}}"
+            )
+        if names:
+            chosen[axis] = names[0]
+    missing = [axis for axis in AXES if axis not in chosen]
+    if missing:
+        _refuse_missing(missing, there, known, what, frame)
+    for taken in chosen.values():
+        if there.count(taken) > 1:
+            raise PointsError(f"{taken!r} is {there.count(taken)} times among the {what}")
+    return chosen
+
+
+def _refuse_missing(
+    missing: list[str],
+    there: list[Hashable],
+    known: Mapping[Hashable, str],
+    what: str,
+    frame: str | None,
+) -> None:
+    """Say what is not there, and how the columns that are there could be read."""
+    low = {str(name).lower(): name for name in there}
+    if frame in ("brainglobe", "allen") and all(name in low for name in AMBIGUOUS):
+        x, y, z = (low[name] for name in AMBIGUOUS)
+        raise PointsError(
+            f"the {what} {x!r}, {y!r}, {z!r} do not say which axis each is in frame={frame!r}: "
+            f"{_WHOSE}. Say which is which: columns={{'ap': {x!r}, 'dv': {y!r}, 'ml': {z!r}}} "
+            f"(Allen), columns={{'ap': {z!r}, 'dv': {y!r}, 'ml': {x!r}}} (cellfinder), or "
+            f"columns={{'ml': {x!r}, 'ap': {y!r}, 'dv': {z!r}}} (IBL); or rename them"
+        )
+    refuse_other_columns(there, frame)
+    own = {
+        axis: next((n for n, a in known.items() if a == axis and n not in AXES), None)
+        for axis in missing
+    }
+    others = [name for name in own.values() if name is not None]
+    or_own = f" or {listed(others)}" if others else ""
+    raise PointsError(
+        f"no positions along {listed(missing)}: the {what} are {listed(there) or 'none'}. "
+        f"Call them {listed(missing)}{or_own}, or say what they are "
+        f"called: columns={{{missing[0]!r}: ...}}"
+    )

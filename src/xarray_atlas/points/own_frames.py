@@ -1,0 +1,149 @@
+"""The frame that points state by themselves, and the question where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.errors import PointsError
+from xarray_atlas.points.frames import FRAMES, frame_as_attr, frame_direction, frame_question
+from xarray_atlas.points.tool_columns import tool_of
+
+__all__ = ["FRAME", "check_directions", "frame_name", "own_frame", "settle_frame"]
+
+FRAME = "frame"
+"""The attribute in which results and points state the frame of their positions."""
+
+
+def frame_name(frame: Any) -> str | None:
+    """Return the name of a frame; None of a matrix, or where there is none."""
+    return frame if isinstance(frame, str) else None
+
+
+def own_frame(points: Any) -> Any:
+    """Return the frame that the attributes of points state, or None.
+
+    Parameters
+    ----------
+    points : DataFrame, Dataset, DataArray, mapping or sequence
+        Of a Dataset its own attributes go before those of its variables.
+
+    Raises
+    ------
+    PointsError
+        If two of them state different ones.
+    """
+    stated = _of_attrs(getattr(points, "attrs", {}))
+    if stated is not None or isinstance(points, pd.DataFrame):
+        return stated
+    if isinstance(points, xr.Dataset):
+        parts: Iterable[Any] = points.variables.values()
+    elif isinstance(points, xr.DataArray):
+        parts = points.coords.variables.values()
+    elif isinstance(points, Mapping):
+        parts = points.values()
+    else:
+        parts = points if isinstance(points, list | tuple) else ()
+    kinds = (xr.DataArray, Variable, pd.Series)
+    found = [_of_attrs(part.attrs) for part in parts if isinstance(part, kinds)]
+    found = [frame for frame in found if frame is not None]
+    if any(frame_as_attr(frame) != frame_as_attr(found[0]) for frame in found):
+        raise PointsError(
+            "the positions along the axes state different frames in their attributes "
+            f"({', '.join(sorted({repr(frame_as_attr(f)) for f in found}))}); points have one"
+        )
+    return found[0] if found else None
+
+
+def _of_attrs(attrs: Mapping[Any, Any]) -> Any:
+    """Return the frame that attributes state; what others call so is not taken for one."""
+    value = attrs.get(FRAME)
+    if isinstance(value, str):
+        return value if value in FRAMES else None
+    if isinstance(value, list | tuple | np.ndarray) and np.size(value) == 16:
+        return np.reshape(np.asarray(value, np.float64), (4, 4))
+    return None
+
+
+def settle_frame(
+    obj: xr.Dataset | xr.DataArray,
+    frame: Any,
+    own: Any,
+    columns: Iterable[Hashable] = (),
+    placed: bool = False,
+) -> Any:
+    """Return the frame of points, or ask for it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        The atlas.
+    frame : optional
+        As the caller states it.
+    own : optional
+        As the points state it.
+    columns : iterable of hashable
+        Of a table, by which its tool may be known.
+    placed : bool
+        Whether the points' coordinates have a direction and a unit each, as the Dataset's do.
+
+    Raises
+    ------
+    PointsError
+        If neither states one, or they contradict each other.
+    """
+    if frame is None and own is None and not placed:
+        tool = tool_of(columns)
+        raise PointsError(frame_question(obj, "" if tool is None else f". {tool.advice()}"))
+    if frame is None:
+        return "dataset" if own is None else own
+    if own is not None and not _same(frame, own):
+        raise PointsError(
+            f"the points state in their attributes that they are in frame={_shown(own)}, and "
+            f"frame={_shown(frame)} says otherwise; leave out frame=, or correct attrs['frame']"
+        )
+    return frame
+
+
+def _same(frame: Any, own: Any) -> bool:
+    if isinstance(frame, str) or isinstance(own, str):
+        return isinstance(frame, str) and isinstance(own, str) and frame == own
+    return np.shape(frame) == (4, 4) and np.array_equal(np.asarray(frame), own)
+
+
+def _shown(frame: Any) -> str:
+    return repr(frame) if isinstance(frame, str) else "a matrix"
+
+
+def check_directions(
+    obj: xr.Dataset | xr.DataArray, frame: Any, directions: Mapping[str, tuple[Hashable, str]]
+) -> None:
+    """Refuse coordinates that run against their frame.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    frame : str or array
+    directions : mapping of str to (hashable, str)
+        For each axis that states one: what its coordinate is called, and the direction.
+
+    Raises
+    ------
+    PointsError
+        If one of them is the opposite of the frame's.
+    """
+    _, space = find_atlas(obj)
+    for axis, (name, direction) in directions.items():
+        wanted = frame_direction(space, frame, axis)
+        if wanted is not None and direction != wanted:
+            raise PointsError(
+                f"the coordinate {name!r} of the points says that it runs {direction}, but in "
+                f"frame={frame!r} {axis!r} runs {wanted}: it counts from the other end, and where "
+                "that lies is not known. Pass the frame that the points have, or a 4 x 4 matrix"
+            )
