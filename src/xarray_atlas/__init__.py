@@ -48,6 +48,7 @@ from xarray_atlas.terminology import Region, Terminology
 if TYPE_CHECKING:
     from xarray_atlas import plotting
     from xarray_atlas.atlases.downloading import download
+    from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.atlases.listing import list_atlases
     from xarray_atlas.checks.checking import check
     from xarray_atlas.checks.report import Report
@@ -92,6 +93,7 @@ __all__ = [
     "neuroglancer_url",
     "open_atlas",
     "open_brainreg",
+    "open_image",
     "open_sample",
     "paint",
     "parcel_table",
@@ -120,6 +122,7 @@ _WHEN_USED = {
     "Explorer": "viewers.exploring",
     "list_atlases": "atlases.listing",
     "neuroglancer_url": "viewers.neuroglancer",
+    "open_image": "atlases.image_files",
     "Report": "checks.report",
 }
 """Names whose modules are imported when they are asked for."""

@@ -119,11 +119,26 @@ def combine(stated: Geometry, found: Geometry, what: str) -> tuple[tuple[float, 
     return sizes, orientation
 
 
-def check_extent(shape: Sequence[int], sizes: Sequence[float], stated: bool) -> None:
+def check_extent(
+    shape: Sequence[int],
+    sizes: Sequence[float],
+    stated: bool,
+    limits: tuple[float, float] = (SMALLEST, LARGEST),
+) -> None:
     """Refuse a volume that is larger or smaller than brains are.
 
     Too large is any axis above 300 mm; too small a volume whose longest axis is
     below 0.1 mm, since a slab may be one voxel thick.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    sizes : sequence of float
+        Of a voxel, in mm.
+    stated : bool
+        Whether the caller says the sizes.
+    limits : (float, float)
+        The shortest and the longest that the longest axis may be, in mm.
 
     Raises
     ------
@@ -132,17 +147,19 @@ def check_extent(shape: Sequence[int], sizes: Sequence[float], stated: bool) -> 
     """
     extent = [n * size for n, size in zip(shape, sizes, strict=True)]
     longest = max(extent)
-    if SMALLEST <= longest <= LARGEST:
+    smallest, largest = limits
+    if smallest <= longest <= largest:
         return
     origin = "voxel_size=" if stated else "as it says itself"
+    what = "brain" if limits == (SMALLEST, LARGEST) else "image of one"
     metres = min(sizes) >= 1000
     voxel = f"{times([s / 1000 for s in sizes])} m" if metres else f"{times(sizes)} mm"
     text = f"the volume of {times(shape)} voxels of {voxel} ({origin}) would be "
-    if longest > LARGEST:
+    if longest > largest:
         length = f"{longest / 1000:g} m" if metres else f"{longest:g} mm"
-        text += f"{length} long, more than the {LARGEST:g} mm of any brain. "
+        text += f"{length} long, more than the {largest:g} mm of any {what}. "
     else:
-        text += f"{longest:g} mm long at most, less than the {SMALLEST:g} mm of any brain. "
+        text += f"{longest:g} mm long at most, less than the {smallest:g} mm of any {what}. "
     if set(sizes) == {1.0} and not stated:
         text += "A voxel size of 1 mm is what headers hold that nobody filled in. "
     else:

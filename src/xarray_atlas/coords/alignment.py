@@ -72,6 +72,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
     if not isinstance(image, xr.DataArray):
         raise TypeError(
             f"the {what} is a {type(image).__name__}, which does not say where its voxels lie. "
+            "Open a file, or an image of another library, with xarray_atlas.open_image(...). "
             "Of an array on the grid of the atlas make a DataArray: "
             "xr.DataArray(array, coords=ds.annotation.coords, dims=ds.annotation.dims)"
         )

@@ -104,7 +104,8 @@ def image_axes(
     _, atlas = find_atlas(like)
     if not isinstance(image, xr.Dataset | xr.DataArray):
         raise TypeError(
-            f"the image is a DataArray or Dataset with coordinates, not a {type(image).__name__}"
+            f"the image is a DataArray or Dataset with coordinates, not a {type(image).__name__}; "
+            "xarray_atlas.open_image(...) makes one of a file or an image of another library"
         )
     there = {name for name, coord in image.coords.items() if _is_axis(name, coord)}
     _require_units(image, atlas, there)

@@ -146,7 +146,8 @@ def refuse_undirected(
         f"{what} run: names alone do not tell, there is no attribute 'direction', and they are "
         "not the coordinates of the atlas itself. State it for each, "
         f"{what}[{first!r}].attrs['direction'] = ..., one of {_listed(DIRECTIONS.values())}; "
-        "xarray_atlas.open_image reads it from the header of a file"
+        "xarray_atlas.open_image reads it from the header of a file, and takes it where the file "
+        "does not know it: open_image(file, orientation='asr')"
         + (
             f". If its voxels are those of the atlas, take its coordinates: "
             f"{what}.assign_coords({taken})"

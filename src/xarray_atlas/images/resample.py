@@ -103,8 +103,9 @@ def resample(
     """
     if not isinstance(image, xr.DataArray):
         raise TypeError(
-            f"resample takes one image, a DataArray, not a {type(image).__name__}; resample "
-            "the variables of a Dataset one at a time"
+            f"resample takes one image, a DataArray, not a {type(image).__name__}. Open a "
+            "file with xarray_atlas.open_image(...); resample the variables of a Dataset one at a "
+            "time"
         )
     if image.dtype.kind not in "biufc":
         raise TypeError(f"the image is {image.dtype}; numbers or booleans can be resampled")

@@ -48,6 +48,8 @@ class Axes:
         The units of the axes of space as they are written.
     orientation : str
         A letter for each axis of space: the side on which the first voxel lies.
+    oriented : bool
+        Whether all of them state it themselves; else it is what the caller says, or BrainGlobe's.
     """
 
     names: tuple[str, ...]
@@ -55,6 +57,7 @@ class Axes:
     units: tuple[str | None, ...]
     stated: tuple[str | None, ...]
     orientation: str
+    oriented: bool = False
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -105,8 +108,9 @@ def read_axes(axes: Sequence[Mapping[str, Any]], orientation: str | None = None)
         raise StoreFormatError(f"the axes are {names}, not three of space")
     stated = tuple(str(axes[i].get("unit") or "").strip() or None for i in spatial)
     units = tuple(unit if unit is not None and is_length_unit(unit) else None for unit in stated)
-    letters = _orientation(dims, [axes[i].get("orientation") for i in spatial], orientation)
-    return Axes(names, spatial, units, stated, letters)
+    said = [axes[i].get("orientation") for i in spatial]
+    letters = _orientation(dims, said, orientation)
+    return Axes(names, spatial, units, stated, letters, all(each is not None for each in said))
 
 
 def _orientation(names: Sequence[str], said: Sequence[Any], unsaid: str | None) -> str:

@@ -21,7 +21,7 @@ from xarray_atlas.errors import (
 from xarray_atlas.io.zarr.axes import Axes, read_axes
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 
-__all__ = ["Level", "Multiscale", "is_multiscale", "read_multiscale"]
+__all__ = ["Level", "Multiscale", "is_multiscale", "metadata_of", "read_multiscale"]
 
 
 TOLERANCE = 1e-3
@@ -171,7 +171,8 @@ class Multiscale:
         )
 
 
-def _metadata(group: zarr.Group) -> Mapping[str, Any]:
+def metadata_of(group: zarr.Group) -> Mapping[str, Any]:
+    """Return the OME-Zarr metadata of a group, empty where there are none."""
     attrs: Mapping[str, Any] = group.attrs.asdict()
     ome = attrs.get("ome", attrs)  # OME-Zarr 0.5 has them under a key, 0.4 has not
     return ome if isinstance(ome, Mapping) else {}
@@ -179,7 +180,7 @@ def _metadata(group: zarr.Group) -> Mapping[str, Any]:
 
 def is_multiscale(group: zarr.Group) -> bool:
     """Tell whether a group says that it is an OME-Zarr image."""
-    return "multiscales" in _metadata(group)
+    return "multiscales" in metadata_of(group)
 
 
 def read_multiscale(
@@ -207,7 +208,7 @@ def read_multiscale(
         If the group is not one, does not state its voxel size, or states another than
         `voxel_size`; it says what is there instead.
     """
-    metadata = _metadata(group)
+    metadata = metadata_of(group)
     try:
         multiscale = metadata["multiscales"][0]
         version = str(metadata.get("version") or multiscale.get("version") or "0.4")

@@ -1,6 +1,6 @@
 """Images in files of other programs: the voxels, lazily, and where they say that they lie."""
 
-from xarray_atlas.io.files.images.files import is_image, read_image
+from xarray_atlas.io.files.images.files import is_image, is_image_file, read_image
 from xarray_atlas.io.files.images.image import Image
 
-__all__ = ["Image", "is_image", "read_image"]
+__all__ = ["Image", "is_image", "is_image_file", "read_image"]

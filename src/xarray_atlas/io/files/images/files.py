@@ -16,7 +16,7 @@ from xarray_atlas.io.files.images.nrrd import read_nrrd
 from xarray_atlas.io.files.images.tiff import read_tiff
 from xarray_atlas.io.zarr.stores import is_url
 
-__all__ = ["is_image", "read_image"]
+__all__ = ["is_image", "is_image_file", "read_image"]
 
 READERS = {
     (".nii", ".nii.gz", ".img", ".img.gz", ".hdr", ".hdr.gz"): ("NIfTI", read_with_nibabel),
@@ -30,6 +30,11 @@ READERS = {
 def is_image(source: Any) -> bool:
     """Tell whether :func:`read_image` takes something: a path, or an image of another library."""
     return isinstance(source, str | os.PathLike) or _is_nibabel(source) or is_itk_image(source)
+
+
+def is_image_file(name: str) -> bool:
+    """Tell whether a name ends as those of the formats that are read here."""
+    return name.lower().endswith(tuple(end for group in READERS for end in group))
 
 
 def _is_nibabel(source: Any) -> bool:

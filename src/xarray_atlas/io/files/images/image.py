@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,36 +13,16 @@ import dask.array as da
 import numpy as np
 
 from xarray_atlas.coords.headers import Geometry
+from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.errors import GridError, StoreFormatError
 
-__all__ = ["SPATIAL", "AxisValues", "Image"]
+__all__ = ["SPATIAL", "Image"]
 
 SPATIAL = ("z", "y", "x")
 """The spatial axes of an image, in the order in which the file has them."""
 
 BLOCK = 128**3
 """About how many voxels a chunk has."""
-
-
-@dataclass(frozen=True)
-class AxisValues:
-    """The coordinate of an axis that is not one of space.
-
-    Parameters
-    ----------
-    values : sequence
-        One an index: times, names of channels.
-    unit : str, optional
-        None where the file does not say it.
-    """
-
-    values: Sequence[Any]
-    unit: str | None = None
-
-    @classmethod
-    def steps(cls, step: float, count: int, unit: str | None, first: float = 0.0) -> AxisValues:
-        """Return evenly spaced values."""
-        return cls([first + step * i for i in range(count)], unit)
 
 
 @dataclass(frozen=True)

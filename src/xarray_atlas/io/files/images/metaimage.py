@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from xarray_atlas.coords.headers import Geometry, geometry_of_affine, known_unit, sizes_in_mm
+from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
-from xarray_atlas.io.files.images.image import SPATIAL, AxisValues, Image
+from xarray_atlas.io.files.images.image import SPATIAL, Image
 from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
 
 __all__ = ["read_metaimage"]

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from xarray_atlas.coords.headers import Geometry, geometry_of_affine, known_unit
+from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.errors import StoreFormatError, StoreNotFoundError
-from xarray_atlas.io.files.images.image import SPATIAL, AxisValues, Image
+from xarray_atlas.io.files.images.image import SPATIAL, Image
 from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from xarray_atlas.coords.headers import Geometry, known_unit, sizes_in_mm
-from xarray_atlas.io.files.images.image import AxisValues
+from xarray_atlas.coords.image_coordinates import AxisValues
 
 __all__ = ["read_metadata"]
 
