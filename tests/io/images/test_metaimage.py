@@ -145,6 +145,17 @@ def test_headers_in_other_words(tmp_path: Path):
     np.testing.assert_array_equal(values_of(read_image(path)), voxels.reshape(SHAPE).T)
 
 
+def test_a_centre_of_rotation_moves_nothing(tmp_path: Path):
+    """ITK passes it over when it reads."""
+    path = write(
+        tmp_path / "a.mha", bytes(210), TransformMatrix="0 1 0 -1 0 0 0 0 1", Offset="1 2 3",
+        ElementSpacing="0.1 0.2 0.3", CenterOfRotation="5 6 7",
+    )  # fmt: skip
+    affine = read_image(path).geometry.affine
+    assert affine is not None
+    np.testing.assert_allclose(affine, affine_of(sitk.ReadImage(path)))
+
+
 def test_what_a_header_leaves_out_is_not_known(tmp_path: Path):
     voxels = bytes(210)
     bare = read_image(write(tmp_path / "a.mha", voxels)).geometry

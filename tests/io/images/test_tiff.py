@@ -35,7 +35,7 @@ def imagej(path: Path, resolution: tuple[float, float] = (1 / 25, 1 / 10), **met
     return path
 
 
-@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
 @pytest.mark.parametrize(
     ("axes", "dims"),
     [
@@ -144,3 +144,19 @@ def test_a_plane_that_is_missing_is_no_zeros(tmp_path: Path):
     path.write_bytes(content)
     with pytest.raises((StoreError, StoreFormatError)):
         read_image(path).array().compute()
+
+
+def test_a_codec_that_is_not_installed(tmp_path: Path, monkeypatch: Any):
+    tifffile.imwrite(
+        tmp_path / "a.tif", numbers("ZYX"), compression="lzw", photometric="minisblack"
+    )
+    image = read_image(tmp_path / "a.tif")
+
+    def without(*_: Any, **__: Any) -> Any:
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", without)
+    with pytest.raises(
+        StoreError, match=r"requires the 'imagecodecs' package: pip install .xarray-atlas\[files\]"
+    ):
+        image.array().compute()

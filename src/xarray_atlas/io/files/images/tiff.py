@@ -109,8 +109,9 @@ class Planes:
                 stored: Any = file.series[0].pages
                 planes = [self._plane(stored[int(n)])[within] for n in np.ravel(numbers)]
         except Exception as error:  # each codec raises its own
+            mend = ': pip install "xarray-atlas[files]"' if "imagecodecs" in str(error) else ""
             raise StoreError(
-                f"cannot read plane(s) {np.ravel(numbers).tolist()} of {self.path}: {error}"
+                f"cannot read plane(s) {np.ravel(numbers).tolist()} of {self.path}: {error}{mend}"
             ) from error
         if not planes:
             empty = np.empty(self.shape[self.stacked :], self.dtype)[within]
