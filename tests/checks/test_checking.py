@@ -97,7 +97,7 @@ def test_nothing_is_found_where_nothing_is_wrong():
         assert report.ok
         assert "0 errors, 0 warnings, 0 notes" in str(report)
         assert set(report.checks.check[~report.checks.made]) == {
-            "versions", "levels", "lost regions", "hemispheres", "masks",
+            "versions", "levels", "copy", "missing chunks", "lost regions", "hemispheres", "masks",
         }  # fmt: skip
 
 

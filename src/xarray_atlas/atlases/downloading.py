@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xarray_atlas.coords.units import quantity
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import (
     AtlasNotFoundError,
     ComponentNotFoundError,
@@ -26,8 +28,15 @@ from xarray_atlas.io.downloads.remote import Source, connect
 from xarray_atlas.io.downloads.transfer import Piece, fetch, plan
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import is_url, part_root
+from xarray_atlas.terminology.cells import counted
 
-__all__ = ["download"]
+__all__ = ["Copied", "copy_atlas", "download"]
+
+USUAL = ("annotation", "template", "hemispheres")
+"""Components that are copied unless others are asked for."""
+
+SHOWN = 10
+"""Damaged files that a warning names."""
 
 MESHES = "annotations.precomputed"
 
@@ -38,10 +47,11 @@ def download(
     *,
     resolution: Any = None,
     version: str | None = None,
-    include: str | Iterable[str] = ("annotation", "template", "hemispheres"),
+    include: str | Iterable[str] = USUAL,
     root: str | os.PathLike[str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: bool = False,
+    verify: bool = False,
 ) -> Path:
     """Copy an atlas, or parts of it, to this machine.
 
@@ -78,6 +88,9 @@ def download(
         For fsspec, as :func:`open_atlas` has it.
     progress : bool, default: False
         Whether to show a bar on stderr, in bytes.
+    verify : bool, default: False
+        Whether to read all files of what is downloaded, and to compare their MD5 with those that
+        they had when they came. What differs is fetched again. Else only sizes are compared.
 
     Returns
     -------
@@ -91,6 +104,11 @@ def download(
     StoreError
         If the source cannot be listed or read, an object does not come as it
         was listed, or the folder cannot be written to. What has come is kept.
+
+    Warns
+    -----
+    UserWarning
+        With `verify`, if files were not what had been downloaded; it names them.
 
     Notes
     -----
@@ -108,7 +126,9 @@ def download(
 
     A copy that was complete is compared with the listing again by the sizes of
     its files. One that was not is resumed after the MD5 of what there is has been
-    compared too.
+    compared too. A bit that flips on a disk changes no size: `verify`, or
+    ``check(full=True)``, which needs no network, read what is there. The MD5 of
+    each file is kept in ``.xarray-atlas`` when it comes.
 
     Examples
     --------
@@ -116,6 +136,59 @@ def download(
     >>> folder = xarray_atlas.download("allen_mouse_25um", progress=True)  # doctest: +SKIP
     >>> ds = xarray_atlas.open_atlas("allen_mouse_25um", root=folder)  # doctest: +SKIP
     """
+    copied = copy_atlas(
+        name,
+        folder,
+        resolution=resolution,
+        version=version,
+        include=include,
+        root=root,
+        storage_options=storage_options,
+        progress=progress,
+        verify=verify,
+    )
+    if copied.mended:
+        warnings.warn(copied.sentence, UserWarning, stacklevel=find_stack_level())
+    return copied.folder
+
+
+class Copied(NamedTuple):
+    """What was copied, and what came of verifying it."""
+
+    folder: Path
+    """The root of the copy."""
+    files: int
+    """How many files belong to what was asked for."""
+    mended: tuple[str, ...]
+    """The paths of those that had another content than what was downloaded."""
+
+    @property
+    def sentence(self) -> str:
+        """Say in one sentence what was verified."""
+        if not self.mended:
+            return f"{counted(self.files, 'file')} in {self.folder} verified: none is damaged"
+        more = "" if len(self.mended) <= SHOWN else f" and {len(self.mended) - SHOWN} more"
+        return (
+            f"{counted(len(self.mended), 'file')} of {self.files} in {self.folder} differed from "
+            "what had been downloaded (damaged on the disk, or changed), and were fetched again: "
+            f"{', '.join(self.mended[:SHOWN])}{more}. Numbers that were computed from them may be "
+            "wrong"
+        )
+
+
+def copy_atlas(
+    name: str,
+    folder: str | os.PathLike[str] | None,
+    *,
+    resolution: Any,
+    version: str | None,
+    include: str | Iterable[str],
+    root: str | os.PathLike[str] | None,
+    storage_options: Mapping[str, Any] | None,
+    progress: bool,
+    verify: bool,
+) -> Copied:
+    """Do what :func:`download` does, and say what came of it; its parameters."""
     place, storage_options = part_root(BUCKET if root is None else root, storage_options)
     target = default_folder() if folder is None else Path(folder).expanduser().absolute()
     _refuse(target, place)
@@ -142,12 +215,14 @@ def download(
     last = {piece: source.listing(piece.path) for piece in manifests}
     for piece in (*listings, *last):  # parts of a copy may be links
         _refuse_brainglobes(target / piece.path)
+    files, mended = 0, list[str]()
     with _shown(progress, manifest.folder) as bar:
         for pieces in (listings, last):
-            tasks = [plan(source, piece, found, str(target)) for piece, found in pieces.items()]
+            tasks = [plan(source, *each, str(target), verify) for each in pieces.items()]
             bar.expect(sum(task.objects[key].size for task in tasks for key in task.lacking))
-            fetch(source, tasks, bar.update)
-    return target
+            mended += fetch(source, tasks, bar.update)
+            files += sum(len(task.objects) for task in tasks)
+    return Copied(target, files, tuple(sorted(mended)))
 
 
 def _refuse(target: Path, place: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,29 +10,42 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from xarray.core import indexing
 
+from xarray_atlas.atlases.stored import stored_labels
 from xarray_atlas.checks import masks as mask_checks
 from xarray_atlas.checks import metadata, voxels
+from xarray_atlas.checks.copies import check_copy
+from xarray_atlas.checks.missing import StoredLevel, check_missing_chunks
 from xarray_atlas.checks.report import Outcome, Report, skipped
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.coords.voxel_size import stated_voxel_size
-from xarray_atlas.errors import AtlasError, GridError, StoreError, StoreNotFoundError
+from xarray_atlas.errors import (
+    AtlasError,
+    GridError,
+    StoreError,
+    StoreFormatError,
+    StoreNotFoundError,
+)
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
 from xarray_atlas.io.brainglobe.components import MASKS
 from xarray_atlas.io.brainglobe.lookup import is_there
 from xarray_atlas.io.zarr.addresses import safe_cause
+from xarray_atlas.io.zarr.arrays import LabelArray
 from xarray_atlas.io.zarr.checked_store import CheckedStore
 from xarray_atlas.io.zarr.chunk_layout import layout_of_array
-from xarray_atlas.io.zarr.ome_zarr import Multiscale, is_multiscale, read_multiscale
-from xarray_atlas.io.zarr.stores import is_url, open_group, unreadable
+from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, is_multiscale, read_multiscale
+from xarray_atlas.io.zarr.stores import is_url, open_group, options_of, unreadable
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["check"]
 
 FULL = (
+    "copy",
+    "missing chunks",
     "unknown labels",
     "regions without a voxel",
     "lost regions",
@@ -57,9 +71,11 @@ def check(
     that the annotation's type cannot hold), the orientation and the midline, the metadata of the
     pyramid, and the versions of the components.
 
-    With `full` also what the voxels say: labels that no region has, regions without a voxel,
-    regions that the finest level has and this one has lost; along which axis and about which
-    plane the brain is its own mirror image; the volume of hemispheres, and stored masks.
+    With `full` also what the voxels say: files of a copy that are not what was downloaded; chunks
+    that are missing where another level of the pyramid has labels; labels that no region has,
+    regions without a voxel, regions that the finest level has and this one has lost; along which
+    axis and about which plane the brain is its own mirror image; the volume of hemispheres, and
+    stored masks.
 
     Parameters
     ----------
@@ -67,9 +83,9 @@ def check(
         An atlas, or its annotation. What a part of it cannot tell is not checked.
     full : bool, default: False
         Read the voxels: the annotation once for what each label has (which is kept, see
-        :func:`region_properties`) and once beside its mirror image, the finest level of its pyramid
-        once, and the masks once. The last two can be large: at 10 um the labels of a mouse brain
-        have 1.2 G voxels.
+        :func:`region_properties`) and twice beside that, for missing chunks and beside its mirror
+        image, the next level of its pyramid and the finest, and the masks. These can be large: at
+        10 um the labels of a mouse brain have 1.2 G voxels.
     storage_options : mapping, optional
         For fsspec, with which the atlas was opened: the source is asked for its metadata.
     progress : bool, default: False
@@ -115,6 +131,8 @@ def check(
         metadata.check_midline(space, _symmetric(obj), _hemispheres(obj) is not None),
         metadata.check_versions(obj.attrs),
     ]
+    if storage_options is None:  # those with which it was opened, where it is read from there
+        storage_options = _options(obj)
     pyramid = _pyramid(obj, storage_options)
     opened = obj.attrs.get("level")
     if isinstance(pyramid, str):
@@ -126,6 +144,14 @@ def check(
     else:
         outcomes += [skipped(name, "needs full=True") for name in FULL]
     return Report(_title(obj, terminology), tuple(outcomes))
+
+
+def _options(obj: xr.Dataset | xr.DataArray) -> Mapping[str, Any] | None:
+    try:
+        labels = stored_labels(annotation_of(obj))
+    except AtlasError:
+        return None
+    return None if labels is None else options_of(labels.array.store)
 
 
 def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
@@ -192,15 +218,20 @@ def _of_voxels(
         part = voxels.part_of(annotation, space)
     except AtlasError as error:
         return [skipped(name, str(error)) for name in FULL]
+    outcomes = [check_copy(obj), _missing_chunks(obj, annotation, pyramid, storage_options)]
+    incomplete = bool(outcomes[-1].findings)
     table = voxels.table_of(annotation, progress)
-    outcomes = [voxels.check_unknown_labels(table, terminology)]
+    outcomes.append(voxels.check_unknown_labels(table, terminology))
     if part:
-        return [*outcomes, *(skipped(name, part) for name in FULL[1:])]
+        return [*outcomes, *(skipped(name, part) for name in FULL[len(outcomes) :])]
     finest, why_not = _finest(obj, terminology, pyramid, storage_options)
     finer = None if finest is None else voxels.table_of(finest, progress)
     outcomes += voxels.check_regions(table, terminology, finer, why_not)
     symmetric, hemispheres = _symmetric(obj), _hemispheres(obj)
-    outcomes += voxels.check_mirror(annotation, space, symmetric, hemispheres is not None)
+    if incomplete:  # what has holes says nothing of where its middle is
+        outcomes += [skipped(name, "chunks seem to be missing") for name in voxels.MIRROR]
+    else:
+        outcomes += voxels.check_mirror(annotation, space, symmetric, hemispheres is not None)
     if hemispheres is None:
         outcomes.append(skipped("hemispheres", "the atlas was opened without 'hemispheres'"))
     else:
@@ -209,6 +240,43 @@ def _of_voxels(
     if isinstance(stored, str):
         return [*outcomes, skipped("masks", stored)]
     return [*outcomes, mask_checks.check_masks(annotation, *stored, terminology)]
+
+
+def _missing_chunks(
+    obj: xr.Dataset | xr.DataArray,
+    annotation: xr.DataArray,
+    pyramid: Multiscale | str,
+    storage_options: Mapping[str, Any] | None,
+) -> Outcome:
+    """Compare the level that is read, the next one and the finest, chunk by chunk."""
+    labels = stored_labels(annotation)
+    if labels is None or isinstance(pyramid, str):
+        why = "the labels are not read from a store" if labels is None else str(pyramid)
+        return skipped("missing chunks", why)
+    if labels.group_place != pyramid.place:
+        return skipped("missing chunks", f"the labels are read from {labels.group_place}")
+    levels = sorted(pyramid.levels, key=lambda level: float(np.prod(level.scale)))
+    here = next((i for i, each in enumerate(levels) if each.path == obj.attrs.get("level")), None)
+    if here is None:
+        return skipped("missing chunks", "the attributes do not say the level")
+    near = [*range(here + 1, len(levels)), *reversed(range(here))][:1]
+    wanted = [here, *near, 0]
+    group = open_group(pyramid.place, storage_options)
+    found: list[StoredLevel] = []
+    for level in dict.fromkeys(levels[i] for i in wanted):
+        if not _missing(obj, pyramid.place, level.path, storage_options):
+            with contextlib.suppress(StoreFormatError):
+                found.append(_stored_level(group, level, pyramid))
+    opened, *others = found
+    pairs = [(opened, others[0] if others else None), *((other, opened) for other in others)]
+    return check_missing_chunks(pairs)
+
+
+def _stored_level(group: zarr.Group, level: Level, pyramid: Multiscale) -> StoredLevel:
+    array = LabelArray(group, level.path, pyramid.place, axes=pyramid.axes)
+    sizes = dict(zip(pyramid.dims, array.chunks, strict=True))
+    volume = xr.Variable(pyramid.dims, indexing.LazilyIndexedArray(array)).chunk(sizes)
+    return StoredLevel(level, volume.data, array.key_of)
 
 
 def _finest(

@@ -27,6 +27,7 @@ from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
 
 __all__ = [
+    "MIRROR",
     "check_hemispheres",
     "check_mirror",
     "check_regions",

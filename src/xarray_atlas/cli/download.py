@@ -20,6 +20,7 @@ output:
 examples:
   xarray-atlas download allen_mouse_25um
   xarray-atlas download allen_mouse --resolution all --include annotation
+  xarray-atlas download allen_mouse_25um --verify
   xarray-atlas info --atlas allen_mouse_25um --root "$(xarray-atlas download allen_mouse_25um)"
 """
 
@@ -50,22 +51,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="annotation, template, hemispheres (these three by default, those that there are), "
         "masks, meshes, or the name of another reference; repeatable",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read all files of the copy, compare their MD5 with those that they had when they "
+        "came, and fetch again what differs",
+    )
 
 
 def run(args: argparse.Namespace) -> str:
     """Download; return the folder of the copy."""
-    from xarray_atlas.atlases.downloading import download
+    from xarray_atlas.atlases.downloading import USUAL, copy_atlas
+    from xarray_atlas.cli.arguments import PROGRAM
 
-    chosen = {
-        name: getattr(args, name) for name in ("resolution", "include") if getattr(args, name)
-    }
-    folder = download(
+    copied = copy_atlas(
         args.name,
         args.folder,
+        resolution=args.resolution,
         version=args.version,
+        include=args.include or USUAL,
         root=args.root,
         storage_options=dict(args.storage_option) or None,
         progress=sys.stderr is not None and sys.stderr.isatty(),
-        **chosen,
+        verify=args.verify,
     )
-    return str(folder)
+    if args.verify and sys.stderr is not None:
+        print(f"{PROGRAM}: {copied.sentence}", file=sys.stderr)
+    return str(copied.folder)

@@ -13,6 +13,7 @@ import zarr
 from xarray import Variable
 from xarray.core import indexing
 
+from xarray_atlas.atlases.stored import stored_labels
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, lengths
 from xarray_atlas.coords.space import AXES, Space
@@ -34,7 +35,6 @@ from xarray_atlas.io.zarr.ome_zarr import Multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import open_group, options_of, protocol, read_bytes
 from xarray_atlas.kernels.greys import grey_limits
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.reductions.stored import all_sources
 from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.terminology import Terminology
@@ -126,7 +126,7 @@ def neuroglancer_url(
     wanted = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
     positions = list(dict.fromkeys(wanted))
     _check_atlas(terminology, space)
-    array = _array_of(annotation)
+    array = stored_labels(annotation)
     place = _place(obj, array)
     options = None if array is None else options_of(array.array.store)
     url = _browser_url(place, options)
@@ -169,13 +169,6 @@ def _check_atlas(terminology: Terminology, space: Space) -> None:
             "neuroglancer shows the atlas as it is stored, not on the grid of an image; make the "
             "link of the atlas that was brought onto it"
         )
-
-
-def _array_of(annotation: xr.DataArray) -> LabelArray | None:
-    """Return the array in a store from which an annotation, or what it is made of, is read."""
-    sources = all_sources(annotation.variable._data)
-    found = {source.place: source for source in sources if isinstance(source, LabelArray)}
-    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _place(obj: xr.Dataset | xr.DataArray, array: LabelArray | None) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 import platformdirs
 
 from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies.checksums import CHECKSUMS
 from xarray_atlas.io.copies.records import (
     RECORDS,
     Record,
@@ -171,7 +172,7 @@ class Copy:
         if size != listed.size:
             raise StoreError(
                 f"{key!r} in {self.folder} has {size} bytes, {listed.size} in {record.source}; "
-                f"mend it with {self._call(level)}"
+                f"mend it with {self.call(level)}"
             )
 
     def _record(self, level: str | None) -> Record | None:
@@ -186,18 +187,18 @@ class Copy:
         return (
             f"{key!r} has not been downloaded yet, or was deleted: {absent} of the "
             f"{len(record.objects)} objects{what} are missing in {self.folder}; resume with "
-            f"{self._call(level)}"
+            f"{self.call(level)}"
         )
 
     def _not_copied(self, level: str, levels: Iterable[str]) -> str:
         there = [repr(other) for other in levels if self._record(other) is not None]
         return (
             f"level {level!r} was not downloaded to {self.folder} (of its levels, "
-            f"{', '.join(there) or 'none'} was); copy it with {self._call(level)}"
+            f"{', '.join(there) or 'none'} was); copy it with {self.call(level)}"
         )
 
-    def _call(self, level: str | None) -> str:
-        """Write the call that completes the copy."""
+    def call(self, level: str | None, verify: bool = False) -> str:
+        """Write the call that completes the copy, or verifies it."""
         above = [each for each in Path(self.folder).parents if each.name in KINDS]
         where = ""
         if above:
@@ -215,7 +216,8 @@ class Copy:
             # than those of the annotation, by which they are chosen
             include = ", include=<'template', or the name of the reference>"
             which = "" if level is None else f", resolution=<the voxel size of level {level!r}>"
-        return f"xarray_atlas.download(<name of the atlas>{where}{include}{which})"
+        more = ", verify=True" if verify else ""
+        return f"xarray_atlas.download(<name of the atlas>{where}{include}{which}{more})"
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,9 @@ def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
         records = {
             name: parse_record(opened.read(name), f"{archive}/{name}")
             for name in sizes
-            if name.startswith(f"{inside}{RECORDS}/") and name.endswith(".json")
+            if name.startswith(f"{inside}{RECORDS}/")
+            and name.endswith(".json")
+            and name != f"{inside}{CHECKSUMS}"
         }
     return ZippedCopy(archive, "", inside, sizes, records) if records else None
 

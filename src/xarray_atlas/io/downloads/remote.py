@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies.checksums import is_md5, md5_of
 from xarray_atlas.io.copies.records import Object, leads_out
 from xarray_atlas.io.zarr.addresses import part_url, protocol, safe_cause, without_secrets
 from xarray_atlas.io.zarr.checked_store import is_refusal
@@ -19,7 +18,7 @@ from xarray_atlas.io.zarr.filesystems import filesystem_for, find_objects
 from xarray_atlas.io.zarr.s3_client import is_encrypted, is_s3
 from xarray_atlas.io.zarr.stores import unreadable
 
-__all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "is_md5", "patiently"]
+__all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "patiently"]
 
 TOGETHER = 16
 """Objects that are fetched at once."""
@@ -47,8 +46,6 @@ TAGS = ("ETag", "etag", "mtime", "LastModified", "created")
 """What file systems call that by which a change of an object can be told."""
 
 T = TypeVar("T")
-
-_MD5 = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -196,12 +193,5 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
-def is_md5(tag: str) -> bool:
-    """Tell whether an ETag may be an MD5; that of an object in several parts is not."""
-    return _MD5.fullmatch(tag) is not None
-
-
 def _is_other(content: bytes, listed: Object) -> bool:
-    return (
-        is_md5(listed.tag) and hashlib.md5(content, usedforsecurity=False).hexdigest() != listed.tag
-    )
+    return is_md5(listed.tag) and md5_of(content) != listed.tag

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import random
 import threading
@@ -15,6 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from xarray_atlas.errors import StoreError
+from xarray_atlas.io.copies.checksums import (
+    CHECKSUMS,
+    expected_md5,
+    is_md5,
+    md5_of,
+    md5_of_file,
+    parse_checksums,
+    read_checksums,
+    write_checksums,
+)
 from xarray_atlas.io.copies.records import (
     RECORDS,
     UNFINISHED,
@@ -28,7 +37,7 @@ from xarray_atlas.io.copies.records import (
     write_atomically,
     write_record,
 )
-from xarray_atlas.io.downloads.remote import TOGETHER, Source, is_md5
+from xarray_atlas.io.downloads.remote import TOGETHER, Source
 from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.stores import unreadable
 
@@ -77,15 +86,24 @@ class Task:
         All that belong there.
     lacking : sequence of str
         Those that are to be fetched.
+    former : mapping of str to str
+        The MD5 of files that were there and are fetched again, as they are verified.
     """
 
     path: str
     folder: str
     objects: Mapping[str, Object]
     lacking: Sequence[str]
+    former: Mapping[str, str]
 
 
-def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str) -> Task:
+def plan(
+    source: Source,
+    piece: Piece,
+    objects: Mapping[str, Object],
+    root: str,
+    verify: bool = False,
+) -> Task:
     """Write down what belongs to a copy, and find out what it lacks.
 
     Parameters
@@ -95,6 +113,9 @@ def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str)
         The listing of the piece.
     root : str
         Of the copy.
+    verify : bool, default: False
+        Whether to read what is there, and take for lacking what has another MD5 than when it was
+        downloaded, or one that nobody knows.
 
     Raises
     ------
@@ -105,6 +126,7 @@ def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str)
     folder = os.path.join(root, *piece.path.split("/"))
     parts = {part: _part(source, piece, objects, part) for part in (None, *piece.chosen)}
     lacking: list[str] = []
+    former: dict[str, str] = {}
     try:
         _remove_abandoned(os.path.join(folder, RECORDS))
         # those of the levels that have changed since they were copied, before the metadata do
@@ -113,12 +135,14 @@ def plan(source: Source, piece: Piece, objects: Mapping[str, Object], root: str)
         for level, record in parts.items():
             before = _settle(folder, level, record)
             lacking += _lacking(folder, record.objects, before)
+        belonging = {key: each for record in parts.values() for key, each in record.objects.items()}
+        if verify:
+            former = _doubtful(folder, belonging, set(lacking))
     except StoreError:
         raise
     except OSError as error:
         raise _unwritable(folder, error) from error
-    belonging = {key: each for record in parts.values() for key, each in record.objects.items()}
-    return Task(piece.path, folder, belonging, lacking)
+    return Task(piece.path, folder, belonging, [*lacking, *former], former)
 
 
 def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str | None) -> Record:
@@ -146,7 +170,15 @@ def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str
                 f"{place} is itself a copy that is not complete: {key!r} is missing; complete it "
                 "first, or take another root"
             )
-    return Record(place, record.objects, levels)
+    known = {}
+    if CHECKSUMS in objects:
+        known = parse_checksums(source.read(f"{piece.path}/{CHECKSUMS}"))
+    # a file of a copy has an MD5 only there: what its own source said of it need not be one
+    own = {
+        key: Object(each.size, expected_md5(key, each, known) or each.tag)
+        for key, each in record.objects.items()
+    }
+    return Record(place, own, levels)
 
 
 def _forget(folder: str, piece: Piece, objects: Mapping[str, Object], rest: Record) -> None:
@@ -206,20 +238,23 @@ def _lacking(folder: str, objects: Mapping[str, Object], before: Mapping[str, Ob
         path, listed = os.path.join(folder, key), objects[key]
         same = before.get(key) == listed
         if is_md5(listed.tag):
-            same = _md5_of(path) == listed.tag
+            same = md5_of_file(path) == listed.tag
         if not same:
             _remove(path)
             lacking.append(key)
     return lacking
 
 
-def _md5_of(path: str) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    except FileNotFoundError:  # removed by another process
-        return None
-    return digest.hexdigest()
+def _doubtful(folder: str, objects: Mapping[str, Object], absent: set[str]) -> dict[str, str]:
+    """Remove what is not what was downloaded, or not known to be; return its MD5 by key."""
+    known, found = read_checksums(folder), {}
+    for key in objects.keys() - absent:
+        path = os.path.join(folder, key)
+        md5 = md5_of_file(path)
+        if md5 is not None and md5 != expected_md5(key, objects[key], known):
+            found[key] = md5
+            _remove(path)
+    return found
 
 
 def _remove(path: str) -> None:
@@ -237,8 +272,8 @@ def _remove_abandoned(folder: str) -> None:
                         os.unlink(entry.path)
 
 
-def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any]) -> None:
-    """Fetch what folders lack, :data:`TOGETHER` objects at once.
+def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any]) -> tuple[str, ...]:
+    """Fetch what folders lack, :data:`TOGETHER` objects at once, and keep the MD5 of each.
 
     Parameters
     ----------
@@ -247,6 +282,11 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
     progress : callable
         Called with the bytes of each object when it is there.
 
+    Returns
+    -------
+    tuple of str
+        The paths of files that were there and had another content than what was fetched.
+
     Raises
     ------
     StoreError
@@ -254,10 +294,16 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
     """
     tasks = list(tasks)
     todo = [(task, key) for task in tasks for key in task.lacking]
+    fetched: dict[str, dict[str, str]] = {task.folder: {} for task in tasks}
     for _ in range(ROUNDS):
         # several processes that begin together do not fetch the same objects all the way
         random.shuffle(todo)
-        _fetch_all(source, todo, progress)
+        try:
+            _fetch_all(source, todo, progress, fetched)
+        finally:
+            for folder, found in fetched.items():
+                with contextlib.suppress(OSError):  # which is no reason to fail
+                    write_checksums(folder, found)
         todo = [
             (task, key)
             for task in tasks
@@ -265,31 +311,46 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
             if size_of(os.path.join(task.folder, key)) != listed.size
         ]
         if not todo:
-            return
+            return tuple(
+                f"{task.path}/{key}"
+                for task in tasks
+                for key, md5 in task.former.items()
+                if fetched[task.folder].get(key, md5) != md5
+            )
     task, key = todo[0]
     raise StoreError(f"{key!r} goes from {task.folder} while it is downloaded; {RESUME}")
 
 
 def _fetch_all(
-    source: Source, todo: Iterable[tuple[Task, str]], progress: Callable[[int], Any]
+    source: Source,
+    todo: Iterable[tuple[Task, str]],
+    progress: Callable[[int], Any],
+    fetched: Mapping[str, dict[str, str]],
 ) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="xarray-atlas-download") as pool:
-        waiting = [pool.submit(_fetch, source, task, key, stop) for task, key in todo]
+        waiting = {
+            pool.submit(_fetch, source, task, key, stop): (task.folder, key) for task, key in todo
+        }
         try:
             for done in as_completed(waiting):
-                progress(done.result())
+                size, md5 = done.result()
+                folder, key = waiting[done]
+                if md5:
+                    fetched[folder][key] = md5
+                progress(size)
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> int:
+def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> tuple[int, str]:
+    """Fetch one object; return its size, and its MD5 where it was fetched here."""
     listed = task.objects[key]
     target = os.path.join(task.folder, *key.split("/"))
     if size_of(target) == listed.size:
-        return listed.size  # another process has been faster
+        return listed.size, ""  # another process has been faster
     path = f"{task.path}/{key}"
     try:
         content = source.read(path, listed, stop)
@@ -306,7 +367,7 @@ def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> int:
         write_atomically(target, content, os.path.join(task.folder, RECORDS))
     except OSError as error:
         raise _unwritable(target, error) from error
-    return len(content)
+    return len(content), md5_of(content)
 
 
 def _unwritable(place: str, error: OSError) -> StoreError:

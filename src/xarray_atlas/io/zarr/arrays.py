@@ -117,6 +117,12 @@ class ImageArray(BackendArray):
             f"holds the labels, create_atlas(dask.array.from_zarr({self.place!r})[{first}], ...)"
         )
 
+    def key_of(self, block: tuple[int, ...]) -> str:
+        """Return the key of a stored object, by its place among those along each axis of space."""
+        of_space = iter(block)
+        whole = tuple(0 if i in self.others else next(of_space) for i in range(self.array.ndim))
+        return f"{self.array.path}/{self.array.metadata.encode_chunk_key(whole)}"
+
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if not isinstance(key, indexing.VectorizedIndexer):
             shape = _shape(key.tuple, self.shape)
