@@ -147,9 +147,9 @@ class HierarchyMethods(Accessor[T]):
         ----------
         full : bool, default: False
             Read the voxels: the annotation once for what each label has (which is kept, see
-            :func:`xarray_atlas.region_properties`) and once beside its mirror image, the finest
-            level of its pyramid once, and the masks once. The last two can be large: at 10 um the
-            labels of a mouse brain have 1.2 G voxels.
+            :func:`xarray_atlas.region_properties`) and twice beside that, for missing chunks and
+            beside its mirror image, the next level of its pyramid and the finest, and the masks.
+            These can be large: at 10 um the labels of a mouse brain have 1.2 G voxels.
         storage_options : mapping, optional
             For fsspec, with which the atlas was opened: the source is asked for its metadata.
         progress : bool, default: False
