@@ -10,6 +10,8 @@ Content-Range itself.
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from typing import Any
 
 from fsspec.implementations.http import HTTPFileSystem
@@ -23,6 +25,18 @@ BLOCK = 1 << 20
 
 class CheckedHTTPFileSystem(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Read over HTTP, and raise an OSError where the answer is to another question."""
+
+    async def set_session(self) -> Any:
+        """Return the session, which is closed when Python ends.
+
+        fsspec closes that of a file system on its own event loop; without it a session on
+        zarr's writes to stderr at the end that it was not closed.
+        """
+        is_new = self._session is None
+        session = await super().set_session()
+        if is_new and self.asynchronous:
+            weakref.finalize(self, self.close_session, asyncio.get_running_loop(), session)
+        return session
 
     async def _cat_file(
         self, url: str, start: int | None = None, end: int | None = None, **kwargs: Any
