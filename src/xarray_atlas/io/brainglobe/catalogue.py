@@ -168,7 +168,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
         return [str(found) for found in find_objects(filesystem, path)]
 
     try:
-        files = within(listing)
+        files = within(listing, place, storage_options)
     except Exception as error:  # file systems raise whatever their client library raises
         # a bucket that may not be listed, or a web server that cannot be
         newest = None if isinstance(error, TimeoutError) else _newest(root, storage_options)

@@ -101,7 +101,7 @@ def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, i
         return {key.removeprefix(prefix): int(about["size"]) for key, about in found.items()}
 
     try:
-        objects = within(listing)
+        objects = within(listing, url, storage_options)
     except FileNotFoundError:
         objects = {}
     except Exception as error:  # file systems raise whatever their client library raises

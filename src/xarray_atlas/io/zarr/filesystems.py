@@ -107,6 +107,8 @@ def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
     filesystem.invalidate_cache()
     if is_s3(filesystem):
         check_listings(filesystem, _check_listing)
+    if is_http(path):  # else what cannot be listed is left out without a word
+        return filesystem.find(path, detail=detail, on_error="raise")
     return filesystem.find(path, detail=detail)
 
 

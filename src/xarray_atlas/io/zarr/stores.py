@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from xarray_atlas.io.zarr.addresses import (
 )
 from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
 from xarray_atlas.io.zarr.filesystems import checked_store_of, filesystem_for, fsspec_store
+from xarray_atlas.io.zarr.reach import host_of, is_reachable
 
 __all__ = [
     "TIMEOUT",
@@ -44,6 +46,9 @@ __all__ = [
 
 TIMEOUT = 25.0
 """Seconds that opening waits for an answer. Reading chunks has the file system's own limits."""
+
+CONNECTING = 2.4
+"""Seconds after which a place is given up to which not even a connection can be opened."""
 
 T = TypeVar("T")
 StoreLike: TypeAlias = str | os.PathLike[str] | zarr.abc.store.Store | zarr.Group
@@ -135,7 +140,11 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
     store = _open_store(source, storage_options)
     place = locate(source)
     try:
-        return within(lambda: _open_group(CheckedStore(store, path or ""), path))
+        return within(
+            lambda: _open_group(CheckedStore(store, path or ""), path),
+            place,
+            options_of(source, storage_options),
+        )
     except zarr.errors.ContainsArrayError as error:
         raise StoreFormatError(
             f"{place} is a zarr array, one level of a pyramid or part of one; "
@@ -244,10 +253,22 @@ def _endpoint(storage_options: Mapping[str, Any] | None) -> str:
     return f" (endpoint {without_secrets(str(url))})" if url else ""
 
 
-def within(work: Callable[[], T]) -> T:
+def within(
+    work: Callable[[], T], place: str = "", storage_options: Mapping[str, Any] | None = None
+) -> T:
     """Run `work`, and raise TimeoutError if it has not returned within :data:`TIMEOUT`.
 
-    A thread is left behind then: a socket that never answers cannot be interrupted.
+    If no connection can be opened to the place that it reads, as where there is no network, it is
+    raised after :data:`CONNECTING`. A thread is left behind: a socket that never answers cannot be
+    interrupted.
+
+    Parameters
+    ----------
+    work : callable
+    place : str
+        The URL or path that it reads first; "" where it has been read from before.
+    storage_options : mapping, optional
+        For fsspec.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
@@ -258,9 +279,24 @@ def within(work: Callable[[], T]) -> T:
         except BaseException as error:
             failure.append(error)
 
+    began = time.monotonic()
+
+    def wait(seconds: float) -> None:
+        thread.join(max(0.0, began + min(seconds, TIMEOUT) - time.monotonic()))
+
     thread = threading.Thread(target=run, daemon=True, name="xarray-atlas-open")
     thread.start()
-    thread.join(TIMEOUT)
+    host = host_of(place, storage_options)
+    if host is not None:
+        wait(CONNECTING / 8)
+        if thread.is_alive() and not is_reachable(host, CONNECTING * 3 / 4):
+            wait(CONNECTING)
+            if thread.is_alive() and CONNECTING < TIMEOUT:
+                raise TimeoutError(
+                    f"no connection to {host[0]} (port {host[1]}) within {CONNECTING:g} s, as "
+                    "where there is no network"
+                )
+    wait(TIMEOUT)
     if failure:
         raise failure[0]
     if not outcome:
@@ -291,7 +327,7 @@ def read_bytes(
     folder, name = os.path.split(place)
     copy = None if is_url(place) else find_copy(folder)
     try:
-        found = within(read)
+        found = within(read, place, storage_options)
     except FileNotFoundError as error:
         if copy is not None:
             copy.check(name, None)
