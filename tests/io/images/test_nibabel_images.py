@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,31 @@ def test_natural_chunks(tmp_path: Path):
     assert isinstance(image.array(), np.ndarray)
     with pytest.raises(GridError, match="names 'depth', which is no dimension"):
         read_image(path).array({"depth": 4})
+
+
+def test_big_endian_headers_extensions_and_names_in_capitals(tmp_path: Path):
+    image = nibabel.Nifti1Image(numbers(), AFFINE)
+    swapped = nibabel.Nifti1Image(numbers(), AFFINE, image.header.as_byteswapped(">"))
+    assert save(tmp_path / "a.nii", swapped).read_bytes()[:4] == b"\0\0\1\x5c"
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"hello" * 50))
+    for path in (
+        tmp_path / "a.nii",
+        save(tmp_path / "B.NII", image),
+        save(tmp_path / "C.NII.GZ", image),
+    ):
+        found = read_image(path)
+        np.testing.assert_array_equal(found.array(), numbers())
+        assert found.array().dtype.isnative
+        np.testing.assert_allclose(found.geometry.affine, AFFINE, atol=1e-7)
+
+
+def test_a_compressed_file_that_cannot_hold_what_its_header_promises(tmp_path: Path):
+    image = nibabel.Nifti1Image(np.zeros((64, 64, 64), "u1"), AFFINE)
+    image.header.set_slope_inter(2, 1)  # as float64 it is eight times as large
+    np.testing.assert_array_equal(read_image(save(tmp_path / "a.nii.gz", image)).array(), 1)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((30000, 30000, 30000))
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    (tmp_path / "b.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(1000)))
+    with pytest.raises(StoreError, match="promises 108000000000000 bytes of voxels, which its"):
+        read_image(tmp_path / "b.nii.gz")

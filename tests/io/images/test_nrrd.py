@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,31 @@ def test_files_that_are_refused(tmp_path: Path):
     two = save(tmp_path / "f.nrrd", numbers((5, 6)))
     with pytest.raises(StoreFormatError, match="that they lie in space"):
         read_image(two)
+
+
+def test_compressed_voxels_are_bounded(tmp_path: Path):
+    path = save(
+        tmp_path / "a.nrrd", numbers(), encoding="gzip", space="RAS", space_directions=DIRECTIONS
+    )
+    head, _, content = path.read_bytes().partition(b"\n\n")
+    path.write_bytes(head + b"\n\n" + content[:-50])
+    with pytest.raises(StoreError, match="cut short"):
+        read_image(path).array().compute()
+    path.write_bytes(head + b"\n\n" + gzip.compress(bytes(10**8)))  # of which 420 bytes are read
+    assert not read_image(path).array().compute().any()
+    path.write_bytes(head.replace(b"5 6 7", b"50000 6000 7000") + b"\n\n" + content)
+    with pytest.raises(StoreError, match="cannot hold"):
+        read_image(path)
+
+
+def test_lines_that_end_as_on_windows(tmp_path: Path):
+    path = save(
+        tmp_path / "a.nrrd",
+        numbers(dtype="u1"),
+        encoding="raw",
+        space="RAS",
+        space_directions=DIRECTIONS,
+    )
+    head, _, content = path.read_bytes().partition(b"\n\n")
+    path.write_bytes(head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + content)
+    np.testing.assert_array_equal(read_image(path).array(), numbers(dtype="u1"))

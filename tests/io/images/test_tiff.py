@@ -160,3 +160,61 @@ def test_a_codec_that_is_not_installed(tmp_path: Path, monkeypatch: Any):
         StoreError, match=r"requires the 'imagecodecs' package: pip install .xarray-atlas\[files\]"
     ):
         image.array().compute()
+
+
+def test_planes_that_were_written_one_by_one_are_a_stack(tmp_path: Path):
+    """A loop of writer.write(plane) makes a series of each, of which tifffile reads the first."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for plane in numbers("ZYX"):
+            writer.write(plane, photometric="minisblack")
+    image = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.array().compute(), numbers("ZYX"))
+    np.testing.assert_array_equal(image.array()[1:3, ::2].compute(), numbers("ZYX")[1:3, ::2])
+
+
+def test_a_volume_beside_a_thumbnail_and_two_volumes(tmp_path: Path):
+    small = np.zeros((3, 4), "u2")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(small, photometric="minisblack")
+        writer.write(numbers("ZYX"), photometric="minisblack", compression="zlib")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array(), numbers("ZYX"))
+    with tifffile.TiffWriter(tmp_path / "b.tif") as writer:
+        writer.write(numbers("ZYX"), photometric="minisblack")
+        writer.write(numbers("ZYX")[:2] + 1, photometric="minisblack")
+    with pytest.raises(StoreFormatError, match=r"2 volumes, of 4 x 5 x 6, 2 x 5 x 6") as caught:
+        read_image(tmp_path / "b.tif")
+    advice = str(caught.value).partition("of its own: ")[2]
+    one = tmp_path / "one.tif"
+    eval(advice.replace("'one.tif'", repr(str(one))), {"tifffile": tifffile})
+    np.testing.assert_array_equal(read_image(one).array(), numbers("ZYX"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile": (16, 16)},
+        {"tile": (16, 16, 16), "volumetric": True},
+        {"predictor": True, "compression": "zlib"},
+    ],
+)
+def test_tiles_and_predictors(tmp_path: Path, options: Any):
+    array = np.random.default_rng(0).integers(0, 999, (5, 40, 50)).astype("u2")
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", **options)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array(), array)
+
+
+def test_the_finest_level_of_a_pyramid(tmp_path: Path):
+    array = np.random.default_rng(0).integers(0, 999, (3, 40, 50)).astype("u2")
+    metadata = {"axes": "ZYX", "PhysicalSizeX": 2.0, "PhysicalSizeY": 2.0, "PhysicalSizeZ": 5.0}
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as writer:
+        writer.write(array, subifds=1, metadata=metadata, tile=(16, 16))
+        writer.write(array[:, ::2, ::2], subfiletype=1, tile=(16, 16))
+    image = read_image(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(image.array(), array)
+    assert image.geometry.voxel_size == (0.005, 0.002, 0.002)
+
+
+def test_masks_of_one_bit(tmp_path: Path):
+    mask = numbers("ZYX") > 100
+    tifffile.imwrite(tmp_path / "a.tif", mask, photometric="minisblack")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array(), mask)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from xarray_atlas.coords.headers import Geometry, geometry_of_affine, known_unit
 from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.files.images.image import SPATIAL, Image
-from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
+from xarray_atlas.io.files.images.voxels import Inflated, RawVoxels, WholeVoxels
 
 __all__ = ["read_metaimage"]
 
@@ -151,7 +150,8 @@ def _voxels(header: _Header, dtype: np.dtype[Any], shape: tuple[int, ...]) -> An
     offset = header.end if local else 0
     skip = header.integer("HeaderSize", 0)
     if header.said("CompressedData"):
-        return WholeVoxels(path, dtype, shape, _Inflated(path, offset + max(skip, 0), dtype, shape))
+        read = Inflated(path, offset + max(skip, 0), dtype, shape)
+        return WholeVoxels(path, dtype, shape, read, read.size)
     if header.text("BinaryData") is not None and not header.said("BinaryData"):
         return WholeVoxels(path, dtype, shape, _Numbers(path, offset, dtype, shape))
     if skip < 0:  # the voxels are the last bytes of the file
@@ -160,29 +160,6 @@ def _voxels(header: _Header, dtype: np.dtype[Any], shape: tuple[int, ...]) -> An
             raise StoreError(f"{path} is cut short: it has fewer bytes than its voxels need")
         offset, skip = begin, 0
     return RawVoxels(path, dtype, shape, offset + skip, "F")
-
-
-@dataclass(frozen=True)
-class _Inflated:
-    """Reads voxels that are compressed with zlib."""
-
-    path: str
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-
-    def __call__(self) -> Any:
-        wanted = math.prod(self.shape) * self.dtype.itemsize
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            # no more than the header promises, whatever the file expands to
-            content = zlib.decompressobj(wbits=47).decompress(file.read(), wanted)
-        if len(content) < wanted:
-            raise StoreError(
-                f"{self.path} is cut short: its header promises {wanted} bytes of voxels, it has "
-                f"{len(content)}"
-            )
-        return np.frombuffer(content, self.dtype).reshape(self.shape, order="F")
 
 
 @dataclass(frozen=True)

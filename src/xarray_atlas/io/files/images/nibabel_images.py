@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,7 +113,10 @@ def _voxels(stored: Any, place: str) -> Any:
     if isinstance(file, str | os.PathLike) and not _is_compressed(file):
         order = stored.order
         return RawVoxels(file, dtype, shape, stored.offset, order, scaling if scaled else None)
-    return WholeVoxels(place, np.float64 if scaled else dtype, shape, _Decoded(stored))
+    path = os.fspath(file) if isinstance(file, str | os.PathLike) else place
+    deflated = os.path.isfile(path) and not path.lower().endswith((".bz2", ".zst"))
+    size = math.prod(stored.shape) * stored.dtype.itemsize if deflated else 0
+    return WholeVoxels(path, np.float64 if scaled else dtype, shape, _Decoded(stored), size)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.errors import StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.files.images.image import SPATIAL, Image
-from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
+from xarray_atlas.io.files.images.voxels import Inflated, RawVoxels, WholeVoxels
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 
 __all__ = ["read_nrrd"]
@@ -102,10 +102,7 @@ def read_nrrd(path: str) -> Image:
         raise StoreFormatError(f"{path} holds blocks of bytes (type: block), not numbers")
     axes = _axes(header, path)
     spatial = [i for i, axis in enumerate(axes) if axis in SPATIAL]
-    voxels: Any = _raw(path, header, offset)
-    if voxels is None:
-        whole = tuple(header["sizes"])
-        voxels = WholeVoxels(path, _dtype(header, path), whole, _Decoded(path))
+    voxels = _voxels(path, header, offset)
     return Image(voxels, _geometry(header, spatial), path, axes, _others(header, axes))
 
 
@@ -155,25 +152,30 @@ def _dtype(header: Any, path: str) -> str:
     return (">" if header.get("endian") == "big" else "<") + TYPES[header["type"]]
 
 
-def _raw(path: str, header: Any, offset: int) -> RawVoxels | None:
-    """Return the voxels of a raw file; None of one that pynrrd must decode."""
+def _voxels(path: str, header: Any, offset: int) -> Any:
+    """Map voxels that are raw; let pynrrd decode those that are neither raw nor deflated."""
+    dtype, shape = np.dtype(_dtype(header, path)), tuple(map(int, header["sizes"]))
     skips = [header.get(key, 0) for key in ("byte skip", "line skip", "byteskip", "lineskip")]
     data = header.get("data file", header.get("datafile"))
+    where = path
     if data is not None:
         if data.startswith("LIST") or "%" in data:
             raise StoreFormatError(
                 f"{path} has a file for each slice (data file: {data}), which is not read here; "
                 "write it as one file"
             )
-        named, offset = str(Path(path).parent / data), 0
-        if not os.path.exists(named):
+        where, offset = str(Path(path).parent / data), 0
+        if not os.path.exists(where):
             raise StoreNotFoundError(
-                f"the header names a file of voxels that is not there: {named}"
+                f"the header names a file of voxels that is not there: {where}"
             )
-        path = named
-    if header["encoding"] != "raw" or any(skips):
-        return None
-    return RawVoxels(path, _dtype(header, path), tuple(header["sizes"]), offset, "F")
+    encoding = str(header["encoding"]).lower()
+    if any(skips) or encoding not in ("raw", "gzip", "gz"):
+        return WholeVoxels(path, dtype, shape, _Decoded(path))
+    if encoding == "raw":
+        return RawVoxels(where, dtype, shape, offset, "F")
+    read = Inflated(where, offset, dtype, shape)
+    return WholeVoxels(where, dtype, shape, read, read.size)
 
 
 # -- axes

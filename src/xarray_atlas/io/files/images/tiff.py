@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,33 +29,64 @@ def read_tiff(path: str) -> Image:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        series: Any = file.series[0]
+        number = _choose(file, path)
+        if number is None:  # pages that were written one by one
+            shape, dtype = (len(file.pages), *file.pages[0].shape), np.dtype(file.pages[0].dtype)
+            geometry, others = read_metadata(file, SPATIAL, shape)
+            return Image(Planes(path, shape, dtype, 1), geometry, path, planes=True)
+        series: Any = file.series[number]
         axes = _names(series.axes, path)
-        geometry, others = read_metadata(file, axes, tuple(series.shape))
         shape, dtype = tuple(series.shape), np.dtype(series.dtype)
+        geometry, others = read_metadata(file, axes, shape)
         if series.dataoffset is not None:
             stored = dtype.newbyteorder(file.byteorder)
             voxels: Any = RawVoxels(path, stored, shape, series.dataoffset, "C")
             return Image(voxels, geometry, path, axes, others)
         page = tuple(series.pages[0].shape) if series.pages[0] is not None else ()
         stacked = len(shape) - len(page)
-        whole = (
-            stacked > 0
-            and shape[stacked:] == page
-            and len(series.pages) == math.prod(shape[:stacked])
-        )
+        whole = stacked > 0 and shape[stacked:] == page
+        whole = whole and len(series.pages) == math.prod(shape[:stacked])
         if whole and axes[stacked:] in (("y", "x"), ("y", "x", "channel"), ("channel", "y", "x")):
-            voxels = Planes(path, shape, dtype, stacked)
+            voxels = Planes(path, shape, dtype, stacked, number)
             return Image(voxels, geometry, path, axes, others, planes=True)
-        voxels = WholeVoxels(path, dtype, shape, _Decoded(path))
+        voxels = WholeVoxels(path, dtype, shape, _Decoded(path, number))
         return Image(voxels, geometry, path, axes, others)
 
 
+def _choose(file: Any, path: str) -> int | None:
+    """Return which of the series of a file is its volume; None where it is a stack of pages.
+
+    Raises
+    ------
+    StoreFormatError
+        If there are several.
+    """
+    listed = [(series.axes, tuple(series.shape), series.dtype) for series in file.series]
+    volumes = [
+        i for i, (axes, *_) in enumerate(listed) if set("YX") < set(_said(axes)) & set("ZYX")
+    ]
+    if len(volumes) > 1:
+        shapes = ", ".join(" x ".join(map(str, listed[i][1])) for i in volumes)
+        raise StoreFormatError(
+            f"{path} holds {len(volumes)} volumes, of {shapes} voxels; write the one that is meant "
+            f"to a file of its own: tifffile.imwrite('one.tif', tifffile.imread({path!r}, "
+            f"series={volumes[0]}), photometric='minisblack')"
+        )
+    same = len(set(listed)) == 1 and listed[0][0] == "YX" and len(listed) == len(file.pages)
+    if not volumes and same and len(listed) > 1:
+        return None
+    return volumes[0] if volumes else 0
+
+
+def _said(letters: str) -> str:
+    """Take the pages of a series of which nothing is said for planes along z."""
+    unsaid = next((c for c in "IQ" if c in letters), None)
+    return letters.replace(unsaid, "Z") if unsaid and "Z" not in letters else letters
+
+
 def _names(letters: str, path: str) -> tuple[str, ...]:
-    """Name the axes of a series; the pages of one that says nothing are planes along z."""
-    if "Z" not in letters:
-        unsaid = next((c for c in "IQ" if c in letters), None)
-        letters = letters.replace(unsaid, "Z") if unsaid else letters
+    """Name the axes of a series."""
+    letters = _said(letters)
     names = [AXES.get(letter, f"dim_{i}") for i, letter in enumerate(letters)]
     if "C" in letters and "S" in letters:  # colors of each channel
         names[letters.index("S")] = "color"
@@ -67,17 +99,18 @@ def _names(letters: str, path: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+@dataclass(frozen=True)
 class _Decoded:
-    """Reads all voxels of a file, as tifffile decodes them."""
+    """Reads all voxels of a series, as tifffile decodes them."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    path: str
+    series: int
 
     def __call__(self) -> Any:
         import tifffile
 
         with tifffile.TiffFile(self.path) as file:
-            return file.series[0].asarray()
+            return file.series[self.series].asarray()
 
 
 class Planes:
@@ -90,12 +123,20 @@ class Planes:
     dtype : dtype
     stacked : int
         How many of the first axes are those along which pages are stacked.
+    series : int, optional
+        Which of the series of the file; None for all of its pages.
     """
 
     def __init__(
-        self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any], stacked: int
+        self,
+        path: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        stacked: int,
+        series: int | None = None,
     ) -> None:
         self.path, self.shape, self.ndim, self.stacked = path, shape, len(shape), stacked
+        self.series = series
         self.dtype = dtype.newbyteorder("=")
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
@@ -106,7 +147,7 @@ class Planes:
         numbers = pages[over]
         try:
             with tifffile.TiffFile(self.path) as file:
-                stored: Any = file.series[0].pages
+                stored: Any = file.pages if self.series is None else file.series[self.series].pages
                 planes = [self._plane(stored[int(n)])[within] for n in np.ravel(numbers)]
         except Exception as error:  # each codec raises its own
             mend = ': pip install "xarray-atlas[files]"' if "imagecodecs" in str(error) else ""

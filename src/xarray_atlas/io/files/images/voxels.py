@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import os
 import threading
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from xarray_atlas.errors import AtlasError, StoreError
 
-__all__ = ["LazyVoxels", "RawVoxels", "WholeVoxels"]
+__all__ = ["Inflated", "LazyVoxels", "RawVoxels", "WholeVoxels"]
+
+MOST = 1032
+"""How many bytes at most come of one that is compressed with zlib or gzip."""
 
 
 class LazyVoxels(Protocol):
@@ -99,14 +104,31 @@ class WholeVoxels:
     shape : tuple of int
     read : callable
         Returns all voxels. It is pickled where the array is sent to another process.
+    inflated : int
+        How many bytes `path` must expand to, where it is compressed with zlib or gzip; else 0.
+
+    Raises
+    ------
+    StoreError
+        If the file is too short to hold so many voxels.
     """
 
     def __init__(
-        self, path: str, dtype: Any, shape: tuple[int, ...], read: Callable[[], Any]
+        self,
+        path: str,
+        dtype: Any,
+        shape: tuple[int, ...],
+        read: Callable[[], Any],
+        inflated: int = 0,
     ) -> None:
         self.path = path
         self.dtype = np.dtype(dtype).newbyteorder("=")
         self.shape = tuple(int(size) for size in shape)
+        if inflated and os.path.getsize(path) * MOST < inflated:
+            raise StoreError(
+                f"{path} is cut short: its header promises {inflated} bytes of voxels, which its "
+                f"{os.path.getsize(path)} bytes cannot hold"
+            )
         self.ndim = len(self.shape)
         self._read = read
         self._lock = threading.Lock()
@@ -139,3 +161,48 @@ class WholeVoxels:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Inflated:
+    """Reads voxels that are compressed with zlib or gzip, and no more than are promised.
+
+    Parameters
+    ----------
+    path : str
+    offset : int
+        In bytes, where they begin.
+    dtype : dtype
+        As they are stored.
+    shape : tuple of int
+        Of an array whose first axis changes fastest.
+    """
+
+    path: str
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __call__(self) -> Any:
+        """Return all voxels.
+
+        Raises
+        ------
+        StoreError
+            If they are fewer.
+        """
+        wanted = self.size
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            content = zlib.decompressobj(wbits=47).decompress(file.read(), wanted)
+        if len(content) < wanted:
+            raise StoreError(
+                f"{self.path} is cut short: its header promises {wanted} bytes of voxels, it has "
+                f"{len(content)}"
+            )
+        return np.frombuffer(content, self.dtype).reshape(self.shape, order="F")
