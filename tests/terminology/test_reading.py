@@ -240,8 +240,6 @@ def test_files_that_are_no_table(text: str, message: str, tmp_path: Path):
 def test_label_0_is_no_region():
     frame = pd.DataFrame({"id": [0, 5, 6], "name": ["background", "a", "b"]})
     assert regions(frame).labels.to_dict() == {"root": (), "a": (5,), "b": (6,)}
-    frame = pd.DataFrame({"id": [5, 6], "name": ["a", "b"], "annotation_value": [[0, 5], [6, 7]]})
-    assert regions(frame).labels.to_dict() == {"root": (), "a": (5,), "b": (6, 7)}
     # a region that has others below it keeps its place, and has no label
     frame = pd.DataFrame({"id": [0, 5], "name": ["all", "a"], "parent_id": [None, "0"]})
     assert regions(frame).labels.to_dict() == {"all": (), "a": (5,)}

@@ -22,6 +22,9 @@ HALF_EXACT = 2**11
 def as_labels(data: Any, what: str) -> Any:
     """Return labels as integers: as they are, or floats turned into int32.
 
+    NaN is no label, and becomes 0, the background: so some programs write what lies outside of
+    the brain.
+
     Parameters
     ----------
     data : numpy or dask array
@@ -101,6 +104,7 @@ def _sides(block: Any) -> Any:
 
 def _integral(block: Any, what: str) -> Any:
     """Turn a block of floats into int32, refusing what is not an exact label."""
+    block = np.where(np.isnan(block), 0, block)
     whole = np.isfinite(block) & (block == np.trunc(block))
     if not whole.all():
         raise GridError(

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
 import xarray as xr
 
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint, AtlasName
 from xarray_atlas.io.brainglobe.catalogue import is_name
 from xarray_atlas.io.zarr.stores import StoreLike
-from xarray_atlas.terminology import Terminology
 
 __all__ = ["open_atlas", "open_sample"]
 
@@ -28,7 +26,7 @@ def open_atlas(
     version: str | None = None,
     root: str | os.PathLike[str] | None = None,
     include: str | Iterable[str] = ("annotation",),
-    terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | None = None,
+    terminology: Any = None,
     chunks: Any = {},  # noqa: B006  # as xarray has it: the store's own chunks
     storage_options: Mapping[str, Any] | None = None,
     align_levels: bool = False,
@@ -75,9 +73,9 @@ def open_atlas(
         ``"hemispheres"``, and additional references by their names. All but
         annotation and hemispheres need a manifest. An atlas whose manifest says
         that it is not symmetric has its hemispheres in any case, unless `midline` is given.
-    terminology : path, URL, DataFrame or Terminology, optional
-        The table of regions. By default the manifest says where it is; without
-        one it is looked for where BrainGlobe's layout puts it:
+    terminology : path, URL, table, Terminology, Dataset or DataArray, optional
+        The table of regions, in any form that :func:`create_atlas` takes. By default the
+        manifest says where it is; without one it is looked for where BrainGlobe's layout puts it:
         ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
         ``<root>/annotation-sets/<x>-annotation/<version>/...``.
     chunks : int, dict, "auto" or None, default: {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,21 @@ from xarray_atlas.errors import TerminologyError
 __all__ = [
     "COLUMNS",
     "REQUIRED",
+    "Cells",
     "cells_from_csv",
     "cells_from_dataframe",
     "counted",
     "csv_from_cells",
+    "is_blank",
     "listing",
     "require_columns",
+    "rows_of_csv",
+    "shown",
+    "text_of",
 ]
+
+Cells: TypeAlias = dict[str, list[str]]
+"""A table of regions as text: the cells of each column."""
 
 COLUMNS = (
     "identifier",
@@ -56,25 +64,39 @@ def require_columns(present: Iterable[object]) -> None:
         raise TerminologyError(f"the table of regions has more than one column {listing(twice)}")
 
 
-def cells_from_csv(text: str) -> dict[str, list[str]]:
+def cells_from_csv(text: str) -> Cells:
     """Read the cells of a CSV as they stand: no cell becomes a number, none is missing."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    header, rows = rows_of_csv(text.removeprefix("\ufeff"))
+    require_columns(header)
+    return {column: [row[i] for row in rows] for i, column in enumerate(header)}
+
+
+def rows_of_csv(text: str, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:
+    """Read the header and the rows of a CSV without those that are blank, all of one length.
+
+    Raises
+    ------
+    TerminologyError
+        If it is not CSV, or a row does not have as many cells as the header.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         header = next(reader, [])
-        require_columns(header)
-        rows = [row for row in reader if row]
+        rows = [row for row in reader if not all(map(is_blank, row))]
     except csv.Error as error:
         raise TerminologyError(f"line {reader.line_num} is not CSV: {error}") from error
-    if set(map(len, rows)) - {len(header)}:
-        number, row = next((i, row) for i, row in enumerate(rows) if len(row) != len(header))
-        raise TerminologyError(
-            f"row {number} has {len(row)} cells and the header has {len(header)}: {row[:4]}..."
-        )
-    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
-    return {column: list(cells) for column, cells in zip(header, columns, strict=True)}
+    for number, row in enumerate(rows):
+        while len(row) > len(header) and is_blank(row[-1]):
+            row.pop()
+        if len(row) != len(header):
+            raise TerminologyError(
+                f"row {number} has {len(row)} cells and the header has {len(header)}: "
+                f"{listing(row[:4])}..."
+            )
+    return header, rows
 
 
-def cells_from_dataframe(frame: pd.DataFrame) -> dict[str, list[str]]:
+def cells_from_dataframe(frame: pd.DataFrame) -> Cells:
     """Turn the columns of a DataFrame into text, refusing what pandas has spoilt on reading."""
     require_columns(frame.columns)
     cells = {}
@@ -92,13 +114,15 @@ def _cell(value: Any, column: str, row: int, exact: int) -> str:
     if isinstance(value, str):
         return value
     where = f"{column} of row {row}"
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+    if _is_missing(value):
         if column in _NOT_MISSING:
             raise TerminologyError(
                 f"{where} is missing: pandas reads a region called 'NA' as missing; "
                 "pass keep_default_na=False to read_csv, or read the file with Terminology.from_csv"
             )
         return ""
+    if column == "color_hex_triplet":
+        return text_of(value)
     if isinstance(value, (list, tuple, np.ndarray)) and column not in (
         *_NOT_MISSING,
         *_IDENTIFIERS,
@@ -106,10 +130,10 @@ def _cell(value: Any, column: str, row: int, exact: int) -> str:
         # a path or several labels
         return f"[{', '.join(_cell(element, column, row, exact) for element in value)}]"
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return str(int(value))
+        return _digits(int(value), where)
     if column in _NOT_MISSING or not isinstance(value, (float, np.floating)):
         raise TerminologyError(
-            f"{where} is {value!r}, not text; pass dtype=str and keep_default_na=False to "
+            f"{where} is {shown(value)}, not text; pass dtype=str and keep_default_na=False to "
             "read_csv, "
             "or read the file with Terminology.from_csv"
         )
@@ -121,6 +145,54 @@ def _cell(value: Any, column: str, row: int, exact: int) -> str:
             f"{where} has gone through a float that cannot hold it exactly: {value!r}"
         )
     return str(int(number))
+
+
+def text_of(value: Any) -> str:
+    """Write any cell of a DataFrame as text: missing ones as "", integers without ".0"."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return f"[{', '.join(map(text_of, value))}]"
+    if _is_missing(value):
+        return ""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    try:
+        return str(value)
+    except ValueError:  # integers of thousands of digits
+        return shown(value)
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, (float, np.floating)) and bool(value != value))
+    )
+
+
+def _digits(number: int, where: str) -> str:
+    # Python writes no integer of more than 4300 digits
+    if number.bit_length() > 1000:
+        raise TerminologyError(f"{where} is too large for a 64-bit integer")
+    return str(number)
+
+
+def is_blank(cell: str) -> bool:
+    """Tell whether there is nothing in a cell but spaces."""
+    return not cell.strip()
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Write what is quoted in a message, cut where it is long."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} that is too large to be shown"
+    cut = text[:most]
+    quoted = repr(cut) if isinstance(value, str) else cut
+    return quoted if len(text) <= most else f"{quoted}... ({len(text)} characters)"
 
 
 def csv_from_cells(columns: Sequence[Sequence[str]]) -> str:
@@ -145,6 +217,6 @@ def counted(number: int, noun: str) -> str:
 
 def listing(items: Sequence[str], quote: bool = True) -> str:
     """Write items with commas, at most ten of them."""
-    shown = [repr(item) if quote else item for item in items[:10]]
+    first = [shown(item) if quote else item for item in items[:10]]
     more = f" and {len(items) - 10} more" if len(items) > 10 else ""
-    return ", ".join(shown) + more
+    return ", ".join(first) + more

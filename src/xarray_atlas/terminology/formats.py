@@ -1,50 +1,37 @@
 """Tables of regions as other tools write them, as cells under BrainGlobe's columns.
 
 BrainGlobe's ``terminology.csv``, and its older ``structures.csv`` and
-``structures.json``; the Allen Institute's structure graph as JSON and as CSV;
-label descriptions of ITK-SNAP and FreeSurfer. Which of them a text is, its
-content says. Cells stay text, as everywhere before a table is understood, and
-columns that BrainGlobe does not have are kept: one may name the side.
+``structures.json``; the Allen Institute's structure graph as JSON and as CSV; tables
+of BIDS, iblatlas and others with a header; lists of labels without one; the XML of FSL and SPM.
+Which of them a text is, its content says. Cells stay text, as everywhere before a table is
+understood, and columns that BrainGlobe does not have are kept: one may name the side.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas as pd
 
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.cells import REQUIRED, cells_from_dataframe, listing
-
-__all__ = ["Cells", "cells_from_frame", "cells_from_text", "integer", "labels_in"]
-
-Cells: TypeAlias = dict[str, list[str]]
-
-NAMES = {
-    "identifier": ("identifier", "id", "index"),
-    "parent_identifier": ("parent_identifier", "parent_structure_id", "parent_id"),
-    "annotation_value": ("annotation_value", "labels"),
-    "name": ("name",),
-    "abbreviation": ("abbreviation", "acronym"),
-    "color_hex_triplet": ("color_hex_triplet", "color", "rgb_triplet"),
-    "root_identifier_path": ("root_identifier_path", "structure_id_path"),
-}
-"""BrainGlobe's columns, and what others call them: the Allen Institute, older atlases, BIDS.
-
-``labels`` is what `Terminology.regions` calls them; its ``parent`` is an acronym.
-"""
-
-# index, red, green, blue, opacity, visibility, mesh visibility, "name"
-_ITK_SNAP = re.compile(
-    r'\s*(-?\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+[\d.eE+-]+\s+\d+\s+\d+\s+["“](.*)["”]\s*'
+from xarray_atlas.terminology.cells import (
+    REQUIRED,
+    Cells,
+    cells_from_dataframe,
+    is_blank,
+    listing,
+    rows_of_csv,
+    shown,
+    text_of,
 )
-# index, name, red, green, blue, transparency
-_FREESURFER = re.compile(r"\s*(\d+)\s+(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+\d+\s*")
+from xarray_atlas.terminology.columns import find_columns, is_headless, recognized
+from xarray_atlas.terminology.label_lists import cells_from_list
+from xarray_atlas.terminology.xml_labels import cells_from_xml
+
+__all__ = ["cells_from_frame", "cells_from_text"]
 
 
 def cells_from_text(text: str) -> Cells:
@@ -56,26 +43,54 @@ def cells_from_text(text: str) -> Cells:
         If it is none of them; it says what it seems to be, and what that lacks.
     """
     text = text.removeprefix("\ufeff")
-    if text.lstrip()[:1] in ("{", "["):
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # lines as Excel ends them on an old Macintosh
+    if "\0" in text:
+        raise TerminologyError(
+            "the table of regions holds NUL characters: it is not text, or text in UTF-16; save it "
+            "as UTF-8"
+        )
+    first = text.lstrip()[:1]
+    if first in ("{", "["):
         return _cells_from_json(text)
-    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
-    for pattern, order in ((_ITK_SNAP, (0, 4, 1, 2, 3)), (_FREESURFER, (0, 1, 2, 3, 4))):
-        if lines and pattern.fullmatch(lines[0]):
-            return _cells_from_labels(lines, pattern, order)
+    if first == "<":
+        return recognized(cells_from_xml(text))
+    if (headed := _cells_with_header_in_comment(text)) is not None:
+        return headed
+    if (listed := cells_from_list(text)) is not None:
+        return recognized(listed)
     return _cells_from_csv(text)
 
 
 def cells_from_frame(frame: pd.DataFrame) -> Cells:
-    """Read a DataFrame with BrainGlobe's columns or the Allen Institute's.
+    """Read a DataFrame with BrainGlobe's columns or those of others.
 
     Raises
     ------
     TerminologyError
         If columns are missing, or pandas has spoilt ids or names on reading.
     """
-    _require_distinct(frame.columns)
-    found = _find(frame.columns)
-    known = {name: column for column, name in found.items() if name is not None}
+    if any(name is not None for name in frame.index.names):  # ids or names that were made the index
+        kept = [name for name in frame.index.names if name is None or name in frame.columns]
+        frame = frame.reset_index(level=kept, drop=True) if kept else frame
+        frame = frame.reset_index() if len(kept) < len(frame.index.names) else frame
+    names = [str(name) for name in frame.columns]
+    _require_distinct(names)
+    frame = frame.set_axis(names, axis="columns")
+    columns = {name: list(map(text_of, frame[name].tolist())) for name in names}
+    rows = [
+        i
+        for i, row in enumerate(zip(*columns.values(), strict=True))
+        if not all(map(is_blank, row))
+    ]
+    frame = frame.iloc[rows]
+    columns = {name: [cells[i] for i in rows] for name, cells in columns.items()}
+    there = {
+        n: cells
+        for n, cells in columns.items()
+        if not (is_headless(n) and all(map(is_blank, cells)))
+    }
+    known = {name: column for column, name in find_columns(there).items() if name is not None}
     table = frame[list(known)].rename(columns=known)
     for column in REQUIRED:
         if column not in table:
@@ -83,128 +98,85 @@ def cells_from_frame(frame: pd.DataFrame) -> Cells:
     # a region without an acronym is called by its name: here, and only here, one may be missing
     acronyms = table["abbreviation"].astype(object)
     table["abbreviation"] = acronyms.where(acronyms.notna(), "")
-    others = {
-        str(name): ["" if pd.isna(value) else str(value) for value in frame[name].tolist()]
-        for name in frame.columns
-        if name not in known
-    }
-    return _filled({**cells_from_dataframe(table), **others}, found)
+    exact = cells_from_dataframe(table)
+    return recognized({**there, **{name: exact[column] for name, column in known.items()}})
 
 
-def integer(cell: str) -> int | None:
-    """Read a cell such as "997" or "997.0" as an integer, None where it is none."""
-    whole, _, fraction = cell.strip().partition(".")
-    try:
-        return None if fraction.strip("0") else int(whole)
-    except ValueError:
-        return None
-
-
-def labels_in(cell: str) -> list[int]:
-    """Read a cell of labels, such as "997" or "[1, 2]"; what is no integer is passed over."""
-    parts = map(integer, cell.strip("[] ").split(","))
-    return [label for label in parts if label is not None]
-
-
-def _require_distinct(names: Iterable[Any]) -> None:
+def _require_distinct(names: Iterable[str]) -> None:
     listed = list(names)
-    twice = sorted({str(name) for name in listed if listed.count(name) > 1})
+    twice = sorted({name for name in listed if listed.count(name) > 1 and not is_blank(name)})
     if twice:
         raise TerminologyError(f"the table of regions has more than one column {listing(twice)}")
 
 
-def _find(present: Iterable[Any]) -> dict[str, Any]:
-    """Find what each of BrainGlobe's columns is called in a table, None where it has none."""
-    names = list(present)
-    found = {
-        column: next((name for name in accepted if name in names), None)
-        for column, accepted in NAMES.items()
-    }
-    missing = [column for column in ("identifier", "name") if found[column] is None]
-    if missing:
-        known = "; ".join(f"{column} may be called {listing(NAMES[column])}" for column in missing)
-        there = listing([str(name) for name in names]) or "none at all"
-        raise TerminologyError(
-            f"the table of regions lacks {listing(missing)} ({known}); its columns are {there}"
-        )
-    return found
+def _cells_with_header_in_comment(text: str) -> Cells | None:
+    """Read a table of which the last comment above it is the header; None where it is none."""
+    lines = text.split("\n")
+    top = 0
+    while top < len(lines) and (is_blank(lines[top]) or lines[top].lstrip().startswith("#")):
+        top += 1
+    above = [line for line in lines[:top] if not is_blank(line)]
+    if not above or top == len(lines):
+        return None
+    header = above[-1].strip().strip("#").strip()
+    delimiter = _delimiter(header)
+    if not 0 < header.count(delimiter) == lines[top].count(delimiter):
+        return None
+    try:
+        return _cells_from_csv("\n".join([header, *lines[top:]]))
+    except TerminologyError:
+        return None
 
 
-def _renamed(columns: Cells, found: Mapping[str, Any]) -> Cells:
-    cells = {column: columns[name] for column, name in found.items() if name is not None}
-    others = {name: cell for name, cell in columns.items() if name not in found.values()}
-    return _filled({**cells, **others}, found)
-
-
-def _filled(cells: Cells, found: Mapping[str, Any]) -> Cells:
-    """Fill the columns that a table does not have: labels are ids, parents stand in paths."""
-    own = cells["identifier"]
-    blank = [""] * len(own)
-    filled = dict(cells)
-    if found["annotation_value"] is None:
-        filled["annotation_value"] = list(own)
-    if found["abbreviation"] is None:
-        filled["abbreviation"] = blank
-    if found["parent_identifier"] is None and "parent" in cells:
-        filled["parent_identifier"] = _parents_by_name(cells, filled["abbreviation"])
-    elif found["parent_identifier"] is None:
-        paths = cells.get("root_identifier_path", blank)
-        filled["parent_identifier"] = list(map(_parent_in, paths, own))
-    return filled
-
-
-def _parent_in(path: str, own: str) -> str:
-    """Return the id before a region's own in a path such as ``/997/8/`` or ``[997, 8]``."""
-    ids = re.findall(r"[^\s,/\[\]\"']+", path)
-    above = ids[:-1] if ids[-1:] == [own.strip()] else ids
-    return above[-1] if above else ""
-
-
-def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
-    """Look up a column of parents that are named by acronym, or by id where none is called so."""
-    named: dict[str, list[str]] = {}
-    for own, acronym in zip(cells["identifier"], acronyms, strict=True):
-        named.setdefault(acronym, []).append(own)
-    found = []
-    for parent in cells["parent"]:
-        ids = named.get(parent, [parent]) if parent else [""]
-        if len(ids) > 1:
-            raise TerminologyError(
-                f"the parent {parent!r} is the acronym of ids {listing(ids)}; name parents by id, "
-                "in a column 'parent_identifier'"
-            )
-        found.append(ids[0])
-    return found
+def _delimiter(line: str) -> str:
+    return max(",\t;|", key=line.count)
 
 
 def _cells_from_csv(text: str) -> Cells:
+    text = text.lstrip("\r\n")
+    while text.startswith("#"):
+        text = text.partition("\n")[2].lstrip("\r\n")
     first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;", key=first.count))
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise TerminologyError(f"line {reader.line_num} is not CSV: {error}") from error
+    delimiter = _delimiter(first)
+    if delimiter not in first and len(first.split()) > 1:
+        header, rows = _rows_by_spaces(text)
+    else:
+        header, rows = rows_of_csv(text, delimiter)
+    header = [name.strip() for name in header]
     _require_distinct(header)
-    found = _find(header)
-    for number, row in enumerate(rows):
+    names = [name or f"column {i}" for i, name in enumerate(header)]
+    return recognized({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def _rows_by_spaces(text: str) -> tuple[list[str], list[list[str]]]:
+    """Read columns that are apart by spaces; a name with spaces is quoted, or comes last."""
+    lines = [line for line in text.splitlines() if not is_blank(line)]
+    header = lines[0].split()
+    rows = []
+    for number, line in enumerate(lines[1:]):
+        try:
+            row = shlex.split(line) if '"' in line else line.split(maxsplit=len(header) - 1)
+        except ValueError as error:
+            raise TerminologyError(f"row {number} cannot be read: {error}") from error
         if len(row) != len(header):
             raise TerminologyError(
-                f"row {number} has {len(row)} cells and the header has {len(header)}: {row[:4]}..."
+                f"row {number} has {len(row)} cells and the header has {len(header)}: "
+                f"{listing(row[:4])}..."
             )
-    return _renamed({name: [row[i] for row in rows] for i, name in enumerate(header)}, found)
+        rows.append([cell.strip() for cell in row])
+    return header, rows
 
 
 def _cells_from_json(text: str) -> Cells:
     try:
         content = json.loads(text)
-    except ValueError as error:
-        raise TerminologyError(f"the table of regions is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise TerminologyError(f"the table of regions is not JSON: {why}") from error
     # the Allen Institute's API answers {"success": ..., "msg": [the root]}
     rows = list(_flattened(content.get("msg", content) if isinstance(content, dict) else content))
     present = list(dict.fromkeys(key for row in rows for key in row))
-    columns = {key: [_text(row.get(key), key) for row in rows] for key in present}
-    return _renamed(columns, _find(present))
+    return recognized({key: [_text(row.get(key)) for row in rows] for key in present})
 
 
 def _flattened(nodes: Any) -> Iterator[dict[str, Any]]:
@@ -216,40 +188,26 @@ def _flattened(nodes: Any) -> Iterator[dict[str, Any]]:
         node, above = waiting.pop()
         if not isinstance(node, dict):
             raise TerminologyError(
-                f"the table of regions holds {node!r} where a region is expected: a JSON object "
-                "with id, acronym and name"
+                f"the table of regions holds {shown(node)} where a region is expected: a JSON "
+                "object with id, acronym and name"
             )
         row = {key: value for key, value in node.items() if key != "children"}
         if above is not None:
             row["parent_structure_id"] = above
         yield row
-        waiting += [(child, node.get("id")) for child in reversed(node.get("children") or [])]
+        below = node.get("children") or []
+        if not isinstance(below, list):
+            raise TerminologyError(
+                f"the children of {shown(node.get('name', node.get('id')))} are {shown(below)}, "
+                "not a list of regions"
+            )
+        waiting += [(child, node.get("id")) for child in reversed(below)]
 
 
-def _text(value: Any, key: str) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return ""
-    if key == "rgb_triplet" and isinstance(value, list):
-        return "".join(f"{int(part):02X}" for part in value)
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _cells_from_labels(
-    lines: Iterable[str], pattern: re.Pattern[str], order: tuple[int, ...]
-) -> Cells:
-    """Read label descriptions: a number, a name and a color a line, and no hierarchy."""
-    rows = []
-    for line in lines:
-        match = pattern.fullmatch(line)
-        if match is None:
-            raise TerminologyError(f"cannot read the label description {line.strip()!r}")
-        rows.append([match.groups()[i] for i in order])
-    ids = [row[0] for row in rows]
-    return {
-        "identifier": ids,
-        "parent_identifier": [""] * len(rows),
-        "annotation_value": list(ids),
-        "name": [row[1] for row in rows],
-        "abbreviation": [""] * len(rows),
-        "color_hex_triplet": ["#" + "".join(f"{int(c):02X}" for c in row[2:]) for row in rows],
-    }
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except (ValueError, RecursionError):
+        return shown(value)

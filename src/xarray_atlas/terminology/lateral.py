@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.cells import listing
-from xarray_atlas.terminology.formats import Cells, labels_in
+from xarray_atlas.terminology.cells import Cells, listing
+from xarray_atlas.terminology.columns import labels_in
 
 __all__ = ["Lateral", "Sides", "fold"]
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.formats import Cells, integer, labels_in
+from xarray_atlas.terminology.cells import Cells, shown
+from xarray_atlas.terminology.columns import integer, labels_in
 from xarray_atlas.terminology.lateral import Lateral, Sides, fold
 from xarray_atlas.terminology.table import table_from_cells
 from xarray_atlas.terminology.terminology import Terminology
 
 __all__ = ["build"]
+
+BACKGROUND = frozenset({
+    "", "air", "bg", "black", "clear label", "empty", "invalid", "no label", "no region",
+    "non brain", "none", "not labeled", "not labelled", "nothing", "null", "void",
+})  # fmt: skip
+BACKGROUND_FIRST = frozenset({
+    "background", "exterior", "outside", "unassigned", "unclassified", "undefined", "unknown",
+    "unlabeled", "unlabelled", "unspecified",
+})  # fmt: skip
+"""What the row of label 0 is called where it is no region, and how such names begin."""
 
 
 def build(
@@ -16,8 +29,8 @@ def build(
 ) -> tuple[Terminology, Sides]:
     """Make a Terminology of cells, with what they lack.
 
-    Label 0 is never a region: what has it keeps no label, and is left out where
-    nothing lies below it ("Clear Label", "background"). A region without an
+    Label 0 is never a region: a row of the background ("Clear Label", "Unknown") is left out,
+    and a root that has others below it keeps its place without the label. A region without an
     acronym is called by its name, one without a name by its acronym, one with
     neither by its id. Where there are several roots they are put below one: the one
     that is called "root", else a new one, whose id is above all others.
@@ -39,7 +52,8 @@ def build(
     Raises
     ------
     TerminologyError
-        If it cannot be read as a table of regions.
+        If it cannot be read as a table of regions; if a region that is not the background has
+        the label 0.
     """
     cells = _named(_without_zero(_plain(cells)))
     sides = Sides((), ())
@@ -69,12 +83,19 @@ def _plain(cells: Cells) -> Cells:
 
 
 def _without_zero(cells: Cells) -> Cells:
-    parents = set(cells["parent_identifier"])
+    pairs = list(zip(cells["identifier"], cells["parent_identifier"], strict=True))
+    parents = {parent for own, parent in pairs if parent != own}
     kept, labels = [], []
     for row, cell in enumerate(cells["annotation_value"]):
         if 0 in labels_in(cell):
+            own, parent = pairs[row]
+            above = own in parents
+            names = [cells[column][row] for column in ("name", "abbreviation")]
+            at_top = not parent.strip() or parent == own
+            if not (above and at_top) and not _is_background(names):
+                raise TerminologyError(_explain_zero(names))
             others = [label for label in labels_in(cell) if label]
-            if not others and cells["identifier"][row] not in parents:
+            if not others and not above:
                 continue
             cell = str(others) if others else ""
         kept.append(row)
@@ -83,6 +104,23 @@ def _without_zero(cells: Cells) -> Cells:
         raise TerminologyError("the table of regions has no region but label 0, the background")
     rows = {column: [values[row] for row in kept] for column, values in cells.items()}
     return {**rows, "annotation_value": labels}
+
+
+def _is_background(names: list[str]) -> bool:
+    words = [" ".join(re.findall(r"[^\W\d_]+", name.lower())) for name in names]
+    there = [word for word, name in zip(words, names, strict=True) if name.strip()]
+    # names without a letter, such as FreeSurfer's "???", say nothing of a region
+    return all(word in BACKGROUND or word.split(" ")[0] in BACKGROUND_FIRST for word in there)
+
+
+def _explain_zero(names: list[str]) -> str:
+    return (
+        f"the region {shown(next(name for name in names if name.strip()))} has the label 0, but in "
+        "an image of labels 0 is the background. If the table counts from 0 and the image from 1, "
+        "add 1 to the ids (and parents) of the table before you pass it: table['id'] += 1. If both "
+        "count from 0, add 1 to the labels of the image too. If the row is the background, call it "
+        "'background', or leave it out"
+    )
 
 
 def _named(cells: Cells) -> Cells:

@@ -300,8 +300,9 @@ class TerminologyFormats:
 def _parsed(text: str, what: str) -> Any:
     try:
         return json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise TerminologyError(f"{what} is not JSON: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise TerminologyError(f"{what} is not JSON: {why}") from error
 
 
 def _parcels(meta: Mapping[str, Any], count: int) -> Int64Array | None:

@@ -17,16 +17,26 @@ import numpy as np
 import numpy.typing as npt
 
 from xarray_atlas.errors import TerminologyError
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology.cells import (
     COLUMNS,
     REQUIRED,
     csv_from_cells,
     listing,
     require_columns,
+    shown,
 )
+from xarray_atlas.terminology.colors import read_colors
 from xarray_atlas.terminology.parents import Identifier, Int64Array, cycles_of, paths_of
 
-__all__ = ["NO_COLOR", "Problem", "RegionTable", "describe", "table_from_cells"]
+__all__ = [
+    "NO_COLOR",
+    "Problem",
+    "RegionTable",
+    "describe",
+    "require_text",
+    "table_from_cells",
+]
 
 NO_COLOR = "#808080"
 """What a region without a color has in files where there must be one."""
@@ -34,7 +44,6 @@ NO_COLOR = "#808080"
 _MOST_SENTENCES = 20  # of one kind: they travel with every file
 _INT64 = np.iinfo(np.int64)
 _NUMBER = re.compile(r"\s*([+-]?[0-9]+)(?:\.([0-9]*))?\s*")
-_COLOR = re.compile(r"\s*#?([0-9A-Fa-f]{6})\s*")
 
 TextArray: TypeAlias = npt.NDArray[np.object_]
 
@@ -135,7 +144,7 @@ def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, l
     row_ids = _identifiers(cells["identifier"])
     numeric = type(row_ids[0]) is int
     blank = [""] * len(row_ids)
-    colors = [_color(cell) for cell in cells.get("color_hex_triplet", blank)]
+    colors = read_colors(cells.get("color_hex_triplet", blank))
     fields: dict[str, list[Any]] = {
         "parent_identifier": [_parent(cell, numeric) for cell in cells["parent_identifier"]],
         "name": list(cells["name"]),
@@ -201,7 +210,7 @@ def _problems_of_columns(
     found += _at_most(
         "colors",
         (
-            f"the color of {regions[i]} is not of the form '#RRGGBB': {cell!r}"
+            f"the color of {regions[i]} is not of the form '#RRGGBB': {shown(cell)}"
             for i, cell in wrong_colors.items()
         ),
     )
@@ -212,8 +221,8 @@ def _problems_of_columns(
     found += _at_most(
         "acronyms",
         (
-            f"the acronym {acronyms[group[0]]!r} is shared by "
-            f"{listing([f'id {table.ids[i]}' for i in group], quote=False)}"
+            f"the acronym {shown(acronyms[group[0]])} is shared by "
+            f"{listing([f'id {_id(table.ids[i])}' for i in group], quote=False)}"
             for group in _groups(acronyms, range(len(acronyms)))
             if acronyms[group[0]]
         ),
@@ -235,16 +244,63 @@ def _problems_of_paths(
     return _at_most(
         "paths",
         (
-            f"the path of {describe(table, i)} is {cell} but its parents give {path}"
+            f"the path of {describe(table, i)} is {_brief(cell)} but its parents give "
+            f"{_brief(path)}"
             for i, (cell, path) in enumerate(zip(given, paths, strict=True))
             if cell.strip() and cell != path and _tokens(cell) != _tokens(path)
         ),
     )
 
 
+def _brief(path: str) -> str:
+    return one_line(path) if len(path) <= 200 else f"{one_line(path[:200])}..."
+
+
 def describe(table: RegionTable, position: int) -> str:
     """Name a region in a message: its acronym and its id."""
-    return f"{table.acronyms[position]!r} (id {table.ids[position]})"
+    return named(table.acronyms[position], table.ids[position])
+
+
+def named(acronym: str, identifier: Identifier) -> str:
+    """Name a region by its acronym and its id, cut where they are long."""
+    return f"{shown(acronym)} (id {_id(identifier)})"
+
+
+def _id(identifier: Identifier) -> str:
+    return one_line(str(identifier)[:60])
+
+
+def require_text(table: RegionTable) -> None:
+    """Refuse names that no file can hold.
+
+    Raises
+    ------
+    TerminologyError
+        If one holds a NUL character, which ends a text in netCDF and is not allowed in XML, or a
+        lone surrogate, the trace of broken decoding, which is no Unicode.
+    """
+    columns = [("acronym", table.acronyms), ("name", table.names), ("color", table.colors)]
+    if table.ids.dtype == object:
+        columns.append(("id", table.ids))
+    for what, texts in columns:
+        if _is_text("".join(texts)):
+            continue
+        position = next(i for i, text in enumerate(texts) if not _is_text(text))
+        wrong = texts[position]
+        why = "a NUL character" if "\0" in wrong else "a lone surrogate, so that it is no Unicode"
+        raise TerminologyError(
+            f"the {what} of the region with id {shown(table.ids[position])} holds {why}: "
+            f"{shown(wrong)}. Mend it in the table; was the file decoded in another encoding than "
+            "its own?"
+        )
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _integer(cell: str) -> int | None:
@@ -253,7 +309,9 @@ def _integer(cell: str) -> int | None:
     if match is None:
         return None
     if (match[2] or "").strip("0"):
-        raise TerminologyError(f"{cell!r} is not an integer")
+        raise TerminologyError(f"{shown(cell)} is not an integer")
+    if len(match[1]) > 1000:  # Python reads no integer of more than 4300 digits
+        raise TerminologyError(f"{shown(cell)} is too large for a 64-bit integer")
     return int(match[1])
 
 
@@ -299,25 +357,21 @@ def _labels(cell: str, identifier: Identifier) -> list[int]:
             values = json.loads(text)
         elif text:
             values = [_integer(text)]
-    except ValueError:  # not JSON, or a fraction
+    except (ValueError, RecursionError):  # not JSON, a fraction, or nested without end
         values = [text]
     assert isinstance(values, list)
     for value in values:
         if type(value) is not int:
             raise TerminologyError(
-                f"annotation_value of the region with id {identifier} is not an integer: {cell!r}"
+                f"annotation_value of the region with id {_id(identifier)} is not an integer: "
+                f"{shown(cell)}"
             )
         if not _INT64.min <= value <= _INT64.max:
             raise TerminologyError(
-                f"annotation_value of the region with id {identifier} is too large for a "
-                f"64-bit integer: {value}"
+                f"annotation_value of the region with id {_id(identifier)} is too large for a "
+                f"64-bit integer: {shown(value)}"
             )
     return values
-
-
-def _color(cell: str) -> str | None:
-    match = _COLOR.fullmatch(cell)
-    return f"#{match[1]}" if match else None if cell.strip() else ""
 
 
 def _require_same(
@@ -326,9 +380,9 @@ def _require_same(
     for column, values in fields.items():
         if values[first] != values[row]:
             raise TerminologyError(
-                f"identifier {identifier} stands in rows {first} and {row} with a different "
+                f"identifier {_id(identifier)} stands in rows {first} and {row} with a different "
                 f"{column}: "
-                f"{values[first]!r} and {values[row]!r}; only annotation_value may differ"
+                f"{shown(values[first])} and {shown(values[row])}; only annotation_value may differ"
             )
 
 
@@ -347,8 +401,8 @@ def _hierarchy(
         problems += _at_most(
             "parents",
             (
-                f"the parent {parent_ids[i]!r} of {acronyms[i]!r} (id {ids[i]}) is not in the "
-                f"table: {acronyms[i]!r} is taken as a root"
+                f"the parent {shown(parent_ids[i])} of {named(acronyms[i], ids[i])} is not in the "
+                f"table: {shown(acronyms[i])} is taken as a root"
                 for i in orphans
             ),
         )
@@ -359,15 +413,15 @@ def _hierarchy(
     problems += _at_most(
         "cycles",
         (
-            f"{listing([f'{acronyms[i]!r} (id {ids[i]})' for i in cycle], quote=False)} "
+            f"{listing([named(acronyms[i], ids[i]) for i in cycle], quote=False)} "
             f"{'are their own ancestors' if len(cycle) > 1 else 'is its own parent'}: "
-            f"{acronyms[cycle[0]]!r} is taken as a root"
+            f"{shown(acronyms[cycle[0]])} is taken as a root"
             for cycle in cycles
         ),
     )
     roots = np.flatnonzero(parents < 0).tolist()
     if len(roots) > 1:
-        roots_listed = listing([f"{acronyms[i]!r} (id {ids[i]})" for i in roots], quote=False)
+        roots_listed = listing([named(acronyms[i], ids[i]) for i in roots], quote=False)
         problems.append(Problem("roots", f"there are {len(roots)} roots: {roots_listed}"))
     return parents, problems
 

@@ -24,6 +24,7 @@ from xarray_atlas.terminology.table import (
     RegionTable,
     TextArray,
     describe,
+    require_text,
 )
 
 __all__ = ["Terminology"]
@@ -104,13 +105,14 @@ class Terminology(RegionNames, TerminologyFormats):
         problems: Iterable[Problem] = (),
         parcels: Int64Array | None = None,
     ) -> None:
+        require_text(table)
         for column in (*table, *(() if parcels is None else (parcels,))):
             column.setflags(write=False)
         told = [(str(kind), str(text)) for kind, text in problems]
         self.__dict__.update(
             table._asdict(),
             _table=table,
-            name=str(name),
+            name=str(name).encode(errors="replace").decode(),  # a file's name may be no Unicode
             parcels=parcels,
             problems=tuple(text for _, text in told),
             problem_kinds=tuple(kind for kind, _ in told),

@@ -21,7 +21,12 @@ from xarray_atlas.coords.units import to_mm
 from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
 from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
-from xarray_atlas.io.brainglobe.layout import find_terminology, load_terminology, parse_place
+from xarray_atlas.io.brainglobe.layout import (
+    find_terminology,
+    load_terminology,
+    parse_place,
+    stored_terminology,
+)
 from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
 from xarray_atlas.io.brainglobe.manifest import Component, Manifest
 from xarray_atlas.io.zarr.addresses import options_elsewhere
@@ -245,6 +250,7 @@ def _terminology(
     given: Any, place: str, manifest: Manifest | None, options: Mapping[str, Any] | None
 ) -> tuple[Terminology, str]:
     """Return the terminology, and where it was read."""
+    own = given is None
     if given is None and manifest is not None:
         given = f"{manifest.terminology.url}/{manifest.terminology.files[0]}"
     if given is None:
@@ -255,7 +261,8 @@ def _terminology(
     url = locate(given)
     # options are the store's: another file system would not know them, and another server must not
     same = protocol(url) == protocol(place)
-    return load_terminology(given, options_elsewhere(options, place, url) if same else None), url
+    load = stored_terminology if own else load_terminology
+    return load(os.fspath(given), options_elsewhere(options, place, url) if same else None), url
 
 
 def _hemispheres(

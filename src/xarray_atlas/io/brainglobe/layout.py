@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import pandas as pd
-
 from xarray_atlas.errors import (
     MissingTerminologyError,
     StoreError,
-    StoreNotFoundError,
-    TerminologyError,
 )
-from xarray_atlas.io.zarr.stores import locate, read_bytes
+from xarray_atlas.io.files.terminologies import open_terminology
+from xarray_atlas.io.zarr.stores import locate
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["Component", "find_terminology", "load_terminology", "parse_place"]
+__all__ = [
+    "Component",
+    "find_terminology",
+    "load_terminology",
+    "parse_place",
+    "stored_terminology",
+]
 
 FOLDER = "annotation-sets"
 
@@ -70,8 +72,8 @@ def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = No
 
     Parameters
     ----------
-    source : Terminology, DataFrame, str or path
-        A table in BrainGlobe's columns, or the path or URL of a CSV.
+    source : Terminology, Dataset, DataArray, table, str or path
+        BrainGlobe's own or any other table, or its path or URL.
     storage_options : mapping, optional
         For fsspec.
 
@@ -84,24 +86,26 @@ def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = No
     TerminologyError
         If it is no table of regions; it says what is wrong.
     """
-    if isinstance(source, Terminology):
-        return source
-    if isinstance(source, pd.DataFrame):
-        return Terminology.from_dataframe(source)
-    if not isinstance(source, str | os.PathLike):
-        raise TypeError(
-            "terminology is a path, a URL, a DataFrame or a Terminology, "
-            f"not a {type(source).__name__}"
-        )
-    try:
-        content = read_bytes(source, storage_options)
-    except StoreNotFoundError as error:
-        raise MissingTerminologyError(f"no terminology: {error}") from error
-    place = locate(source)
-    try:
-        return Terminology.from_csv(io.BytesIO(content), name=_name(place))
-    except TerminologyError as error:
-        raise TerminologyError(f"{place}: {error}") from error
+    name = _name(locate(source)) if isinstance(source, str | os.PathLike) else ""
+    return open_terminology(source, name, storage_options)
+
+
+def stored_terminology(place: str, storage_options: Mapping[str, Any] | None = None) -> Terminology:
+    """Load the terminology that belongs to a stored atlas, which has all of BrainGlobe's columns.
+
+    Parameters
+    ----------
+    place : str
+        The URL or path of its CSV.
+    storage_options : mapping, optional
+        For fsspec.
+
+    Raises
+    ------
+    MissingTerminologyError, StoreError, TerminologyError
+        As `load_terminology` does; also if a column is missing.
+    """
+    return open_terminology(place, _name(locate(place)), storage_options, stored=True)
 
 
 def _name(place: str) -> str:
@@ -140,7 +144,7 @@ def find_terminology(place: str, storage_options: Mapping[str, Any] | None = Non
             f"<root>/terminologies/<x>-terminology/<version>/terminology.csv); {mend}"
         )
     try:
-        return load_terminology(component.terminology, storage_options)
+        return stored_terminology(component.terminology, storage_options)
     except MissingTerminologyError as error:
         raise MissingTerminologyError(
             f"no terminology for {place}: looked for {component.terminology}, "

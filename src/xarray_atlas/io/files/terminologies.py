@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import MissingTerminologyError, StoreNotFoundError, TerminologyError
 from xarray_atlas.io.zarr.stores import locate, read_bytes
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.terminology.cells import cells_from_csv
-from xarray_atlas.terminology.formats import Cells, cells_from_frame, cells_from_text
+from xarray_atlas.terminology.cells import REQUIRED, cells_from_csv
+from xarray_atlas.terminology.formats import cells_from_frame, cells_from_text
 from xarray_atlas.terminology.lateral import Lateral, Sides
 from xarray_atlas.terminology.mending import build
 
-__all__ = ["read_terminology"]
+__all__ = ["open_terminology", "read_terminology"]
 
 
 NAMELESS = ("terminology", "structures")
@@ -30,13 +36,14 @@ def read_terminology(
 
     Parameters
     ----------
-    source : Terminology, DataFrame, str or path
-        A table, or the path or URL of a file: BrainGlobe's ``terminology.csv`` or
-        older ``structures.csv`` and ``structures.json``, the Allen Institute's JSON
-        or CSV, label descriptions of ITK-SNAP or FreeSurfer.
+    source : Terminology, Dataset, DataArray, table, str or path
+        A table of pandas, polars, pyarrow or dask, an atlas, or the path or URL of a file:
+        BrainGlobe's ``terminology.csv`` or older ``structures.csv`` and ``structures.json``, the
+        Allen Institute's JSON or CSV, tables of BIDS and others with a header, label descriptions
+        of ITK-SNAP, FreeSurfer, 3D Slicer, FSLeyes and MRIcron, the XML of FSL and SPM.
     name : str
         What to call it where it has no name.
-    lateral : str, (str, str), or list of (int, int), optional
+    lateral : str, (str, str), list of these, or list of (int, int), optional
         As :func:`~xarray_atlas.terminology.lateral.fold` has it.
 
     Raises
@@ -48,30 +55,90 @@ def read_terminology(
     TerminologyError
         If it is no table of regions; it says what is wrong.
     """
+    known = _known(source)
+    if isinstance(known, Terminology):
+        built = build(cells_from_csv(known.to_csv()), known.name or name, lateral)
+        return (known, built[1]) if built[0] == known else built
+    if known is not None:
+        return build(cells_from_frame(known), name, lateral)
+    place = locate(source)
+    try:
+        stem = PurePath(place).stem
+        return build(cells_from_text(_text_at(source)), name if stem in NAMELESS else stem, lateral)
+    except TerminologyError as error:
+        raise _at(place, error) from error
+
+
+def open_terminology(
+    source: Any,
+    name: str = "",
+    storage_options: Mapping[str, Any] | None = None,
+    stored: bool = False,
+) -> Terminology:
+    """Read a terminology for a stored atlas: BrainGlobe's as it stands, others as atlases need it.
+
+    Parameters
+    ----------
+    source : Terminology, Dataset, DataArray, table, str or path
+        As `read_terminology` has it.
+    name : str
+        What to call what is read from a file.
+    storage_options : mapping, optional
+        For fsspec.
+    stored : bool
+        Whether it is the atlas's own, which must have all of BrainGlobe's columns.
+
+    Raises
+    ------
+    MissingTerminologyError, StoreError, TerminologyError
+        As `read_terminology` does.
+    """
+    known = _known(source)
+    if isinstance(known, Terminology):
+        return known
+    if known is not None:
+        if set(REQUIRED) <= set(known.columns):
+            return Terminology.from_dataframe(known)
+        return build(cells_from_frame(known))[0]
+    try:
+        text = _text_at(source, storage_options)
+        if stored or set(REQUIRED) <= set(next(csv.reader(io.StringIO(text[:10_000])), [])):
+            return Terminology.from_csv(io.StringIO(text, newline=""), name)
+        return build(cells_from_text(text), name)[0]
+    except TerminologyError as error:
+        raise _at(locate(source), error) from error
+
+
+def _known(source: Any) -> Terminology | pd.DataFrame | None:
+    """Return a table that is in memory, None for a path."""
     if isinstance(source, Terminology):
-        built = build(cells_from_csv(source.to_csv()), source.name or name, lateral)
-        return (source, built[1]) if built[0] == source else built
-    if isinstance(source, pd.DataFrame):
-        return build(cells_from_frame(source), name, lateral)
-    if not isinstance(source, str | os.PathLike):
+        return source
+    if isinstance(source, xr.Dataset | xr.DataArray):
+        return find_atlas(source)[0]
+    table = None if isinstance(source, str | os.PathLike) else as_dataframe(source)
+    if table is None and not isinstance(source, str | os.PathLike):
         raise TypeError(
             "terminology is a path, a URL, a DataFrame, a Terminology or an open atlas, "
             f"not a {type(source).__name__}"
         )
-    place = locate(source)
-    try:
-        stem = PurePath(place).stem
-        return build(_cells_at(source), name if stem in NAMELESS else stem, lateral)
-    except TerminologyError as error:
-        raise TerminologyError(f"{place}: {error}") from error
+    return table
 
 
-def _cells_at(source: Any) -> Cells:
+def _text_at(source: Any, storage_options: Mapping[str, Any] | None = None) -> str:
     try:
-        content = read_bytes(source)
+        content = read_bytes(source, storage_options)
     except StoreNotFoundError as error:
         raise MissingTerminologyError(f"no terminology: {error}") from error
+    # what Excel calls "Unicode text" begins with the mark of UTF-16
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return cells_from_text(content.decode("utf-8-sig"))
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise TerminologyError(f"the table of regions is not UTF-8 text: {error}") from error
+        raise TerminologyError(
+            f"the table of regions is not UTF-8 text: {error}. Save it as UTF-8, or read it in its "
+            "own encoding: pd.read_csv(path, encoding='cp1252')"
+        ) from error
+
+
+def _at(place: str, error: TerminologyError) -> TerminologyError:
+    return TerminologyError(f"{place}: {error}")

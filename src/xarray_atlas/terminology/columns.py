@@ -1,0 +1,252 @@
+"""Columns of tables of regions, found under the names that programs give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from xarray_atlas.errors import TerminologyError
+from xarray_atlas.terminology.cells import Cells, is_blank, listing
+
+__all__ = ["Found", "find_columns", "integer", "labels_in", "recognized"]
+
+Found: TypeAlias = Mapping[str, str | None]
+"""For each of BrainGlobe's columns what it is called in a table, None where it has none."""
+
+NAMES = {
+    "identifier": ("identifier", "id", "index"),
+    "parent_identifier": ("parent_identifier", "parent_structure_id", "parent_id"),
+    "annotation_value": ("annotation_value", "labels"),
+    "name": ("name",),
+    "abbreviation": ("abbreviation", "acronym"),
+    "color_hex_triplet": ("color_hex_triplet", "color", "rgb_triplet"),
+    "root_identifier_path": ("root_identifier_path", "structure_id_path"),
+}
+"""BrainGlobe's columns, and what others call them: the Allen Institute, older atlases, BIDS.
+
+``labels`` is what `Terminology.regions` calls them; its ``parent`` is an acronym.
+"""
+
+OTHER_NAMES = {
+    "identifier": (
+        "idx", "structureid", "structuralid", "regionid", "roiid", "labelid", "label",
+        "labelvalue", "labelnumber", "voxelvalue", "value", "roi", "number", "no",
+    ),
+    "annotation_value": ("label", "labelvalue", "voxelvalue"),
+    "name": (
+        "fullname", "longname", "regionname", "structurename", "labelname", "roiname",
+        "franklinpaxinosfullname", "region", "structure", "label", "roi", "description",
+    ),
+    "abbreviation": ("abbr", "abbrev", "shortname", "franklinpaxinosabbreviation"),
+    "color_hex_triplet": ("colour", "hexcolor", "hexcolour", "colorhex", "hex", "rgb", "rgba"),
+}  # fmt: skip
+"""Names that are looked for in lower case and without spaces or signs, if there is none of these.
+
+A label, or a roi, is a number or a name: the cells say which.
+"""
+
+PARTS = [("red", "r", "colorr"), ("green", "g", "colorg"), ("blue", "b", "colorb")]
+"""What columns for the parts of a color are called."""
+
+MISSING = frozenset({"n/a", "N/A", "#N/A", "nan", "NaN", "<NA>"})
+"""Cells that say that there is nothing: those of BIDS, of spreadsheets and of pandas."""
+NO_NUMBER = MISSING | {"NA", "None", "none", "null", "NULL"}
+"""The same where a number or a color is expected, so that none of these is a name."""
+
+
+def recognized(columns: Cells) -> Cells:
+    """Rename the columns of a table as BrainGlobe does, and fill those that it does not have.
+
+    Blank rows, and columns without a header or a cell, are passed over. Columns that are not
+    known stay as they are: one may say the side.
+
+    Raises
+    ------
+    TerminologyError
+        If a column is missing, or several may be the one.
+    """
+    columns = _without_blanks(columns)
+    found = find_columns(columns)
+    cells = {column: columns[name] for column, name in found.items() if name is not None}
+    others = {name: cell for name, cell in columns.items() if name not in found.values()}
+    return _filled(_without_missing({**cells, **others}), found)
+
+
+def _without_blanks(columns: Cells) -> Cells:
+    """Drop rows of which every cell is blank, and columns that have neither header nor cells."""
+    kept = {
+        name: cells
+        for name, cells in columns.items()
+        if not (is_headless(name) and all(map(is_blank, cells)))
+    }
+    rows = [
+        i for i, row in enumerate(zip(*kept.values(), strict=True)) if not all(map(is_blank, row))
+    ]
+    return {name: [cells[i] for i in rows] for name, cells in kept.items()}
+
+
+def is_headless(name: str) -> bool:
+    """Tell whether a column has no header; pandas calls it "Unnamed: 3"."""
+    return is_blank(name) or re.fullmatch(r"Unnamed: \d+|column \d+", name) is not None
+
+
+def find_columns(columns: Cells) -> dict[str, str | None]:
+    """Find what each of BrainGlobe's columns is called in a table.
+
+    Raises
+    ------
+    TerminologyError
+        If there is no column of labels or of names, or several may be the one.
+    """
+    found = {
+        column: next((name for name in accepted if name in columns), None)
+        for column, accepted in NAMES.items()
+    }
+    exact = found["identifier"] is not None
+    for column, names in NAMES.items():
+        for wanted in (*map(_plain, names), *OTHER_NAMES.get(column, ())):
+            if found[column] is None:
+                found[column] = _called(columns, wanted, column, set(found.values()))
+    _require_one_label(columns, found, exact)
+    missing = [column for column in ("identifier", "name") if found[column] is None]
+    if missing:
+        raise TerminologyError(_explain_missing(columns, missing))
+    return found
+
+
+def _called(columns: Cells, wanted: str, column: str, taken: set[str | None]) -> str | None:
+    """Return the column of that name, in any spelling, if its cells are of the right kind."""
+    names = [n for n in columns if _plain(n) == wanted and n not in taken]
+    if column in ("identifier", "annotation_value") and wanted not in map(_plain, NAMES[column]):
+        names = [name for name in names if _are_integers(columns[name])]
+    elif column == "name":
+        names = [name for name in names if not _are_integers(columns[name])]
+    if len(names) > 1:
+        raise TerminologyError(
+            f"the table of regions has more than one column for the {column}: {listing(names)}; "
+            "drop or rename all but one"
+        )
+    return names[0] if names else None
+
+
+def _require_one_label(columns: Cells, found: Mapping[str, str | None], exact: bool) -> None:
+    """Ask, where "id" and "index" are both there and are not the same numbers."""
+    own, other = found["identifier"], next((n for n in columns if _plain(n) == "index"), None)
+    if own is None or other is None or own == other or found["annotation_value"] is not None:
+        return
+    numbers = [[integer(cell) for cell in columns[name]] for name in (own, other)]
+    counted = numbers[1] == list(range(len(numbers[1])))  # what pandas writes before each row
+    if exact and None not in numbers[1] and numbers[0] != numbers[1] and not counted:
+        raise TerminologyError(
+            f"the table of regions has the columns {own!r} and {other!r}, and either may be the "
+            "label in the image: call that one 'annotation_value' "
+            f"(table.rename(columns={{{other!r}: 'annotation_value'}})), or drop the other"
+        )
+
+
+def _explain_missing(columns: Cells, missing: Sequence[str]) -> str:
+    known = "; ".join(f"{column} may be called {listing(NAMES[column])}" for column in missing)
+    names = list(columns)
+    text = (
+        f"the table of regions lacks {listing(missing)} ({known}); "
+        f"its columns are {listing(names) or 'none at all'}"
+    )
+    if any(integer(name) is not None for name in names):
+        return (
+            f"{text}. Is that a row, and there is no header? Begin the file with a line such as "
+            "id,name, or give the columns their names: pd.read_csv(path, names=['id', 'name'])"
+        )
+    wanted = "id" if missing[0] == "identifier" else missing[0]
+    return (
+        f"{text}. Rename the column: table.rename(columns={{'...': {wanted!r}}})" if names else text
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _are_integers(cells: Iterable[str]) -> bool:
+    """Tell whether all cells that are there are integers, and any is there."""
+    there = [cell for cell in cells if not is_blank(cell) and cell.strip() not in NO_NUMBER]
+    return bool(there) and all(integer(cell) is not None for cell in there)
+
+
+def _without_missing(cells: Cells) -> Cells:
+    """Empty the cells that say that there is nothing."""
+    named = {"name", "abbreviation"}
+    return {
+        column: ["" if cell.strip() in (MISSING if column in named else NO_NUMBER) else cell
+                 for cell in values]
+        for column, values in cells.items()
+    }  # fmt: skip
+
+
+def _filled(cells: Cells, found: Mapping[str, str | None]) -> Cells:
+    """Fill the columns that a table does not have: labels are ids, parents stand in paths."""
+    own = cells["identifier"]
+    blank = [""] * len(own)
+    filled = dict(cells)
+    if found["annotation_value"] is None:
+        filled["annotation_value"] = list(own)
+    if found["abbreviation"] is None:
+        filled["abbreviation"] = blank
+    if all(map(is_blank, cells.get("color_hex_triplet", blank))):
+        filled["color_hex_triplet"] = _colors_of_parts(cells) or blank
+    if found["parent_identifier"] is None and "parent" in cells:
+        filled["parent_identifier"] = _parents_by_name(cells, filled["abbreviation"])
+    elif found["parent_identifier"] is None:
+        paths = cells.get("root_identifier_path", blank)
+        filled["parent_identifier"] = list(map(_parent_in, paths, own))
+    return filled
+
+
+def _colors_of_parts(cells: Cells) -> list[str] | None:
+    """Return colors as triplets, from a column each for red, green and blue."""
+    called = [
+        next((name for name in cells if _plain(name) in accepted), None) for accepted in PARTS
+    ]
+    if None in called:
+        return None
+    parts = zip(*(cells[str(name)] for name in called), strict=True)
+    return ["" if any(map(is_blank, triplet)) else f"[{', '.join(triplet)}]" for triplet in parts]
+
+
+def _parent_in(path: str, own: str) -> str:
+    """Return the id before a region's own in a path such as ``/997/8/`` or ``[997, 8]``."""
+    ids = re.findall(r"[^\s,/\[\]\"']+", path)
+    above = ids[:-1] if ids[-1:] == [own.strip()] else ids
+    return above[-1] if above else ""
+
+
+def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
+    """Look up a column of parents that are named by acronym, or by id where none is called so."""
+    named: dict[str, list[str]] = {}
+    for own, acronym in zip(cells["identifier"], acronyms, strict=True):
+        named.setdefault(acronym, []).append(own)
+    found = []
+    for parent in cells["parent"]:
+        ids = named.get(parent, [parent]) if parent else [""]
+        if len(ids) > 1:
+            raise TerminologyError(
+                f"the parent {parent!r} is the acronym of ids {listing(ids)}; name parents by id, "
+                "in a column 'parent_identifier'"
+            )
+        found.append(ids[0])
+    return found
+
+
+def integer(cell: str) -> int | None:
+    """Read a cell such as "997" or "997.0" as an integer, None where it is none."""
+    whole, _, fraction = cell.strip().partition(".")
+    try:
+        return None if fraction.strip("0") else int(whole)
+    except ValueError:
+        return None
+
+
+def labels_in(cell: str) -> list[int]:
+    """Read a cell of labels, such as "997" or "[1, 2]"; what is no integer is passed over."""
+    parts = map(integer, cell.strip("[] ").split(","))
+    return [label for label in parts if label is not None]
