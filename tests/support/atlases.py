@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -190,3 +191,32 @@ def parts(draw: st.DrawFn, shape: tuple[int, ...]) -> dict[str, slice]:
             else slice(stop - 1, start - 1 if start else None, step)
         )
     return found
+
+
+def numbered_atlas(
+    shape: tuple[int, int, int] = (6, 5, 4),
+    size: Sequence[float] = (0.1, 0.2, 0.4),
+    orientation: str = "asr",
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    world: bool = False,
+) -> xr.Dataset:
+    """Build an atlas of which each voxel is a region, whose id is 101 and its place in memory.
+
+    In a world, for an orientation of l, p and i, its coordinates are RAS mm.
+    """
+    count = int(np.prod(shape))
+    terminology = make_terminology([-1] + [0] * count)
+    labels = np.arange(2, count + 2, dtype="uint32").reshape(shape)
+    ds = make_atlas(labels, terminology, size, origin, orientation)
+    matrix = tuple(np.eye(4).ravel().tolist()) if world else ()
+    space = dataclasses.replace(ds.atlas.space, shape=shape, world=matrix)
+    carrier = AtlasIndex(terminology, space)
+    coords = xr.Coordinates(carrier.create_variables(), indexes={carrier.name: carrier})
+    return ds.drop_vars(carrier.name).assign_coords(coords)
+
+
+def places_of(found: xr.Dataset, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
+    """Return the voxels that points of such an atlas were found in; -1 for none."""
+    at = found.region_id.values.ravel() - 101
+    index = np.stack(np.unravel_index(np.maximum(at, 0), shape), axis=-1)
+    return np.where(at[:, None] >= 0, index, -1)

@@ -190,6 +190,12 @@ class PointsMethods(Accessor[T]):
         GridError
             If the grid does not say where its voxels lie.
 
+        Warns
+        -----
+        UserWarning
+            If the track goes through background alone: with the frame, unit or order of axes that
+            would put most of it into the brain.
+
         Examples
         --------
         >>> import xarray_atlas

@@ -20,7 +20,10 @@ from xarray_atlas.coords.world import NOISE
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["CORNERS", "frame_matrix", "has_world"]
+__all__ = ["CORNERS", "FRAME", "frame_matrix", "has_world"]
+
+FRAME = "frame"
+"""The attribute in which results, and points, state the frame of their positions."""
 
 CORNERS = {
     "brainglobe": {"ap": "a", "dv": "s", "ml": "r"},

@@ -52,7 +52,7 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
                 )
             dims[own] = axis
     order = [dims[dim] for dim in getattr(obj, "annotation", obj).dims if dim in dims]
-    return {**known_columns(frame, order), **known}
+    return {**known, **{n: a for n, a in known_columns(frame, order).items() if n not in known}}
 
 
 def checked_axes(

@@ -13,6 +13,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.alignment import shown_part
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.quantity_variable import QuantityVariable
@@ -25,7 +26,6 @@ from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.points.frames import frame_as_attr
 from xarray_atlas.points.groups import PointGroups, group_points
 from xarray_atlas.points.lookup import Found, find
-from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.reductions.labels import scan

@@ -21,7 +21,7 @@ from xarray_atlas.points.frames import FRAMES, frame_of
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
 
-__all__ = ["warn_of_misplaced"]
+__all__ = ["warn_of_misplaced", "warn_of_track"]
 
 TRIED = 500
 """Points that alternatives are tried on."""
@@ -71,7 +71,7 @@ def warn_of_misplaced(
     terminology, _ = find_atlas(obj)
     # of parcels, background is also what lies in none of them
     background = int(np.count_nonzero(inside & (labels == 0))) * (terminology.parcels is None)
-    beyond = np.count_nonzero(_beyond(obj, placed) & ~inside)
+    beyond = int(np.count_nonzero(_beyond(obj, placed[~inside]))) if count else 0
     judged = number - count + beyond
     if count * 2 > number:
         text = f"{count} of {number} points lie outside of the volume"
@@ -87,6 +87,24 @@ def warn_of_misplaced(
         text += f"; {len(points) - len(finite)} of them are NaN or infinite"
     else:
         text += _likely(obj, axes, finite, frame)
+    warnings.warn(text, UserWarning, stacklevel=find_stack_level())
+
+
+def warn_of_track(
+    obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
+) -> None:
+    """Warn that a track goes through no region, and name what would put it into the brain.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    axes : mapping of str to VoxelAxis
+    points : float64 array, shape (n, 3)
+        Along ap, dv and ml in mm, as the caller has them.
+    frame : str or array
+    """
+    pieces = [np.linspace(a, b, 20) for a, b in itertools.pairwise(points)]
+    text = "the track goes through no region" + _likely(obj, axes, np.concatenate(pieces), frame)
     warnings.warn(text, UserWarning, stacklevel=find_stack_level())
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES
@@ -21,7 +22,6 @@ from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
 from xarray_atlas.points.frames import Frame, frame_as_attr, frame_of
 from xarray_atlas.points.hints import warn_of_misplaced
-from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes

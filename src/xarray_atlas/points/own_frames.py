@@ -11,14 +11,12 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.errors import PointsError
 from xarray_atlas.points.frames import FRAMES, frame_as_attr, frame_direction, frame_question
 from xarray_atlas.points.tool_columns import tool_of
 
-__all__ = ["FRAME", "check_directions", "frame_name", "own_frame", "settle_frame"]
-
-FRAME = "frame"
-"""The attribute in which results and points state the frame of their positions."""
+__all__ = ["check_directions", "frame_name", "own_frame", "settle_frame"]
 
 
 def frame_name(frame: Any) -> str | None:

@@ -163,8 +163,8 @@ def _coordinates(points: xr.DataArray, asked: Statement) -> xr.Dataset:
         )
     if all(name in points.dims for name in placed):
         raise PointsError(
-            f"this DataArray is an image on the grid {tuple(placed)}, not points: its mean in each "
-            "region is image.atlas.aggregate's, or ds.atlas.aggregate(image)"
+            f"this DataArray is an image on the grid {tuple(placed)}, not points; its means by "
+            "region are ds.atlas.aggregate(image)"
         )
     table = points.coords.to_dataset()
     return table if points.name in (None, *table) else table.assign({points.name: points.variable})

@@ -11,6 +11,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.space import AXES
@@ -20,8 +21,8 @@ from xarray_atlas.kernels.labels import Bools, Int64s, Positions
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.points.frames import frame_as_attr, frame_of
+from xarray_atlas.points.hints import warn_of_track
 from xarray_atlas.points.lookup import find_placed, status_variable
-from xarray_atlas.points.own_frames import FRAME
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.regions.results import text_coord
@@ -80,6 +81,12 @@ def along(
     UnitsError, GridError
         As :func:`region_at` does.
 
+    Warns
+    -----
+    UserWarning
+        If the track goes through background alone: with the frame, unit or order of axes that would
+        put most of it into the brain.
+
     Notes
     -----
     Every face that a straight piece crosses is computed, along each axis, and the voxel between two
@@ -121,6 +128,8 @@ def along(
     halves = (places[1:] + places[:-1]) / 2
     found = find_placed(obj, grid, halves)
     position, status = found.regions(terminology, parcels)
+    if not found.labels.any():
+        warn_of_track(obj, grid, read.stacked(), read.frame)
     terminology = terminology if parcels is None else parcels.terminology
     begin = _changes(position, status)
     end = np.append(begin[1:], position.size)

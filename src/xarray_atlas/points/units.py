@@ -5,6 +5,7 @@ A unit may be "voxel": then the numbers are indices, and the voxel size turns th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.points.voxels import voxel_axes
 
 __all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitudes", "own_unit"]
+
+_ONE = re.compile(r"\s*1(?:\.0*)?\s*([^\W\d_]+)\s*")
 
 VOXEL_SIZE = "voxel_size"
 """The attribute of a result's positions that are indices: the size of a voxel, as "0.025 mm"."""
@@ -188,7 +191,9 @@ def _agree(own: Any, unit: Any) -> bool:
 
 
 def stated_unit(unit: Any) -> Any:
-    """Return a unit of length, or refuse a length such as "50 um"."""
+    """Return a unit of length, also of one such as "1 um"; refuse a length such as "50 um"."""
+    if isinstance(unit, str) and (one := _ONE.fullmatch(unit)):
+        unit = one[1]
     try:
         unit_factor(unit)
     except UnitsError as error:

@@ -10,6 +10,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.units import quantity
@@ -130,18 +131,21 @@ def region_properties(
     on = ("region", "hemisphere", "axis")
     rows = found.positions
 
-    def length(dims: tuple[str, ...], values: Any) -> Variable:
-        return QuantityVariable(dims, quantity(values[rows]), found.attrs)
+    def length(dims: tuple[str, ...], values: Any, frame: str | None = None) -> Variable:
+        attrs = found.attrs if frame is None else {**found.attrs, FRAME: frame}
+        return QuantityVariable(dims, quantity(values[rows]), attrs)
 
     variables = {
         "voxels": Variable(on[:2], totals.voxels[rows]),
         SIZES[len(found.voxel)]: size_variable(found, totals.voxels[rows]),
-        "centroid": length(on, line + step * centre),
-        "bounding_box": length((*on, "bound"), box),
+        "centroid": length(on, line + step * centre, "dataset"),
+        "bounding_box": length((*on, "bound"), box, "dataset"),
         "extent": length(on, extent),
         "start": Variable(on, totals.start[rows]),
         "stop": Variable(on, totals.stop[rows]),
-        "representative_point": length(on, np.where(nothing, np.nan, line + step * point)),
+        "representative_point": length(
+            on, np.where(nothing, np.nan, line + step * point), "dataset"
+        ),
     }
     labels, counts = unassigned(found.table, found.wanted, found.terminology)
     unknown = labels != 0
