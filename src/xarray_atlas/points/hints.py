@@ -18,6 +18,7 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Bools, Ints
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.frames import FRAMES, frame_of
+from xarray_atlas.points.own_frames import frame_name
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
 
@@ -185,7 +186,8 @@ def _alternatives(
     """Give what else points may be: what to say of it, the points, and their frame."""
     for scale, text in SCALES.items():
         yield text, points * scale, frame
-    others = [f for f in FRAMES if not isinstance(frame, str) or f != frame]
+    # coordinates of a world are the Dataset's too, and then better called by their name
+    others = [f for f in sorted(FRAMES, key="dataset".__eq__) if frame_name(frame) != f]
     for other in others:
         yield f"frame={other!r}", points, other
     orders = list(itertools.permutations(range(3)))[1:]
