@@ -50,6 +50,7 @@ def test_boundaries_are_faces(layers):
 
 @given(st.data())
 @settings(max_examples=50)
+@pytest.mark.filterwarnings("ignore:.*points lie outside")
 @pytest.mark.filterwarnings("ignore:the track goes through no region")
 def test_agrees_with_dense_sampling(data):
     example = data.draw(examples())
