@@ -18,7 +18,7 @@ from xarray_atlas.coords.headers import OBLIQUE, OPPOSITE, Geometry
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.space import DIRECTIONS, RAS, Space
 from xarray_atlas.coords.units import to_mm
-from xarray_atlas.coords.world import WORLD, is_oblique, world_coordinates, world_of
+from xarray_atlas.coords.world import IDENTITY, WorldAxes, is_oblique, world_of
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, same_lengths
 
@@ -219,7 +219,7 @@ def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
     sizes, orientation = combine(stated, volume.geometry, volume.place)
     shape = tuple(map(int, volume.data.shape))
     check_extent(shape, sizes, stated.voxel_size is not None)
-    centres, world = _placed(volume, stated, sizes)
+    sizes, centres, world = _placed(volume, stated, sizes)
     backwards = [values[-1] < values[0] for values in centres]
     letters = "".join(
         OPPOSITE[letter] if back else letter
@@ -250,21 +250,23 @@ def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
 
 def _placed(
     volume: ArrayVolume, stated: Geometry, sizes: tuple[float, ...]
-) -> tuple[tuple[FloatArray, ...], FloatArray | None]:
-    """Return the centres of the voxels along each axis, and the matrix from them to RAS mm."""
+) -> tuple[tuple[float, ...], tuple[FloatArray, ...], FloatArray | None]:
+    """Return the size and the centres of voxels along each axis, and the matrix to RAS mm."""
     own = volume.geometry
     overridden = stated.orientation not in (None, own.orientation) or (
         stated.voxel_size is not None
         and (own.voxel_size is None or not np.allclose(sizes, own.voxel_size, SAME_SIZE, 0))
     )
     if volume.centres is not None:
-        return volume.centres, None if overridden else volume.world
+        return sizes, volume.centres, None if overridden else volume.world
     if own.affine is None or overridden:
         pairs = zip(sizes, volume.data.shape, strict=True)
-        return tuple(centres_of(size, 0.0, int(count)) for size, count in pairs), None
-    coords = world_coordinates(own.affine, volume.data.shape, volume.dims)
-    matrix = world_of(xr.Dataset(coords={WORLD: coords[WORLD]}))
-    return tuple(coords[dim].values for dim in volume.dims), matrix
+        return sizes, tuple(centres_of(size, 0.0, int(count)) for size, count in pairs), None
+    placed = WorldAxes.of(own.affine)
+    steps = [size * np.arange(n) for size, n in zip(placed.sizes, volume.data.shape, strict=True)]
+    centres = tuple(placed.positions(i, along) for i, along in enumerate(steps))
+    aligned = np.array_equal(placed.turn, IDENTITY)
+    return placed.sizes if aligned else sizes, centres, placed.turn
 
 
 def require_on_grid(volume: ArrayVolume, grid: Grid, stated: Geometry) -> None:

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, as_opened, lengths, spacing
-from xarray_atlas.coords.space import RAS_AXES
-from xarray_atlas.coords.world import ras_matrix
+from xarray_atlas.coords.grid import affine_of, annotation_of
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.io.files.write_volume import FileVolume, write_nifti, write_nrrd
 from xarray_atlas.kernels.labels import Ints, lookup, runs
@@ -143,7 +140,7 @@ def _write(
     array = annotation_of(obj) if labels else obj
     assert isinstance(array, xr.DataArray)
     terminology, _ = find_atlas(array)
-    affine = _affine(array)
+    affine = affine_of(array)
     data = array.variable
     if not labels:
         kind = _plain_type(np.dtype(data.dtype if dtype is None else dtype))
@@ -156,33 +153,6 @@ def _write(
     write(path, FileVolume(array.shape, kind, affine, _slabs(data, numbering)))
     table = path.with_name(path.name[: -len(ending)] + ".labels.csv")
     numbering.write_table(terminology, table)
-
-
-def _affine(array: xr.DataArray) -> npt.NDArray[np.float64]:
-    """Return the matrix from voxels to RAS+ in mm."""
-    _, space = find_atlas(array)
-    sizes = spacing(array)
-    if array.ndim != 3:
-        extra = [str(dim) for dim in array.dims if dim not in sizes]
-        raise GridError(
-            f"{array.name!r} has the dimensions {extra} beside its three of space; select one of "
-            "them first"
-        )
-    if array.size == 0:
-        raise GridError(f"there is nothing to write: {array.name!r} has no voxel")
-    placed = np.zeros((4, 4))  # from voxels to coordinates along ml, ap, dv
-    placed[3, 3] = 1
-    for row, axis in enumerate(RAS_AXES):
-        name = space.coordinate(array, axis)
-        assert name is not None  # spacing has looked
-        column = array.dims.index(array.coords[name].dims[0])
-        positions = lengths(array, name)
-        step = as_opened(sizes[array.dims[column]], space.voxel_size[space.position(axis)])
-        descending = positions.size > 1 and positions[-1] < positions[0]
-        placed[row, column] = -step if descending else step
-        placed[row, 3] = positions[0]
-    letters = [space.orientation[space.position(axis)] for axis in RAS_AXES]
-    return ras_matrix(letters, space.world) @ placed + 0.0  # not -0.0
 
 
 def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:

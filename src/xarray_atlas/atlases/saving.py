@@ -14,11 +14,18 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, as_opened, lengths, spacing
+from xarray_atlas.coords.grid import (
+    affine_of,
+    annotation_of,
+    array_orientation,
+    as_opened,
+    lengths,
+    spacing,
+)
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import GridError, StoreError
-from xarray_atlas.io.brainglobe.manifest import MIDLINE
+from xarray_atlas.io.brainglobe.manifest import MIDLINE, TO_RAS
 from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
 from xarray_atlas.io.zarr.stores import is_url
 from xarray_atlas.io.zarr.write_ome_zarr import CHUNK, Pyramid
@@ -107,6 +114,13 @@ def save(
     ``hemispheres`` is an error. BrainGlobe gives the middle plane of an odd axis to left or
     right by rounding; here it is left.
 
+    *World coordinates.* BrainGlobe counts from the outer corner of the first voxel, and has no
+    place for the origin of a world. Of an atlas from a file with an affine the OME-Zarr metadata
+    are as BrainGlobe has them, from 0, and the manifest gets ``to_ras_mm``, the 4 x 4 matrix from
+    these positions (mm along the axes, in their order) to RAS mm. BrainGlobe passes over it; here
+    the manifest gives the atlas its world coordinates again, to the float. The OME-Zarr alone,
+    opened without the manifest, counts from the corner.
+
     *Labels.* BrainGlobe's ids are the labels. Where a region has another label than its id, or
     several (left and right), its voxels get its id. Where ids are text ("MBA:997"), the
     region's smallest label becomes its id, and regions without a label get the numbers after
@@ -146,7 +160,9 @@ def save(
     known = ("species", "citation", "atlas_link")
     about: dict[str, Any] = {key: ds.attrs[key] for key in known if key in ds.attrs}
     if not symmetric and space.midline is not None:
-        about[MIDLINE] = space.midline
+        about[MIDLINE] = _in_store(ds, space, pyramid, space.midline)
+    if space.world:
+        about[TO_RAS] = _to_ras(ds, pyramid)
     write_atlas(
         Path(path).expanduser().absolute(),
         NewAtlas(
@@ -202,33 +218,56 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
             f"the annotation has the dimensions {list(annotation.dims)}; an atlas is saved with "
             f"its three of space, {list(names)}"
         )
+    sides = array_orientation(ds)
     orientation, scale, first = "", [], []
     backwards = False
-    for dim in annotation.dims:
+    for dim, wanted in zip(annotation.dims, ORIENTATION, strict=True):
         axis, coord = names[dim]
-        letter = space.orientation[space.position(axis)]
         positions = lengths(ds, coord)
         if positions.size == 0:
             raise GridError(f"there is nothing to save: dimension {dim!r} has no voxel")
-        if positions[-1] < positions[0]:
-            letter = next(other for other in AXES[axis] if other != letter)
-            backwards = True
-        orientation += letter
+        # in a world one plane runs either way
+        one = bool(space.world) and positions.size == 1 and wanted in AXES[axis]
+        orientation += wanted if one else sides[dim]
+        backwards |= positions[-1] < positions[0]
         scale.append(as_opened(sizes[dim], space.voxel_size[space.position(axis)]))
-        first.append(float(positions[0]))
+        first.append(0.0 if space.world else float(positions[0]))
     if orientation != ORIENTATION:
         raise GridError(
             f"the annotation has the orientation {orientation!r} (as its dimensions "
             f"{list(annotation.dims)} run), and BrainGlobe's API takes every atlas to be "
             f"{ORIENTATION!r}; save ds.atlas.reorient({ORIENTATION!r})"
         )
-    if backwards:
+    if backwards and not space.world:
         raise GridError(
             "a coordinate of the annotation falls along its dimension, and those of a file grow; "
             f"save ds.atlas.reorient({ORIENTATION!r})"
         )
     shape = annotation.shape
     return Pyramid(shape, tuple(scale), tuple(first), _levels(shape, levels), orientation)
+
+
+def _to_ras(ds: xr.Dataset, pyramid: Pyramid) -> list[list[float]]:
+    """Return the matrix from mm in the store, which counts from the first voxel, to RAS mm."""
+    annotation = annotation_of(ds)
+    matrix = affine_of(annotation)
+    matrix[:3, :3] /= pyramid.scale
+    for dim, letter in array_orientation(annotation).items():
+        column = annotation.dims.index(dim)
+        if letter != ORIENTATION[column]:  # a single plane
+            matrix[:3, column] *= -1
+    found: list[list[float]] = (matrix + 0.0).tolist()  # not -0.0
+    return found
+
+
+def _in_store(ds: xr.Dataset, space: Space, pyramid: Pyramid, position: float) -> float:
+    """Return a position along the right-left axis in mm in the store."""
+    if not space.world:
+        return position
+    name = space.coordinate(ds, "ml")
+    assert name is not None  # spacing has looked
+    sign = 1 if space.orientation[space.position("ml")] in pyramid.orientation else -1
+    return sign * (position - float(lengths(ds, name)[0]))
 
 
 def _levels(shape: tuple[int, ...], levels: int | None) -> int:
@@ -298,7 +337,7 @@ def _hemispheres(
     if not given and space.midline is None:
         return False, None
     sides = hemispheres_of(ds)
-    if not given and ds.attrs.get("symmetric", 1) and _is_halved(space, pyramid):
+    if not given and ds.attrs.get("symmetric", 1) and _is_halved(ds, space, pyramid):
         return True, None
     missing: dict[Hashable, int] = {
         d: n for d, n in annotation.sizes.items() if d not in sides.dims
@@ -307,10 +346,10 @@ def _hemispheres(
     return False, _as_dask(whole).rechunk(CHUNK).astype(np.uint8)
 
 
-def _is_halved(space: Space, pyramid: Pyramid) -> bool:
+def _is_halved(ds: xr.Dataset, space: Space, pyramid: Pyramid) -> bool:
     """Tell whether the midline is half of the extent of what is saved."""
     assert space.midline is not None
     at = pyramid.orientation.index("r")
     size = pyramid.scale[at]
     middle = pyramid.translation[at] + (pyramid.shape[at] - 1) * size / 2
-    return abs(space.midline - middle) <= TOLERANCE * size
+    return abs(_in_store(ds, space, pyramid, space.midline) - middle) <= TOLERANCE * size

@@ -19,7 +19,7 @@ from xarray_atlas.checks.copies import check_copy
 from xarray_atlas.checks.missing import StoredLevel, check_missing_chunks
 from xarray_atlas.checks.report import Outcome, Report, skipped
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of
+from xarray_atlas.coords.grid import annotation_of, array_orientation
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.coords.voxel_size import stated_voxel_size
@@ -344,9 +344,8 @@ def _stored_masks(
         return pyramid
     dims = list(map(str, annotation.dims))
     # reorient() turns the space too, not only the array
-    if (dims, space.orientation) != (list(space.dims), pyramid.orientation) or any(
-        annotation[dim].variable[0] > annotation[dim].variable[-1] for dim in dims
-    ):
+    sides = "".join(array_orientation(annotation).get(dim, "") for dim in dims)
+    if (dims, sides) != (list(space.dims), pyramid.orientation):
         return "the annotation has been transposed or turned round"
     place = f"{str(source).replace(os.sep, '/').rpartition('/')[0]}/{MASKS}"
     if place == source:

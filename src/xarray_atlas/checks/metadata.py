@@ -227,7 +227,10 @@ def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
             mend = "correct the attribute 'direction' of the coordinate, or open the atlas again"
             found.append(Finding("error", str(error), mend, (axis,)))
     said = obj.attrs.get("orientation")
-    if said is not None and said != space.orientation:
+    # in a world the attributes say on which side the array began when it was opened
+    runs = str.maketrans("rai", "lps") if space.world else {}
+    axes = space.orientation.translate(runs)
+    if said is not None and str(said).translate(runs) != axes:
         why = (
             f"the attributes say the orientation {said!r}, the axes {space.orientation!r}; the "
             "axes are taken"

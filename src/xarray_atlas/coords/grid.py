@@ -12,12 +12,14 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
-from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.space import RAS_AXES, Space
 from xarray_atlas.coords.units import quantity, to_mm
+from xarray_atlas.coords.world import ras_matrix
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, regular_step
 
 __all__ = [
+    "affine_of",
     "annotation_of",
     "array_orientation",
     "as_opened",
@@ -165,6 +167,52 @@ def array_orientation(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
         descending = values.size > 1 and values[-1] < values[0]
         found[obj.coords[name].dims[0]] = OPPOSITE[letter] if descending else letter
     return found
+
+
+def affine_of(array: xr.DataArray) -> FloatArray:
+    """Compute the matrix from the voxels of an array to RAS mm.
+
+    Of an atlas in a world it is that of the file from which it came; otherwise the coordinates,
+    their sign turned where they grow to the left, posterior or inferior.
+
+    Parameters
+    ----------
+    array : DataArray
+        A volume that carries an atlas's space.
+
+    Returns
+    -------
+    float64 array of shape (4, 4)
+
+    Raises
+    ------
+    GridError
+        If it has other dimensions than three of space, no voxel, or is unevenly spaced.
+    """
+    _, space = find_atlas(array)
+    sizes = spacing(array)
+    if array.ndim != 3:
+        extra = [str(dim) for dim in array.dims if dim not in sizes]
+        raise GridError(
+            f"{array.name!r} has the dimensions {extra} beside its three of space; select one of "
+            "them first"
+        )
+    if array.size == 0:
+        raise GridError(f"there is nothing to write: {array.name!r} has no voxel")
+    placed = np.zeros((4, 4))  # from voxels to coordinates along ml, ap, dv
+    placed[3, 3] = 1
+    for row, axis in enumerate(RAS_AXES):
+        name = space.coordinate(array, axis)
+        assert name is not None  # spacing has looked
+        column = array.dims.index(array.coords[name].dims[0])
+        positions = lengths(array, name)
+        step = as_opened(sizes[array.dims[column]], space.voxel_size[space.position(axis)])
+        descending = positions.size > 1 and positions[-1] < positions[0]
+        placed[row, column] = -step if descending else step
+        placed[row, 3] = positions[0]
+    letters = [space.orientation[space.position(axis)] for axis in RAS_AXES]
+    affine: FloatArray = ras_matrix(letters, space.world) @ placed + 0.0  # not -0.0
+    return affine
 
 
 def spacing_quantities(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, Any]:

@@ -91,7 +91,8 @@ def geometry_of_affine(
 def _in_ras(matrix: Any, unit: str, letters: str) -> FloatArray:
     """Return an affine in RAS mm."""
     affine = np.eye(4)
-    millimetres = np.reshape(sizes_in_mm(np.ravel(matrix), unit), (3, 4))
+    flat = np.ravel(matrix) if unit == "mm" else sizes_in_mm(np.ravel(matrix), unit)
+    millimetres = np.reshape(flat, (3, 4))
     for letter, values in zip(letters, millimetres, strict=True):
         row, sign = RAS[letter]
         affine[row] = sign * values + 0.0  # not -0.0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = [
     "IDENTITY",
+    "RAS_LETTERS",
     "WORLD",
     "WORLD_DIRECTIONS",
+    "WorldAxes",
     "is_oblique",
     "nearest_axes",
     "ras_matrix",
@@ -40,6 +43,9 @@ WORLD = "world"
 
 WORLD_DIRECTIONS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
 """The directions in which world coordinates increase, in the order of RAS."""
+
+RAS_LETTERS = "lpi"
+"""The sides on which world coordinates are smallest: an orientation, in the order of RAS."""
 
 MATRIX = "to_ras_mm"
 """The attribute of the scalar coordinate that holds the matrix: 16 numbers, row by row."""
@@ -110,26 +116,75 @@ def world_coordinates(
     >>> coords["x"].values, coords["x"].attrs
     (array([90. , 89.5, 89. ]), {'units': 'mm', 'direction': 'left-to-right'})
     """
-    matrix = np.asarray(affine, np.float64)
-    linear, first = matrix[:3, :3], matrix[:3, 3]
-    sizes = np.linalg.norm(linear, axis=0)
-    if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(linear)) <= 1e-9 * np.prod(sizes):
-        raise GridError(f"the affine {matrix.tolist()} is not one of a volume")
-    rows, signs = nearest_axes(linear)
+    placed = WorldAxes.of(affine)
     coords: dict[Hashable, Variable] = {}
-    units: FloatArray = np.zeros((3, 3))  # one vector of length 1 for each coordinate
     for column, dim in enumerate(dims):
-        row, sign, size = rows[column], signs[column], float(sizes[column])
-        attrs: dict[Any, Any] = {"units": "mm", "direction": WORLD_DIRECTIONS[row]}
-        if shape[column] == 1:
+        count, size = int(shape[column]), placed.sizes[column]
+        attrs: dict[Any, Any] = {"units": "mm", "direction": WORLD_DIRECTIONS[placed.rows[column]]}
+        if count == 1:
             attrs[SPACING] = size
-        coords[dim] = Variable((dim,), sign * size * np.arange(shape[column]) + first[row], attrs)
-        units[:, row] = linear[:, column] * (sign / size)
-    turn = IDENTITY.copy()
-    if not np.array_equal(np.count_nonzero(linear, axis=0), (1, 1, 1)):
-        turn[:3, :3] = units
-        turn[:3, 3] = first - units @ first  # about the centre of the first voxel
-    return {**coords, WORLD: world_variable(turn)}
+        positions = placed.positions(column, size * np.arange(count))
+        coords[dim] = Variable((dim,), positions, attrs)
+    return {**coords, WORLD: world_variable(placed.turn)}
+
+
+@dataclass(frozen=True)
+class WorldAxes:
+    """The world coordinate that each axis of an array has, by its affine.
+
+    Parameters
+    ----------
+    rows : tuple of int
+        The axis of RAS nearest to each axis of the array.
+    signs : tuple of int
+        1 where the array runs to the right, anterior or superior, -1 where it runs back.
+    sizes : tuple of float
+        Of a voxel along each axis of the array, in mm.
+    first : tuple of float
+        The world coordinate of the first voxel along each axis of the array, in mm.
+    turn : float64 array of shape (4, 4)
+        From the coordinates, in the order of RAS, to RAS mm.
+    """
+
+    rows: tuple[int, ...]
+    signs: tuple[int, ...]
+    sizes: tuple[float, ...]
+    first: tuple[float, ...]
+    turn: FloatArray
+
+    @classmethod
+    def of(cls, affine: Any) -> WorldAxes:
+        """Read an affine from positions along the axes of an array to RAS mm.
+
+        Raises
+        ------
+        GridError
+            If it is not finite, or spans no volume.
+        """
+        matrix = np.asarray(affine, np.float64)
+        linear, first = matrix[:3, :3], matrix[:3, 3]
+        sizes = np.linalg.norm(linear, axis=0)
+        if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(linear)) <= 1e-9 * np.prod(sizes):
+            raise GridError(f"the affine {matrix.tolist()} is not one of a volume")
+        rows, signs = nearest_axes(linear)
+        turn = IDENTITY.copy()
+        if not np.array_equal(np.count_nonzero(linear, axis=0), (1, 1, 1)):
+            # a vector of length 1 for each coordinate; about the centre of the first voxel
+            for column, (row, sign) in enumerate(zip(rows, signs, strict=True)):
+                turn[:3, row] = linear[:, column] * (sign / sizes[column])
+            turn[:3, 3] = first - turn[:3, :3] @ first
+        return cls(rows, signs, tuple(sizes.tolist()), tuple(first[list(rows)].tolist()), turn)
+
+    @property
+    def letters(self) -> str:
+        """A letter for each axis of the array: the side on which its first voxel lies."""
+        pairs = zip(self.rows, self.signs, strict=True)
+        return "".join(next(k for k, v in RAS.items() if v == pair) for pair in pairs)
+
+    def positions(self, column: int, along: Any) -> FloatArray:
+        """Return the coordinates of positions in mm along an axis of the array."""
+        found: FloatArray = self.signs[column] * np.asarray(along, float) + self.first[column]
+        return found
 
 
 def ras_matrix(letters: Sequence[str], world: Any = ()) -> FloatArray:

@@ -164,6 +164,13 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
                 f"{space.direction(axis)} along {dims[0]!r}; {how}"
             )
         if space.direction(axis) != other.direction(axis):
+            if bool(space.world) != bool(other.world):
+                raise GridError(
+                    "one of the annotations has the world coordinates of a file and the other "
+                    "counts from a corner, so that it is not known where they lie to each other; "
+                    "bring one of them onto the other's grid with the matrix that relates them: "
+                    "b.atlas.resample_like(a, matrix)"
+                )
             raise GridError(
                 f"the annotations differ along {name!r}: it runs {space.direction(axis)} in the "
                 f"first and {other.direction(axis)} in the second; turn that first: "
@@ -171,6 +178,8 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
             )
         here, there = np.atleast_1d(lengths(a, name)), np.atleast_1d(lengths(b, theirs))
         size = steps[dims[0]] if dims else min(steps.values())
+        if here.size > 1 and (here[-1] > here[0]) != (there[-1] > there[0]):
+            b, there = b.isel({dims[0]: slice(None, None, -1)}), there[::-1]
         if not same_lengths(here, there, TOLERANCE * size):
             off = float(np.abs(here - there).max())
             raise GridError(

@@ -64,7 +64,9 @@ def reorient(
 
     Notes
     -----
-    Coordinates grow along the array afterwards, also where they did not before.
+    An atlas in a world (from a file with an affine) keeps its coordinates, which are descending
+    afterwards where the array runs to the left, posterior or inferior. Those of
+    other atlases grow along the array afterwards, also where they did not before.
     Those of a flipped axis are measured from the other end of the whole volume: ``x`` becomes
     ``2 * corner + extent - x``, so that its first voxel has its centre where it
     had it, and a part that was cut out lands where it is in the whole that was turned.
@@ -85,7 +87,9 @@ def reorient(
     terminology, space = find_atlas(obj)
     wanted = _letters(orientation, axcodes)
     order = [next(a for a, letters in AXES.items() if letter in letters) for letter in wanted]
-    flipped = [a for a, letter in zip(order, wanted, strict=True) if letter != _letter(space, a)]
+    sides = dict(zip(order, wanted, strict=True))
+    # the coordinates of a world stay as they are: the array runs along them or against them
+    flipped = [] if space.world else [a for a in order if sides[a] != _letter(space, a)]
     if flipped and not space.shape:
         raise GridError(
             f"cannot flip {', '.join(flipped)}: how large the whole volume is was not written "
@@ -108,14 +112,17 @@ def reorient(
         values = np.atleast_1d(lengths(obj, name))
         if axis in flipped:
             values = _mirrored(values, space, space.position(axis))
-        if values.size > 1 and values[-1] < values[0]:
+        descending = values.size > 1 and values[-1] < values[0]
+        against = bool(space.world) and sides[axis] != _letter(space, axis)
+        if values.size > 1 and descending != against:
             reverse[dims[axis]] = slice(None, None, -1)
             values = values[::-1]
         if axis in flipped:
             _replace_coordinate(obj, space, axis, name, values, variables, indexes)
     carrier = find_coordinate(obj)
     assert carrier is not None  # find_atlas has found it
-    turned = AtlasIndex(terminology, _turned(space, order, wanted), carrier)
+    letters = "".join(_letter(space, a) for a in order) if space.world else wanted
+    turned = AtlasIndex(terminology, _turned(space, order, letters), carrier)
     replace_carrier(obj, turned, variables, indexes)
     result = replace_coordinates(obj.isel(reverse), variables, indexes)
     result = _transposed(result, [dims[axis] for axis in order])

@@ -109,4 +109,5 @@ def _orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> str:
         return one_line(error)
     axes = sorted(AXES, key=space.position)
     runs = [f"{names[a]} {space.direction(a)}" for a in axes if names[a] is not None]
-    return ": ".join([space.orientation, ", ".join(map(one_line, runs))] if runs else [])
+    name = f"{space.orientation}, world coordinates" if space.world else space.orientation
+    return ": ".join([name, ", ".join(map(one_line, runs))] if runs else [])

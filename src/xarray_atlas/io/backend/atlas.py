@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,14 @@ from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.coords.voxel_size import stated_voxel_size
-from xarray_atlas.errors import ComponentNotFoundError, GridError, StoreError, StoreNotFoundError
+from xarray_atlas.coords.world import RAS_LETTERS, WorldAxes
+from xarray_atlas.errors import (
+    ComponentNotFoundError,
+    GridError,
+    StoreError,
+    StoreFormatError,
+    StoreNotFoundError,
+)
 from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
 from xarray_atlas.io.brainglobe.layout import (
     find_terminology,
@@ -28,12 +36,13 @@ from xarray_atlas.io.brainglobe.layout import (
     stored_terminology,
 )
 from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
-from xarray_atlas.io.brainglobe.manifest import Component, Manifest
+from xarray_atlas.io.brainglobe.manifest import TO_RAS, Component, Manifest
 from xarray_atlas.io.zarr.addresses import options_elsewhere
 from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import locate, options_of, protocol
+from xarray_atlas.kernels.spacing import FloatArray, without_noise
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["StoredAtlas", "open_stored_atlas"]
@@ -137,9 +146,9 @@ class StoredAtlas:
         axes = self.multiscale.axes
         labels = LabelArray(self.group, level.path, self.place, masks, level.scale, axes)
         shape, dims = labels.shape, self.multiscale.dims
-        placed = zip(level.scale, level.translation, shape, strict=True)
-        space = self._space(level, shape)
-        coords = atlas_coordinates(self.terminology, space, [centres_of(*axis) for axis in placed])
+        centres = self._centres(level, shape)
+        space = self._space(level, centres)
+        coords = atlas_coordinates(self.terminology, space, centres)
         arrays: dict[str, Any] = {"annotation": labels} if self.annotation else {}
         for image in self.components:
             arrays[image.name] = image.array(self.multiscale, level, shape)
@@ -151,11 +160,43 @@ class StoredAtlas:
             attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
         )
 
-    def _space(self, level: Level, shape: tuple[int, ...]) -> Space:
-        corner = tuple(t - s / 2 for s, t in zip(level.scale, level.translation, strict=True))
-        space = Space(
-            self.multiscale.dims, self.multiscale.orientation, level.scale, corner, shape=shape
+    @cached_property
+    def _world(self) -> WorldAxes | None:
+        """The world coordinates of the store's axes, if the manifest says them."""
+        # a voxel size that the user corrects is no longer that of a world
+        if self.manifest is None or self.voxel_size is not None:
+            return None
+        to_ras = self.manifest.to_ras
+        if to_ras is None:
+            return None
+        world = WorldAxes.of(to_ras)
+        if world.letters != self.multiscale.orientation:
+            raise StoreFormatError(
+                f"{TO_RAS!r} in {self.manifest.place} is of axes that begin at {world.letters!r}, "
+                f"and those of {self.place} begin at {self.multiscale.orientation!r}"
+            )
+        return world
+
+    def _centres(self, level: Level, shape: tuple[int, ...]) -> list[FloatArray]:
+        """Return the coordinates of a level's voxels."""
+        placed = zip(level.scale, level.translation, shape, strict=True)
+        stored = [centres_of(*axis) for axis in placed]
+        if self._world is None:
+            return stored
+        return [self._world.positions(i, values) for i, values in enumerate(stored)]
+
+    def _space(self, level: Level, centres: list[FloatArray]) -> Space:
+        corner = tuple(
+            float(values.min(initial=np.inf)) - size / 2
+            for values, size in zip(centres, level.scale, strict=True)
         )
+        shape = tuple(values.size for values in centres)
+        letters, world = self.multiscale.orientation, self._world
+        to_ras: tuple[float, ...] = ()
+        if world is not None:
+            letters = "".join(RAS_LETTERS[row] for row in world.rows)
+            to_ras = tuple(world.turn.ravel().tolist())
+        space = Space(self.multiscale.dims, letters, level.scale, corner, shape=shape, world=to_ras)
         ml = space.position("ml")
         low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
         if self.midline is not None:
@@ -167,6 +208,8 @@ class StoredAtlas:
             return replace(space, midline=self.midline)
         symmetric = None if self.manifest is None else self.manifest.symmetric
         said = None if self.manifest is None else self.manifest.midline
+        if said is not None and world is not None:
+            said = without_noise(float(world.positions(ml, said)))
         if said is not None and low <= said <= high:
             return replace(space, midline=said)
         if symmetric is False:

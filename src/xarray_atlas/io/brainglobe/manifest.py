@@ -7,15 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from xarray_atlas.coords.world import WorldAxes
 from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
 from xarray_atlas.io.copies.records import leads_out
 from xarray_atlas.io.zarr.stores import locate, read_bytes
+from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["MANIFEST", "MIDLINE", "Manifest", "Component", "read_manifest"]
+__all__ = ["MANIFEST", "MIDLINE", "TO_RAS", "Manifest", "Component", "read_manifest"]
 
 MANIFEST = "manifest.json"
 MIDLINE = "midline_mm"
 """A key of a manifest that is not BrainGlobe's, whose tools pass over it."""
+
+TO_RAS = "to_ras_mm"
+"""Another: the 4 x 4 matrix from the positions that OME-Zarr's metadata give, in mm along the
+axes in their order, to RAS mm, the world of the file from which the atlas was made."""
 
 LABELS = ("annotations_compressed.ome.zarr", "annotation.ome.zarr")
 """What the labels of an annotation set are called, the newest name first."""
@@ -94,9 +102,25 @@ class Manifest:
 
     @property
     def midline(self) -> float | None:
-        """Where left and right meet, in mm: what `save` adds where that is not half the extent."""
+        """Where left and right meet, in mm in the store, where that is not half the extent."""
         said = self.content.get(MIDLINE)
         return float(said) if isinstance(said, int | float) else None
+
+    @property
+    def to_ras(self) -> FloatArray | None:
+        """The matrix from positions in the store to RAS mm; None where there is no world."""
+        said = self.content.get(TO_RAS)
+        if said is None:
+            return None
+        matrix = np.array(said, dtype=np.float64)
+        if matrix.shape != (4, 4) or not np.array_equal(matrix[3], (0, 0, 0, 1)):
+            raise ValueError(f"{TO_RAS!r} is {said}, not a 4 x 4 matrix")
+        if self.orientation not in (None, WorldAxes.of(matrix).letters):
+            raise ValueError(
+                f"the axes of {TO_RAS!r} begin at {WorldAxes.of(matrix).letters!r}, and the "
+                f"orientation is {self.orientation!r}"
+            )
+        return matrix
 
     @property
     def voxel_size(self) -> tuple[float, ...]:
@@ -196,7 +220,7 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
     try:
         manifest = Manifest("/".join(parts[:-4]), "/".join(parts[-4:]), json.loads(content))
         _ = manifest.name, manifest.version, manifest.annotation, manifest.terminology
-        _ = manifest.template, manifest.references, manifest.coordinate_space
+        _ = manifest.template, manifest.references, manifest.coordinate_space, manifest.to_ras
         if len(manifest.voxel_size) != 3:
             raise ValueError(f"a resolution of {len(manifest.voxel_size)} numbers, not 3")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
