@@ -156,6 +156,26 @@ def test_one_image_in_every_format_lies_in_one_place(tmp_path: Path):
         )
 
 
+OF_NIBABEL = Path(nibabel.__file__).parent / "tests" / "data"
+
+
+@pytest.mark.skipif(not OF_NIBABEL.is_dir(), reason="nibabel is installed without its test files")
+@pytest.mark.parametrize("name", [
+    "anatomical.nii", "functional.nii", "example4d.nii.gz", "example_nifti2.nii.gz", "reoriented_anat_moved.nii",
+    "standard.nii.gz", "test.mgz", "example4d+orig.HEAD", "scaled+tlrc.HEAD", "tiny.mnc",
+])  # fmt: skip
+def test_files_of_scanners_and_other_programs(name: str):
+    """Those that nibabel tests itself with; its other formats as its images."""
+    loaded: Any = nibabel.load(OF_NIBABEL / name)
+    image = open_image(loaded if name.endswith((".HEAD", ".mnc")) else OF_NIBABEL / name)
+    wanted = np.asanyarray(loaded.dataobj)
+    wanted = wanted[..., 0] if wanted.shape[3:] == (1,) else wanted
+    np.testing.assert_array_equal(image, np.moveaxis(wanted, -1, 0) if wanted.ndim == 4 else wanted)
+    np.testing.assert_allclose(
+        in_ras(image), by_affine(loaded.affine, wanted.shape[:3]), rtol=0, atol=1e-5
+    )
+
+
 def test_micrometres_of_a_header_become_mm(tmp_path: Path):
     """As the Allen SDK's volumes, were their unit written."""
     nrrd.write(str(tmp_path / "a.nrrd"), numbers(), {

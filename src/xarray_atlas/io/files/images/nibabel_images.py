@@ -100,7 +100,8 @@ def image_of_nibabel(image: Any, place: str) -> Image:
 def _voxels(stored: Any, place: str) -> Any:
     import nibabel
 
-    if not isinstance(stored, nibabel.arrayproxy.ArrayProxy):
+    # those of other formats scale in ways of their own, and are read at once
+    if type(stored) is not nibabel.arrayproxy.ArrayProxy:
         found = np.asanyarray(stored)
         return _colors_first(found.astype(found.dtype.newbyteorder("="), copy=False))
     scaling = (float(stored.slope), float(stored.inter))
