@@ -92,11 +92,6 @@ class LengthVariable(QuantityVariable):
         """Return an ordinary variable of numbers, its unit in the attrs."""
         return Variable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
 
-    def to_index_variable(self) -> IndexVariable:
-        return IndexVariable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
-
-    to_coord = to_index_variable
-
     def _to_index(self) -> pd.Index:
         plain = _who_compares()
         if plain is None:

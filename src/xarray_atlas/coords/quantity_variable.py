@@ -10,9 +10,9 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 from pint.compat import upcast_type_map
-from xarray import Variable
+from xarray import IndexVariable, Variable
 
-__all__ = ["QuantityVariable"]
+__all__ = ["CalculatedVariable", "QuantityVariable"]
 
 _READ_ONLY = (
     "quantities of a fixed unit cannot be written to; make a new array, or replace a "
@@ -20,14 +20,23 @@ _READ_ONLY = (
 )
 
 
+def _let_quantities_defer_to(cls: type) -> None:
+    """Have ``quantity - variable`` ask the variable, as pint does for xarray's own by name."""
+    # public since pint 0.26, which says that others may add to it; up to 0.25 it is the same
+    # dictionary, declared a Mapping
+    known: Any = upcast_type_map
+    known[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+
 class QuantityVariable(Variable):
     """Quantities in memory, whose ``attrs["units"]`` is the unit of the data.
 
     ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain numbers, and
-    the unit is in the attributes when it is written or tabulated. Arithmetic
-    and reductions give an ordinary variable of quantities, its unit in the
-    data alone, so that the attribute does not go stale. (Functions of numpy
-    keep attributes, as xarray has it.)
+    the unit is in the attributes when it is written or tabulated. Arithmetic,
+    reductions and conversions give a :class:`CalculatedVariable`, whose
+    attribute follows the unit of its data. Functions of numpy and
+    ``apply_ufunc`` make an ordinary variable of quantities; the attribute that
+    it is given is that of the result.
     """
 
     __slots__ = ()
@@ -62,7 +71,9 @@ class QuantityVariable(Variable):
     @property
     def attrs(self) -> dict[Any, Any]:
         """The attributes, ``units`` always among them."""
-        return self._complete(super().attrs)
+        attrs = self._complete(super().attrs)
+        asks, unit = _who_asks()
+        return _with_unit(attrs, unit) if asks else attrs
 
     @attrs.setter
     def attrs(self, value: Mapping[Any, Any]) -> None:
@@ -76,10 +87,11 @@ class QuantityVariable(Variable):
     def _copy(self, deep: bool = True, data: Any = None, memo: Any = None) -> Any:
         if data is None:
             return super()._copy(deep=deep, memo=memo)
-        # an ordinary variable: of other quantities (pint-xarray's `to`), or of numbers, which may
-        # be no lengths at all (groupby's, that say which group) and keep the attributes
-        attrs = _without_unit(self.attrs) if hasattr(data, "units") else self.attrs
-        return Variable(self._dims, data, attrs, copy.copy(self._encoding))
+        encoding = copy.copy(self._encoding)
+        if hasattr(data, "units"):  # pint-xarray's `to`
+            return _calculated(Variable(self._dims, data, self.attrs, encoding))
+        # of numbers, which may be no lengths at all (groupby's, that say which group)
+        return Variable(self._dims, data, self.attrs, encoding)
 
     def _replace(self, **changes: Any) -> Any:  # type: ignore[override]
         if "data" in changes and not hasattr(changes["data"], "units"):
@@ -94,6 +106,12 @@ class QuantityVariable(Variable):
         wide = self.quantified().set_dims(*args, **kwargs)
         return QuantityVariable(wide.dims, wide.data, wide.attrs, self._encoding)
 
+    def to_index_variable(self) -> IndexVariable:
+        # a pandas index holds numbers: what they are is in the attributes
+        return IndexVariable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
+
+    to_coord = to_index_variable
+
     def quantified(self) -> Variable:
         """Return an ordinary variable of quantities, its unit not in the attrs."""
         return Variable(self._dims, self.quantity, _without_unit(self.attrs), fastpath=True)
@@ -102,13 +120,13 @@ class QuantityVariable(Variable):
 
     def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
         other = other.quantified() if isinstance(other, QuantityVariable) else other
-        return _drop_unit(self.quantified()._binary_op(other, f, reflexive))
+        return _calculated(self.quantified()._binary_op(other, f, reflexive))
 
     def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        return _drop_unit(self.quantified()._unary_op(f, *args, **kwargs))
+        return _calculated(self.quantified()._unary_op(f, *args, **kwargs))
 
     def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        return _drop_unit(self.quantified().reduce(func, *args, **kwargs))
+        return _calculated(self.quantified().reduce(func, *args, **kwargs))
 
     # Python asks a subclass first only where it has its own reflected operator; without
     # these, `quantities * coordinate` would take the coordinate's unit for its own
@@ -135,6 +153,51 @@ class QuantityVariable(Variable):
         return self._binary_op(other, operator.pow, reflexive=True)
 
 
+class CalculatedVariable(QuantityVariable):
+    """Quantities that were calculated from others, in whatever unit that gave; they can be changed.
+
+    Assigned as a coordinate, xarray makes plain numbers of them. Their unit is
+    in the attributes then, where :func:`xarray_atlas.decode` finds it.
+    """
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> Any:
+        """The quantities; plain numbers to xarray's encoders, which are to write them."""
+        return self.values if _encoder_asks() else self.quantity
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if not hasattr(data, "units"):
+            raise ValueError(f"these are quantities in {self.quantity.units}: assign quantities")
+        given = Variable(self._dims, data)
+        if given.shape != self.shape:
+            raise ValueError(f"replacement data has the shape {given.shape}, not {self.shape}")
+        self._data = given._data
+
+    @property
+    def values(self) -> Any:
+        """The data as plain numbers."""
+        return np.asarray(self.quantity.magnitude)
+
+    @values.setter
+    def values(self, values: Any) -> None:
+        self.data = values  # what arithmetic in place calls, with quantities
+
+
+def _calculated(result: Any) -> Any:
+    """Return the result of a calculation as one that says its unit, where it has one in memory."""
+    if not isinstance(result, Variable):
+        return result
+    data: Any = result._data
+    attrs = _without_unit(result.attrs)
+    if not isinstance(getattr(data, "magnitude", None), np.ndarray) or data.dimensionless:
+        result.attrs = attrs  # what the operands' attributes said is not its unit
+        return result
+    return CalculatedVariable(result.dims, data, attrs, result.encoding, fastpath=True)
+
+
 def _encoder_asks() -> bool:
     """Tell whether one of xarray's encoders is the caller of the property that calls this.
 
@@ -155,12 +218,52 @@ def _encoder_asks() -> bool:
     return caller.startswith("xarray.coding.")
 
 
-def _let_quantities_defer_to(cls: type) -> None:
-    """Have ``quantity - variable`` ask the variable, as pint does for xarray's own by name."""
-    # public since pint 0.26, which says that others may add to it; up to 0.25 it is the same
-    # dictionary, declared a Mapping
-    known: Any = upcast_type_map
-    known[f"{cls.__module__}.{cls.__qualname__}"] = cls
+def _who_asks() -> tuple[bool, Any]:
+    """Tell whether attributes are asked for on behalf of other data, and in which unit that is.
+
+    Two functions take the attributes of a variable for what they make of its quantities, as they
+    are, and an ordinary variable shows them: a coordinate made of that would say ``units: mm`` of
+    micrometres. The variable is not told for what its attributes are taken, so that it is looked
+    up in the frames of the callers. Where the unit is not known there it is left out.
+
+    * ``xr.apply_ufunc``, and so all functions of numpy: ``np.subtract(1000 * um, z)``. Written for
+      xarray 2026.9, whose ``apply_variable_ufunc`` and ``apply_dataarray_vfunc`` merge attributes
+      after they have called the function. It goes when xarray asks a variable to wrap the result
+      of a function.
+    * ``.pint.to(z="um")``, written for pint-xarray 0.6.1. It goes when ``convert_units_index``
+      asks an index to convert itself, instead of making a ``PintIndex`` of it.
+
+    ``tests/test_quantity_variable.py`` fails when this no longer works.
+    """
+    frame = sys._getframe(2)
+    for _ in range(
+        4
+    ):  # with the properties and methods between, and list comprehensions
+        module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+        if module == "pint_xarray.conversion" and function == "convert_units_dataset":
+            return True, None
+        if module == "xarray.computation.apply_ufunc" and function in _RESULTS:
+            made = frame.f_locals.get(_RESULTS[function])
+            if made is not None:
+                return True, _common_unit(made if isinstance(made, tuple) else (made,))
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False, None
+
+
+_RESULTS = {"apply_variable_ufunc": "result_data", "apply_dataarray_vfunc": "result_var"}
+
+
+def _common_unit(results: tuple[Any, ...]) -> Any:
+    """Return the unit of results, where it is one."""
+    units = {getattr(getattr(result, "_data", result), "units", None) for result in results}
+    return units.pop() if len(units) == 1 else None
+
+
+def _with_unit(attrs: Mapping[Any, Any], unit: Any) -> dict[Any, Any]:
+    others = _without_unit(attrs)
+    return others if unit is None or unit.dimensionless else {**others, "units": f"{unit:~D}"}
 
 
 _let_quantities_defer_to(QuantityVariable)
@@ -168,9 +271,3 @@ _let_quantities_defer_to(QuantityVariable)
 
 def _without_unit(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
     return {key: value for key, value in attrs.items() if key != "units"}
-
-
-def _drop_unit(variable: Any) -> Any:
-    if isinstance(variable, Variable):
-        variable.attrs.pop("units", None)
-    return variable
