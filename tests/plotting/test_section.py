@@ -317,7 +317,10 @@ def test_the_template_lies_below(sample: xr.Dataset) -> None:
 
 def test_a_resampled_and_a_parcellated_atlas(sample: xr.Dataset) -> None:
     grid = {"z": np.arange(5) * 1.0 + 3, "y": np.arange(6) * 1.0, "x": np.arange(12) * 0.9}
-    coords = {dim: (dim, along, {"units": "mm"}) for dim, along in grid.items()}
+    coords = {
+        dim: (dim, along, {"units": "mm", "direction": sample[dim].attrs["direction"]})
+        for dim, along in grid.items()
+    }
     image = xr.DataArray(np.zeros((5, 6, 12)), coords, ("z", "y", "x"))
     here = sample.atlas.resample_like(image)
     ax = here.atlas.plot.section(z=5, ax=new_axes())

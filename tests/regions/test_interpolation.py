@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xarray_atlas
 from support.atlases import make_atlas, make_terminology, no_compute
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import GridError, UnitsError
 
 pytestmark = pytest.mark.version_independent
 
@@ -194,8 +194,15 @@ def test_reindex_like(ds):
 def test_nothing_in_common(ds):
     other = xr.DataArray(np.zeros(3), dims="z", coords={"z": [0.0, 1.0, 2.0]})
     for method in (ds.atlas.interp_like, ds.atlas.reindex_like):
-        with pytest.raises(GridError, match=r"other.z.attrs\['units'\] = 'um'"):
+        with pytest.raises(UnitsError, match=r"decode\(other, unit='mm'\).*unit='um'"):
             method(other)
+        with pytest.raises(GridError, match="no common coordinate"):
+            method(xarray_atlas.decode(other, unit="um").rename(z="depth"))
+        # none of several is passed over
+        part = xarray_atlas.encode(ds).isel(z=slice(2))
+        del part.z.attrs["units"]
+        with pytest.raises(UnitsError, match="'z' of the other has no unit"):
+            method(part)
 
 
 def test_dask_stays_lazy(ds):

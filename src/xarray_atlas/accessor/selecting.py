@@ -97,7 +97,8 @@ class SelectingMethods(Accessor[T]):
         KeyError
             If there is no voxel at a length; for a section you mostly want ``method="nearest"``.
         GridError
-            If the object has no such axis any more.
+            If the object has no such axis any more; with a method, if a length lies outside of it,
+            by more than half a voxel, and no `tolerance` is given.
         UnitsError
             For something that is not a length.
         TypeError

@@ -13,7 +13,7 @@ import xarray as xr
 from xarray_atlas.atlases.geometry import check_extent, combine, times
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.build import centres_of
-from xarray_atlas.coords.encoding import decode
+from xarray_atlas.coords.encoding import decode_lengths
 from xarray_atlas.coords.headers import OBLIQUE, OPPOSITE, Geometry
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.space import DIRECTIONS, RAS, Space
@@ -143,7 +143,7 @@ def volume_of_dataarray(
     require_volume(what, array.shape, array.dims)
     if like is not None and set(like.dims) == set(array.dims):
         array = array.transpose(*like.dims)
-    array = decode(array)
+    array = decode_lengths(array)
     dims = tuple(map(str, array.dims))
     steps = [_step(what, array, dim) for dim in dims] if coordinates else [None] * 3
     letters = [_first_side(array, dim, step) for dim, step in zip(dims, steps, strict=True)]

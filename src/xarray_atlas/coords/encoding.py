@@ -20,9 +20,10 @@ from xarray_atlas.coords.atlas_index import AtlasIndex, find_coordinate
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.stated_units import UnitsLike, require_units, state_units
 from xarray_atlas.coords.units import is_length, to_mm
 
-__all__ = ["decode", "encode", "replace_carrier", "replace_coordinates"]
+__all__ = ["decode", "decode_lengths", "encode", "replace_carrier", "replace_coordinates"]
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
@@ -105,7 +106,7 @@ def encode(obj: T) -> T:
     return replace_coordinates(obj, variables, indexes)
 
 
-def decode(obj: T) -> T:
+def decode(obj: T, unit: UnitsLike | None = None) -> T:
     """Give an object's lengths their units, and its hierarchy its index.
 
     Every dimension coordinate, and every scalar one, whose unit is a length
@@ -114,11 +115,15 @@ def decode(obj: T) -> T:
     index back. Other coordinates stay as they are. No data is read.
 
     So it also turns any image with ``units`` on its coordinates (mm, um, ...)
-    into one that aligns with an atlas.
+    into one that aligns with an atlas. Of plain numbers, `unit` states what they are.
 
     Parameters
     ----------
     obj : Dataset or DataArray
+    unit : str, pint.Unit or mapping of hashable to these, optional
+        The unit of spatial coordinates that do not say theirs: those with a ``direction`` in
+        their attributes, and those called z, y, x, ap, dv, ml or as the atlas's dimensions.
+        Of others by name: ``{"depth": "um"}``.
 
     Returns
     -------
@@ -126,6 +131,9 @@ def decode(obj: T) -> T:
 
     Raises
     ------
+    UnitsError
+        If a spatial coordinate has no unit and none is stated, if all axes of an image are
+        numbers without one, or if `unit` contradicts a coordinate's own.
     MissingTerminologyError, AtlasMismatchError
         If the hierarchy in the attributes cannot be read, or was changed.
 
@@ -139,7 +147,20 @@ def decode(obj: T) -> T:
     ... )
     >>> xarray_atlas.decode(image).z.values
     array([0.   , 0.025, 0.05 ])
+
+    One that does not say so:
+
+    >>> xarray_atlas.decode(image.drop_attrs(), unit="um").z.values
+    array([0.   , 0.025, 0.05 ])
     """
+    if unit is not None:
+        obj = state_units(obj, unit)
+    require_units(obj)
+    return decode_lengths(obj)
+
+
+def decode_lengths(obj: T) -> T:
+    """Decode the coordinates that say that they are lengths, as :func:`decode` does; no others."""
     variables: dict[Hashable, Variable] = {}
     indexes: dict[Hashable, Index] = {}
     carrier = find_coordinate(obj)

@@ -13,9 +13,10 @@ from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
 from xarray_atlas.coords.space import RAS_AXES, Space
+from xarray_atlas.coords.stated_units import require_length
 from xarray_atlas.coords.units import quantity, to_mm
 from xarray_atlas.coords.world import ras_matrix
-from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, regular_step
 
 __all__ = [
@@ -57,19 +58,18 @@ def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     return obj
 
 
-def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable) -> FloatArray:
-    """Return a coordinate in mm, whatever form it is in.
+def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = None) -> FloatArray:
+    """Return a coordinate in mm, whatever form it is in; `what` the object is, for errors.
 
     Raises
     ------
     UnitsError
-        If it has no unit.
+        If it has no unit of length.
+    GridError
+        If it holds no numbers, but intervals.
     """
+    require_length(obj, name, what)
     coord = obj.coords[name].variable
-    if coord.attrs.get("units") is None and not hasattr(coord.data, "units"):
-        raise UnitsError(
-            f"coordinate {name!r} has no unit; give it one: obj[{name!r}].attrs['units'] = 'mm'"
-        )
     return np.asarray(to_mm(coord, f"coordinate {name!r}").values, dtype=np.float64)
 
 

@@ -15,8 +15,9 @@ from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
 from xarray_atlas.coords.matching import match_axes, ordered_dims, refuse_undirected
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
+from xarray_atlas.coords.stated_units import require_length
 from xarray_atlas.coords.units import is_length
-from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, without_noise
 
 __all__ = ["ImageAxes", "image_axes"]
@@ -123,7 +124,7 @@ def image_axes(
         refuse_undirected(image, like, matched, "image")
         raise GridError(_missing(image, atlas, matched))
     of = {name: axis for axis, name in matched.items()}
-    centres = tuple(np.atleast_1d(lengths(image, name)) for name in names)
+    centres = tuple(np.atleast_1d(lengths(image, name, "image")) for name in names)
     for name, values in zip(names, centres, strict=True):
         if values.size == 0 or not np.isfinite(values).all():
             raise GridError(f"coordinate {name!r} of the image has no value, or one that is NaN")
@@ -149,12 +150,7 @@ def _require_units(image: xr.Dataset | xr.DataArray, atlas: Space, there: set[Ha
         coord = image.coords[name]
         if coord.dims not in ((name,), ()):
             continue
-        unit = coord.attrs.get("units")
-        says = "has no unit" if unit is None else f"has the unit {unit!r}, which is no length"
-        raise UnitsError(
-            f"coordinate {name!r} of the image {says}; give it one: "
-            f"image[{name!r}].attrs['units'] = 'um'"
-        )
+        require_length(image, name, "image")
 
 
 def _missing(

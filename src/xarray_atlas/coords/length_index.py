@@ -19,7 +19,7 @@ from xarray.indexes import PandasIndex
 
 from xarray_atlas.coords.length_variable import SPACING, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.units import millimetre, to_mm, unit_factor
-from xarray_atlas.errors import UnitsError
+from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, same_lengths, snap, thickness, tolerance_of
 
 __all__ = ["LengthIndex"]
@@ -192,10 +192,39 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         mine = self.values
         theirs = snap(other.values, mine, tolerance)
         if how == "inner":
-            return self._with_values(mine[np.isin(mine, theirs)])
+            shared = mine[np.isin(mine, theirs)]
+            if not shared.size and self._overlaps(other):
+                raise GridError(self._nothing_shared(other))
+            return self._with_values(shared)
         union = np.union1d(mine, theirs)
         descending = [v.size > 1 and bool(np.all(np.diff(v) < 0)) for v in (mine, theirs)]
         return self._with_values(union[::-1] if all(descending) else union)
+
+    def _overlaps(self, other: LengthIndex) -> bool:
+        """Tell whether voxels of the two cover each other in space, in part at least."""
+        mine, theirs = np.sort(self.values), other.values
+        if not mine.size or not theirs.size:
+            return False
+        after = np.searchsorted(mine, theirs)
+        gaps = np.minimum(
+            np.abs(theirs - mine[np.clip(after - 1, 0, None)]),
+            np.abs(theirs - mine[np.clip(after, None, mine.size - 1)]),
+        )
+        reach = ((self.spacing or 0.0) + (other.spacing or 0.0)) / 2
+        return bool(np.any(gaps < reach * (1 - 1e-3)))  # more than that their faces touch
+
+    def _nothing_shared(self, other: LengthIndex) -> str:
+        parts = [
+            f"{i.values.size} positions from {i.values.min():g} to {i.values.max():g} mm"
+            + (f", {i.spacing:g} mm apart" if i.spacing else "")
+            for i in (self, other)
+        ]
+        return (
+            f"the two grids cover each other along {self.name!r}, and have no position in common, "
+            f"so that nothing would be left of them: {parts[0]}; and {parts[1]}. Bring one onto "
+            "the grid of the other first: ds.atlas.resample_like(image) the atlas onto an image, "
+            "xarray_atlas.resample(image, like=ds) an image onto the atlas"
+        )
 
     def reindex_like(
         self, other: Self, method: Any = None, tolerance: Any = None
@@ -231,4 +260,14 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return f"{type(self).__name__}(mm)"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} (mm)>\n{self.index!r}"
+        # xarray shows this where a coordinate of another kind does not align with it
+        values = self.values
+        held = f"{values.size} labels"
+        if values.size:
+            held += f" from {values.min():g} to {values.max():g}"
+        return (
+            f"<{type(self).__name__} of {self.name!r} in mm: {held}>\n"
+            "Plain numbers do not align with it, since they have no unit that xarray knows: "
+            "xarray_atlas.decode(image) gives an image the units that its attributes state "
+            "(attrs['units']), decode(image, unit=...) those that you state."
+        )

@@ -82,7 +82,7 @@ def _same_grid(
     """Tell whether an image has the atlas's own positions along these axes, in the same order."""
     for axis, name in names.items():
         mine = space.coordinate(atlas, axis)
-        theirs = np.atleast_1d(lengths(image, name))
+        theirs = np.atleast_1d(lengths(image, name, "image"))
         if mine is None:
             return False
         positions = np.atleast_1d(lengths(atlas, mine))

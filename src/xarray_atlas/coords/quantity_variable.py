@@ -195,6 +195,8 @@ def _calculated(result: Any) -> Any:
     if not isinstance(getattr(data, "magnitude", None), np.ndarray) or data.dimensionless:
         result.attrs = attrs  # what the operands' attributes said is not its unit
         return result
+    if data.is_compatible_with("mm") and not f"{data.units:~D}".isalpha():
+        data = data.to("millimeter")  # of "mm ** 2 / um", which is no name of a unit
     return CalculatedVariable(result.dims, data, attrs, result.encoding, fastpath=True)
 
 
@@ -236,9 +238,7 @@ def _who_asks() -> tuple[bool, Any]:
     ``tests/test_quantity_variable.py`` fails when this no longer works.
     """
     frame = sys._getframe(2)
-    for _ in range(
-        4
-    ):  # with the properties and methods between, and list comprehensions
+    for _ in range(4):  # with the properties and methods between, and list comprehensions
         module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
         if module == "pint_xarray.conversion" and function == "convert_units_dataset":
             return True, None

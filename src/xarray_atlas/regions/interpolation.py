@@ -14,10 +14,11 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.coords.encoding import decode, encode
+from xarray_atlas.coords.encoding import decode_lengths, encode
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import SPACING
-from xarray_atlas.coords.units import to_mm
+from xarray_atlas.coords.stated_units import require_length
+from xarray_atlas.coords.units import is_length, to_mm
 from xarray_atlas.errors import GridError
 
 __all__ = ["interp", "interp_like", "reindex_like"]
@@ -135,7 +136,7 @@ def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -
     common = _common(obj, other)
     coords = {k: v for index in common.values() for k, v in index.create_variables().items()}
     frame = xr.Coordinates(coords, indexes=dict(common)).to_dataset()
-    source = decode(obj)
+    source = decode_lengths(obj)
     if isinstance(source, xr.DataArray):
         return source.reindex_like(frame, method=method, fill_value=_fill(source.dtype))
     fill = {name: _fill(v.dtype) for name, v in source.variables.items()}
@@ -159,13 +160,16 @@ def _common(
     obj: xr.Dataset | xr.DataArray, other: xr.Dataset | xr.DataArray
 ) -> dict[Hashable, LengthIndex]:
     """Return the coordinates of `other` that are lengths, along dimensions of `obj`."""
-    decoded: Any = decode(other)  # type: ignore[type-var]
+    for dim in obj.dims:
+        if dim in other.coords and dim in obj.coords and is_length(obj.coords[dim].variable):
+            require_length(other, dim, "other")
+    decoded: Any = decode_lengths(other)  # type: ignore[type-var]
     indexes = decoded.xindexes.items()
     found = {dim: i for dim, i in indexes if isinstance(i, LengthIndex) and dim in obj.dims}
     if not found:
         raise GridError(
             f"no common coordinate is a length: this has {_dims(obj)}, the other {_dims(other)}; "
-            "give the other's coordinates a unit, for example other.z.attrs['units'] = 'um'"
+            "rename the other's, or state their unit with xarray_atlas.decode(other, unit=...)"
         )
     return found
 
@@ -182,7 +186,7 @@ def _fill(dtype: np.dtype[Any]) -> Any:
 def _on_grid(obj: T, targets: Mapping[Hashable, Variable], method: Any) -> T:
     if isinstance(obj, xr.DataArray):
         return _on_grid(obj.to_dataset(name="_this_"), targets, method)["_this_"].rename(obj.name)
-    decoded = decode(obj)
+    decoded = decode_lengths(obj)
     owners = {dim: _owners(decoded, dim, points) for dim, points in targets.items()}
     plain = encode(decoded)
     exact = {
@@ -197,7 +201,7 @@ def _on_grid(obj: T, targets: Mapping[Hashable, Variable], method: Any) -> T:
     rest = plain.drop_vars(list(exact)).interp(frames, method=method).assign_coords(frames)
     coords = {name: v for name, v in exact.items() if name in plain.coords}
     data = {name: v for name, v in exact.items() if name not in plain.coords}
-    return decode(rest.assign(data).assign_coords(coords)[list(obj.data_vars)])
+    return decode_lengths(rest.assign(data).assign_coords(coords)[list(obj.data_vars)])
 
 
 def _owners(obj: xr.Dataset, dim: Hashable, points: Variable) -> tuple[Variable, Variable]:

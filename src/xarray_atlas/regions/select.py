@@ -59,7 +59,8 @@ def sel(
     KeyError
         If there is no voxel at a length; for a section you mostly want ``method="nearest"``.
     GridError
-        If the object has no such axis any more.
+        If the object has no such axis any more; with a method, if a length lies outside of it,
+        by more than half a voxel, and no `tolerance` is given.
     UnitsError
         For something that is not a length.
     TypeError
@@ -86,6 +87,8 @@ def sel(
             label = _in_order(label, index)
             found = index.sel({name: label})
         else:
+            if method is not None and tolerance is None:
+                _require_inside(label, index, axis, obj)
             found = index.sel({name: label}, method=method, tolerance=tolerance)
         places.update(found.dim_indexers)
     return obj.isel(places)
@@ -99,6 +102,31 @@ def _index(obj: xr.Dataset | xr.DataArray, name: Hashable, dim: Hashable) -> Len
     attrs = {**obj.coords[name].attrs, "units": "mm"}  # in which `lengths` gives it
     plain = xr.Variable((dim,), lengths(obj, name), attrs)
     return LengthIndex.from_variables({name: plain}, options={})
+
+
+def _require_inside(
+    label: Any, index: LengthIndex, axis: str, obj: xr.Dataset | xr.DataArray
+) -> None:
+    """Refuse positions outside of the object: the nearest plane to them is not what was asked for.
+
+    A voxel reaches half its size beyond its centre.
+    """
+    values = index.values
+    asked = np.atleast_1d(np.asarray(to_mm(label, f"position along {axis!r}")))
+    if not values.size or not asked.size:
+        return
+    _, space = find_atlas(obj)
+    half = (index.spacing or space.voxel_size[space.position(axis)]) / 2
+    low, high = float(values.min() - half), float(values.max() + half)
+    slack = TOLERANCE * 2 * half
+    outside = asked[(asked < low - slack) | (asked > high + slack)]
+    if outside.size:
+        raise GridError(
+            f"{axis}={outside[0]:g} mm lies outside of this {type(obj).__name__}, which reaches "
+            f"from {low:g} to {high:g} mm along {index.name!r}, {space.direction(axis)}. "
+            "Positions are its own coordinates, not those of a stereotaxic frame; tolerance= "
+            "takes the nearest plane from further away"
+        )
 
 
 def _in_order(label: slice, index: LengthIndex) -> slice:

@@ -10,7 +10,7 @@ import xarray as xr
 import zarr
 
 from xarray_atlas.coords.atlas_index import find_coordinate
-from xarray_atlas.coords.encoding import decode
+from xarray_atlas.coords.encoding import decode_lengths
 from xarray_atlas.errors import StoreFormatError
 from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.checked_store import CheckedStore
@@ -137,6 +137,6 @@ def _decoded(
         )
     decoded = {}
     for path, ds in opened.items():
-        decoded[path] = decode(ds) if path in atlases else ds
+        decoded[path] = decode_lengths(ds) if path in atlases else ds
         decoded[path].set_close(ds.close)
     return decoded
