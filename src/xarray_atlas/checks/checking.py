@@ -18,6 +18,7 @@ from xarray_atlas.checks import metadata, voxels
 from xarray_atlas.checks.copies import check_copy
 from xarray_atlas.checks.missing import StoredLevel, check_missing_chunks
 from xarray_atlas.checks.report import Outcome, Report, skipped
+from xarray_atlas.checks.sides import check_sides
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, array_orientation
 from xarray_atlas.coords.space import Space
@@ -126,6 +127,7 @@ def check(
         metadata.check_shared_labels(terminology),
         metadata.check_background(terminology),
         metadata.check_unlabelled(terminology),
+        check_sides(terminology),
         _label_type(obj, terminology),
         metadata.check_orientation(obj, space),
         metadata.check_midline(space, _symmetric(obj), _hemispheres(obj) is not None),

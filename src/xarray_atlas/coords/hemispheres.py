@@ -13,6 +13,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, lengths
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import HemisphereError, UnitsError
+from xarray_atlas.terminology.side_patterns import propose_lateral
 
 __all__ = ["HEMISPHERES", "hemispheres_of", "resolve_hemispheres", "sides_if_known"]
 
@@ -116,12 +117,14 @@ def _has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
 
 
 def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
-    _, space = find_atlas(obj)
+    terminology, space = find_atlas(obj)
     if space.midline is None:
+        lateral = propose_lateral(terminology.names.tolist())
         raise HemisphereError(
             f"left and right cannot be told apart: the atlas has no midline, and this "
             f"{type(obj).__name__} no variable 'hemispheres'. Open the atlas with midline= "
             "(where left and right meet, in mm), or pass the Dataset that has 'hemispheres'"
+            + (f". The names of regions say it: create_atlas(..., {lateral})" if lateral else "")
         )
     name = space.coordinate(obj, "ml")
     if name is None:

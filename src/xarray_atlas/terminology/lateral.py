@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from xarray_atlas.errors import TerminologyError
-from xarray_atlas.terminology.cells import Cells, listing
+from xarray_atlas.terminology.cells import Cells, listing, shown
 from xarray_atlas.terminology.columns import labels_in
+from xarray_atlas.terminology.side_patterns import propose_lateral
 
 __all__ = ["Lateral", "Sides", "fold"]
 
-Lateral: TypeAlias = str | tuple[str, str] | Iterable[tuple[int, int]]
-"""How to tell left from right: a column, patterns of names, or pairs of labels."""
+Lateral: TypeAlias = str | tuple[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[int, int]]
+"""How to tell left from right: a column, a pair or pairs of patterns, or pairs of labels."""
 
 SIDES = ("left", "right")
 WORDS = {"left": ("left", "lh", "l"), "right": ("right", "rh", "r")}
@@ -38,9 +40,10 @@ def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
     ----------
     cells : dict of str to list of str
         With BrainGlobe's columns, one row a region.
-    lateral : str, (str, str), or list of (int, int)
+    lateral : str, (str, str), list of (str, str), or list of (int, int)
         The column that names the side; the patterns of left and of right names, each
-        with one ``*`` for what the two share; or the left and right label of each pair.
+        with one ``*`` for what the two share, or several such pairs; or the left and right label
+        of each pair.
 
     Returns
     -------
@@ -57,6 +60,8 @@ def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
         sided = _by_column(cells, lateral)
     elif isinstance(lateral, list | tuple) and [type(part) for part in lateral] == [str, str]:
         sided = _by_pattern(cells, (str(lateral[0]), str(lateral[1])))
+    elif (patterns := _pairs_of_text(lateral)) is not None:
+        return _folded(cells, *_by_patterns(cells, patterns))
     else:
         return _folded(cells, *_by_pairs(cells, lateral))
     return _folded(cells, _matched(cells, sided), {row: side for row, (side, _) in sided.items()})
@@ -73,7 +78,7 @@ def _by_column(cells: Cells, column: str) -> _Sided:
         raise TerminologyError(
             f"the table of regions has no column {column!r} that says the side (lateral=); its "
             f"columns are {listing(list(cells))}. A pattern of names is a pair of texts, such as "
-            "lateral=('Left-*', 'Right-*')"
+            f"lateral=('Left-*', 'Right-*'){_proposal(cells)}"
         )
     words = {word: side for side in SIDES for word in WORDS[side]}
     side_of = {}
@@ -123,9 +128,45 @@ def _by_pattern(cells: Cells, patterns: tuple[str, str]) -> _Sided:
     if not sided:
         raise TerminologyError(
             f"no region's name matches {patterns[0]!r} or {patterns[1]!r} (lateral=); the names "
-            f"are {listing(cells['name'])}"
+            f"are {listing(cells['name'])}{_proposal(cells)}"
         )
     return sided
+
+
+def _proposal(cells: Cells) -> str:
+    found = propose_lateral(cells["name"])
+    return f". For these names it would be {found}" if found else ""
+
+
+def _pairs_of_text(lateral: Any) -> list[tuple[str, str]] | None:
+    """Return pairs of patterns, None where it is something else."""
+    if not isinstance(lateral, list | tuple) or not lateral:
+        return None
+    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in lateral]
+    if any([type(part) for part in pair] != [str, str] for pair in pairs):
+        return None
+    return [(str(left), str(right)) for left, right in pairs]
+
+
+def _by_patterns(cells: Cells, patterns: list[tuple[str, str]]) -> tuple[_Pairs, dict[int, str]]:
+    """Pair the rows by each of several pairs of patterns."""
+    pairs: _Pairs = {}
+    sides: dict[int, str] = {}
+    for pair in patterns:
+        sided = _by_pattern(cells, pair)
+        if twice := sided.keys() & sides.keys():
+            raise TerminologyError(
+                f"{shown(cells['name'][min(twice)])} matches {pair!r} as well as patterns before "
+                "it (lateral=): write more of what tells them apart"
+            )
+        pairs.update(_matched(cells, sided))
+        sides.update({row: side for row, (side, _) in sided.items()})
+    # "Left-Insula" and "ctx-lh-Insula" are not one region: the second is called "ctx-Insula"
+    taken = Counter(name for _, name in pairs.values())
+    return {
+        left: (right, name if taken[name] == 1 else _without_side(cells["name"][left], "left"))
+        for left, (right, name) in pairs.items()
+    }, sides
 
 
 def _matched(cells: Cells, sided: _Sided) -> _Pairs:
@@ -158,7 +199,8 @@ def _by_pairs(cells: Cells, lateral: Any) -> tuple[_Pairs, dict[int, str]]:
         except (TypeError, ValueError) as error:
             raise TerminologyError(
                 f"lateral= holds {pair!r}; it is the name of a column, a pair of patterns such as "
-                "('Left-*', 'Right-*'), or pairs of labels: [(left, right), ...]"
+                "('Left-*', 'Right-*'), a list of these, or pairs of labels: [(left, right), ...]"
+                f"{_proposal(cells)}"
             ) from error
         except KeyError as error:
             raise TerminologyError(
