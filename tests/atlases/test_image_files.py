@@ -159,6 +159,7 @@ def test_one_image_in_every_format_lies_in_one_place(tmp_path: Path):
 OF_NIBABEL = Path(nibabel.__file__).parent / "tests" / "data"
 
 
+@pytest.mark.filterwarnings("ignore:`row_stack` alias is deprecated:DeprecationWarning:nibabel")
 @pytest.mark.skipif(not OF_NIBABEL.is_dir(), reason="nibabel is installed without its test files")
 @pytest.mark.parametrize("name", [
     "anatomical.nii", "functional.nii", "example4d.nii.gz", "example_nifti2.nii.gz", "reoriented_anat_moved.nii",
