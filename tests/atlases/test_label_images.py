@@ -155,9 +155,24 @@ def test_maps_of_probability_become_labels_by_the_advice(tmp_path: Path):
     code = str(caught.value).partition("labels = ")[2].partition(", where")[0]
     ds = create(eval(code, {"maps": maps}), names, voxel_size="1 mm", orientation="asr")
     np.testing.assert_array_equal(ds.annotation, wanted)
-    array = xr.DataArray(maps, dims=("region", "z", "y", "x"))
-    with pytest.raises(GridError, match=r"argmax\('region'\)"):
-        create(array, names, voxel_size="1 mm", orientation="asr")
+    last = np.moveaxis(maps, 0, -1)  # as NIfTI has them
+    moved = str(caught.value).partition("last axis take ")[2].partition(")?")[0]
+    maps = eval(moved, {"numpy": np, "maps": last})
+    ds = create(eval(code, {"maps": maps}), names, voxel_size="1 mm", orientation="asr")
+    np.testing.assert_array_equal(ds.annotation, wanted)
+    mm = {
+        d: (d, np.arange(n) * 1.0, {"units": "mm"}) for d, n in zip("zyx", (6, 7, 8), strict=True)
+    }
+    for array in (
+        xr.DataArray(maps, dims=("region", "z", "y", "x")),
+        xr.DataArray(last, mm, dims=("z", "y", "x", "region")),
+    ):
+        with pytest.raises(GridError, match=r"argmax\('region'\)"):
+            create(array, names, voxel_size="1 mm", orientation="asr")
+    with pytest.raises(
+        GridError, match=r"template has the shape \(4, 6, 7, 8\).*: pass one volume$"
+    ):
+        create(wanted, names, voxel_size="1 mm", orientation="asr", template=maps)
 
 
 @pytest.mark.parametrize("kind", ["complex64", "RGB"])

@@ -17,7 +17,7 @@ from xarray_atlas.coords.encoding import decode_lengths
 from xarray_atlas.coords.headers import OBLIQUE, OPPOSITE, Geometry
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.space import DIRECTIONS, RAS, Space
-from xarray_atlas.coords.units import to_mm
+from xarray_atlas.coords.units import is_length, to_mm
 from xarray_atlas.coords.world import IDENTITY, WorldAxes, is_oblique, world_of
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, same_lengths
@@ -87,18 +87,16 @@ class Grid:
     first: tuple[float, ...] | None
 
 
-def require_volume(
-    what: str, shape: tuple[int, ...], dims: tuple[Hashable, ...] | None = None
-) -> None:
-    """Refuse an array that is no volume, and tell how one is made of maps of probability.
+def require_volume(what: str, shape: tuple[int, ...], along: Hashable | None = None) -> None:
+    """Refuse an array that is no volume, and tell how labels are made of maps of probability.
 
     Parameters
     ----------
     what : str
-        What it is, for errors.
+        What it is, for errors: "annotation", and where it is from.
     shape : tuple of int
-    dims : tuple of hashable, optional
-        The names of the dimensions, those of space last; None of a plain array.
+    along : hashable, optional
+        Of an array with four dimensions that have names, the one that is not of space.
 
     Raises
     ------
@@ -107,17 +105,27 @@ def require_volume(
     if len(shape) == 3 and 0 not in shape:
         return
     text = f"{what} has the shape {shape}; it needs voxels along three dimensions"
-    if len(shape) == 4 and 0 not in shape:
-        along = "0" if dims is None else repr(dims[0])
-        opened = "" if dims is None else "with maps = xarray_atlas.open_image(file).fillna(0), "
-        one = "maps[0]" if dims is None else f"maps.isel({dims[0]}=0)"
-        text += (
-            f". Are they maps of probability, one for each region along axis {along}? Then pass "
-            f"the labels of the most probable region: {opened}labels = (maps.argmax({along}) + 1) "
-            f"* (maps.max({along}) > 0), where the first map becomes label 1. Of several label "
-            f"images pass one: {one}"
-        )
+    if len(shape) == 4 and 0 not in shape and what.startswith("annotation"):
+        text += f". {_of_maps(along)}"
+    elif len(shape) == 4 and 0 not in shape:
+        text += ": pass one volume"
     raise GridError(text)
+
+
+def _of_maps(along: Hashable | None) -> str:
+    """Tell how labels are made of maps of probability, stacked along a dimension."""
+    axis, first, opened, one = "0", "", "", "maps[0]"
+    if along is None:
+        first = " (of maps along the last axis take numpy.moveaxis(maps, -1, 0))"
+    else:
+        axis, one = repr(along), f"maps.isel({along}=0)"
+        opened = "with maps = xarray_atlas.open_image(file).fillna(0), "
+    return (
+        f"Are they maps of probability, one for each region along axis {axis}{first}? Then pass "
+        f"the labels of the most probable region: {opened}labels = (maps.argmax({axis}) + 1) "
+        f"* (maps.max({axis}) > 0), where the first map becomes label 1. Of several label "
+        f"images pass one: {one}"
+    )
 
 
 def volume_of_dataarray(
@@ -140,7 +148,12 @@ def volume_of_dataarray(
     GridError
         If it is no volume, or its coordinates are not regular.
     """
-    require_volume(what, array.shape, array.dims)
+    others = [
+        dim
+        for dim in array.dims
+        if dim not in array.coords or not is_length(array.coords[dim].variable)
+    ]
+    require_volume(what, array.shape, (*others, *array.dims)[0])
     if like is not None and set(like.dims) == set(array.dims):
         array = array.transpose(*like.dims)
     array = decode_lengths(array)

@@ -210,7 +210,7 @@ def _volume(
     if is_image(source):
         image = read_image(source)
         place = f"{what} ({image.place})"
-        require_volume(place, image.shape, image.dims)
+        require_volume(place, image.shape, image.dims[0])
         return ArrayVolume(place, image.array(chunks), image.geometry)
     if isinstance(source, xr.Dataset):
         raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
