@@ -341,9 +341,10 @@ def test_opening_reads_no_chunk(zarr_format: int) -> None:
         xr.open_dataset(store, engine="atlas", terminology=REGIONS)
     assert store.chunks == []
     metadata = {
-        3: ["zarr.json", "0/zarr.json"],
+        3: ["zarr.json", "labels/zarr.json", "0/zarr.json"],
         2: [
             *["zarr.json", ".zgroup", ".zattrs", ".zmetadata"],
+            *["labels/.zarray", "labels/.zattrs", "labels/.zgroup"],
             *["0/.zarray", "0/.zattrs", "0/.zgroup"],
         ],
     }
@@ -354,7 +355,7 @@ def test_a_tree_reads_the_metadata_of_each_level_once() -> None:
     store = CountingStore(write_ome_zarr(MemoryStore()))
     with dask.config.set(scheduler=no_compute):
         xr.open_datatree(store, engine="atlas", terminology=REGIONS, chunks={})
-    assert store.keys == ["zarr.json", "0/zarr.json", "1/zarr.json"]
+    assert store.keys == ["zarr.json", "labels/zarr.json", "0/zarr.json", "1/zarr.json"]
 
 
 @pytest.mark.parametrize("chunks", [{}, None])

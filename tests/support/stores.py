@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -187,10 +188,24 @@ def serve(folder: Path) -> Iterator[Server]:
             else:
                 self.answer(200, file.read_bytes(), broken=fault == "drop")
 
+        do_HEAD = do_GET
+
         def answer(self, status: int, body: bytes, broken: bool = False) -> None:
+            asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+            whole = len(body)
+            if asked and status == 200:
+                first, last = asked.groups()
+                begin = int(first) if first else max(whole - int(last), 0)
+                end = min(int(last) + 1, whole) if first and last else whole
+                status, body = 206, body[begin:end]
             self.send_response(status)
+            if status == 206:
+                self.send_header("Content-Range", f"bytes {begin}-{begin + len(body) - 1}/{whole}")
+            self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if self.command == "HEAD":
+                return
             self.wfile.write(body[: len(body) // 2] if broken else body)
             if broken:
                 self.close_connection = True

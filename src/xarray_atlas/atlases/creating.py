@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import dask.array as da
@@ -26,10 +26,12 @@ from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.headers import Geometry
 from xarray_atlas.coords.hemispheres import HEMISPHERES
 from xarray_atlas.coords.space import Space
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import GridError, HemisphereError
+from xarray_atlas.io.brainglobe.tiff_folder import geometry_beside
 from xarray_atlas.io.files.images import is_image, read_image
 from xarray_atlas.io.files.terminologies import read_terminology
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.reductions.plausibility import MADE_FROM_LABELS
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.lateral import Lateral, Sides
 
@@ -42,6 +44,7 @@ def create_atlas(
     *,
     template: Any = None,
     hemispheres: Any = None,
+    hemisphere_values: tuple[int, int] | None = None,
     name: str,
     version: str = "1.0",
     species: str | None = None,
@@ -70,6 +73,9 @@ def create_atlas(
         FreeSurfer; or an open atlas, whose terminology is taken.
     template, hemispheres : like annotation, optional
         On the same grid. Hemispheres are 1 for left, 2 for right, 0 for neither.
+    hemisphere_values : (int, int), optional
+        What `hemispheres` holds for left and for right, where that is not 1 and 2: ``(1, 0)``
+        where 1 is left and 0 is right. What is neither of the two lies in neither.
     name : str
         What the atlas is called.
     version, species, citation : str, optional
@@ -185,11 +191,16 @@ def create_atlas(
             variables[what] = other.data
             attrs[what] = other.attrs
     if "hemispheres" in variables:
-        variables["hemispheres"] = as_hemispheres(variables["hemispheres"])
+        variables["hemispheres"] = as_hemispheres(
+            variables["hemispheres"], _pair(hemisphere_values)
+        )
     elif lateral is not None:
         along = None if midline is None else grid.centres[space.position("ml")]
         variables["hemispheres"] = _sides(variables["annotation"], sides, space, along)
-        attrs["hemispheres"] = {"long_name": "hemisphere: 1 left, 2 right, 0 neither"}
+        attrs["hemispheres"] = {
+            "long_name": "hemisphere: 1 left, 2 right, 0 neither",
+            **MADE_FROM_LABELS,
+        }
     known = {"species": species, "citation": citation}
     return xr.Dataset(
         {what: Variable(volume.dims, data, attrs[what]) for what, data in variables.items()},
@@ -204,6 +215,18 @@ def create_atlas(
     )
 
 
+def _pair(values: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Check the values of left and right that a caller states."""
+    if values is None:
+        return None
+    pair = list(values) if isinstance(values, Sequence | np.ndarray) else []
+    if len(pair) != 2 or not all(float(v).is_integer() for v in pair) or pair[0] == pair[1]:
+        raise HemisphereError(
+            f"hemisphere_values={values!r} are not two integers, that of left and that of right"
+        )
+    return int(pair[0]), int(pair[1])
+
+
 def _volume(
     what: str, source: Any, chunks: Any, trusted: bool, like: ArrayVolume | None = None
 ) -> ArrayVolume:
@@ -211,7 +234,10 @@ def _volume(
         image = read_image(source)
         place = f"{what} ({image.place})"
         require_volume(place, image.shape, image.dims[0])
-        return ArrayVolume(place, image.array(chunks), image.geometry)
+        geometry = image.geometry
+        if geometry == Geometry():
+            geometry = geometry_beside(image.place) or geometry
+        return ArrayVolume(place, image.array(chunks), geometry)
     if isinstance(source, xr.Dataset):
         raise TypeError(f"{what} is one array, not a Dataset; pass a variable of it, ds[{what!r}]")
     if isinstance(source, xr.DataArray):

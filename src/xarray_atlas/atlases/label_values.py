@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dask.array as da
@@ -51,20 +52,26 @@ def as_labels(data: Any, what: str) -> Any:
     return _each_block(_integral, data, np.int32, what)
 
 
-def as_hemispheres(data: Any) -> Any:
+def as_hemispheres(data: Any, values: Sequence[int] | None = None) -> Any:
     """Return hemispheres as uint8: 1 left, 2 right, 0 neither.
 
     Parameters
     ----------
     data : numpy or dask array
         Of integers, or of floats that are integers.
+    values : (int, int), optional
+        What the array holds for left and for right. By default 1 and 2, and 0 for neither.
 
     Raises
     ------
     HemisphereError
         If they hold another number; of a dask array when it is computed.
     """
-    return _each_block(_sides, as_labels(data, "hemispheres"), np.uint8)
+    labels = as_labels(data, "hemispheres")
+    if values is None:
+        return _each_block(_sides, labels, np.uint8)
+    left, right = values
+    return hemispheres_of_labels(labels, [left], [right])
 
 
 def hemispheres_of_labels(data: Any, left: Any, right: Any) -> Any:
@@ -97,7 +104,8 @@ def _sides(block: Any) -> Any:
     other = (block < 0) | (block > 2)
     if other.any():
         raise HemisphereError(
-            f"hemispheres holds {block[other][0]}; it is 1 for left, 2 for right, and 0 for neither"
+            f"hemispheres holds {block[other][0]}; it is 1 for left, 2 for right, and 0 for "
+            "neither. Pass hemisphere_values=(left, right) to say what it holds for each"
         )
     return block.astype(np.uint8, copy=False)
 

@@ -10,9 +10,16 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_atlas.atlases.tiff_folders import open_tiff_folder
+from xarray_atlas.errors import StoreFormatError
 from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint, AtlasName
 from xarray_atlas.io.brainglobe.catalogue import is_name
-from xarray_atlas.io.zarr.stores import StoreLike
+from xarray_atlas.io.brainglobe.tiff_folder import (
+    TiffFolder,
+    find_tiff_folder,
+    read_tiff_folder,
+)
+from xarray_atlas.io.zarr.stores import StoreLike, is_url
 
 __all__ = ["open_atlas", "open_sample"]
 
@@ -36,7 +43,8 @@ def open_atlas(
     """Open an atlas as a Dataset, lazily.
 
     Reads the metadata and the terminology, never a chunk: three requests for
-    an OME-Zarr of zarr format 3, five for an atlas by name. The same as
+    an OME-Zarr of zarr format 3 in BrainGlobe's layout, five for an atlas by name; one
+    more looks for labels below an image elsewhere. The same as
     ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
     once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
 
@@ -51,7 +59,11 @@ def open_atlas(
         - the URL or path of a ``manifest.json`` in BrainGlobe's layout;
         - the OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
           URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
-          path, also of a zip file, or a zarr store or group;
+          path, also of a zip file (``.zip``, ``.ozx``), or a zarr store or group. Of an image, or
+          of a bioformats2raw layout, the labels below it are opened;
+        - a folder of BrainGlobe's of before version 3 (``annotation.tiff``, ``structures.json``,
+          ``metadata.json``), or the name and version of one in BrainGlobe's own folder,
+          ``"allen_mouse_25um_v1.2"``; needs ``pip install "xarray-atlas[files]"``;
         - what xarray has written of an atlas, with ``to_zarr`` or, at a path,
           ``to_netcdf``.
     resolution : str, quantity or int, optional
@@ -146,6 +158,23 @@ def open_atlas(
     >>> f"{ds.atlas.volume('RSP').item():.3f}"
     '10.387 millimeter ** 3'
     """
+    if isinstance(source, str | os.PathLike) and root is None:
+        folder = _tiff_folder(os.fspath(source), version)
+        if folder is not None:
+            if align_levels or storage_options:
+                raise StoreFormatError(
+                    f"{folder.place} is a folder of TIFF files of one level on this machine: "
+                    "align_levels= and storage_options= can only be chosen of an OME-Zarr"
+                )
+            return open_tiff_folder(
+                folder,
+                resolution=resolution,
+                include=include,
+                terminology=terminology,
+                chunks=chunks,
+                midline=midline,
+                voxel_size=voxel_size,
+            )
     handed: Any = source
     if isinstance(source, str) and is_name(source) and not os.path.exists(source):
         handed = AtlasName(source)
@@ -164,6 +193,19 @@ def open_atlas(
         voxel_size=voxel_size,
         snapshot=uuid.uuid4().hex,
     )
+
+
+def _tiff_folder(source: str, version: str | None) -> TiffFolder | None:
+    """Read the folder of an atlas of before version 3: a path, or a copy of that very version."""
+    if is_url(source):
+        return None
+    place = os.path.expanduser(source)
+    if os.path.isdir(place) and version is None:
+        return read_tiff_folder(os.path.abspath(place))
+    if not is_name(source) or os.path.exists(place):
+        return None
+    found = find_tiff_folder(source, version)
+    return None if found is None else read_tiff_folder(found)
 
 
 def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  # noqa: B006

@@ -15,7 +15,13 @@ from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import HemisphereError, UnitsError
 from xarray_atlas.terminology.side_patterns import propose_lateral
 
-__all__ = ["HEMISPHERES", "hemispheres_of", "resolve_hemispheres", "sides_if_known"]
+__all__ = [
+    "HEMISPHERES",
+    "has_hemispheres",
+    "hemispheres_of",
+    "resolve_hemispheres",
+    "sides_if_known",
+]
 
 HEMISPHERES = {"left": 1, "right": 2}
 """The hemispheres, and what BrainGlobe's ``hemispheres`` volume holds for each."""
@@ -64,7 +70,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     UserWarning
         If the midline was assumed.
     """
-    if _has_hemispheres(obj):
+    if has_hemispheres(obj):
         given = obj["hemispheres"].variable
         _check_dims("hemispheres", given, obj)
         if given.dtype.kind not in "iu":
@@ -104,7 +110,7 @@ def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
     Elsewhere one 0: also where a variable ``hemispheres`` would have to be read.
     """
     unknown = Variable((), np.uint8(0))
-    if _has_hemispheres(obj):
+    if has_hemispheres(obj):
         return unknown
     try:
         return _sides_of_midline(obj)
@@ -112,7 +118,8 @@ def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
         return unknown
 
 
-def _has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
+def has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
+    """Tell whether an object has a volume of hemispheres, which counts before the midline."""
     return "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords)
 
 

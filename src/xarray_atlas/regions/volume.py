@@ -15,6 +15,7 @@ from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.grid import annotation_of, spacing
 from xarray_atlas.coords.hemispheres import (
     HEMISPHERES,
+    has_hemispheres,
     hemispheres_of,
     resolve_hemispheres,
     sides_if_known,
@@ -26,6 +27,7 @@ from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable, concatenate
 from xarray_atlas.reductions import cache
+from xarray_atlas.reductions.plausibility import require_annotation, require_hemispheres
 from xarray_atlas.reductions.rollup import counts_by_region
 from xarray_atlas.regions.results import (
     Regions,
@@ -37,7 +39,16 @@ from xarray_atlas.regions.results import (
 )
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["SIZES", "Measured", "area", "measured", "size_variable", "volume", "voxel_sizes"]
+__all__ = [
+    "SIZES",
+    "Measured",
+    "area",
+    "measured",
+    "require_plausible",
+    "size_variable",
+    "volume",
+    "voxel_sizes",
+]
 
 SIZES = {2: "area", 3: "volume"}
 """What the size of a region is called, by the number of spatial dimensions."""
@@ -91,7 +102,16 @@ def volume(
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and 2
+        in much of the brain.
+    AtlasMismatchError
+        If most of the labelled voxels have labels that no region has: of an image in place of an
+        annotation, or with the terminology of another atlas.
+
+    Warns
+    -----
+    UserWarning
+        If labels are scattered as grey values are.
 
     Examples
     --------
@@ -261,8 +281,33 @@ def measured(
         # without sides any table will do
         known = None if names else cache.find_any(annotation.variable)
         table = known or cache.learn(annotation.variable, sides, only, progress)
+        require_plausible(obj, annotation, table, sides if names else None)
     single = {"region": not many, "hemisphere": not both}
     return Measured(annotation, terminology, voxel, positions, tuple(names), table, single)
+
+
+def require_plausible(
+    obj: xr.Dataset | xr.DataArray,
+    annotation: xr.DataArray,
+    table: LabelTable,
+    sides: Variable | None,
+) -> None:
+    """Refuse an image in place of an annotation, and hemispheres that are not left and right.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    annotation : DataArray
+    table : LabelTable
+        What a pass over it has learned.
+    sides : Variable, optional
+        The hemispheres, where the table tells them apart.
+    """
+    terminology, space = find_atlas(obj)
+    require_annotation(table, annotation.variable, terminology, space.shape)
+    if sides is not None and has_hemispheres(obj):
+        whole = sorted(annotation.shape) == sorted(space.shape)
+        require_hemispheres(table, sides, whole)
 
 
 def size_variable(found: Measured, counts: Int64s) -> QuantityVariable:

@@ -17,11 +17,22 @@ from xarray_atlas.io.backend.atlas import StoredAtlas, open_stored_atlas
 from xarray_atlas.io.backend.written import open_file, open_written_group
 from xarray_atlas.io.brainglobe.catalogue import is_name
 from xarray_atlas.io.brainglobe.components import open_part
+from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
+from xarray_atlas.io.brainglobe.templates import refuse_template
 from xarray_atlas.io.zarr.addresses import part_url
+from xarray_atlas.io.zarr.labels_group import find_labels
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
-from xarray_atlas.io.zarr.stores import is_url, locate, open_group, part_root
+from xarray_atlas.io.zarr.stores import (
+    is_url,
+    locate,
+    open_group,
+    options_of,
+    part_root,
+    within,
+)
+from xarray_atlas.io.zarr.zips import below, is_zip
 
 __all__ = ["AtlasBackendEntrypoint", "AtlasName"]
 
@@ -169,6 +180,8 @@ def _open(
             **described,
         )
     opened = _open_zarr(source, storage_options)
+    if opened is not None:
+        source, opened = _labels_of(source, opened, storage_options)
     if opened is not None and is_multiscale(opened):
         return open_stored_atlas(
             opened, source, include=include, storage_options=storage_options, **described
@@ -225,9 +238,27 @@ def _open_zarr(source: Any, storage_options: Mapping[str, Any] | None) -> zarr.G
     """Open a zarr group; None where the source is a file that may be netCDF."""
     if isinstance(source, str | os.PathLike):
         place = locate(source)
-        if not is_url(place) and os.path.isfile(place) and not place.endswith(".zip"):
+        if not is_url(place) and os.path.isfile(place) and not is_zip(place):
             return None
     return open_group(source, storage_options)
+
+
+def _labels_of(
+    source: Any, group: zarr.Group, storage_options: Mapping[str, Any] | None
+) -> tuple[Any, zarr.Group]:
+    """Find the labels in a group that is opened; return them and where they are."""
+    place = locate(source)
+    if parse_place(place) is not None:
+        return source, group  # BrainGlobe's annotations have no others below them
+    if is_multiscale(group):
+        refuse_template(place, options_of(source, storage_options))
+    path = find_labels(group, place)
+    if not path:
+        return source, group
+    labels = within(lambda: group[path])
+    if not isinstance(labels, zarr.Group):
+        raise StoreFormatError(f"{below(place, path)} is a zarr array, not a group")
+    return below(place, path) if isinstance(source, str | os.PathLike) else labels, labels
 
 
 def _open_written(

@@ -28,6 +28,7 @@ from xarray_atlas.io.zarr.stores import (
     unreadable,
     within,
 )
+from xarray_atlas.io.zarr.zips import ENDINGS
 
 __all__ = ["BUCKET", "Entry", "find_manifest", "is_name", "list_entries", "version_order"]
 
@@ -82,7 +83,7 @@ def is_name(source: Any) -> bool:
     return (
         isinstance(source, str)
         and _NAME.fullmatch(source) is not None
-        and not source.endswith((".zarr", ".json", ".zip", ".nc"))
+        and not source.lower().endswith((".zarr", ".json", ".nc", *ENDINGS))
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import fsspec
@@ -12,7 +12,14 @@ from zarr.storage import FsspecStore
 from xarray_atlas.io.zarr.addresses import is_http, part_url, protocol
 from xarray_atlas.io.zarr.s3_client import check_listings, is_s3
 
-__all__ = ["checked_store_of", "filesystem_for", "find_objects", "fsspec_store", "storage_for"]
+__all__ = [
+    "checked_store_of",
+    "filesystem_for",
+    "find_objects",
+    "fsspec_store",
+    "storage_for",
+    "zip_store",
+]
 
 SAYS_WHO = {"anon", "key", "secret", "token", "username", "password", "profile", "session"}
 """The options of s3fs that say who is asking."""
@@ -82,6 +89,32 @@ def fsspec_store(url: str, storage_options: Mapping[str, Any] | None) -> FsspecS
         return FsspecStore(outer, path=path, read_only=True)
     url, parted = part_url(url, storage_options)
     return FsspecStore.from_url(url, storage_options=storage_for(url, parted), read_only=True)
+
+
+def zip_store(
+    url: str,
+    storage_options: Mapping[str, Any] | None,
+    find_group: Callable[[Sequence[str]], str],
+) -> FsspecStore:
+    """Return the zarr store in a zip file behind a URL; reads the list of its files.
+
+    Parameters
+    ----------
+    url : str
+        Of the zip file, or a chain ``zip://<path>::<url>``.
+    storage_options : mapping, optional
+        Of what the zip file is read from; of a chain those of each by its name.
+    find_group : callable
+        Chooses the path of the group from those of all files, where the chain says none.
+    """
+    url, options = part_url(url, storage_options)
+    if "::" not in url:
+        options, url = {protocol(url): storage_for(url, options)}, f"zip://::{url}"
+    filesystem, path = fsspec.url_to_fs(url, **storage_for(url, options))
+    path = str(path) if str(path).strip("/") else find_group(filesystem.find(""))
+    # it runs on fsspec's event loop, not on zarr's
+    outer = AsyncFileSystemWrapper(filesystem, asynchronous=True)
+    return FsspecStore(outer, path=path, read_only=True)
 
 
 def checked_store_of(store: FsspecStore) -> FsspecStore:

@@ -26,8 +26,14 @@ from xarray_atlas.io.zarr.addresses import (
     without_secrets,
 )
 from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
-from xarray_atlas.io.zarr.filesystems import checked_store_of, filesystem_for, fsspec_store
+from xarray_atlas.io.zarr.filesystems import (
+    checked_store_of,
+    filesystem_for,
+    fsspec_store,
+    zip_store,
+)
 from xarray_atlas.io.zarr.reach import host_of, is_reachable
+from xarray_atlas.io.zarr.zips import find_group, is_zip_url, split_archive
 
 __all__ = [
     "TIMEOUT",
@@ -136,8 +142,7 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
     StoreError
         If it cannot be reached, or not without permission.
     """
-    path = source.path if isinstance(source, zarr.Group) else None
-    store = _open_store(source, storage_options)
+    store, path = _open_store(source, storage_options)
     place = locate(source)
     try:
         return within(
@@ -160,13 +165,14 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
 
 def _open_store(
     source: StoreLike, storage_options: Mapping[str, Any] | None
-) -> zarr.abc.store.Store:
+) -> tuple[zarr.abc.store.Store, str | None]:
+    """Open the store of a source; return it with the path of the group within it."""
     if isinstance(source, zarr.Group):
-        source = source.store
+        return _open_store(source.store, storage_options)[0], source.path
     if type(source) is zarr.storage.FsspecStore:
-        return checked_store_of(source)
+        return checked_store_of(source), None
     if isinstance(source, zarr.abc.store.Store):
-        return source
+        return source, None
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             "source is a URL, a path or a zarr store, "
@@ -175,17 +181,53 @@ def _open_store(
     place = locate(source)
     if is_url(place):
         try:
-            return fsspec_store(os.fspath(source), storage_options)
+            if is_zip_url(place):
+                return _open_zip_url(os.fspath(source), storage_options), None
+            return fsspec_store(os.fspath(source), storage_options), None
+        except AtlasError:
+            raise
         except (ValueError, TypeError, ImportError) as error:
             said = without_secrets(str(error))
             raise StoreError(f"cannot open {place}: {said}") from safe_cause(error)
-    if os.path.isfile(place):
-        if not zipfile.is_zipfile(place):
+    archive, inside = split_archive(place)
+    if os.path.isfile(archive):
+        if not zipfile.is_zipfile(archive):
             raise StoreFormatError(f"{place} is a file, neither a zarr nor a zip of one")
-        return zarr.storage.ZipStore(place, mode="r")
+        if not inside:
+            with zipfile.ZipFile(archive) as opened:
+                inside = find_group(opened.namelist(), place)
+        return zarr.storage.ZipStore(archive, mode="r"), inside or None
     if not os.path.exists(place):
         raise StoreNotFoundError(f"there is nothing at {place}")
-    return zarr.storage.LocalStore(place, read_only=True)
+    return zarr.storage.LocalStore(place, read_only=True), None
+
+
+def _open_zip_url(source: str, storage_options: Mapping[str, Any] | None) -> zarr.abc.store.Store:
+    """Open a zip file behind a URL, of which only parts are read."""
+    place = locate(source)
+    try:
+        return within(
+            lambda: zip_store(source, storage_options, lambda names: find_group(names, place)),
+            place,
+            storage_options,
+        )
+    except zipfile.BadZipFile as error:
+        raise StoreFormatError(f"{place} is no zip file, or one that is cut short") from error
+    except (AtlasError, TypeError, ImportError):
+        raise
+    except ValueError as error:
+        if "range requests" not in str(error):
+            raise
+        raise StoreError(
+            f"cannot read parts of {place}: its server sends files as a whole. Download the zip "
+            "file, and open the copy"
+        ) from safe_cause(error)
+    except Exception as error:  # file systems raise whatever their client library raises
+        # that of HTTP says FileNotFoundError of whatever keeps a file from being opened
+        cause = error.__cause__ or error
+        if isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
+            raise _absent(place, storage_options) from safe_cause(error)
+        raise unreadable(place, cause, storage_options) from safe_cause(error)
 
 
 def _open_group(store: CheckedStore, path: str | None) -> zarr.Group:
@@ -212,6 +254,13 @@ def _absent(place: str, storage_options: Mapping[str, Any] | None) -> AtlasError
             return StoreFormatError(
                 f"{place} is a folder in BrainGlobe's layout: open an atlas of it by name, with "
                 f"root={place!r}"
+            )
+        if os.path.isfile(os.path.join(place, "metadata.json")) and any(
+            os.path.isfile(os.path.join(place, f"annotation.{end}")) for end in ("tiff", "tif")
+        ):
+            return StoreFormatError(
+                f"{place} is an atlas that BrainGlobe packaged before version 3, a folder of TIFF "
+                f"files: open it with xarray_atlas.open_atlas({place!r})"
             )
         zarrs = sorted(name for name in os.listdir(place) if name.endswith(".zarr"))
         hint = f"; it holds {', '.join(zarrs)}" if zarrs else ""

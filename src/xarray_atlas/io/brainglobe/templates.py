@@ -1,0 +1,81 @@
+"""Templates in BrainGlobe's layout, which are images, and where the labels of their space are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.brainglobe.layout import FOLDER
+from xarray_atlas.io.brainglobe.manifest import LABELS, TEMPLATES
+from xarray_atlas.io.zarr.filesystems import filesystem_for
+from xarray_atlas.io.zarr.stores import within
+
+__all__ = ["refuse_template"]
+
+
+def refuse_template(place: str, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Refuse the template of BrainGlobe's layout where labels are wanted.
+
+    It is known by its place, ``<root>/templates/<x>-template/<version>/template.ome.zarr``: grey
+    values are integers as labels are.
+
+    Parameters
+    ----------
+    place : str
+        The URL or path of an OME-Zarr.
+    storage_options : mapping, optional
+        For fsspec, to look for annotations in the same root.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is a template; it says where annotations are.
+    """
+    parts = place.replace(os.sep, "/").rstrip("/").split("/")
+    if len(parts) < 5 or parts[-4] != "templates" or parts[-1] not in TEMPLATES:
+        return
+    root, name = "/".join(parts[:-4]), parts[-3]
+    found = _annotations(root, name.removesuffix("-template"), storage_options)
+    where = (
+        f"labels of the same root are {', '.join(found)}"
+        if found
+        else f"labels lie in {root}/{FOLDER}/<name>/<version>/{LABELS[0]}"
+    )
+    raise StoreFormatError(
+        f"{place} is a template, an image, and not an annotation; {where}. An atlas by name or "
+        "manifest.json opens with both: include=('annotation', 'template')"
+    )
+
+
+def _annotations(root: str, template: str, storage_options: Mapping[str, Any] | None) -> list[str]:
+    """List the annotations of a root whose names begin most like that of a template."""
+
+    def listing() -> list[str]:
+        filesystem, path = filesystem_for(f"{root}/{FOLDER}", storage_options)
+        there = [_name(each) for each in filesystem.ls(path, detail=False)]
+        alike = {name: _alike(name.removesuffix("-annotation"), template) for name in there}
+        found = []
+        for name in sorted(n for n in there if alike[n] == max(alike.values())):
+            for version in sorted(map(_name, filesystem.ls(f"{path}/{name}", detail=False))):
+                held = {_name(p) for p in filesystem.ls(f"{path}/{name}/{version}", detail=False)}
+                files = [file for file in LABELS if file in held]
+                found += [f"{root}/{FOLDER}/{name}/{version}/{file}" for file in files[:1]]
+        return found
+
+    with contextlib.suppress(Exception):  # what cannot be listed is described instead
+        return within(listing)
+    return []
+
+
+def _name(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _alike(name: str, other: str) -> int:
+    """Return how many words two names share at their beginning."""
+    words, others = name.split("-"), other.split("-")
+    same = [a == b for a, b in zip(words, others, strict=False)]
+    return (*same, False).index(False)

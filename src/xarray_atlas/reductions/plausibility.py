@@ -1,0 +1,169 @@
+"""Checks of the first pass over an annotation: is it one, and is there a left and a right.
+
+They look at the table that the pass has made anyway, and read nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from xarray import Variable
+
+from xarray_atlas.coords.warnings import find_stack_level
+from xarray_atlas.errors import AtlasMismatchError, HemisphereError
+from xarray_atlas.kernels.labels import lookup
+from xarray_atlas.kernels.tables import LabelTable
+from xarray_atlas.reductions.stored import stored_array
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["MADE_FROM_LABELS", "divides", "require_annotation", "require_hemispheres"]
+
+MOST = 0.5
+"""With more of the labelled voxels in no region, it is no annotation of this terminology; with more
+of them in neither hemisphere, it is no division into left and right."""
+
+ENOUGH = 128
+"""Labelled voxels; of fewer, nothing is concluded about their labels."""
+
+FEW = 8
+"""Labels; of a part of an atlas that has fewer unknown ones, nothing is concluded."""
+
+SCATTERED, GREYS, VOXELS = 0.01, 100, 100_000
+"""An image has many grey values, each of which is scattered over the whole: its voxels fill less
+than a hundredth of the boxes around them. Of the Allen annotation it is 5 to 20 %, of its template
+0.5 %, at 25 to 100 um, in chunks of 64 voxels or in one. Most of the template's grey values are
+ids of regions."""
+
+MUCH = 0.25
+"""Of the labelled voxels: where one side has hardly any, more in neither of them are the other."""
+
+UNEVEN = 0.1
+"""One side has less than so much of the other: 0 and 1 with a midline of 2, or no 2 at all."""
+
+STRAY = 0.01
+"""Of the labelled voxels may have a value that means nothing."""
+
+MADE_FROM_LABELS: dict[Hashable, str] = {"made_from": "labels"}
+"""The attributes of hemispheres whose labels say the side: what has none lies in neither."""
+
+
+def require_annotation(
+    table: LabelTable, annotation: Variable, terminology: Terminology, shape: Sequence[int]
+) -> None:
+    """Refuse an image in place of an annotation, and a terminology that is another atlas's.
+
+    Parameters
+    ----------
+    table : LabelTable
+        What a pass over the annotation has learned.
+    annotation : Variable of int
+    terminology : Terminology
+    shape : sequence of int
+        Of the whole atlas, empty where that is not known. Of a part of it, such as a slab that
+        holds a structure that the table lacks, less is concluded.
+
+    Raises
+    ------
+    AtlasMismatchError
+        If most of the labelled voxels have labels that no region has.
+
+    Warns
+    -----
+    UserWarning
+        If labels are scattered as grey values are.
+    """
+    rows = table.rows(table.label != 0)
+    total = int(rows.voxels.sum())
+    if total < ENOUGH:
+        return
+    labels, at = np.unique(rows.label, return_inverse=True)
+    counts = np.bincount(at, rows.voxels, labels.size)
+    unknown = lookup(labels, np.unique(terminology.labels)) < 0
+    share = float(counts[unknown].sum()) / total
+    number = int(unknown.sum())
+    whole = bool(shape) and sorted(annotation.shape) == sorted(shape)
+    if share > MOST and (whole or (number >= FEW and number * 2 > labels.size)):
+        most = labels[unknown][np.argsort(-counts[unknown], kind="stable")][:3]
+        raise AtlasMismatchError(
+            f"{share:.0%} of the labelled voxels{_of(annotation)} have labels that no region of "
+            f"{terminology.name or 'the terminology'!r} has, such as "
+            f"{' and '.join(str(label) for label in most.tolist())}. Is this an image, such as a "
+            "template, in place of the annotation; or the table of regions of another atlas? Open "
+            "the annotation, or pass its own terminology=. Where the other labels are meant to be "
+            "left out: ds['annotation'] = ds.annotation.where("
+            "ds.annotation.isin(ds.atlas.terminology.labels), 0)"
+        )
+    boxes = np.prod((rows.stop - rows.start).astype(np.float64), axis=1).sum()
+    if labels.size >= GREYS and total >= VOXELS and total / boxes < SCATTERED:
+        warnings.warn(
+            f"the labels{_of(annotation)} are scattered as the grey values of an image are: is "
+            "this a template, in place of the annotation? Regions would be bodies",
+            UserWarning,
+            stacklevel=find_stack_level(),
+        )
+
+
+def _of(annotation: Variable) -> str:
+    stored = stored_array(annotation._data)
+    return "" if stored is None else f" of {stored.place}"
+
+
+def divides(left: float, right: float, neither: float, labelled: float) -> bool:
+    """Tell whether a volume of hemispheres may divide a brain into left and right.
+
+    Parameters
+    ----------
+    left, right : float
+        Labelled voxels with 1, and with 2.
+    neither : float
+        Labelled voxels with another value, but for those of labels that lie wholly in neither.
+    labelled : float
+    """
+    even = min(left, right) >= UNEVEN * max(left, right)
+    return neither <= (MOST if even else MUCH) * labelled
+
+
+def require_hemispheres(table: LabelTable, hemispheres: Variable, whole: bool) -> None:
+    """Refuse hemispheres that are not 1 for left and 2 for right.
+
+    Parameters
+    ----------
+    table : LabelTable
+        What a pass over the annotation has learned, with `hemispheres` as its sides.
+    hemispheres : Variable of int
+        The volume of an atlas; not what a midline makes.
+    whole : bool
+        Whether the table is of the whole atlas.
+
+    Raises
+    ------
+    HemisphereError
+        If much of the brain lies in neither, or values mean nothing; it says how to give them.
+    """
+    if MADE_FROM_LABELS.items() <= hemispheres.attrs.items():
+        return
+    rows = table.rows(table.label != 0)
+    values, at = np.unique(rows.side, return_inverse=True)
+    counts = np.bincount(at, rows.voxels, values.size)
+    of = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    total, left, right = float(counts.sum()), of.get(1, 0.0), of.get(2, 0.0)
+    stray = total - left - right - of.get(0, 0.0)
+    neither = of.get(0, 0.0)
+    if min(left, right) >= UNEVEN * max(left, right):
+        # labels that lie wholly in neither were given no side on purpose
+        sided = np.unique(rows.label[(rows.side == 1) | (rows.side == 2)])
+        neither = float(rows.voxels[(rows.side == 0) & np.isin(rows.label, sided)].sum())
+    told = whole or left + right + stray > 0
+    if not total or not told or (stray <= STRAY * total and divides(left, right, neither, total)):
+        return
+    shares = ", ".join(f"{value} in {n / total:.0%}" for value, n in of.items())
+    usual = [value for value, _ in sorted(of.items(), key=lambda item: -item[1])]
+    first, second = [*usual, *(value for value in (1, 0) if value not in usual)][:2]
+    raise HemisphereError(
+        f"'hemispheres' is {shares} of the labelled voxels; it is 1 for left and 2 for right. Say "
+        f"which value is which: if {first} is left and {second} is right, ds['hemispheres'] = "
+        f"((ds.hemispheres == {first}) * 1 + (ds.hemispheres == {second}) * 2).astype('uint8'). "
+        "create_atlas and open_brainreg take the two as hemisphere_values=(left, right)"
+    )
