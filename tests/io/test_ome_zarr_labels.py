@@ -210,18 +210,6 @@ def test_a_folder_of_ones_own_that_is_called_templates(tmp_path: Path) -> None:
     assert voxels(open_atlas(path, terminology=REGIONS), "A") == 48
 
 
-# -- what the metadata claim
-
-
-def test_an_array_of_absurd_shape_is_refused(tmp_path: Path) -> None:
-    group = zarr.open_group(tmp_path / "l.ome.zarr", mode="w", zarr_format=3)
-    write(group)
-    del group["0"]
-    group.create_array("0", shape=(10**9,) * 3, chunks=(64,) * 3, dtype="uint32", fill_value=0)
-    with pytest.raises(StoreFormatError, match="claim that it holds 1000000000 x 1000000000 x"):
-        open_atlas(tmp_path / "l.ome.zarr", terminology=REGIONS)
-
-
 def test_nothing_at_all(tmp_path: Path) -> None:
     with serve(tmp_path) as server, pytest.raises(StoreNotFoundError):
         open_atlas(f"{server.url}/i.ome.zarr", terminology=REGIONS)
