@@ -54,7 +54,16 @@ class MeasuringMethods(Accessor[T]):
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
+            2 in much of the brain.
+        AtlasMismatchError
+            If most of the labelled voxels have labels that no region has: of an image in place of
+            an annotation, or with the terminology of another atlas.
+
+        Warns
+        -----
+        UserWarning
+            If labels are scattered as grey values are.
 
         Examples
         --------
@@ -102,7 +111,8 @@ class MeasuringMethods(Accessor[T]):
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
+            2 in much of the brain.
 
         Examples
         --------
