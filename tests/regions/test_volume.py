@@ -24,6 +24,7 @@ from support.atlases import (
     parts,
     through_file,
 )
+from support.small_worlds import ARRAY, MM3, labels, table
 from xarray_atlas.errors import GridError, HemisphereError, RegionNotFoundError
 
 pytestmark = pytest.mark.version_independent
@@ -222,9 +223,10 @@ def test_sagittal_section_is_on_one_side(small):
         assert mm(sides, 2).min() == 0
 
 
-def test_extra_dimension_is_refused(small):
-    with pytest.raises(GridError, match="'time' of 'annotation' is not a spatial one"):
-        small.expand_dims(time=3).atlas.volume("R0")
+def test_extra_dimension_without_a_coordinate(small):
+    found = small.expand_dims(time=3).atlas.volume("R0")
+    assert found.dims == ("time",)
+    assert (mm(found) == mm(small.atlas.volume("R0"))).all()
 
 
 def test_dimension_without_a_coordinate_is_named(small):
@@ -438,3 +440,63 @@ def test_an_axis_that_only_another_variable_has(small):
     with pytest.raises(HemisphereError, match="'x' has the dimensions"):
         xarray_atlas.mask(ds, "R0", hemisphere="left")
     assert int(xarray_atlas.mask(ds, "R0").sum()) > 0
+
+
+# -- several atlases in one object
+
+
+def test_volumes_of_several_ages():
+    """Each entry of a further dimension is a volume of its own; what counts labels elsewhere asks for one."""
+    ds = xarray_atlas.create_atlas(labels(), table(), midline="0.1 mm", **ARRAY)
+    grown = labels()
+    grown[0, 2:6, 1:5] = 1
+    older = ds.annotation.copy(data=grown)
+    age = xr.DataArray([4, 56], dims="age", attrs={"units": "d"})
+    ages = xr.concat([ds.annotation, older], age.rename("age"))
+    ages = ages.assign_coords(stage=("age", ["P4", "P56"]))
+    for form in (
+        ages,
+        ages.to_dataset(name="annotation"),
+        xarray_atlas.encode(ages),
+        ages.chunk(z=5),
+        ages.transpose("z", "age", "x", "y"),
+    ):
+        found = form.atlas.volume("A")
+        assert found.dims == ("age",)
+        assert found.stage.values.tolist() == ["P4", "P56"]
+        assert (found.pint.to("mm**3").pint.magnitude / MM3) == pytest.approx([48, 64])
+        assert found.attrs["units"] == "mm ** 3"
+        both = form.atlas.volume(["A", "B"], hemisphere=["left", "right"])
+        assert both.dims == ("age", "region", "hemisphere")
+        for i, one in enumerate((ds.annotation, older)):
+            wanted = one.atlas.volume(["A", "B"], hemisphere=["left", "right"])
+            np.testing.assert_array_equal(both.isel(age=i).values, wanted.values)
+    area = ages.isel(z=0).atlas.area("A")
+    assert (area.values / 0.025**2) == pytest.approx([0, 16])
+    twice = xr.concat([ages, ages[[1, 0]].assign_coords(age=ages.age)], "litter").atlas.volume("A")
+    assert (twice.transpose("litter", "age").values / MM3) == pytest.approx(
+        np.array([[48, 64], [64, 48]])
+    )
+    assert ages.atlas.mask("A").sum(["z", "y", "x"]).values.tolist() == [48, 64]
+    with pytest.raises(GridError, match="'age' has no entry"):
+        ages.isel(age=slice(0)).atlas.volume("A")
+    with pytest.raises(GridError, match="3 spatial dimensions"):
+        ages.isel(z=0).atlas.volume("A")
+    whole = ages.to_dataset(name="annotation")
+    image = ds.annotation * 1.0
+    for call in (
+        lambda o: o.atlas.aggregate(image, "A"),
+        lambda o: o.atlas.region_properties("A"),
+        lambda o: o.atlas.crop("A"),
+        lambda o: o.atlas.adjacency(),
+        lambda o: o.atlas.mesh("A"),
+        lambda o: o.atlas.region_at(
+            [[0.05, 0.1, 0.05]], unit="mm", frame="dataset", axes=("ap", "dv", "ml")
+        ),
+        lambda o: xarray_atlas.compare(o, ds),
+        lambda o: o.atlas.plot.section(ap="0.1 mm"),
+        lambda o: o.atlas.explore(),
+    ):
+        with pytest.raises(GridError, match=r"'age'.*isel\(age=0\)"):
+            call(whole)
+        call(whole.isel(age=0))

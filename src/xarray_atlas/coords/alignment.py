@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
-from xarray_atlas.coords.grid import lengths, spacing
+from xarray_atlas.coords.grid import lengths, refuse_further, spacing
 from xarray_atlas.coords.matching import match_axes, refuse_undirected
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.errors import AtlasMismatchError, GridError
@@ -79,6 +79,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
     terminology, space = find_atlas(annotation)
     if annotation.ndim == 0:
         raise GridError("the atlas is a single voxel here; keep a dimension of it, isel(z=[5])")
+    refuse_further(annotation, "compare an image with")
     # the atlas, and a parcellation of it, are two hierarchies in one space
     carried = None if find_coordinate(image) is None else find_atlas(image)
     if carried is not None and carried[0] != terminology and carried[1] != space:

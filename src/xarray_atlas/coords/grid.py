@@ -25,7 +25,9 @@ __all__ = [
     "array_orientation",
     "as_opened",
     "dimension_along",
+    "further_dims",
     "lengths",
+    "refuse_further",
     "spacing",
     "spacing_quantities",
 ]
@@ -93,6 +95,30 @@ def dimension_along(
         )
     # the dimension, although its coordinate may be named otherwise
     return name, obj.coords[name].dims[0]
+
+
+def further_dims(annotation: xr.DataArray) -> tuple[Hashable, ...]:
+    """Return the dimensions that are not spatial, such as an age: each entry is an atlas."""
+    _, space = find_atlas(annotation)
+    spatial = set(map(str, space.dims))
+    for name in space.coordinates(annotation).values():
+        spatial.update(() if name is None else map(str, annotation[name].dims))
+    return tuple(dim for dim in annotation.dims if str(dim) not in spatial)
+
+
+def refuse_further(annotation: xr.DataArray, what: str) -> None:
+    """Refuse an atlas of several ages, subjects, ... in one, where one of them has to be chosen.
+
+    Raises
+    ------
+    GridError
+        It says how one is selected; `what` is done with it.
+    """
+    for dim in further_dims(annotation):
+        raise GridError(
+            f"dimension {dim!r} of the atlas is not a spatial one; {what} one of its "
+            f"{annotation.sizes[dim]} entries at a time, for example isel({dim}=0)"
+        )
 
 
 # -- the size of a voxel

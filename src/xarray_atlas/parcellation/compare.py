@@ -12,7 +12,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, lengths
+from xarray_atlas.coords.grid import annotation_of, lengths, refuse_further
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import quantity
@@ -144,6 +144,8 @@ def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
         "bring one onto the grid of the other first: b.atlas.resample_like(a), or "
         "b.atlas.interp_like(a, method='nearest')"
     )
+    for annotation in (a, b):
+        refuse_further(annotation, "compare")
     if set(a.dims) != set(b.dims):
         raise GridError(
             f"the annotations have different dimensions, {_sizes(a)} and {_sizes(b)}; {how}"

@@ -11,7 +11,13 @@ import xarray as xr
 from dask.base import compute, is_dask_collection
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, dimension_along, lengths, spacing
+from xarray_atlas.coords.grid import (
+    annotation_of,
+    dimension_along,
+    lengths,
+    refuse_further,
+    spacing,
+)
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import GridError, UnitsError
@@ -231,6 +237,7 @@ def cut(
                 f"{' and '.join(map(repr, annotation.dims))}: give no position"
             )
         return obj
+    refuse_further(annotation, "draw")
     if annotation.ndim != 3:
         raise GridError(
             f"a plane is drawn of three spatial dimensions, or of two; the annotation has "

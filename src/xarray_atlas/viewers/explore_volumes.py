@@ -18,7 +18,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.encoding import encode
-from xarray_atlas.coords.grid import annotation_of, lengths, spacing
+from xarray_atlas.coords.grid import annotation_of, lengths, refuse_further, spacing
 from xarray_atlas.coords.length_variable import SPACING
 from xarray_atlas.coords.space import RAS, RAS_AXES
 from xarray_atlas.errors import GridError
@@ -78,6 +78,7 @@ def read(obj: xr.Dataset | xr.DataArray, template: bool) -> PageAtlas:
     """Read what is shown, each chunk once; see :func:`xarray_atlas.explore`."""
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(annotation)
+    refuse_further(annotation, "show")
     if annotation.ndim != 3:
         raise GridError(
             f"the page shows a volume, and this annotation has the dimensions "
