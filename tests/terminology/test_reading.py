@@ -435,7 +435,8 @@ def test_hemispheres_that_are_given_are_used(tmp_path: Path):
     ([(1, 2), (4, 2)], "one is paired already"),
     ([(1, 1)], "one is paired already"),
     ([1, 2], "lateral= holds 1"),
-    ([("a", "b")], "lateral= holds"),
+    ([("a", 2)], "lateral= holds"),
+    ([("a", "b")], "needs one '\\*'"),
 ])  # fmt: skip
 def test_a_lateral_that_does_not_fit(lateral: Any, message: str, tmp_path: Path):
     with pytest.raises(TerminologyError, match=message):

@@ -134,7 +134,7 @@ class Report:
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> checks = ds.atlas.check().checks
         >>> checks.loc[~checks.made, "check"].head(3).tolist()
-        ['versions', 'unknown labels', 'regions without a voxel']
+        ['versions', 'copy', 'missing chunks']
         """
         rows = [(o.check, o.made, len(o.findings), o.detail) for o in self.outcomes]
         return pd.DataFrame(rows, columns=["check", "made", "findings", "detail"])

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import Cells, is_blank, listing
 
-__all__ = ["Found", "find_columns", "integer", "labels_in", "recognized"]
+__all__ = ["Found", "integer", "labels_in", "recognized", "stated_rows"]
 
 Found: TypeAlias = Mapping[str, str | None]
 """For each of BrainGlobe's columns what it is called in a table, None where it has none."""
@@ -66,24 +66,34 @@ def recognized(columns: Cells) -> Cells:
     TerminologyError
         If a column is missing, or several may be the one.
     """
-    columns = _without_blanks(columns)
-    found = find_columns(columns)
+    columns, found, _ = stated_rows(columns)
     cells = {column: columns[name] for column, name in found.items() if name is not None}
     others = {name: cell for name, cell in columns.items() if name not in found.values()}
     return _filled(_without_missing({**cells, **others}), found)
 
 
-def _without_blanks(columns: Cells) -> Cells:
-    """Drop rows of which every cell is blank, and columns that have neither header nor cells."""
-    kept = {
+def stated_rows(columns: Cells) -> tuple[Cells, Found, list[int]]:
+    """Drop columns that have neither header nor cells, and rows that state no region.
+
+    In these every cell is blank, or every one of the columns that are known.
+
+    Returns
+    -------
+    columns : dict of str to list of str
+    found : mapping of str to str or None
+        As `find_columns` has it.
+    rows : list of int
+        The rows that stayed.
+    """
+    headed = {
         name: cells
         for name, cells in columns.items()
         if not (is_headless(name) and all(map(is_blank, cells)))
     }
-    rows = [
-        i for i, row in enumerate(zip(*kept.values(), strict=True)) if not all(map(is_blank, row))
-    ]
-    return {name: [cells[i] for i in rows] for name, cells in kept.items()}
+    found = find_columns(headed)
+    known = [headed[name] for name in found.values() if name is not None]
+    rows = [i for i, row in enumerate(zip(*known, strict=True)) if not all(map(is_blank, row))]
+    return {name: [cells[i] for i in rows] for name, cells in headed.items()}, found, rows
 
 
 def is_headless(name: str) -> bool:
@@ -120,7 +130,7 @@ def _called(columns: Cells, wanted: str, column: str, taken: set[str | None]) ->
     names = [n for n in columns if _plain(n) == wanted and n not in taken]
     if column in ("identifier", "annotation_value") and wanted not in map(_plain, NAMES[column]):
         names = [name for name in names if _are_integers(columns[name])]
-    elif column == "name":
+    elif column == "name" and wanted != "name":
         names = [name for name in names if not _are_integers(columns[name])]
     if len(names) > 1:
         raise TerminologyError(

@@ -27,7 +27,7 @@ from xarray_atlas.terminology.cells import (
     shown,
     text_of,
 )
-from xarray_atlas.terminology.columns import find_columns, is_headless, recognized
+from xarray_atlas.terminology.columns import recognized, stated_rows
 from xarray_atlas.terminology.label_lists import cells_from_list
 from xarray_atlas.terminology.xml_labels import cells_from_xml
 
@@ -78,19 +78,9 @@ def cells_from_frame(frame: pd.DataFrame) -> Cells:
     _require_distinct(names)
     frame = frame.set_axis(names, axis="columns")
     columns = {name: list(map(text_of, frame[name].tolist())) for name in names}
-    rows = [
-        i
-        for i, row in enumerate(zip(*columns.values(), strict=True))
-        if not all(map(is_blank, row))
-    ]
+    there, found, rows = stated_rows(columns)
     frame = frame.iloc[rows]
-    columns = {name: [cells[i] for i in rows] for name, cells in columns.items()}
-    there = {
-        n: cells
-        for n, cells in columns.items()
-        if not (is_headless(n) and all(map(is_blank, cells)))
-    }
-    known = {name: column for column, name in find_columns(there).items() if name is not None}
+    known = {name: column for column, name in found.items() if name is not None}
     table = frame[list(known)].rename(columns=known)
     for column in REQUIRED:
         if column not in table:

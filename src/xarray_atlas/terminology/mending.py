@@ -125,7 +125,7 @@ def _explain_zero(names: list[str]) -> str:
 
 def _named(cells: Cells) -> Cells:
     def first(*texts: str) -> str:
-        return next(text for text in texts if text.strip())
+        return next((text for text in texts if text.strip()), "")
 
     triples = list(zip(cells["identifier"], cells["name"], cells["abbreviation"], strict=True))
     return {

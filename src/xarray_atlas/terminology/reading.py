@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any, Self, overload
 
 import numpy as np
-import pandas as pd
 
+from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.terminology.cells import COLUMNS, cells_from_csv, cells_from_dataframe
 from xarray_atlas.terminology.itksnap import itksnap_text
@@ -39,12 +39,12 @@ class TerminologyFormats:
         raise NotImplementedError
 
     @classmethod
-    def from_dataframe(cls, df: pd.DataFrame, name: str = "") -> Self:
+    def from_dataframe(cls, df: Any, name: str = "") -> Self:
         """Read the columns that BrainGlobe uses from a DataFrame.
 
         Parameters
         ----------
-        df : pandas.DataFrame
+        df : pandas.DataFrame, or a table of polars, pyarrow or dask
             With the columns identifier, parent_identifier, annotation_value, name and
             abbreviation, and if there are any color_hex_triplet and
             root_identifier_path. Best read with ``dtype=str, keep_default_na=False``.
@@ -64,8 +64,7 @@ class TerminologyFormats:
 
         Examples
         --------
-        >>> import pandas as pd
-        >>> from xarray_atlas import Terminology
+        >>>         >>> from xarray_atlas import Terminology
         >>> table = pd.DataFrame({
         ...     "identifier": [1, 2],
         ...     "parent_identifier": [None, 1],
@@ -76,7 +75,10 @@ class TerminologyFormats:
         >>> Terminology.from_dataframe(table, name="my-terminology")
         <Terminology 'my-terminology': 2 regions, 1 root, depth 1>
         """
-        table, problems = table_from_cells(cells_from_dataframe(df))
+        frame = as_dataframe(df)
+        if frame is None:
+            raise TypeError(f"df is a DataFrame or another table, not a {type(df).__name__}")
+        table, problems = table_from_cells(cells_from_dataframe(frame))
         return cls(table, name, problems)
 
     @classmethod

@@ -134,6 +134,11 @@ def _text_at(source: Any, storage_options: Mapping[str, Any] | None = None) -> s
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
+        if b"\0" in content:
+            raise TerminologyError(
+                "the table of regions is not UTF-8 text; it holds NUL characters, as UTF-16 does: "
+                "save it as UTF-8"
+            ) from error
         raise TerminologyError(
             f"the table of regions is not UTF-8 text: {error}. Save it as UTF-8, or read it in its "
             "own encoding: pd.read_csv(path, encoding='cp1252')"
