@@ -13,6 +13,7 @@ import xarray as xr
 from support.atlases import numbered_atlas, places_of
 from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.points.columns import AMBIGUOUS
+from xarray_atlas.points.frames import FRAMES
 from xarray_atlas.points.tool_columns import TOOLS
 
 pytestmark = pytest.mark.version_independent
@@ -281,3 +282,80 @@ def test_text_and_addresses(atlas: xr.Dataset) -> None:
     with pytest.raises(PointsError, match=r"pandas.read_csv\('cells.csv'\)") as caught:
         atlas.atlas.region_at("https://me:secret@host/cells.csv?token=secret")
     assert "secret" not in str(caught.value)
+
+
+# -- other things with names
+
+
+def test_rows_and_records_are_read_by_name(atlas: xr.Dataset) -> None:
+    table = pd.DataFrame(MM, columns=list(AXES))[["ml", "ap", "dv"]]
+    asked: dict[str, Any] = {"frame": "dataset", "unit": "mm"}
+    for options in (asked, {**asked, "axes": AXES}):
+        assert found(atlas, table.to_records(index=False), **options) == INDEX.tolist()
+        assert found(atlas, table.to_dict("records"), **options) == INDEX.tolist()
+        assert found(atlas, table.to_dict("list"), **options) == INDEX.tolist()
+        one = atlas.atlas.region_at(table.iloc[0], **options)
+        assert one.region.ndim == 0
+        assert places_of(one, SHAPE).tolist() == INDEX[:1].tolist()
+
+
+@pytest.mark.parametrize("points", [None, object(), iter([[1, 2, 3]]), [[1, {}, 2]]])
+def test_what_is_no_points(atlas: xr.Dataset, points: Any) -> None:
+    with pytest.raises(PointsError, match="which is no length|has the shape") as caught:
+        atlas.atlas.region_at(points, axes=AXES, frame="dataset", unit="mm")
+    assert "leave out unit" not in str(caught.value)
+
+
+def test_x_y_z_are_a_question_with_a_matrix_too(atlas: xr.Dataset) -> None:
+    table = pd.DataFrame(MM, columns=list("zyx"))
+    with pytest.raises(PointsError, match="do not say which axis each is in the frame of a matrix"):
+        atlas.atlas.region_at(table, frame=np.eye(4), unit="mm")
+    columns = {"ap": "z", "dv": "y", "ml": "x"}
+    asked: dict[str, Any] = {"frame": np.eye(4), "unit": "mm"}
+    assert found(atlas, table, columns=columns, **asked) == INDEX.tolist()
+    assert found(atlas, MM, axes=AXES, **asked) == INDEX.tolist()
+
+
+# -- advice is followed
+
+
+def test_the_question_is_answered_by_each_frame(atlas: xr.Dataset) -> None:
+    world = numbered_atlas(SHAPE, orientation="lpi", origin=(1.0, 2.0, 3.0), world=True)
+    # voxel (1, 2, 3) along ml, ap and dv, which run to the right, anterior and superior
+    ap, dv, ml = 2 + 2 * 0.2, 3 + 3 * 0.4, 1 + 1 * 0.1
+    from_front, from_above, from_left = 2.5 * 0.2, 0.5 * 0.4, 1.5 * 0.1
+    positions = {
+        "dataset": (ap, dv, ml),
+        "world": (ap, dv, ml),
+        "brainglobe": (from_front, from_above, 6 * 0.1 - from_left),
+        "allen": (from_front, from_above, from_left),
+    }
+    table = pd.DataFrame([positions["allen"]], columns=list(AXES))
+    with pytest.raises(PointsError) as caught:
+        world.atlas.region_at(table, unit="mm")
+    assert "no world" not in str(caught.value)
+    for frame in FRAMES:
+        assert f"frame={frame!r}" in str(caught.value)
+        table.loc[0] = positions[frame]
+        assert found(world, table, unit="mm", frame=frame) == [[1, 2, 3]]
+
+
+def test_indices_of_a_file_by_its_affine() -> None:
+    """As the error for unit="voxel" with frame="world" says."""
+    affines = pytest.importorskip("nibabel.affines")
+    ds = numbered_atlas(SHAPE, (1.0, 2.0, 3.0), "lpi", (-90.0, -126.0, -72.0), world=True)
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    affine[:3, 3] = [-90, -126, -72]
+    with pytest.raises(PointsError, match=r"nibabel.affines.apply_affine\(image.affine, indices\)"):
+        ds.atlas.region_at(INDEX, frame="world", unit="voxel", resolution="1 mm")
+    got = ds.atlas.region_at(affines.apply_affine(affine, INDEX), frame="world", unit="mm")
+    assert places_of(got, SHAPE).tolist() == INDEX.tolist()
+
+
+def test_indices_of_a_part_by_its_coordinates(atlas: xr.Dataset) -> None:
+    """As the error for indices of a part says."""
+    part = atlas.isel(z=slice(1, None))
+    at = {dim: xr.DataArray(INDEX[:, i], dims="cell") for i, dim in enumerate("zyx")}
+    at["z"] = at["z"] - 1
+    points = {dim: part[dim][index] for dim, index in at.items()}
+    assert places_of(part.atlas.region_at(points), SHAPE).tolist() == INDEX.tolist()

@@ -222,7 +222,7 @@ def test_brainglobe_at_10000_points(data):
     )
     rng = np.random.default_rng(1)
     points = rng.uniform(0, np.array(oracle.shape) * oracle.resolution, (10_000, 3))
-    found = ds.atlas.region_at(points, axes=("z", "y", "x"), unit="um", frame="brainglobe")
+    found = ds.atlas.region_at(points, axes=AXES, unit="um", frame="brainglobe")
     expected = [oracle.structure_from_coords(p, microns=True) for p in points]
     np.testing.assert_array_equal(found.region_id, expected)
     sides = ["", "left", "right"]
@@ -242,8 +242,8 @@ def test_affine_from_bregma(small):
     ]
     matrix[:3, 3] = [0.3, 0.1, 0.5]
     points = np.linalg.inv(matrix) @ np.array([[0.2, 0.4, 0.8, 1], [0.5, 0.0, 0.0, 1]]).T
-    table = pd.DataFrame(points[:3].T, columns=["z", "y", "x"])
-    found = small.atlas.region_at(table[["x", "z", "y"]], unit="mm", frame=matrix)
+    table = pd.DataFrame(points[:3].T, columns=["ap", "dv", "ml"])
+    found = small.atlas.region_at(table[["ml", "ap", "dv"]], unit="mm", frame=matrix)
     direct = small.atlas.region_at(
         [[0.2, 0.4, 0.8], [0.5, 0, 0]], axes=("z", "y", "x"), unit="mm", frame="dataset"
     )

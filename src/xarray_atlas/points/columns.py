@@ -19,7 +19,7 @@ WORLD_NAMES = {"x": "ml", "y": "ap", "z": "dv"}
 """What NIfTI calls the axes of RAS."""
 
 AMBIGUOUS = ("x", "y", "z")
-"""The names that two tools use for different axes in frames with a corner."""
+"""The names that tools use for different axes: they are the Dataset's in its own frame only."""
 
 
 def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashable, str]:
@@ -43,7 +43,7 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
         for own in (space.dims[space.position(axis)],) if name is None else (
             name, *obj.coords[name].dims
         ):  # fmt: skip
-            if frame in ("brainglobe", "allen") and str(own).lower() in AMBIGUOUS:
+            if frame != "dataset" and str(own).lower() in AMBIGUOUS:
                 continue
             if known.setdefault(own, axis) != axis:
                 raise PointsError(
@@ -61,9 +61,9 @@ def checked_axes(
     """Return three names, one for each anatomical axis, in the order given."""
     names: list[Hashable] = [axes] if isinstance(axes, str) else list(axes)
     unknown = [name for name in names if name not in known]
-    if unknown and frame in ("brainglobe", "allen") and str(unknown[0]).lower() in AMBIGUOUS:
+    if unknown and frame != "dataset" and str(unknown[0]).lower() in AMBIGUOUS:
         raise PointsError(
-            f"axes={tuple(names)!r}: in frame={frame!r} {unknown[0]!r} may be any axis: "
+            f"axes={tuple(names)!r}: {_in(frame)} {unknown[0]!r} may be any axis: "
             f"{_WHOSE}. Name the anatomical axes, in the order of the numbers: "
             "axes=('ap', 'dv', 'ml') for the Allen SDK's x, y, z and for z, y, x of BrainGlobe, "
             "axes=('ml', 'dv', 'ap') for cellfinder's x, y, z"
@@ -82,6 +82,10 @@ _WHOSE = (
     "the Allen Institute's x, y, z are ap, dv, ml, cellfinder's are ml, dv, ap, and IBL's are "
     "ml, ap, dv"
 )
+
+
+def _in(frame: str | None) -> str:
+    return "in the frame of a matrix" if frame is None else f"in frame={frame!r}"
 
 
 def listed(names: Iterable[Hashable]) -> str:
@@ -191,10 +195,10 @@ def _refuse_missing(
 ) -> None:
     """Say what is not there, and how the columns that are there could be read."""
     low = {str(name).lower(): name for name in there}
-    if frame in ("brainglobe", "allen") and all(name in low for name in AMBIGUOUS):
+    if frame != "dataset" and all(name in low for name in AMBIGUOUS):
         x, y, z = (low[name] for name in AMBIGUOUS)
         raise PointsError(
-            f"the {what} {x!r}, {y!r}, {z!r} do not say which axis each is in frame={frame!r}: "
+            f"the {what} {x!r}, {y!r}, {z!r} do not say which axis each is {_in(frame)}: "
             f"{_WHOSE}. Say which is which: columns={{'ap': {x!r}, 'dv': {y!r}, 'ml': {z!r}}} "
             f"(Allen), columns={{'ap': {z!r}, 'dv': {y!r}, 'ml': {x!r}}} (cellfinder), or "
             f"columns={{'ml': {x!r}, 'ap': {y!r}, 'dv': {z!r}}} (IBL); or rename them"

@@ -95,7 +95,7 @@ def frame_direction(space: Space, frame: Any, axis: str) -> str | None:
 
 def frame_as_attr(frame: Any) -> str | list[float]:
     """Return what a result says of its frame: the name, or the 16 numbers of the matrix."""
-    return frame if isinstance(frame, str) else [float(value) for value in np.ravel(frame)]
+    return str(frame) if isinstance(frame, str) else [float(value) for value in np.ravel(frame)]
 
 
 def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:

@@ -110,6 +110,10 @@ def read_points(
         table = as_dataframe(points)
         points = points if table is None else table
     own = own_frame(points)
+    if isinstance(points, pd.Series):  # one row of a table
+        points = points.to_dict()
+    elif getattr(getattr(points, "dtype", None), "names", None) or _is_rows(points):
+        points = pd.DataFrame(points)
     asked = Statement(obj, frame, own, unit, resolution, axes, columns)
     if isinstance(points, pd.DataFrame):
         return _from_table(points, asked)
@@ -127,6 +131,11 @@ def read_points(
 
 
 # -- the forms
+
+
+def _is_rows(points: Any) -> bool:
+    """Tell whether points are a list of mappings, one a point."""
+    return isinstance(points, list) and bool(points) and isinstance(points[0], Mapping)
 
 
 def _split(points: xr.DataArray, asked: Statement) -> Mapping[Hashable, xr.DataArray] | xr.Dataset:

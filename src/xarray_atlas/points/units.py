@@ -232,6 +232,13 @@ def _has_units(values: Any) -> bool:
 def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
     """Read cells one by one: lengths such as "5 mm", or numbers that a table holds as objects."""
     cells = values.ravel().tolist()
+    for cell in cells:
+        known = cell is None or cell is pd.NA or isinstance(cell, str | int | float)
+        if not known and not hasattr(cell, "units"):
+            raise PointsError(
+                f"position {name!r} holds a {type(cell).__name__}, which is no length; points "
+                "are a table, a Dataset, DataArrays, a mapping of columns, or an array"
+            )
     missing = [cell is None or cell is pd.NA for cell in cells]
     bare = [isinstance(c, int | float) and not isinstance(c, bool) for c in cells]
     if all(m or b for m, b in zip(missing, bare, strict=True)):
