@@ -127,6 +127,12 @@ def test_colors_are_channels(tmp_path: Path, compression: Any):
 def test_big_endian_and_a_single_plane(tmp_path: Path):
     tifffile.imwrite(tmp_path / "a.tif", numbers("ZYX"), byteorder=">", photometric="minisblack")
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array(), numbers("ZYX"))
+    for options in (
+        {"imagej": True},
+        {"ome": True},
+    ):  # formats that have an axis along z in any case
+        tifffile.imwrite(tmp_path / "one.tif", numbers("YX"), **options)
+        np.testing.assert_array_equal(read_image(tmp_path / "one.tif").array(), numbers("YX")[None])
     tifffile.imwrite(tmp_path / "b.tif", numbers("YX"))
     with pytest.raises(StoreFormatError, match=r"has the axes YX and is no volume.*numpy\.stack"):
         read_image(tmp_path / "b.tif")

@@ -35,8 +35,8 @@ def read_tiff(path: str) -> Image:
             geometry, others = read_metadata(file, SPATIAL, shape)
             return Image(Planes(path, shape, dtype, 1), geometry, path, planes=True)
         series: Any = file.series[number]
-        axes = _names(series.axes, path)
-        shape, dtype = tuple(series.shape), np.dtype(series.dtype)
+        letters, shape = _axes(series)
+        axes, dtype = _names(letters, path), np.dtype(series.dtype)
         geometry, others = read_metadata(file, axes, shape)
         if series.dataoffset is not None:
             stored = dtype.newbyteorder(file.byteorder)
@@ -61,10 +61,8 @@ def _choose(file: Any, path: str) -> int | None:
     StoreFormatError
         If there are several.
     """
-    listed = [(series.axes, tuple(series.shape), series.dtype) for series in file.series]
-    volumes = [
-        i for i, (axes, *_) in enumerate(listed) if set("YX") < set(_said(axes)) & set("ZYX")
-    ]
+    listed = [(*_axes(series), series.dtype) for series in file.series]
+    volumes = [i for i, (axes, *_) in enumerate(listed) if set("ZYX") <= set(axes)]
     if len(volumes) > 1:
         shapes = ", ".join(" x ".join(map(str, listed[i][1])) for i in volumes)
         raise StoreFormatError(
@@ -78,15 +76,23 @@ def _choose(file: Any, path: str) -> int | None:
     return volumes[0] if volumes else 0
 
 
-def _said(letters: str) -> str:
-    """Take the pages of a series of which nothing is said for planes along z."""
-    unsaid = next((c for c in "IQ" if c in letters), None)
-    return letters.replace(unsaid, "Z") if unsaid and "Z" not in letters else letters
+def _axes(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Return the letters of a series' axes, with one along z where it has any, and its shape.
+
+    tifffile leaves out axes of length one, and pages of which nothing is said are planes along z.
+    """
+    letters, shape = str(series.axes), tuple(map(int, series.shape))
+    if "Z" in letters or "YX" not in letters:
+        return letters, shape
+    if "Z" in series.get_axes(False):
+        at = letters.index("Y")
+        return f"{letters[:at]}Z{letters[at:]}", (*shape[:at], 1, *shape[at:])
+    unsaid = next((letter for letter in "IQ" if letter in letters), None)
+    return (letters.replace(unsaid, "Z") if unsaid else letters), shape
 
 
 def _names(letters: str, path: str) -> tuple[str, ...]:
     """Name the axes of a series."""
-    letters = _said(letters)
     names = [AXES.get(letter, f"dim_{i}") for i, letter in enumerate(letters)]
     if "C" in letters and "S" in letters:  # colors of each channel
         names[letters.index("S")] = "color"
