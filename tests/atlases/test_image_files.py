@@ -491,6 +491,8 @@ def test_ome_zarr_in_a_zip_and_in_a_layout_of_several_images(tmp_path: Path):
             if file.is_file():
                 archive.write(file, file.relative_to(tmp_path / "a.zarr"))
     np.testing.assert_array_equal(open_image(tmp_path / "a.zip"), numbers())
+    (tmp_path / "a.zip").rename(tmp_path / "b.OZX")
+    np.testing.assert_array_equal(open_image(tmp_path / "b.OZX"), numbers())
     layout = zarr.open_group(tmp_path / "l.zarr", mode="w", zarr_format=3)
     layout.attrs["ome"] = {"version": "0.5", "bioformats2raw.layout": 3}
     write_ome_zarr(tmp_path / "l.zarr" / "0", numbers())

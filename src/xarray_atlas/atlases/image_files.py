@@ -22,11 +22,16 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.io.files.images import Image, is_image, is_image_file, read_image
 from xarray_atlas.io.zarr.stored_image import StoredImage, open_stored_image
 from xarray_atlas.io.zarr.stores import is_url
+from xarray_atlas.io.zarr.zips import ENDINGS, is_zip, split_archive
 
 __all__ = ["open_image"]
 
 LIMITS = (1e-3, 2000.0)
 """In mm: the longest axis of an image, from one of a few cells to one of a whole body."""
+
+
+ENDS = (".zarr", *ENDINGS)
+"""Of the names of stores."""
 
 
 def open_image(
@@ -154,8 +159,9 @@ def _is_store(source: Any) -> bool:
     text = os.fspath(source)
     if is_image_file(text):
         return False
-    ends = (".zarr", ".zip", ".ozx")
-    return is_url(text) or os.path.isdir(os.path.expanduser(text)) or text.lower().endswith(ends)
+    path = os.path.expanduser(text)
+    in_zip = is_zip(path) or bool(split_archive(path)[1])
+    return is_url(text) or os.path.isdir(path) or in_zip or text.lower().endswith(ENDS)
 
 
 # -- files and images of other libraries

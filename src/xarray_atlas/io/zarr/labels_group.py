@@ -13,12 +13,13 @@ from xarray_atlas.io.zarr.ome_zarr import is_multiscale, metadata_of
 from xarray_atlas.io.zarr.stores import unreadable, within
 from xarray_atlas.io.zarr.zips import below
 
-__all__ = ["find_labels"]
+__all__ = ["BIOFORMATS2RAW", "find_labels", "images_of_layout"]
 
 LABELS = "labels"
 IMAGE_LABEL = "image-label"
 """The key that tells labels from other images."""
 BIOFORMATS2RAW = "bioformats2raw.layout"
+"""The key of a group that holds several images."""
 
 
 def find_labels(group: zarr.Group, place: str) -> str:
@@ -57,7 +58,7 @@ def find_labels(group: zarr.Group, place: str) -> str:
         return _only([str(name) for name in listed], place, "labels") or ""
     if BIOFORMATS2RAW not in metadata:
         return ""
-    images = dict(_images(group, place))
+    images = dict(images_of_layout(group, place))
     found = [path for path, image in images.items() if IMAGE_LABEL in metadata_of(image)]
     for path, image in images.items():
         found += [f"{path}/{name}" for name in _below(image, below(place, path))]
@@ -87,7 +88,7 @@ def _below(image: zarr.Group, place: str) -> Iterator[str]:
         yield f"{LABELS}/{name}"
 
 
-def _images(group: zarr.Group, place: str) -> Iterator[tuple[str, zarr.Group]]:
+def images_of_layout(group: zarr.Group, place: str) -> Iterator[tuple[str, zarr.Group]]:
     """Yield the images of a bioformats2raw layout: those it lists, else those numbered from 0."""
     about = _member(group, "OME", place)
     listed = None if about is None else metadata_of(about).get("series")

@@ -13,8 +13,10 @@ from xarray_atlas.coords.image_coordinates import AxisValues
 from xarray_atlas.errors import StoreFormatError
 from xarray_atlas.io.zarr.arrays import ImageArray
 from xarray_atlas.io.zarr.axes import Axes
+from xarray_atlas.io.zarr.labels_group import BIOFORMATS2RAW, images_of_layout
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale, metadata_of, read_multiscale
 from xarray_atlas.io.zarr.stores import StoreLike, locate, open_group
+from xarray_atlas.io.zarr.zips import below
 
 __all__ = ["StoredImage", "open_stored_image"]
 
@@ -108,16 +110,14 @@ def open_stored_image(
 
 def _image(group: zarr.Group, place: str) -> tuple[zarr.Group, str]:
     """Return the image of a group: itself, or the only one of a bioformats2raw layout."""
-    if is_multiscale(group) or "bioformats2raw.layout" not in metadata_of(group):
+    if is_multiscale(group) or BIOFORMATS2RAW not in metadata_of(group):
         return group, place
-    images = [name for name in map(str, range(1000)) if name in group]
+    images = dict(images_of_layout(group, place))
     if len(images) != 1:
-        listed = ", ".join(f"{place}/{name}" for name in images)
+        listed = ", ".join(below(place, path) for path in images)
         raise StoreFormatError(f"{place} holds {len(images)} images; open one of them: {listed}")
-    found = group[images[0]]
-    if not isinstance(found, zarr.Group):
-        raise StoreFormatError(f"{place}/{images[0]} is an array, not an image")
-    return found, f"{place}/{images[0]}"
+    ((path, image),) = images.items()
+    return image, below(place, path)
 
 
 def _others(
