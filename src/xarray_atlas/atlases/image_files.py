@@ -67,7 +67,7 @@ def open_image(
     chunks : int, dict, "auto" or None, default: {}
         By dimension. ``{}`` are cubes of 128 voxels, or as many whole frames or planes as have
         that many voxels; of OME-Zarr the store's own chunks. None opens without dask: files are
-        read at once.
+        read at once. Images in memory stay arrays of numpy.
     storage_options : mapping, optional
         Of OME-Zarr at a URL, for fsspec.
 

@@ -186,8 +186,8 @@ def test_images_in_memory_are_what_their_files_would_be(tmp_path: Path):
     moved = nibabel.load(path)
     moved.affine[0, 3] += 5  # which would be written
     np.testing.assert_allclose(read_image(moved).geometry.affine[:, 3], AFFINE[:, 3] + [5, 0, 0, 0])
-    unknown = nibabel.Nifti1Image(numbers(), None)
-    assert read_image(unknown).geometry.affine is None
+    for kind in (nibabel.Nifti1Image, nibabel.AnalyzeImage, nibabel.spatialimages.SpatialImage):
+        assert read_image(kind(numbers(), None)).geometry.affine is None
 
 
 def test_an_image_that_is_not_in_space():

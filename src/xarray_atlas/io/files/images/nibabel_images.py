@@ -185,11 +185,13 @@ def _geometry(image: Any) -> Geometry:
     if len(image.shape) < 3:
         return Geometry()
     header: Any = image.header
-    if isinstance(image, nibabel.MGHImage):
-        return geometry_of_affine(image.affine, "mm", exact=False)
     if not isinstance(image, nibabel.Nifti1Pair):
         if isinstance(image, nibabel.AnalyzeImage):
             return _of_analyze(image)
+        if image.affine is None:
+            return Geometry()
+        if isinstance(image, nibabel.MGHImage):
+            return geometry_of_affine(image.affine, "mm", exact=False)
         return geometry_of_affine(image.affine, "mm")  # as nibabel promises of any image
     # what has no unit is in mm by convention
     unit = LENGTHS.get(header.get_xyzt_units()[0], "mm")
