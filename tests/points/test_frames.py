@@ -239,13 +239,32 @@ def test_results_say_their_frame_through_a_file(atlas: xr.Dataset, tmp_path: Any
 def test_positions_in_results_are_those_of_the_dataset(atlas: xr.Dataset) -> None:
     segments = atlas.atlas.along(track(one()), unit="mm", frame="brainglobe")
     assert segments.attrs["frame"] == "brainglobe"
-    middle = segments.start_point.isel(segment=slice(1, None)) + 0 * u.mm
     found = atlas.atlas.region_at(segments.start_point.isel(segment=slice(1, None)))
     assert found.region.values.tolist() == segments.region.values[1:].tolist()
-    assert middle.attrs.get("frame") in (None, "dataset")
     inside = atlas.atlas.region_properties(["R7", "R9"]).rename(region="of")
     for name in ("centroid", "representative_point"):
         assert atlas.atlas.region_at(inside[name]).region.values.tolist() == ["R7", "R9"]
+
+
+@pytest.mark.parametrize(
+    "calculate",
+    [
+        lambda at: at - 1 * u.mm,
+        lambda at: 1 * u.mm - at,
+        lambda at: -at,
+        lambda at: at * 2,
+        lambda at: np.subtract(at, 1 * u.mm),
+        lambda at: at.mean("region"),
+    ],
+)
+def test_positions_that_were_moved_do_not_say_a_frame(atlas: xr.Dataset, calculate: Any) -> None:
+    at = atlas.atlas.centroid(["R7", "R9"])
+    assert at.attrs["frame"] == at.isel(region=[0]).attrs["frame"] == "dataset"
+    moved = calculate(at)
+    assert "frame" not in moved.attrs
+    assert moved.attrs["units"] == "mm"
+    with pytest.raises(PointsError, match="whose coordinates"):
+        atlas.atlas.region_at(moved)
 
 
 def test_frames_stated_by_a_table_and_by_others(atlas: xr.Dataset) -> None:

@@ -154,7 +154,11 @@ def test_a_result_keeps_indices_and_says_what_they_are(atlas: xr.Dataset) -> Non
     asked: dict[str, Any] = {"frame": "brainglobe", "unit": "voxel", "resolution": VOXEL}
     got = atlas.atlas.region_at(table, **asked)
     assert got.ap.values.tolist() == INDEX[:, 0].tolist()
-    assert [got[axis].attrs["voxel_size"] for axis in AXES] == ["0.1 mm", "0.2 mm", "0.4 mm"]
+    assert [got[axis].attrs["indexed_voxel_size"] for axis in AXES] == [
+        "0.1 mm",
+        "0.2 mm",
+        "0.4 mm",
+    ]
     again = atlas.atlas.region_at(got)
     assert places_of(again, SHAPE).tolist() == INDEX.tolist()
     with pytest.raises(UnitsError, match="says otherwise; leave it out"):

@@ -20,10 +20,7 @@ from xarray_atlas.coords.world import NOISE
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["CORNERS", "FRAME", "frame_matrix", "has_world"]
-
-FRAME = "frame"
-"""The attribute in which results, and points, state the frame of their positions."""
+__all__ = ["CORNERS", "frame_matrix", "has_world"]
 
 CORNERS = {
     "brainglobe": {"ap": "a", "dv": "s", "ml": "r"},

@@ -12,6 +12,8 @@ import numpy as np
 from pint.compat import upcast_type_map
 from xarray import IndexVariable, Variable
 
+from xarray_atlas.coords.space import FRAME
+
 __all__ = ["CalculatedVariable", "QuantityVariable"]
 
 _READ_ONLY = (
@@ -118,15 +120,21 @@ class QuantityVariable(Variable):
 
     # -- operations
 
+    def _operand(self) -> Variable:
+        """Return what is calculated with: positions that were moved are in another frame."""
+        variable = self.quantified()
+        variable.attrs.pop(FRAME, None)
+        return variable
+
     def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
         other = other.quantified() if isinstance(other, QuantityVariable) else other
-        return _calculated(self.quantified()._binary_op(other, f, reflexive))
+        return _calculated(self._operand()._binary_op(other, f, reflexive))
 
     def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        return _calculated(self.quantified()._unary_op(f, *args, **kwargs))
+        return _calculated(self._operand()._unary_op(f, *args, **kwargs))
 
     def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        return _calculated(self.quantified().reduce(func, *args, **kwargs))
+        return _calculated(self._operand().reduce(func, *args, **kwargs))
 
     # Python asks a subclass first only where it has its own reflected operator; without
     # these, `quantities * coordinate` would take the coordinate's unit for its own
@@ -223,7 +231,7 @@ def _encoder_asks() -> bool:
 def _who_asks() -> tuple[bool, Any]:
     """Tell whether attributes are asked for on behalf of other data, and in which unit that is.
 
-    Two functions take the attributes of a variable for what they make of its quantities, as they
+    Some functions take the attributes of a variable for what they make of its quantities, as they
     are, and an ordinary variable shows them: a coordinate made of that would say ``units: mm`` of
     micrometres. The variable is not told for what its attributes are taken, so that it is looked
     up in the frames of the callers. Where the unit is not known there it is left out.
@@ -232,6 +240,7 @@ def _who_asks() -> tuple[bool, Any]:
       xarray 2026.9, whose ``apply_variable_ufunc`` and ``apply_dataarray_vfunc`` merge attributes
       after they have called the function. It goes when xarray asks a variable to wrap the result
       of a function.
+    * ``-array`` and ``array.round()``, whose attributes ``DataArray._unary_op`` copies.
     * ``.pint.to(z="um")``, written for pint-xarray 0.6.1. It goes when ``convert_units_index``
       asks an index to convert itself, instead of making a ``PintIndex`` of it.
 
@@ -239,11 +248,12 @@ def _who_asks() -> tuple[bool, Any]:
     """
     frame = sys._getframe(2)
     for _ in range(4):  # with the properties and methods between, and list comprehensions
-        module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+        module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
         if module == "pint_xarray.conversion" and function == "convert_units_dataset":
             return True, None
-        if module == "xarray.computation.apply_ufunc" and function in _RESULTS:
-            made = frame.f_locals.get(_RESULTS[function])
+        if (module, function) in _RESULTS:
+            made = frame.f_locals.get(_RESULTS[module, function])
+            made = getattr(made, "variable", made)
             if made is not None:
                 return True, _common_unit(made if isinstance(made, tuple) else (made,))
         if frame.f_back is None:
@@ -252,7 +262,11 @@ def _who_asks() -> tuple[bool, Any]:
     return False, None
 
 
-_RESULTS = {"apply_variable_ufunc": "result_data", "apply_dataarray_vfunc": "result_var"}
+_RESULTS = {
+    ("xarray.computation.apply_ufunc", "apply_variable_ufunc"): "result_data",
+    ("xarray.computation.apply_ufunc", "apply_dataarray_vfunc"): "result_var",
+    ("xarray.core.dataarray", "_unary_op"): "da",
+}
 
 
 def _common_unit(results: tuple[Any, ...]) -> Any:
@@ -262,7 +276,7 @@ def _common_unit(results: tuple[Any, ...]) -> Any:
 
 
 def _with_unit(attrs: Mapping[Any, Any], unit: Any) -> dict[Any, Any]:
-    others = _without_unit(attrs)
+    others = {key: value for key, value in _without_unit(attrs).items() if key != FRAME}
     return others if unit is None or unit.dimensionless else {**others, "units": f"{unit:~D}"}
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import TOLERANCE
 
-__all__ = ["AXES", "DIRECTIONS", "RAS", "RAS_AXES", "Space", "claiming_coordinate"]
+__all__ = ["AXES", "DIRECTIONS", "FRAME", "RAS", "RAS_AXES", "Space", "claiming_coordinate"]
 
 DIRECTIONS = {
     "a": "anterior-to-posterior",
@@ -27,6 +27,9 @@ DIRECTIONS = {
 
 AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
 """The anatomical axes, and the letters of an orientation that mean them."""
+
+FRAME = "frame"
+"""The attribute in which results, and points, state the frame of their positions."""
 
 RAS = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
 """The axis of RAS+ along which each letter's axis lies, and its sign."""

@@ -13,10 +13,10 @@ from xarray import Variable
 
 from xarray_atlas.coords.alignment import shown_part
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.space import FRAME
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Bools, Int64s, lookup

@@ -11,7 +11,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import FRAME
+from xarray_atlas.coords.space import FRAME
 from xarray_atlas.errors import PointsError
 from xarray_atlas.points.frames import FRAMES, frame_as_attr, frame_direction, frame_question
 from xarray_atlas.points.tool_columns import tool_of

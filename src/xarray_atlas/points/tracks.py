@@ -11,10 +11,9 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.quantity_variable import QuantityVariable
-from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.space import AXES, FRAME
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Positions

@@ -25,7 +25,7 @@ __all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitud
 
 _ONE = re.compile(r"\s*1(?:\.0*)?\s*([^\W\d_]+)\s*")
 
-VOXEL_SIZE = "voxel_size"
+VOXEL_SIZE = "indexed_voxel_size"
 """The attribute of a result's positions that are indices: the size of a voxel, as "0.025 mm"."""
 
 

@@ -10,9 +10,9 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import FRAME
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.space import FRAME
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.rollup import points_by_region, totals_by_region, unassigned
