@@ -230,6 +230,21 @@ def test_opening_reads_no_voxel_and_a_chunk_its_part(tmp_path: Path, monkeypatch
     assert [key[0] for key in asked] == [slice(4, 8, None)]
 
 
+def test_a_path_in_each_form(tmp_path: Path, monkeypatch: Any):
+    path = save(tmp_path / "a.nii", numbers(), SMALL)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for form in (
+        path,
+        str(path),
+        path.as_uri(),
+        "a.nii",
+        "~/a.nii",
+        "../" + tmp_path.name + "/a.nii",
+    ):
+        np.testing.assert_array_equal(open_image(form), numbers(), str(form))
+
+
 def test_chunks_by_dimension(tmp_path: Path):
     path = save(tmp_path / "a.nii", numbers((*SHAPE, 6)), SMALL)
     assert open_image(path).chunksizes["time"] == (6,)
@@ -407,6 +422,8 @@ def test_sources_that_are_no_images(tmp_path: Path, atlas: xr.Dataset):
         open_image(tmp_path / "absent.ome.zarr")
     with pytest.raises(StoreFormatError, match="images are read from local files: download it"):
         open_image("https://example.org/a.nii.gz")
+    with pytest.raises(StoreFormatError, match=r"https://example\.org/a\.nii\.gz is a URL"):
+        open_image("https://me:secret@example.org/a.nii.gz?token=secret")
     with pytest.raises(StoreFormatError, match="of no format that is read here"):
         open_image(tmp_path / "a.png")
     with pytest.raises(TypeError, match=r"a path or URL, .*not a numpy\.ndarray"):

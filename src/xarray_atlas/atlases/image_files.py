@@ -21,7 +21,7 @@ from xarray_atlas.coords.world import world_coordinates
 from xarray_atlas.errors import GridError
 from xarray_atlas.io.files.images import Image, is_image, is_image_file, read_image
 from xarray_atlas.io.zarr.stored_image import StoredImage, open_stored_image
-from xarray_atlas.io.zarr.stores import is_url
+from xarray_atlas.io.zarr.stores import is_url, locate
 from xarray_atlas.io.zarr.zips import ENDINGS, is_zip, split_archive
 
 __all__ = ["open_image"]
@@ -157,7 +157,7 @@ def _is_store(source: Any) -> bool:
     if not isinstance(source, str | os.PathLike):
         return isinstance(source, zarr.abc.store.Store | zarr.Group)
     text = os.fspath(source)
-    if is_image_file(text):
+    if is_image_file(locate(text) if is_url(text) else text):
         return False
     path = os.path.expanduser(text)
     in_zip = is_zip(path) or bool(split_archive(path)[1])

@@ -14,7 +14,7 @@ from xarray_atlas.io.files.images.metaimage import read_metaimage
 from xarray_atlas.io.files.images.nibabel_images import image_of_nibabel, read_with_nibabel
 from xarray_atlas.io.files.images.nrrd import read_nrrd
 from xarray_atlas.io.files.images.tiff import read_tiff
-from xarray_atlas.io.zarr.stores import is_url
+from xarray_atlas.io.zarr.stores import is_url, locate
 
 __all__ = ["is_image", "is_image_file", "read_image"]
 
@@ -68,9 +68,9 @@ def read_image(source: Any) -> Image:
         return image_of_nibabel(source, os.fspath(place))
     if is_itk_image(source):
         return image_of_itk(source, f"the {type(source).__module__.partition('.')[0]} image")
-    if is_url(os.fspath(source)):
-        raise StoreFormatError(f"{source} is a URL; images are read from local files: download it")
-    path = os.path.abspath(os.path.expanduser(os.fspath(source)))
+    path = locate(source)
+    if is_url(path):
+        raise StoreFormatError(f"{path} is a URL; images are read from local files: download it")
     ends = [end for group in READERS for end in group]
     found = next((r for group, r in READERS.items() if path.lower().endswith(group)), None)
     if found is None:
