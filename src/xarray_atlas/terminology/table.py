@@ -7,7 +7,6 @@ What is wrong with a table but can be read all the same is told in sentences.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -18,6 +17,13 @@ import numpy.typing as npt
 
 from xarray_atlas.errors import TerminologyError
 from xarray_atlas.printable import one_line
+from xarray_atlas.terminology.cell_values import (
+    id_text,
+    named,
+    read_identifiers,
+    read_labels,
+    read_parent,
+)
 from xarray_atlas.terminology.cells import (
     COLUMNS,
     REQUIRED,
@@ -42,8 +48,6 @@ NO_COLOR = "#808080"
 """What a region without a color has in files where there must be one."""
 
 _MOST_SENTENCES = 20  # of one kind: they travel with every file
-_INT64 = np.iinfo(np.int64)
-_NUMBER = re.compile(r"\s*([+-]?[0-9]+)(?:\.([0-9]*))?\s*")
 
 TextArray: TypeAlias = npt.NDArray[np.object_]
 
@@ -99,7 +103,7 @@ class RegionTable(NamedTuple):
         for column in ("name", "abbreviation", "color_hex_triplet"):
             if set(map(type, columns[column])) - {str}:
                 raise TerminologyError(f"column {column!r} holds something that is not text")
-        ids = _identifiers(columns["identifier"])
+        ids = read_identifiers(columns["identifier"])
         parent_ids = columns["parent_identifier"]
         kinds = set(map(type, parent_ids)) - {type(None)}
         if kinds - {int, str}:
@@ -108,7 +112,7 @@ class RegionTable(NamedTuple):
             )
         if kinds - {type(ids[0])}:
             parent_ids = [
-                None if p is None else _parent(str(p), type(ids[0]) is int) for p in parent_ids
+                None if p is None else read_parent(str(p), type(ids[0]) is int) for p in parent_ids
             ]
         parents, problems = _hierarchy(ids, parent_ids, columns["abbreviation"])
         labels, label_regions = _flat_labels(columns["annotation_value"])
@@ -141,12 +145,12 @@ class RegionTable(NamedTuple):
 
 def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, list[Problem]]:
     """Build the columns from cells of text; return them and what is wrong with the table."""
-    row_ids = _identifiers(cells["identifier"])
+    row_ids = read_identifiers(cells["identifier"])
     numeric = type(row_ids[0]) is int
     blank = [""] * len(row_ids)
     colors = read_colors(cells.get("color_hex_triplet", blank))
     fields: dict[str, list[Any]] = {
-        "parent_identifier": [_parent(cell, numeric) for cell in cells["parent_identifier"]],
+        "parent_identifier": [read_parent(cell, numeric) for cell in cells["parent_identifier"]],
         "name": list(cells["name"]),
         "abbreviation": list(cells["abbreviation"]),
         "color_hex_triplet": ["" if color is None else color for color in colors],
@@ -185,7 +189,7 @@ def _first_rows(
     labels: list[list[int]] = []
     repeated = []
     for row, (identifier, cell) in enumerate(zip(row_ids, values, strict=True)):
-        own = _labels(cell, identifier)
+        own = read_labels(cell, identifier)
         if position.setdefault(identifier, len(rows)) == len(rows):
             rows.append(row)
             labels.append(own)
@@ -222,7 +226,7 @@ def _problems_of_columns(
         "acronyms",
         (
             f"the acronym {shown(acronyms[group[0]])} is shared by "
-            f"{listing([f'id {_id(table.ids[i])}' for i in group], quote=False)}"
+            f"{listing([f'id {id_text(table.ids[i])}' for i in group], quote=False)}"
             for group in _groups(acronyms, range(len(acronyms)))
             if acronyms[group[0]]
         ),
@@ -261,15 +265,6 @@ def describe(table: RegionTable, position: int) -> str:
     return named(table.acronyms[position], table.ids[position])
 
 
-def named(acronym: str, identifier: Identifier) -> str:
-    """Name a region by its acronym and its id, cut where they are long."""
-    return f"{shown(acronym)} (id {_id(identifier)})"
-
-
-def _id(identifier: Identifier) -> str:
-    return one_line(str(identifier)[:60])
-
-
 def require_text(table: RegionTable) -> None:
     """Refuse names that no file can hold.
 
@@ -289,7 +284,7 @@ def require_text(table: RegionTable) -> None:
         wrong = texts[position]
         why = "a NUL character" if "\0" in wrong else "a lone surrogate, so that it is no Unicode"
         raise TerminologyError(
-            f"the {what} of the region with id {shown(table.ids[position])} holds {why}: "
+            f"the {what} of the region with id {id_text(table.ids[position])} holds {why}: "
             f"{shown(wrong)}. Mend it in the table; was the file decoded in another encoding than "
             "its own?"
         )
@@ -303,84 +298,14 @@ def _is_text(text: str) -> bool:
     return "\0" not in text
 
 
-def _integer(cell: str) -> int | None:
-    """Read a cell such as "997" or "997.0"; None if it is not a number."""
-    match = _NUMBER.fullmatch(cell)
-    if match is None:
-        return None
-    if (match[2] or "").strip("0"):
-        raise TerminologyError(f"{shown(cell)} is not an integer")
-    if len(match[1]) > 1000:  # Python reads no integer of more than 4300 digits
-        raise TerminologyError(f"{shown(cell)} is too large for a 64-bit integer")
-    return int(match[1])
-
-
-def _identifiers(cells: Sequence[object]) -> list[Any]:
-    if not cells:
-        raise TerminologyError("the table of regions has no rows")
-    kinds = set(map(type, cells))
-    ids: list[Any] = list(cells)
-    if kinds - {int, str}:
-        raise TerminologyError("the identifiers are neither integers nor text")
-    if kinds != {int}:
-        ids = [str(cell) for cell in cells]
-        if any(not cell.strip() for cell in ids):
-            row = next(row for row, cell in enumerate(ids) if not cell.strip())
-            raise TerminologyError(f"the identifier of row {row} is empty")
-        if all(map(_NUMBER.fullmatch, ids)):
-            try:
-                ids = [_integer(cell) for cell in ids]
-            except TerminologyError as error:
-                raise TerminologyError(f"identifier {error}") from error
-    if type(ids[0]) is int and not _INT64.min <= min(ids) <= max(ids) <= _INT64.max:
-        raise TerminologyError("an identifier is too large for a 64-bit integer")
-    return ids
-
-
-def _parent(cell: str, numeric: bool) -> Identifier | None:
-    if not cell.strip():
-        return None
-    if not numeric:
-        return cell
-    try:
-        number = _integer(cell)
-    except TerminologyError as error:
-        raise TerminologyError(f"parent_identifier {error}") from error
-    return cell if number is None else number
-
-
-def _labels(cell: str, identifier: Identifier) -> list[int]:
-    text = cell.strip()
-    values: object = [text] if text else []
-    try:
-        if text.startswith("["):
-            values = json.loads(text)
-        elif text:
-            values = [_integer(text)]
-    except (ValueError, RecursionError):  # not JSON, a fraction, or nested without end
-        values = [text]
-    assert isinstance(values, list)
-    for value in values:
-        if type(value) is not int:
-            raise TerminologyError(
-                f"annotation_value of the region with id {_id(identifier)} is not an integer: "
-                f"{shown(cell)}"
-            )
-        if not _INT64.min <= value <= _INT64.max:
-            raise TerminologyError(
-                f"annotation_value of the region with id {_id(identifier)} is too large for a "
-                f"64-bit integer: {shown(value)}"
-            )
-    return values
-
-
 def _require_same(
     fields: Mapping[str, Sequence[object]], identifier: Identifier, first: int, row: int
 ) -> None:
     for column, values in fields.items():
         if values[first] != values[row]:
             raise TerminologyError(
-                f"identifier {_id(identifier)} stands in rows {first} and {row} with a different "
+                f"identifier {id_text(identifier)} stands in rows {first} and {row} with a "
+                "different "
                 f"{column}: "
                 f"{shown(values[first])} and {shown(values[row])}; only annotation_value may differ"
             )

@@ -24,6 +24,7 @@ from xarray_atlas.coords.space import RAS, RAS_AXES
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.downsample import halved, majority, mean
 from xarray_atlas.kernels.labels import lookup
+from xarray_atlas.printable import one_line
 from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.table import NO_COLOR
@@ -240,8 +241,8 @@ def region_table(shown: PageAtlas) -> dict[str, Any]:
     there = found["voxels"].values > 0
     at = np.rint(np.where(there[:, None], (points - first) / step, 0)).astype(int)
     return {
-        "acronym": terminology.acronyms.tolist(),
-        "name": terminology.names.tolist(),
+        "acronym": list(map(one_line, terminology.acronyms)),
+        "name": list(map(one_line, terminology.names)),
         "id": list(map(str, terminology.ids)),  # beyond 2**53 numbers of a page are not exact
         "parent": terminology.parents.tolist(),
         "color": [color or NO_COLOR for color in terminology.colors],

@@ -16,6 +16,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.optional import optional
+from xarray_atlas.printable import one_line
 from xarray_atlas.regions.mask import mask
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of
@@ -161,7 +162,7 @@ def explore(
     }
     surfaces = _surfaces(shown, list(dict.fromkeys(asked)), table, files)
     about = {
-        "title": str(obj.attrs.get("name") or terminology.name or "atlas"),
+        "title": one_line(obj.attrs.get("name") or terminology.name or "atlas"),
         "about": _about(obj, shown),
         "axes": shown.axes,
         "template": shown.template,
