@@ -145,18 +145,19 @@ def test_the_advice_about_a_tools_columns_is_right(atlas: xr.Dataset) -> None:
 # -- x, y and z
 
 
-@pytest.mark.parametrize("names", ["xyz", "XYZ"])
+@pytest.mark.parametrize("names", ["{}", "Atlas_{}", "{}_um", "ccf_{}_coordinate"])
 @pytest.mark.parametrize("frame", ["brainglobe", "allen"])
 @pytest.mark.parametrize("call", CALLS)
 def test_x_y_z_are_a_question_where_two_tools_differ(
     atlas: xr.Dataset, call: str, frame: str, names: str
 ) -> None:
-    table = pd.DataFrame(CORNER, columns=list(names))
+    letters = "XYZ" if names == "Atlas_{}" else "xyz"  # ABBA's
+    x, y, z = (names.format(letter) for letter in letters)
+    table = pd.DataFrame(CORNER, columns=[x, y, z])
     ask = getattr(atlas.atlas, call)
     with pytest.raises(PointsError, match="do not say which axis each is") as caught:
         ask(table, unit="mm", frame=frame)
     assert "rename them" in str(caught.value)
-    x, y, z = names
     for columns in (
         {"ap": x, "dv": y, "ml": z},
         {"ap": z, "dv": y, "ml": x},
@@ -175,8 +176,11 @@ def test_arrays_name_anatomical_axes_there(atlas: xr.Dataset, frame: str) -> Non
         with pytest.raises(PointsError, match=r"Name the anatomical axes.*\('ap', 'dv', 'ml'\)"):
             atlas.atlas.region_at(CORNER, axes=axes, unit="mm", frame=frame)
     named = xr.DataArray(CORNER, dims=("cell", "axis"), coords={"axis": list("zyx")})
-    with pytest.raises(PointsError, match="one DataArray holds points where"):
+    with pytest.raises(PointsError, match=r"'z' may be any axis.*axes=\('ap', 'dv', 'ml'\)"):
         atlas.atlas.region_at(named, unit="mm", frame=frame)
+    told = atlas.atlas.region_at(named, unit="mm", frame=frame, axes=AXES)
+    here = atlas.atlas.region_at(CORNER, unit="mm", frame=frame, axes=AXES)
+    assert told.region.values.tolist() == here.region.values.tolist()
 
 
 def test_x_y_z_are_the_datasets_own_dimensions_in_its_frame(atlas: xr.Dataset) -> None:

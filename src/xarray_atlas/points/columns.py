@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -186,6 +187,17 @@ def choose(
     return chosen
 
 
+def _x_y_z(names: Iterable[Hashable]) -> tuple[Hashable, ...] | None:
+    """Return three names that differ in being of x, y and z, such as "Atlas_X"."""
+    low = {str(name).lower(): name for name in names}
+    for name in low:
+        for found in re.finditer(r"(?<![a-z])x(?![a-z])", name):
+            three = [name[: found.start()] + a + name[found.end() :] for a in AMBIGUOUS]
+            if all(one in low for one in three):
+                return tuple(low[one] for one in three)
+    return None
+
+
 def _refuse_missing(
     missing: list[str],
     there: list[Hashable],
@@ -194,13 +206,13 @@ def _refuse_missing(
     frame: str | None,
 ) -> None:
     """Say what is not there, and how the columns that are there could be read."""
-    low = {str(name).lower(): name for name in there}
-    if frame != "dataset" and all(name in low for name in AMBIGUOUS):
-        x, y, z = (low[name] for name in AMBIGUOUS)
+    if frame not in ("dataset", "world") and (found := _x_y_z(there)):
+        x, y, z = found
         raise PointsError(
             f"the {what} {x!r}, {y!r}, {z!r} do not say which axis each is {_in(frame)}: "
             f"{_WHOSE}. Say which is which: columns={{'ap': {x!r}, 'dv': {y!r}, 'ml': {z!r}}} "
-            f"(Allen), columns={{'ap': {z!r}, 'dv': {y!r}, 'ml': {x!r}}} (cellfinder), or "
+            f"(Allen SDK, QuPath and ABBA), columns={{'ap': {z!r}, 'dv': {y!r}, 'ml': {x!r}}} "
+            "(cellfinder), or "
             f"columns={{'ml': {x!r}, 'ap': {y!r}, 'dv': {z!r}}} (IBL); or rename them"
         )
     refuse_other_columns(there, frame)

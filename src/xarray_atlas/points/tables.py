@@ -155,6 +155,9 @@ def _split(points: xr.DataArray, asked: Statement) -> Mapping[Hashable, xr.DataA
         if dims and sorted(map(str, labels)) == sorted(map(str, points[dims[0]].values.tolist())):
             labels = points[dims[0]].values.tolist()  # the array says it itself
     else:
+        for dim in points.dims if wanted is None else ():
+            if dim in points.coords and sorted(map(str, points[dim].values.tolist())) == [*"xyz"]:
+                checked_axes(points[dim].values.tolist(), asked.known, asked.likely)  # asks
         return _coordinates(points, asked)
     dim = dims[0] if dims else points.dims[-1]
     return {name: points.isel({dim: i}, drop=True) for i, name in enumerate(labels)}
