@@ -225,6 +225,10 @@ def test_brainglobe_at_10000_points(data):
     found = ds.atlas.region_at(points, axes=AXES, unit="um", frame="brainglobe")
     expected = [oracle.structure_from_coords(p, microns=True) for p in points]
     np.testing.assert_array_equal(found.region_id, expected)
+    voxels = rng.uniform(0, oracle.shape, (1000, 3))
+    asked = {"axes": AXES, "frame": "brainglobe", "unit": "voxel", "resolution": "100 um"}
+    expected_there = [oracle.structure_from_coords(p) for p in voxels]
+    np.testing.assert_array_equal(ds.atlas.region_at(voxels, **asked).region_id, expected_there)
     sides = ["", "left", "right"]
     # it has sides by name or number
     expected = [oracle.hemisphere_from_coords(p, microns=True) for p in points]
