@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 import xarray as xr
 from xarray import Variable
 
@@ -21,7 +19,6 @@ from xarray_atlas.atlases.arrays import (
 )
 from xarray_atlas.atlases.geometry import said
 from xarray_atlas.atlases.label_values import as_hemispheres, as_labels, hemispheres_of_labels
-from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.headers import Geometry
 from xarray_atlas.coords.hemispheres import HEMISPHERES
@@ -32,7 +29,6 @@ from xarray_atlas.io.files.images import is_image, read_image
 from xarray_atlas.io.files.terminologies import read_terminology
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.plausibility import MADE_FROM_LABELS
-from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.lateral import Lateral, Sides
 
 __all__ = ["create_atlas"]
@@ -40,7 +36,7 @@ __all__ = ["create_atlas"]
 
 def create_atlas(
     annotation: Any,
-    terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | xr.Dataset | xr.DataArray,
+    terminology: Any,
     *,
     template: Any = None,
     hemispheres: Any = None,
@@ -62,15 +58,16 @@ def create_atlas(
     ----------
     annotation : DataArray, numpy or dask array, str, path, or image of another library
         One label a voxel, of three dimensions: integers of any type, kept as they
-        are, or floats that are integers below 2**24. Label 0 is outside. Files are NIfTI
-        (``.nii``, ``.nii.gz``, pairs of ``.img`` and ``.hdr``), FreeSurfer's ``.mgz`` and ``.mgh``,
-        NRRD (``.nrrd``, ``.nhdr``), MetaImage (``.mha``, ``.mhd``) or TIFF (``.tif``, ``.tiff``);
-        images are those of nibabel, SimpleITK or ITK.
-    terminology : str or path, DataFrame, Terminology, Dataset or DataArray
-        The table of regions, or the path or URL of one: BrainGlobe's
-        ``terminology.csv`` (or older ``structures.csv`` and ``structures.json``), the
-        Allen Institute's structures as JSON or CSV, label descriptions of ITK-SNAP or
-        FreeSurfer; or an open atlas, whose terminology is taken.
+        are, or floats that are integers below 2**24. Label 0 is outside, and so is NaN. Files are
+        NIfTI (``.nii``, ``.nii.gz``, pairs of ``.img`` and ``.hdr``), FreeSurfer's ``.mgz`` and
+        ``.mgh``, NRRD (``.nrrd``, ``.nhdr``), MetaImage (``.mha``, ``.mhd``) or TIFF (``.tif``,
+        ``.tiff``); images are those of nibabel, SimpleITK or ITK.
+    terminology : str or path, table, Terminology, Dataset or DataArray
+        The table of regions, or the path or URL of one: CSV or JSON of BrainGlobe, the Allen
+        Institute, BIDS or iblatlas, and others with a column of labels (``id``, ``index``,
+        ``label``, ...) and one of names; lists of labels of ITK-SNAP, FreeSurfer, 3D Slicer,
+        FSLeyes, MRtrix and MRIcron; the XML of FSL's and SPM's atlases. Tables of pandas, polars,
+        pyarrow and dask; or an open atlas, whose terminology is taken.
     template, hemispheres : like annotation, optional
         On the same grid. Hemispheres are 1 for left, 2 for right, 0 for neither.
     hemisphere_values : (int, int), optional
@@ -93,11 +90,11 @@ def create_atlas(
         Where left and right meet along the right-left axis, in the coordinates of the
         result: of a file in MNI ``"0 mm"``. In the middle of n voxels of an array it is at
         ``(n - 1) / 2`` voxels. It is not assumed to be in the middle of the volume.
-    lateral : str, (str, str), or list of (int, int), optional
+    lateral : str, (str, str), list of (str, str), or list of (int, int), optional
         Where left and right have labels of their own, how to tell: the column of the
         table that says the side (``"left"``, ``"L"``, ``"lh"``, ...); the patterns of left
-        and right names, such as ``("Left-*", "Right-*")`` or ``("*_L", "*_R")``; or pairs of
-        labels, ``[(left, right), ...]``.
+        and right names, such as ``("Left-*", "Right-*")`` or ``("*_L", "*_R")``, or several such
+        pairs; or pairs of labels, ``[(left, right), ...]``, in any order of their numbers.
     chunks : int, dict, "auto" or None, default: {}
         Of what is read from files; ``{}`` are cubes of 128 voxels (planes, where a TIFF
         is compressed). None reads files at once, without dask. Arrays stay as they are.
@@ -123,7 +120,8 @@ def create_atlas(
     UnitsError
         If `voxel_size` has no unit, or one that is not a length.
     TerminologyError, MissingTerminologyError
-        If the table cannot be read; if `lateral` does not fit it.
+        If the table cannot be read, or a region in it has the label 0; if `lateral` does not
+        fit it.
     StoreError, StoreFormatError, StoreNotFoundError
         If a file cannot be read.
     ImportError
@@ -136,7 +134,8 @@ def create_atlas(
     be read alone: they are read whole when the first voxel is needed, and
     held in memory. Labels that are floats are checked as they are read.
 
-    The table is completed: label 0 ("Clear Label") is no region; several roots are put
+    The table is completed: a row of the background with label 0 ("Clear Label", "Unknown") is no
+    region, and another region with label 0 is an error; several roots are put
     below one called "root"; a region without an acronym has its name for one.
     Regions that share an acronym are told apart by " #id" where they name
     a result.
@@ -174,8 +173,6 @@ def create_atlas(
     """
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"name is what the atlas is called, a text, not {name!r}")
-    if isinstance(terminology, xr.Dataset | xr.DataArray):
-        terminology = find_atlas(terminology)[0]
     table, sides = read_terminology(terminology, f"{name}-terminology", lateral)
     stated = said(voxel_size, orientation, axcodes)
     trusted = stated.voxel_size is None

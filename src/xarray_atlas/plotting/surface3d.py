@@ -18,6 +18,7 @@ from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.optional import optional
+from xarray_atlas.printable import one_line
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.terminology import RegionKey, Terminology
@@ -149,7 +150,7 @@ def _opacities(terminology: Terminology, positions: Int64s, opacity: Any) -> dic
         if int(position) not in found:
             raise KeyError(
                 f"opacity names {key!r}, which is not drawn; drawn are "
-                f"{', '.join(terminology.distinct_acronyms[positions])}"
+                f"{', '.join(map(one_line, terminology.distinct_acronyms[positions]))}"
             )
         found[int(position)] = float(value)
     return found
