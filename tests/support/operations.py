@@ -276,6 +276,12 @@ def _pint() -> list[Operation]:
     ]
 
 
+def _set_item(o: Any, value: Any) -> Any:
+    o = o.copy()
+    o["z"] = value
+    return o
+
+
 def _rebuilt() -> list[Operation]:
     return [
         Operation(".coarsen(z=2).max()", lambda o: o.coarsen(z=2).max(), units="attrs",
@@ -302,6 +308,32 @@ def _rebuilt() -> list[Operation]:
             hierarchy="attrs",
         ),
         Operation(".assign_coords(z=ds.z)", lambda o: o.assign_coords(z=o.z), units="attrs"),
+        Operation(
+            ".assign_coords(z=ds.z + 1 * ureg.mm)",
+            lambda o: o.assign_coords(z=o.z + 1 * ureg.mm),
+            lambda o: o.assign_coords(z=o.z + 1),
+            units="attrs",
+        ),
+        Operation(".assign_coords(z=ds.z * 2)", lambda o: o.assign_coords(z=o.z * 2), units="attrs"),
+        Operation(
+            ".assign_coords(z=ds.z - ds.z[0])",
+            lambda o: o.assign_coords(z=o.z - o.z[0]),
+            units="attrs",
+        ),
+        Operation(
+            ".assign_coords(z=ds.z.pint.to('um'))",
+            lambda o: o.assign_coords(z=o.z.pint.to("um")),
+            lambda o: o.assign_coords(z=o.z * 1000),
+            units="attrs",
+            unit="um",
+        ),
+        Operation(
+            "ds['z'] = ds.z + 1 * ureg.mm",
+            lambda o: _set_item(o, o.z + 1 * ureg.mm),
+            lambda o: _set_item(o, o.z + 1),
+            units="attrs",
+            kinds=("dataset",),
+        ),
         Operation(
             ".isel(z=5).expand_dims('z')", lambda o: o.isel(z=5).expand_dims("z"), units="attrs"
         ),
