@@ -256,16 +256,19 @@ def test_lps() -> None:
         wanted = brute(ds, list(CENTRES.values()), matrix)
         np.testing.assert_array_equal(out.annotation.values, wanted)
         np.testing.assert_allclose(np.reshape(out.atlas.space.to_atlas, (4, 4)), matrix)
-    with pytest.raises(ValueError, match="says the order too"):
+    with pytest.raises(ValueError, match="says the order of x, y and z too"):
         xarray_atlas.resample_like(ds, image, lps, space="LPS", order="xyz")
     strange = image.rename(z="depth", y="row", x="column")
     for name in strange.dims:
         del strange[name].attrs["direction"]
-    with pytest.raises(GridError, match=r"image\['depth'\].attrs\['direction'\]"):
-        xarray_atlas.resample_like(ds, strange, lps, space="LPS")
+    for said in ({"space": "LPS"}, {"space": "RAS"}, {}, {"order": "xyz"}):
+        with pytest.raises(GridError, match=r"image\['depth'\].attrs\['direction'\]"):
+            xarray_atlas.resample_like(ds, strange, lps, **said)
+        with pytest.raises(GridError, match=r"image\['depth'\].attrs\['direction'\]"):
+            xarray_atlas.resample(strange, ds, lps, **said)
 
 
-def test_axes_are_found_by_direction_or_the_order_of_a_matrix() -> None:
+def test_axes_are_found_by_direction() -> None:
     ds = small()
     image = image_on(CENTRES)
     wanted = xarray_atlas.resample_like(ds, image).annotation.values
@@ -281,9 +284,9 @@ def test_axes_are_found_by_direction_or_the_order_of_a_matrix() -> None:
     bare = unsaid.rename(z="slice", y="row", x="column")
     with pytest.raises(GridError, match=r"coordinates 'slice', 'row', 'column'"):
         xarray_atlas.resample_like(ds, bare)
-    # a matrix relates them
-    same = xarray_atlas.resample_like(ds, bare, np.eye(4))
-    np.testing.assert_array_equal(same.annotation.values, wanted)
+    # a matrix relates positions, and says nothing of directions
+    with pytest.raises(GridError, match=r"coordinates 'slice', 'row', 'column'"):
+        xarray_atlas.resample_like(ds, bare, np.eye(4))
     other = image.assign_coords(x=image.x.assign_attrs(direction="left-to-right"))
     with pytest.raises(GridError, match=r"reorient\('asl'\)"):
         xarray_atlas.resample_like(ds, other)
@@ -597,7 +600,7 @@ def test_images_that_do_not_say_where_they_lie() -> None:
     with pytest.raises(ValueError, match="order="):
         xarray_atlas.resample_like(ds, image, np.eye(4), order="zyx")
     with pytest.raises(ValueError, match="'LPS'"):
-        xarray_atlas.resample_like(ds, image, np.eye(4), space="RAS")
+        xarray_atlas.resample_like(ds, image, np.eye(4), space="RPS")
 
 
 # -- the other way round

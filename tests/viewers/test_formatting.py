@@ -18,6 +18,7 @@ import xarray_atlas
 from support.atlases import make_atlas, make_terminology, no_compute
 from support.stores import CountingStore, write_atlas
 from xarray_atlas import AtlasAccessor, Terminology
+from xarray_atlas.coords.space import DIRECTIONS
 
 pytestmark = pytest.mark.version_independent
 
@@ -114,12 +115,12 @@ def test_parcellation(sample):
 
 
 def test_resampled(sample):
-    axis = {"attrs": {"units": "mm"}}
+    runs = dict(zip("zyx", (DIRECTIONS[letter] for letter in "asr"), strict=True))
     image = xr.DataArray(
         np.zeros((10, 12, 14)),
         dims=("z", "y", "x"),
         coords={
-            d: xr.Variable(d, 2 + 0.3 * np.arange(n), **axis)
+            d: xr.Variable(d, 2 + 0.3 * np.arange(n), {"units": "mm", "direction": runs[d]})
             for d, n in zip("zyx", (10, 12, 14), strict=True)
         },
     )

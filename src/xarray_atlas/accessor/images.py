@@ -173,10 +173,10 @@ class ImagesMethods(Accessor[T]):
         Parameters
         ----------
         image : Dataset or DataArray
-            Its coordinates are lengths in any unit, in either form. An axis is that of the atlas of
-            the same ``direction`` (in the attributes of the coordinate), else of the same name.
-            Other dimensions, such as time, are passed over. A scalar coordinate is a single plane.
-            No value of it is read.
+            Its coordinates are lengths in any unit, in either form, and say in their attributes in
+            which ``direction`` they grow, as those of :func:`xarray_atlas.open_image` do. Names
+            tell nothing. Other dimensions, such as time, are passed over. A scalar coordinate is a
+            single plane. No value of it is read.
         image_to_atlas : (4, 4) array or DataArray, optional
             Of a position on the image it tells the position in the atlas, as ITK, ANTs and
             ConfUSIus give it. A matrix in mm, between the coordinates of the two Datasets. Or a
@@ -191,10 +191,13 @@ class ImagesMethods(Accessor[T]):
             Columns of the matrix are the spatial dimensions in the order in which the image has
             them (a single plane where the atlas has its axis), rows those of the atlas in its
             order; or both in reverse.
-        space : "LPS", optional
-            The matrix or field is ITK's: x, y and z are mm towards left, posterior and superior.
-            They are the coordinates of each Dataset, with their sign turned on an axis that grows
-            the other way: the origin is where the coordinates are 0.
+        space : "LPS" or "RAS", optional
+            The matrix or field is between positions in the worlds of both: mm towards left,
+            posterior and superior, as ITK and ANTs have them, or towards right, anterior and
+            superior. Of an image or an atlas from a file these are the positions that its affine
+            gives. Where there is no world, as in BrainGlobe's atlases, they are the coordinates,
+            with their sign turned on an axis that grows the other way: what the affine of
+            :func:`xarray_atlas.to_nifti` gives.
         fractions : bool, default: False
             Add the variable ``fraction``: the share of each voxel that each region fills.
 

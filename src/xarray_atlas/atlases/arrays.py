@@ -168,8 +168,6 @@ def volume_of_dataarray(
     centres = tuple(np.asarray(to_mm(array.coords[dim].variable).values) for dim in dims)
     space = None if find_coordinate(array) is None else find_atlas(array)[1]
     world = world_of(array)
-    if space is not None and space.world and space.atlas is None:
-        world = np.reshape(space.world, (4, 4))
     first = None
     if world is not None and orientation is not None:
         if is_oblique(world, OBLIQUE):

@@ -17,6 +17,7 @@ from xarray_atlas.coords.matching import match_axes, ordered_dims, refuse_undire
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
 from xarray_atlas.coords.stated_units import require_length
 from xarray_atlas.coords.units import is_length
+from xarray_atlas.coords.world import world_of
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, without_noise
 
@@ -35,20 +36,23 @@ class ImageAxes:
         Of the voxels, in mm.
     sizes : tuple of float
         Of a voxel, in mm; 0 where that is not known, of a single plane.
-    anatomical : tuple of str or None
-        Which of ``"ap"``, ``"dv"`` and ``"ml"`` each one is, as far as the image says it.
-    letters : tuple of str or None
+    anatomical : tuple of str
+        Which of ``"ap"``, ``"dv"`` and ``"ml"`` each one is.
+    letters : tuple of str
         The side from which each coordinate grows, in the letters of an orientation.
     planes : frozenset of hashable
         Those that are a scalar coordinate, so that the image lacks the dimension.
+    world : float64 array of shape (4, 4), optional
+        From its coordinates to RAS mm, as :func:`world_of` has it.
     """
 
     names: tuple[Hashable, ...]
     centres: tuple[FloatArray, ...]
     sizes: tuple[float, ...]
-    anatomical: tuple[str | None, ...]
-    letters: tuple[str | None, ...]
+    anatomical: tuple[str, ...]
+    letters: tuple[str, ...]
     planes: frozenset[Hashable]
+    world: FloatArray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,9 +81,7 @@ class ImageAxes:
                 )
 
 
-def image_axes(
-    image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray, any_names: bool = False
-) -> ImageAxes:
+def image_axes(image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray) -> ImageAxes:
     """Find the spatial axes of an image, by what its coordinates say of themselves.
 
     An axis is a coordinate that is a length, on a dimension of its own or of a single plane (a
@@ -92,8 +94,6 @@ def image_axes(
         In either form, with lengths in any unit.
     like : Dataset or DataArray
         The atlas, whose axes are looked for.
-    any_names : bool
-        Whether three spatial dimensions need not be matched: a matrix relates them.
 
     Raises
     ------
@@ -112,17 +112,14 @@ def image_axes(
     _require_units(image, atlas, there)
     matched = {axis: name for axis, name in match_axes(image, like).items() if name in there}
     dims = [dim for dim in ordered_dims(image) if dim in there]
-    if any_names and len(matched) < 3 and len(dims) == 3:
-        names: list[Hashable] = dims  # a matrix says which axis of the atlas each one follows
-    elif len(matched) == 3:
-        names = [dim for dim in dims if dim in matched.values()]
-        for at in range(3):
-            name = matched[next(axis for axis in AXES if atlas.position(axis) == at)]
-            if name not in names:
-                names.insert(at, name)  # a plane: where the atlas has its axis
-    else:
+    if len(matched) < 3:
         refuse_undirected(image, like, matched, "image")
         raise GridError(_missing(image, atlas, matched))
+    names = [dim for dim in dims if dim in matched.values()]
+    for at in range(3):
+        name = matched[next(axis for axis in AXES if atlas.position(axis) == at)]
+        if name not in names:
+            names.insert(at, name)  # a plane: where the atlas has its axis
     of = {name: axis for axis, name in matched.items()}
     centres = tuple(np.atleast_1d(lengths(image, name, "image")) for name in names)
     for name, values in zip(names, centres, strict=True):
@@ -133,9 +130,10 @@ def image_axes(
         tuple(names),
         centres,
         tuple(_size(image, name, values) for name, values in parts),
-        tuple(of.get(name) for name in names),
-        tuple(_letter(image, atlas, name, of.get(name)) for name in names),
+        tuple(of[name] for name in names),
+        tuple(_letter(image, atlas, name, of[name]) for name in names),
         frozenset(name for name in names if image.coords[name].ndim == 0),
+        world_of(image),
     )
 
 
@@ -192,12 +190,8 @@ def _size(image: xr.Dataset | xr.DataArray, name: Hashable, values: FloatArray) 
     return float(found)
 
 
-def _letter(
-    image: xr.Dataset | xr.DataArray, atlas: Space, name: Hashable, axis: str | None
-) -> str | None:
+def _letter(image: xr.Dataset | xr.DataArray, atlas: Space, name: Hashable, axis: str) -> str:
     """Return the side from which a coordinate grows: as it says, else as the atlas's does."""
     said: Any = image.coords[name].attrs.get("direction")
     letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
-    if letter is None and axis is not None:
-        letter = atlas.orientation[atlas.position(axis)]
-    return letter
+    return letter or atlas.orientation[atlas.position(axis)]

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
+from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.length_variable import SPACING
 from xarray_atlas.coords.space import RAS
 from xarray_atlas.errors import GridError
@@ -244,7 +245,9 @@ def _fingerprint(flat: Sequence[float]) -> int:
 
 
 def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
-    """Return the matrix from an image's coordinates to RAS mm, as its coordinate ``world`` has it.
+    """Return the matrix from the coordinates of an object to RAS mm.
+
+    Of what carries an atlas it is that of its space; else the coordinate ``world`` holds it.
 
     Parameters
     ----------
@@ -254,14 +257,16 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
     -------
     float64 array of shape (4, 4), or None
         From positions along the left-to-right, posterior-to-anterior and inferior-to-superior
-        coordinates. None where there is no such coordinate: it is not known where the object lies
-        in a world.
+        coordinates, in this order. None where it is not known where the object lies in a world.
 
     Raises
     ------
     GridError
         If the coordinate has lost its matrix, or it was changed.
     """
+    if find_coordinate(obj) is not None:
+        _, space = find_atlas(obj)
+        return np.reshape(space.world, (4, 4)) if space.world else None
     if WORLD not in obj.coords or obj.coords[WORLD].ndim:
         return None
     coord = obj.coords[WORLD].variable

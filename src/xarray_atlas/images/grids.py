@@ -17,6 +17,7 @@ from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import AXES, Space
 from xarray_atlas.coords.warnings import find_stack_level
+from xarray_atlas.coords.world import WORLD
 from xarray_atlas.errors import GridError, HemisphereError
 from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.sampling import SourceAxis
@@ -178,13 +179,13 @@ def require_on_grid(name: Hashable, variable: Variable, dims: Sequence[Hashable]
 def other_coords(
     obj: xr.Dataset | xr.DataArray, names: Sequence[Hashable], taken: set[Hashable]
 ) -> dict[Hashable, Any]:
-    """Return the coordinates that do not lie along the old grid."""
+    """Return the coordinates that do not lie along the old grid, nor say where that lies."""
     old = {dim for name in names for dim in obj.coords[name].dims}
     carrier = find_coordinate(obj)
     return {
         name: coord.variable
         for name, coord in obj.coords.items()
-        if name not in taken and name not in (carrier, *names) and not old & set(coord.dims)
+        if name not in taken and name not in (carrier, WORLD, *names) and not old & set(coord.dims)
     }
 
 

@@ -116,7 +116,7 @@ def resample(
     if labels and method == "linear":
         raise GridError(f"{image.name!r} holds labels or is {image.dtype}; only method='nearest'")
     method = method or ("nearest" if labels else "linear")
-    axes = image_axes(image, like, any_names=image_to_atlas is not None)
+    axes = image_axes(image, like)
     order_of_atlas = order_of_space(like, atlas, dims)
     transform = read_transform(image_to_atlas, axes, atlas, order_of_atlas, order, space)
     if transform.field is not None:

@@ -14,6 +14,7 @@ from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.image_axes import ImageAxes, image_axes
 from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.world import IDENTITY, ras_matrix
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.fractions import label_fractions
@@ -62,8 +63,8 @@ def resample_like(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid, with its three dimensions.
     image : Dataset or DataArray
-        Its coordinates are lengths in any unit, in either form. An axis is that of the atlas of
-        the same ``direction`` (in the attributes of the coordinate), else of the same name.
+        Its coordinates are lengths in any unit, in either form, and say in their attributes in
+        which ``direction`` they grow, as those of :func:`open_image` do. Names tell nothing.
         Other dimensions, such as time, are passed over. A scalar coordinate is a single plane. No
         value of it is read.
     image_to_atlas : (4, 4) array or DataArray, optional
@@ -80,10 +81,12 @@ def resample_like(
         Columns of the matrix are the spatial dimensions in the order in which the image has
         them (a single plane where the atlas has its axis), rows those of the atlas in its order;
         or both in reverse.
-    space : "LPS", optional
-        The matrix or field is ITK's: x, y and z are mm towards left, posterior and superior. They
-        are the coordinates of each Dataset, with their sign turned on an axis that grows the
-        other way: the origin is where the coordinates are 0.
+    space : "LPS" or "RAS", optional
+        The matrix or field is between positions in the worlds of both: mm towards left, posterior
+        and superior, as ITK and ANTs have them, or towards right, anterior and superior. Of an
+        image or an atlas from a file these are the positions that its affine gives. Where there is
+        no world, as in BrainGlobe's atlases, they are the coordinates, with their sign turned on an
+        axis that grows the other way: what the affine of :func:`to_nifti` gives.
     fractions : bool, default: False
         Add the variable ``fraction``: the share of each voxel that each region fills.
 
@@ -132,14 +135,15 @@ def resample_like(
     --------
     >>> import numpy as np, xarray as xr, xarray_atlas
     >>> ds = xarray_atlas.open_sample("100 um")
-    >>> um = {"units": "um"}
+    >>> def um(direction):
+    ...     return {"units": "um", "direction": direction}
     >>> image = xr.DataArray(
     ...     np.zeros((5, 20, 10, 30)),
     ...     dims=("time", "z", "y", "x"),
     ...     coords={
-    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um),
-    ...         "y": ("y", 200.0 * np.arange(10), um),
-    ...         "x": ("x", 200.0 * np.arange(30), um),
+    ...         "z": ("z", 4000 + 300.0 * np.arange(20), um("anterior-to-posterior")),
+    ...         "y": ("y", 200.0 * np.arange(10), um("superior-to-inferior")),
+    ...         "x": ("x", 200.0 * np.arange(30), um("right-to-left")),
     ...     },
     ... )
     >>> image_to_atlas = np.eye(4)
@@ -154,7 +158,7 @@ def resample_like(
     ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name=obj.name or "annotation")
     names, dims, sizes = grid_axes(ds, atlas)
     _require_method(method, ds)
-    target = image_axes(image, obj, any_names=image_to_atlas is not None)
+    target = image_axes(image, obj)
     order_of_atlas = order_of_space(ds, atlas, dims)
     transform = read_transform(image_to_atlas, target, atlas, order_of_atlas, order, space)
     mapping = _onto(ds, names, sizes, target, transform)
@@ -212,6 +216,12 @@ def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
         origin, known = atlas.atlas, known and bool(atlas.to_atlas)
         if known:
             matrix = np.reshape(atlas.to_atlas, (4, 4)) @ matrix
+    world: tuple[float, ...] = ()
+    if target.world is not None:
+        # its axes may have other names in the atlas than its file gives them
+        to_ras = ras_matrix(target.letters, target.world)
+        found = to_ras @ np.linalg.inv(ras_matrix(letters, IDENTITY))
+        world = tuple(float(x) for x in found.ravel())
     return Space(
         tuple(map(str, target.names)),
         letters,
@@ -222,6 +232,7 @@ def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
         shape=target.shape,
         atlas=origin,
         to_atlas=tuple(float(x) for x in matrix.ravel()) if known else (),
+        world=world,
     )
 
 

@@ -20,13 +20,14 @@ from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
 from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.coords.world import is_oblique, ras_matrix
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, same_lengths
 
 __all__ = ["Transform", "nearest_letters", "read_transform"]
 
-LPS = {"r": (0, 1), "l": (0, -1), "a": (1, 1), "p": (1, -1), "i": (2, 1), "s": (2, -1)}
-"""The axis of LPS along which the axis of each letter lies, and its sign."""
+SPACES = {"LPS": np.diag([-1.0, -1.0, 1.0, 1.0]), "RAS": np.eye(4)}
+"""The spaces of matrices, and the matrix from RAS mm to each."""
 
 ORDERS = ("dims", "xyz")
 
@@ -62,8 +63,8 @@ def read_transform(
         The dims of the space in the order in which the atlas's array has them.
     order : "dims" or "xyz"
         Whether rows and columns are in the order of the dimensions, or the reverse.
-    space : None or "LPS"
-        Whether it is between the Datasets' coordinates, or ITK's.
+    space : None, "LPS" or "RAS"
+        Whether it is between the Datasets' coordinates, or between worlds.
 
     Raises
     ------
@@ -72,13 +73,13 @@ def read_transform(
     """
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is not 'dims' or 'xyz'")
-    if space not in (None, "LPS"):
+    if space is not None and space not in SPACES:
         raise ValueError(
-            f"space={space!r} is not 'LPS' (matrices of ITK and ANTs) or None (between the "
-            "coordinates of the two Datasets)"
+            f"space={space!r} is not 'LPS' (matrices of ITK and ANTs), 'RAS' (of nibabel) or None "
+            "(between the coordinates of the two Datasets)"
         )
     if space is not None and order == "xyz":
-        raise ValueError("space='LPS' says the order too (left, posterior, superior); drop order=")
+        raise ValueError(f"space={space!r} says the order of x, y and z too; drop order=")
     if hasattr(given, "magnitude"):
         raise UnitsError(
             "image_to_atlas is a matrix of plain numbers for lengths in mm, not a quantity; pass "
@@ -88,12 +89,12 @@ def read_transform(
         return _field(given, image, atlas, atlas_dims, order, space)
     if given is None:
         if space is not None:
-            raise ValueError("space='LPS' says how image_to_atlas is read; pass that too")
+            raise ValueError(f"space={space!r} says how image_to_atlas is read; pass that too")
         return Transform(_matching(image, atlas))
     matrix = _checked(given)
     if space is not None:
-        to_lps = _to_lps([_known(image, i) for i in range(3)])
-        return Transform(np.linalg.inv(_to_lps(atlas.orientation)) @ matrix @ to_lps)
+        return Transform(_between(image, atlas, matrix, space))
+    _require_plain(image, "the matrix")
     if order == "xyz":
         turned = [2, 1, 0, 3]
         matrix = matrix[np.ix_(turned, turned)]
@@ -149,20 +150,31 @@ def _checked(given: Any) -> FloatArray:
 
 
 def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
-    """Return the matrix between the same coordinates, under other names and in another order."""
+    """Return the matrix between the same positions, under other names and in another order."""
+    if image.world is not None and atlas.world:
+        return _between(image, atlas, np.eye(4), "RAS")
+    if image.world is not None:
+        raise GridError(
+            "the image has the world coordinates of its file, and the atlas counts from a corner, "
+            "so that it is not known where they lie to each other; pass image_to_atlas, the matrix "
+            "of a registration, with its space= ('LPS' of ITK and ANTs). If the image was brought "
+            "onto a file of ds.atlas.to_nifti, that is image_to_atlas=np.eye(4), space='RAS'"
+        )
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
     for column, axis in enumerate(image.anatomical):
-        assert axis is not None  # image_axes has looked
         row = atlas.position(axis)
         letter = image.letters[column]
         if letter != atlas.orientation[row]:
-            runs = DIRECTIONS[str(letter)]
+            turn = (
+                "the coordinates of the atlas are those of a world and cannot be turned"
+                if atlas.world
+                else f"or turn the atlas first: ds.atlas.reorient({_reoriented(image, atlas)!r})"
+            )
             raise GridError(
-                f"coordinate {image.names[column]!r} of the image runs {runs}, the "
+                f"coordinate {image.names[column]!r} of the image runs {DIRECTIONS[letter]}, the "
                 f"atlas's {atlas.direction(axis)}, so that their positions are not the same; pass "
-                "image_to_atlas, or turn the atlas first: ds.atlas.reorient("
-                f"{_reoriented(image, atlas)!r})"
+                f"image_to_atlas, {turn}"
             )
         matrix[row, column] = 1
     return matrix
@@ -174,31 +186,24 @@ def _reoriented(image: ImageAxes, atlas: Space) -> str:
     return "".join(str(letters[axis]) for axis in axes)
 
 
-def _known(image: ImageAxes, at: int) -> str:
-    letter = image.letters[at]
-    if letter is None:
-        name = image.names[at]
-        raise GridError(
-            f"space='LPS' needs the direction in which coordinate {name!r} of the image grows; say "
-            f"it: image[{name!r}].attrs['direction'] = 'right-to-left' (one of "
-            f"{sorted(DIRECTIONS.values())})"
-        )
-    return letter
+def _between(image: ImageAxes, atlas: Space, matrix: FloatArray, space: str) -> FloatArray:
+    """Return a matrix between two worlds as one between the coordinates of image and atlas."""
+    turn = SPACES[space]
+    to_world = turn @ ras_matrix(image.letters, image.world)
+    from_world = np.linalg.inv(turn @ ras_matrix(atlas.orientation, atlas.world))
+    found: FloatArray = np.asarray(from_world @ matrix @ to_world, np.float64)
+    return found
 
 
-def _to_lps(letters: Sequence[str]) -> FloatArray:
-    """Return the matrix from coordinates to LPS: they are the same but for order and sign."""
-    matrix = np.zeros((4, 4))
-    matrix[3, 3] = 1
-    for column, letter in enumerate(letters):
-        row, sign = LPS[letter]
-        matrix[row, column] = sign
-    if np.linalg.matrix_rank(matrix) < 4:
+def _require_plain(image: ImageAxes, what: str) -> None:
+    """Refuse an oblique image where positions are said to be its coordinates."""
+    if image.world is not None and is_oblique(image.world):
         raise GridError(
-            f"the image's axes have the directions {list(letters)}, two of them along one axis; "
-            "correct the attributes 'direction' of its coordinates"
+            f"the image is oblique: its coordinates are mm along its own axes, so that it is not "
+            f"known in which coordinates {what} is; say space='LPS' (ITK, ANTs) or space='RAS' "
+            "(nibabel). If it is between the coordinates of the two Datasets, drop the image's "
+            "world: image.drop_vars('world')"
         )
-    return matrix
 
 
 def _field(
@@ -209,12 +214,6 @@ def _field(
     order: str,
     space: Any,
 ) -> Transform:
-    if None in image.anatomical:
-        unknown = [str(n) for n, a in zip(image.names, image.anatomical, strict=True) if a is None]
-        raise GridError(
-            "a displacement field adds to the image's coordinates, and it is not known along which "
-            f"axis of the atlas {unknown} lie; rename them, or give them a 'direction'"
-        )
     spatial = [name for name in image.names if name not in image.planes]
     rest = [dim for dim in given.dims if dim not in image.names]
     absent = [name for name in spatial if name not in given.dims]
@@ -234,12 +233,15 @@ def _field(
     factor = 1.0 if unit is None else unit_factor(unit)
     data = getattr(variable.data, "magnitude", variable.data)
     if space is None:
+        _require_plain(image, "the displacement field")
         matrix = _matching(image, atlas)
         components = _components(given, rest[0], image, atlas, atlas_dims, order)
     else:
-        back: FloatArray = np.asarray(np.linalg.inv(_to_lps(atlas.orientation)), np.float64)
-        matrix = back @ _to_lps([_known(image, i) for i in range(3)])
-        components = back[:3, :3]
+        matrix = _between(image, atlas, np.eye(4), space)
+        to_world = SPACES[space] @ ras_matrix(atlas.orientation, atlas.world)
+        components = np.asarray(np.linalg.inv(to_world)[:3, :3], np.float64)
+    if np.count_nonzero(components) > 3:  # of an atlas whose axes lean
+        return Transform(matrix, Variable(variable.dims, data @ (components.T * factor)))
     # each component of the atlas is one of the field's, or its negative
     source = np.abs(components).argmax(axis=1)
     signs = components[np.arange(3), source] * factor
