@@ -64,7 +64,8 @@ class TerminologyFormats:
 
         Examples
         --------
-        >>>         >>> from xarray_atlas import Terminology
+        >>> import pandas as pd
+        >>> from xarray_atlas import Terminology
         >>> table = pd.DataFrame({
         ...     "identifier": [1, 2],
         ...     "parent_identifier": [None, 1],
