@@ -8,6 +8,7 @@ from typing import Any
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import xarray as xr
@@ -16,7 +17,7 @@ import xarray_atlas
 from support.atlases import make_atlas, make_terminology, no_compute
 from xarray_atlas import open_brainreg
 from xarray_atlas.atlases import brainreg
-from xarray_atlas.errors import GridError, StoreFormatError, StoreNotFoundError
+from xarray_atlas.errors import GridError, HemisphereError, StoreFormatError, StoreNotFoundError
 
 pytestmark = pytest.mark.version_independent
 
@@ -79,7 +80,8 @@ def test_one_dataset_in_the_space_of_the_subject(folder: Path, given: str, monke
         monkeypatch.setattr(brainreg, "open_atlas", {"allen_mouse_100um": known}.__getitem__)
         known = None
     with dask.config.set(scheduler=no_compute):
-        ds = open_brainreg(folder, atlas=known)
+        size = "100 um" if given in ("terminology", "csv") else None
+        ds = open_brainreg(folder, atlas=known, voxel_size=size)
     written = arrays()
     names = {
         "annotation": "registered_atlas", "hemispheres": "registered_hemispheres",
@@ -132,7 +134,8 @@ def test_what_is_said_overrides(folder: Path):
 
 def test_another_resolution_than_was_registered(folder: Path):
     with pytest.raises(
-        GridError, match=r"'allen_mouse_100um' was registered.*0.025 x 0.025 x 0.025 mm.*'100 um'"
+        GridError,
+        match=r"'allen_mouse_100um' was registered.*0.025 x 0.025 x 0.025 mm.*voxel_size= that of",
     ):
         open_brainreg(folder, atlas=atlas(0.025))
 
@@ -152,7 +155,7 @@ def test_without_metadata(folder: Path):
         StoreNotFoundError, match="no brainreg.json that names the atlas; pass atlas="
     ):
         open_brainreg(folder)
-    with pytest.raises(GridError, match="voxel_size='25 um'"):
+    with pytest.raises(GridError, match="Give voxel_size="):
         open_brainreg(folder, atlas=atlas().atlas.terminology)
     ds = open_brainreg(folder, atlas=atlas())
     assert ds.attrs["resolution"] == "100 um"
@@ -194,3 +197,138 @@ def test_a_file_on_another_grid(folder: Path):
         GridError, match="downsampled.tiff does not lie on the grid.*9 x 7 x 9, not 9 x 7 x 8"
     ):
         open_brainreg(folder, atlas=atlas())
+
+
+# -- voxel sizes that a name does not tell
+
+
+def only_label(folder: Path, registered: str) -> None:
+    labels = np.zeros((120, 100, 80), "u4")
+    labels[10:50, 20:60, 10:40] = 1
+    tifffile.imwrite(folder / "registered_atlas.tiff", labels)
+    (folder / "brainreg.json").write_text(json.dumps({"atlas": registered}))
+
+
+def volume_of(ds: xr.Dataset) -> float:
+    return float(ds.atlas.volume("a").item().magnitude)
+
+
+REGION = pd.DataFrame({"id": [1], "name": ["a"]})
+
+
+@pytest.mark.parametrize("registered", ["allen_cord_20um", "allen_mouse_25um", "mine"])
+def test_a_name_does_not_tell_the_size_of_every_axis(tmp_path: Path, registered: str):
+    only_label(tmp_path, registered)
+    with pytest.raises(GridError, match="Give voxel_size=, one length .* else three"):
+        open_brainreg(tmp_path, atlas=REGION)
+    ds = open_brainreg(tmp_path, atlas=REGION, voxel_size=["20 um", "10 um", "10 um"])
+    assert volume_of(ds) == pytest.approx(48_000 * 0.02 * 0.01 * 0.01)
+
+
+@pytest.mark.parametrize("kind", ["version 3", "before version 3"])
+def test_a_copy_on_this_machine_tells_it(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    config, folder, copies = (tmp_path / name for name in ("config", "brain", "brainglobe"))
+    for each in (config, folder, copies):
+        each.mkdir()
+    (config / "bg_config.conf").write_text(f"[default_dirs]\nbrainglobe_dir = {copies}\n")
+    monkeypatch.setenv("BRAINGLOBE_CONFIG_DIR", str(config))
+    said = {
+        "resolution": [20, 10, 10],
+        "orientation": "asr",
+        "name": "allen_cord",
+        "version": "1.0",
+    }
+    if kind == "version 3":
+        place = copies / "brainglobe-atlasapi/atlases/allen_cord_20um/1_0"
+        part = {"name": "a", "version": "1", "location": "/a"}
+        said |= {"annotation_set": part, "terminology": part}
+        name = "manifest.json"
+    else:
+        place, name = copies / "allen_cord_20um_v1.0", "metadata.json"
+        place.mkdir()
+        tifffile.imwrite(place / "annotation.tiff", np.zeros((2, 2, 2), "u4"))
+    place.mkdir(parents=True, exist_ok=True)
+    (place / name).write_text(json.dumps(said))
+    only_label(folder, "allen_cord_20um")
+    ds = open_brainreg(folder, atlas=REGION)
+    assert volume_of(ds) == pytest.approx(48_000 * 0.02 * 0.01 * 0.01)
+
+
+# -- hemispheres in another code
+
+
+def test_hemispheres_of_0_and_1(tmp_path: Path):
+    only_label(tmp_path, "x")
+    sides = np.broadcast_to((np.arange(80) < 25).astype("u1"), (120, 100, 80))  # 1 is right here
+    tifffile.imwrite(tmp_path / "registered_hemispheres.tiff", sides)
+    ds = open_brainreg(tmp_path, atlas=REGION, voxel_size="10 um")
+    with pytest.raises(HemisphereError, match=r"hemisphere_values=\(left, right\)"):
+        ds.atlas.volume("a", hemisphere=["left", "right"])
+    ds = open_brainreg(tmp_path, atlas=REGION, voxel_size="10 um", hemisphere_values=(0, 1))
+    both = ds.atlas.volume("a", hemisphere=["left", "right"]).pint.magnitude / 1e-6
+    np.testing.assert_allclose(both, [1600 * 15, 1600 * 15])
+
+
+# -- what brainglobe-registration leaves
+
+
+@pytest.fixture
+def section(tmp_path: Path) -> Path:
+    """A single section, as brainglobe-registration writes it."""
+    folder = tmp_path / "section"
+    folder.mkdir()
+    labels = np.zeros((40, 60), "u4")
+    labels[5:15, 10:30] = 1
+    tifffile.imwrite(folder / "registered_atlas.tiff", labels)
+    sides = np.broadcast_to(np.where(np.arange(60) < 20, 2, 1), (40, 60)).astype("u1")
+    tifffile.imwrite(folder / "registered_hemispheres.tiff", sides)
+    tifffile.imwrite(folder / "downsampled.tiff", labels.astype("u2") * 3)
+    tifffile.imwrite(folder / "boundaries.tiff", labels.astype("u1"))
+    for i in range(2):
+        tifffile.imwrite(folder / f"deformation_field_{i}.tiff", np.zeros((40, 60), "f4"))
+    metadata = {"_atlas": "allen_mouse_25um", "_moving_image": "section_12"}
+    (folder / "brainglobe-registration.json").write_text(json.dumps(metadata))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"voxel_size": "25 um"},
+        {"voxel_size": ["60 um", "25 um", "25 um"]},
+        {"orientation": "asr"},
+        {"voxel_size": "25 um", "orientation": "asr"},
+    ],
+)
+def test_a_single_section_asks_what_it_cannot_say(section: Path, said: dict[str, Any]):
+    with pytest.raises(GridError, match="single section, .*'allen_mouse_25um'.*orientation="):
+        open_brainreg(section, atlas=REGION, **said)
+
+
+def test_a_single_section_is_a_volume_of_one_plane(section: Path):
+    with dask.config.set(scheduler=no_compute):
+        ds = open_brainreg(
+            section, atlas=REGION, voxel_size=["60 um", "25 um", "20 um"], orientation="asr"
+        )
+    assert ds.annotation.shape == (1, 40, 60)
+    assert set(ds.data_vars) == {"annotation", "hemispheres", "image"}
+    assert float(ds.isel(z=0).atlas.area("a").item().magnitude) == pytest.approx(
+        200 * 25e-3 * 20e-3
+    )
+    assert volume_of(ds) == pytest.approx(200 * 25e-3 * 20e-3 * 60e-3)
+    left = ds.atlas.volume("a", hemisphere="left").item().magnitude
+    assert float(left) == pytest.approx(100 * 25e-3 * 20e-3 * 60e-3)
+    assert ds.attrs["registered_atlas"] == "allen_mouse_25um"
+    assert int(ds.image.sum()) == 600
+
+
+def test_a_volume_of_brainglobe_registration(folder: Path):
+    metadata = {"_atlas": "allen_mouse_100um"}
+    (folder / "brainreg.json").unlink()
+    (folder / "brainglobe-registration.json").write_text(json.dumps(metadata))
+    ds = open_brainreg(folder, atlas=atlas())
+    assert ds.attrs["registered_atlas"] == "allen_mouse_100um"
+    assert not [name for name in ds if "deformation" in str(name)]

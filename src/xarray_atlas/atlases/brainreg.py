@@ -19,8 +19,10 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import Space
 from xarray_atlas.errors import AtlasError, GridError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.brainglobe.catalogue import is_name
+from xarray_atlas.io.brainglobe.lookup import local_voxel_sizes
 from xarray_atlas.io.brainglobe.manifest import MANIFEST
 from xarray_atlas.io.files.images import read_image
+from xarray_atlas.io.files.images.section import read_section
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["open_brainreg"]
@@ -28,6 +30,12 @@ __all__ = ["open_brainreg"]
 ATLAS, HEMISPHERES, IMAGE = "registered_atlas", "registered_hemispheres", "downsampled"
 STANDARD = "downsampled_standard"
 """Images that begin with this lie in the atlas's space, on another grid."""
+
+METADATA = ("brainreg.json", "brainglobe-registration.json", "brainglobe_registration.json")
+KEYS = ("atlas", "atlas_key", "_atlas", "atlas_name")
+"""What names the atlas in one or another of them."""
+
+DEFORMATION = {f"deformation_field_{i}": f"deformation_{dim}" for i, dim in enumerate("zyx")}
 
 ORIENTATION = "asr"
 """Of every atlas that BrainGlobe packages."""
@@ -45,6 +53,7 @@ def open_brainreg(
     | None = None,
     voxel_size: Any = None,
     orientation: str | None = None,
+    hemisphere_values: tuple[int, int] | None = None,
     chunks: Any = {},  # noqa: B006  # as create_atlas has it
 ) -> xr.Dataset:
     """Open the output folder of brainreg as an atlas in the space of the subject.
@@ -53,6 +62,9 @@ def open_brainreg(
     orientation and the voxel size of the atlas, and registers the atlas to it.
     All that it leaves in the subject's space lies on that grid, whatever the orientation and
     the voxel sizes of the raw data were, which are what its ``brainreg.json`` holds.
+
+    The folder of brainglobe-registration is opened too. If it registered a single section, the
+    result is a volume of one plane.
 
     Parameters
     ----------
@@ -63,11 +75,16 @@ def open_brainreg(
         regions alone. By default the one that ``brainreg.json`` names is opened by
         :func:`open_atlas`.
     voxel_size : str, quantity, or one of these an axis, optional
-        With its unit. By default that of the atlas: as it is open, else as its name
-        says (``"allen_mouse_25um"``).
+        With its unit. By default that of the atlas: as it is open, else as a copy of it on this
+        machine says. The number in its name is not that of every axis: ``allen_cord_20um`` is
+        20 x 10 x 10 um. Of a single section it must be given, three lengths, the first of which
+        is the thickness.
     orientation : str, optional
         The sides of the first voxel. By default that of the open atlas, else "asr", which
-        is that of all that BrainGlobe packages.
+        is that of all that BrainGlobe packages. Of a single section it must be given: the first
+        letter is the side of the section that is seen.
+    hemisphere_values : (int, int), optional
+        As :func:`create_atlas` has it.
     chunks : int, dict, "auto" or None, default: {}
         As :func:`create_atlas` has it.
 
@@ -80,7 +97,8 @@ def open_brainreg(
         - ``image``, the downsampled image, and ``image_<channel>``, further channels;
         - ``deformation_z``, ``deformation_y``, ``deformation_x``: where in the atlas each
           voxel of the subject lies, along the atlas's axes; float32 in mm, in the
-          coordinates of the atlas's Dataset (its first voxel's centre is at 0).
+          coordinates of the atlas's Dataset (its first voxel's centre is at 0). Those of
+          brainglobe-registration are left out: they are displacements, and not of the atlas.
 
         The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether
         one hemisphere was registered. Files that are not there are passed over.
@@ -92,8 +110,8 @@ def open_brainreg(
     StoreFormatError
         If ``brainreg.json`` cannot be read.
     GridError
-        If the voxel size is not known; if the open atlas has another one than was registered; if
-        the files do not lie on one grid.
+        If the voxel size is not known, or how a single section was cut; if the open atlas has
+        another one than was registered; if the files do not lie on one grid.
 
     See Also
     --------
@@ -108,21 +126,29 @@ def open_brainreg(
     place = Path(folder).expanduser().absolute()
     files = _files(place)
     metadata = _metadata(place)
-    registered = str(metadata.get("atlas") or metadata.get("atlas_key") or "")
+    registered = str(next((metadata[key] for key in KEYS if metadata.get(key)), ""))
     by_name = atlas is None
     if atlas is None:
         atlas = _open(registered, place)
     elif _is_atlas(atlas):
         atlas = open_atlas(atlas)
     space = find_atlas(atlas)[1] if isinstance(atlas, xr.Dataset | xr.DataArray) else None
+    section = read_section(files[ATLAS]) is not None
+    if section:
+        _require_section(files[ATLAS], voxel_size, orientation, registered)
     if voxel_size is None:
         voxel_size = _voxel_size(space, registered, by_name, place)
     if orientation is None:
         orientation = ORIENTATION if space is None else space.orientation
+    annotation, hemispheres = (
+        read_section(path) if section and path is not None else path
+        for path in (files[ATLAS], files.get(HEMISPHERES))
+    )
     ds = create_atlas(
-        files[ATLAS],
+        annotation,
         atlas,
-        hemispheres=files.get(HEMISPHERES),
+        hemispheres=hemispheres,
+        hemisphere_values=hemisphere_values,
         name=place.name,
         voxel_size=voxel_size,
         orientation=orientation,
@@ -130,7 +156,7 @@ def open_brainreg(
     )
     names = {
         IMAGE: "image",
-        **{f"deformation_field_{i}": f"deformation_{dim}" for i, dim in enumerate("zyx")},
+        **({} if _by_other_tool(place) else DEFORMATION),
         **{n: n.replace(IMAGE, "image", 1) for n in sorted(files) if n.startswith(f"{IMAGE}_")},
     }
     for stem, name in names.items():
@@ -157,13 +183,18 @@ def _files(place: Path) -> dict[str, Path]:
     return files
 
 
+def _by_other_tool(place: Path) -> bool:
+    """Tell whether brainglobe-registration wrote a folder, not brainreg."""
+    return any((place / name).is_file() for name in METADATA[1:])
+
+
 def _metadata(place: Path) -> dict[str, Any]:
-    path = place / "brainreg.json"
-    if not path.is_file():
+    path = next((p for name in METADATA if (p := place / name).is_file()), None)
+    if path is None:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreFormatError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise StoreFormatError(f"{path} is not a JSON object, but a {type(content).__name__}")
@@ -190,8 +221,10 @@ def _is_atlas(given: Any) -> TypeGuard[str | os.PathLike[str]]:
     if not isinstance(given, str | os.PathLike):
         return False
     table = str(given).endswith((".csv", ".txt", ".label"))
-    return Path(given).name == MANIFEST or (
-        is_name(given) and not table and not Path(given).exists()
+    return (
+        Path(given).name == MANIFEST
+        or os.path.isdir(given)
+        or (is_name(given) and not table and not Path(given).exists())
     )
 
 
@@ -199,27 +232,49 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
     """Return the voxel size of the atlas that was registered."""
     match = re.search(r"_(\d+(?:\.\d+)?)um$", registered)
     if space is None:
-        if match is None:
+        known = local_voxel_sizes(registered) if is_name(registered) else []
+        if len(known) != 1:
             raise GridError(
-                f"the voxel size of {place} is not known: {registered or 'brainreg.json'!r} does "
-                "not say it; give voxel_size='25 um', that of the atlas that was registered"
+                f"the voxel size of {place} is not known: it is that of the atlas "
+                f"{registered or 'that was registered'!r}, of whose axes a name tells one at most. "
+                "Give voxel_size=, one length with its unit where voxels are cubes, else three; or "
+                "pass atlas= that atlas, open"
             )
-        return [f"{match[1]} um"] * 3
+        return [f"{size!r} mm" for size in known[0]]
     # a name has the voxel size along the first axis, "allen_cord_20um" has 20 x 10 x 10; which
     # axis that was is not known of an atlas that has been turned
     sizes = np.array(space.voxel_size) * 1000
     if not by_name and match and not np.isclose(sizes, float(match[1]), rtol=0.02).any():
         raise GridError(
             f"brainreg.json says that {registered!r} was registered, but the voxels of the atlas "
-            f"given are {times(space.voxel_size)} mm: pass that atlas, or voxel_size="
-            f"'{match[1]} um' where only its regions are wanted"
+            f"given are {times(space.voxel_size)} mm: pass that atlas; or, where only its regions "
+            f"are wanted, voxel_size= that of {registered!r}"
         )
     return [f"{float(size)!r} mm" for size in space.voxel_size]
 
 
+def _require_section(path: Path, voxel_size: Any, orientation: Any, registered: str) -> None:
+    """Ask what the file of a single section cannot say: its thickness, and how it was cut."""
+    three = isinstance(voxel_size, list | tuple) or np.ndim(getattr(voxel_size, "magnitude", 0))
+    if three and orientation is not None:
+        return
+    of = f" of {registered!r}" if registered else ""
+    raise GridError(
+        f"{path} is a single section, which does not say how thick it is and how it was cut. Give "
+        "both: voxel_size=[thickness, along its rows' axis, along its columns' axis], each with "
+        f"its unit (within the section those{of}); and orientation=, first the side from which "
+        "it is seen, then those of its first row and first column, such as 'asr' for a coronal "
+        "section from the front whose first row is superior and first column right. Then "
+        "ds.isel(z=0).atlas.area(...) measures its regions"
+    )
+
+
 def _variable(stem: str, path: Path, ds: xr.Dataset, chunks: Any) -> xr.Variable:
-    image = read_image(path)
     dims = ds["annotation"].dims
+    plane = read_section(path)
+    if plane is not None and plane.shape == ds["annotation"].shape:
+        return xr.Variable(dims, plane, {"long_name": "downsampled image"})
+    image = read_image(path)
     if image.shape != ds["annotation"].shape:
         raise GridError(
             f"{path.name} does not lie on the grid of {ATLAS}.tiff: its shape is "

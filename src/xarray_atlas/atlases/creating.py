@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import dask.array as da
@@ -117,6 +117,9 @@ def create_atlas(
         If voxel size or orientation are not known; if a header is oblique; if the volume
         would be longer than 300 mm, or shorter than 0.1 mm along its longest axis; if template
         or hemispheres have another shape, voxel size or orientation; if labels are not integers.
+    HemisphereError
+        If `hemisphere_values` are not two integers, or hemispheres are not given; if `hemispheres`
+        hold another number than 0, 1 and 2, without it.
     UnitsError
         If `voxel_size` has no unit, or one that is not a length.
     TerminologyError, MissingTerminologyError
@@ -191,6 +194,10 @@ def create_atlas(
         variables["hemispheres"] = as_hemispheres(
             variables["hemispheres"], _pair(hemisphere_values)
         )
+    elif hemisphere_values is not None:
+        raise HemisphereError(
+            "hemisphere_values= says what hemispheres hold, and hemispheres= is not given"
+        )
     elif lateral is not None:
         along = None if midline is None else grid.centres[space.position("ml")]
         variables["hemispheres"] = _sides(variables["annotation"], sides, space, along)
@@ -216,7 +223,7 @@ def _pair(values: tuple[int, int] | None) -> tuple[int, int] | None:
     """Check the values of left and right that a caller states."""
     if values is None:
         return None
-    pair = list(values) if isinstance(values, Sequence | np.ndarray) else []
+    pair = list(values) if isinstance(values, list | tuple | np.ndarray) else []
     if len(pair) != 2 or not all(float(v).is_integer() for v in pair) or pair[0] == pair[1]:
         raise HemisphereError(
             f"hemisphere_values={values!r} are not two integers, that of left and that of right"

@@ -22,6 +22,7 @@ from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import TOLERANCE, regular_step
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.reductions import cache
+from xarray_atlas.reductions.plausibility import MADE_FROM_LABELS, MOST, MUCH, even
 from xarray_atlas.reductions.rollup import counts_by_region, unassigned
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import counted
@@ -102,6 +103,8 @@ def check_unknown_labels(table: LabelTable, terminology: Terminology) -> Outcome
         "no region"
     )
     mend = "add these labels to the table, or take the terminology that belongs to this annotation"
+    if share > 100 * MOST:
+        mend = f"open the annotation, if this is an image such as a template; else {mend}"
     return done("unknown labels", [Finding("error", why, mend, subjects)], told)
 
 
@@ -328,7 +331,18 @@ def check_hemispheres(
     labelled, on_left, on_right, *wrong = compute(*(variable.data for variable in counts))
     without = int(labelled) - int(on_left.sum()) - int(on_right.sum())
     found = []
-    if without:
+    other = not even(float(on_left.sum()), float(on_right.sum())) and without > MUCH * labelled
+    if other and not MADE_FROM_LABELS.items() <= side.attrs.items():
+        why = (
+            f"{counted(without, 'labelled voxel')} of {int(labelled)} are neither 1 (left) nor 2 "
+            "(right), and one side has hardly any: left and right have other values"
+        )
+        mend = (
+            "say which value is which: create_atlas(hemisphere_values=(left, right)), or assign "
+            "ds['hemispheres'] with 1 and 2"
+        )
+        found.append(Finding("error", why, mend))
+    elif without:
         why = (
             f"{counted(without, 'labelled voxel')} of {int(labelled)} have a hemisphere that "
             "is neither 1 (left) nor 2 (right): they are on no side"

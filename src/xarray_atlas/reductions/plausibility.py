@@ -6,7 +6,9 @@ They look at the table that the pass has made anyway, and read nothing.
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from xarray import Variable
@@ -18,7 +20,14 @@ from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.reductions.stored import stored_array
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["MADE_FROM_LABELS", "divides", "require_annotation", "require_hemispheres"]
+__all__ = [
+    "MADE_FROM_LABELS",
+    "MOST",
+    "MUCH",
+    "even",
+    "require_annotation",
+    "require_hemispheres",
+]
 
 MOST = 0.5
 """With more of the labelled voxels in no region, it is no annotation of this terminology; with more
@@ -74,6 +83,24 @@ def require_annotation(
     UserWarning
         If labels are scattered as grey values are.
     """
+    whole = bool(shape) and sorted(annotation.shape) == sorted(shape)
+    key = (id(table.label), terminology.fingerprint, whole)
+    before = _passed.get(key)
+    if before is not None and before() is table.label:
+        return
+    _judge(table, annotation, terminology, whole)
+    while len(_passed) >= KEPT:
+        _passed.pop(next(iter(_passed)))
+    _passed[key] = weakref.ref(table.label)
+
+
+KEPT = 256
+
+_passed: dict[tuple[int, int, bool], Any] = {}
+"""Tables that have been looked at, of which each is asked many times. A table is immutable."""
+
+
+def _judge(table: LabelTable, annotation: Variable, terminology: Terminology, whole: bool) -> None:
     rows = table.rows(table.label != 0)
     total = int(rows.voxels.sum())
     if total < ENOUGH:
@@ -83,7 +110,6 @@ def require_annotation(
     unknown = lookup(labels, np.unique(terminology.labels)) < 0
     share = float(counts[unknown].sum()) / total
     number = int(unknown.sum())
-    whole = bool(shape) and sorted(annotation.shape) == sorted(shape)
     if share > MOST and (whole or (number >= FEW and number * 2 > labels.size)):
         most = labels[unknown][np.argsort(-counts[unknown], kind="stable")][:3]
         raise AtlasMismatchError(
@@ -110,19 +136,9 @@ def _of(annotation: Variable) -> str:
     return "" if stored is None else f" of {stored.place}"
 
 
-def divides(left: float, right: float, neither: float, labelled: float) -> bool:
-    """Tell whether a volume of hemispheres may divide a brain into left and right.
-
-    Parameters
-    ----------
-    left, right : float
-        Labelled voxels with 1, and with 2.
-    neither : float
-        Labelled voxels with another value, but for those of labels that lie wholly in neither.
-    labelled : float
-    """
-    even = min(left, right) >= UNEVEN * max(left, right)
-    return neither <= (MOST if even else MUCH) * labelled
+def even(left: float, right: float) -> bool:
+    """Tell whether both sides have voxels, neither much less than the other."""
+    return min(left, right) >= UNEVEN * max(left, right)
 
 
 def require_hemispheres(table: LabelTable, hemispheres: Variable, whole: bool) -> None:
@@ -151,12 +167,13 @@ def require_hemispheres(table: LabelTable, hemispheres: Variable, whole: bool) -
     total, left, right = float(counts.sum()), of.get(1, 0.0), of.get(2, 0.0)
     stray = total - left - right - of.get(0, 0.0)
     neither = of.get(0, 0.0)
-    if min(left, right) >= UNEVEN * max(left, right):
+    if even(left, right):
         # labels that lie wholly in neither were given no side on purpose
         sided = np.unique(rows.label[(rows.side == 1) | (rows.side == 2)])
         neither = float(rows.voxels[(rows.side == 0) & np.isin(rows.label, sided)].sum())
     told = whole or left + right + stray > 0
-    if not total or not told or (stray <= STRAY * total and divides(left, right, neither, total)):
+    most = MOST if even(left, right) else MUCH
+    if not total or not told or (stray <= STRAY * total and neither <= most * total):
         return
     shares = ", ".join(f"{value} in {n / total:.0%}" for value, n in of.items())
     usual = [value for value, _ in sorted(of.items(), key=lambda item: -item[1])]

@@ -9,6 +9,7 @@ from typing import Any
 
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import (
+    AtlasError,
     AtlasNotFoundError,
     ComponentNotFoundError,
     ResolutionNotFoundError,
@@ -20,10 +21,11 @@ from xarray_atlas.io.brainglobe.catalogue import BUCKET, Entry, find_manifest, l
 from xarray_atlas.io.brainglobe.components import open_part
 from xarray_atlas.io.brainglobe.folder import brainglobe_folder, is_brainglobes, is_complete
 from xarray_atlas.io.brainglobe.manifest import Component, Manifest
+from xarray_atlas.io.brainglobe.tiff_folder import read_tiff_folder
 from xarray_atlas.io.copies.completeness import copy_state, default_folder
 from xarray_atlas.io.zarr.ome_zarr import read_multiscale
 
-__all__ = ["find_atlas_manifest", "is_there", "local_roots"]
+__all__ = ["find_atlas_manifest", "is_there", "local_roots", "local_voxel_sizes"]
 
 
 def local_roots() -> list[str]:
@@ -32,6 +34,25 @@ def local_roots() -> list[str]:
     That of :func:`xarray_atlas.download`, and BrainGlobe's own.
     """
     return [str(default_folder()), str(brainglobe_folder())]
+
+
+def local_voxel_sizes(name: str) -> list[tuple[float, ...]]:
+    """Return the voxel sizes that copies of an atlas on this machine have, in mm; no voxel is read.
+
+    Parameters
+    ----------
+    name : str
+        With its resolution.
+    """
+    found: list[tuple[float, ...]] = []
+    for folder in local_roots():
+        with contextlib.suppress(AtlasError):
+            found.append(find_manifest(name, folder).voxel_size)
+    for place in brainglobe_folder().parent.glob(f"{name}_v*"):
+        with contextlib.suppress(AtlasError):
+            old = read_tiff_folder(place)
+            found += [] if old is None else [old.voxel_size]
+    return list(dict.fromkeys(found))
 
 
 def find_atlas_manifest(
