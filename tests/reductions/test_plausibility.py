@@ -276,3 +276,16 @@ def test_check_says_it_too() -> None:
     (found,) = report.table[report.table.check == "hemispheres"].itertuples()
     assert found.severity == "error"
     assert "hemisphere_values=(left, right)" in found.mend
+
+
+def test_masks_and_aggregates_look_at_what_a_pass_has_learned(tmp_path: Path) -> None:
+    path = write_ome_zarr(tmp_path / "i.ome.zarr", grey())
+    ds = open_atlas(path, terminology=brainglobe_table(), midline="0.0875 mm")
+    image = (ds.annotation * 1.0).compute()
+    ds.atlas.mask("A")  # nothing is known yet
+    with pytest.raises(AtlasMismatchError):
+        ds.atlas.volume("A")
+    with pytest.raises(AtlasMismatchError):
+        ds.atlas.mask("A")
+    with pytest.raises(AtlasMismatchError):
+        ds.atlas.aggregate(image, "A")

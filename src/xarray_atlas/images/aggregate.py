@@ -35,6 +35,7 @@ from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.membership import Membership, membership
 from xarray_atlas.reductions.plans import lazy_plans, region_voxels
 from xarray_atlas.regions.results import Regions, resolve_regions, without_descendants
+from xarray_atlas.regions.volume import require_plausible
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["aggregate"]
@@ -331,6 +332,8 @@ def _voxels(
     """Count the voxels of each place in view, and in all of the atlas; lazily for a lazy image."""
     of, variable = data.membership, annotation.variable
     known = cache.find_any(variable) if side_of is None else cache.find(variable, side_of)
+    if known is not None:
+        require_plausible(obj, annotation, known, side_of)
     if shown.whole:
         voxels = region_voxels(data.plans, of) if known is None else of.voxels(known)
         return voxels, voxels
@@ -342,7 +345,9 @@ def _voxels(
         labels = without_empty_chunks(variable._data)
         plans = lazy_plans(labels, None if sides is None else sides._data, None, of, labels.chunks)
         return voxels, region_voxels(plans, of)
-    known = known or cache.learn(variable, sides_if_known(obj) if side_of is None else side_of)
+    if known is None:
+        known = cache.learn(variable, sides_if_known(obj) if side_of is None else side_of)
+        require_plausible(obj, annotation, known, side_of)
     return voxels, of.voxels(known)
 
 

@@ -90,7 +90,7 @@ def require_annotation(
         return
     _judge(table, annotation, terminology, whole)
     while len(_passed) >= KEPT:
-        _passed.pop(next(iter(_passed)))
+        _passed.pop(next(iter(_passed)), None)
     _passed[key] = weakref.ref(table.label)
 
 

@@ -19,6 +19,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.hemispheres import (
     HEMISPHERES,
+    has_hemispheres,
     hemispheres_of,
     resolve_hemispheres,
     sides_if_known,
@@ -37,6 +38,7 @@ from xarray_atlas.regions.results import (
     without_descendants,
 )
 from xarray_atlas.regions.stored_masks import stored_masks
+from xarray_atlas.regions.volume import require_plausible
 
 __all__ = ["mask"]
 
@@ -56,7 +58,9 @@ def mask(
     of the regions are not read, here and in every part of the mask. Like the volumes it
     is then of the store as it was: voxels of the regions that were written since, where
     there were none, are missed until the atlas is opened again. With
-    ``set_options(index_cache=True)`` the first call may list the store. Where BrainGlobe's masks
+    ``set_options(index_cache=True)`` the first call may list the store. An image in place of the
+    annotation, or hemispheres that are not 1 and 2, are refused where such a pass has been made; a
+    mask alone does not tell. Where BrainGlobe's masks
     are stored beside the labels, and less has to be decoded of them, they are read instead.
 
     Parameters
@@ -105,6 +109,8 @@ def mask(
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
     known = _known_of(obj, annotation, data)
+    if known is not None:  # what a pass has learned costs nothing to look at
+        require_plausible(obj, annotation, known[1], None)
     index = None if known is None else known[1]
     ready = None if direct else stored_masks(data, terminology, positions, labels, index)
     if ready is not None:
@@ -118,7 +124,11 @@ def mask(
     if hemisphere is not None:
         names, both = resolve_hemispheres(hemisphere)
         wanted = Variable(("hemisphere",), [HEMISPHERES[name] for name in names])
-        on_side = hemispheres_of(obj) == (wanted if both else wanted[0])
+        sides = hemispheres_of(obj)
+        tabulated = cache.find(annotation.variable, sides) if has_hemispheres(obj) else None
+        if tabulated is not None:
+            require_plausible(obj, annotation, tabulated, sides)
+        on_side = sides == (wanted if both else wanted[0])
         order = (*(("region",) if many else ()), *(("hemisphere",) if both else ()))
         result = (result & on_side).transpose(*order, *annotation.dims)
         coords["hemisphere"] = hemisphere_coord(names, both)
