@@ -147,9 +147,9 @@ CASES: dict[str, Advice] = {
     "an image with another atlas's hierarchy": Advice(
         lambda: {
             "ds": atlas(),
-            "image": (atlas(orientation="asl", midline=None).annotation * 1.0).assign_coords(
-                x=("x", atlas().x.values, atlas().x.attrs)
-            ),
+            "image": xarray_atlas.create_atlas(
+                labels(), table().replace("area a", "another"), midline="0.05 mm", **ARRAY
+            ).annotation * 1.0,
         },
         lambda n: n["ds"].atlas.aggregate(n["image"], "A"),
         r"drop its own: (image\.drop_vars\('terminology'\))",
