@@ -26,6 +26,7 @@ from support.small_worlds import SHAPE, labels, space, table, voxels, write_ome_
 from xarray_atlas import open_image
 from xarray_atlas.coords.world import WORLD_DIRECTIONS, world_of
 from xarray_atlas.errors import (
+    AtlasMismatchError,
     GridError,
     ResolutionNotFoundError,
     StoreFormatError,
@@ -289,6 +290,20 @@ def test_an_atlas_follows_an_image_of_other_axes(tmp_path: Path, order: Any, sig
     other = nibabel.Nifti1Image(labels("i4"), affine).as_reoriented(turn)
     mine = ds.atlas.resample_like(open_image(other))
     np.testing.assert_array_equal(mine.annotation, np.asanyarray(other.dataobj))
+
+
+def test_an_atlas_of_another_world_says_how_the_two_meet(tmp_path: Path):
+    """Each error names the next call, up to a matrix, which nobody but a registration knows."""
+    sample = xarray_atlas.open_sample("100 um")
+    sample.atlas.to_nifti(tmp_path / "template.nii.gz")
+    affine = nibabel.load(tmp_path / "template.nii.gz").affine
+    image = open_image(nibabel.Nifti1Image(numbers(sample.annotation.shape), affine))
+    with pytest.raises(AtlasMismatchError, match=r"ds\.atlas\.resample_like\(image\)"):
+        sample.atlas.aggregate(image)
+    with pytest.raises(GridError, match=r"image_to_atlas=np\.eye\(4\), space='RAS'"):
+        sample.atlas.resample_like(image)
+    mine = sample.atlas.resample_like(image, np.eye(4), space="RAS")
+    np.testing.assert_array_equal(mine.annotation, sample.annotation)
 
 
 def test_maps_of_probability_become_an_atlas_by_the_advice(tmp_path: Path):

@@ -146,7 +146,13 @@ def _coordinate(
     """Return the image's coordinate along an axis, or say why there is none."""
     _, space = find_atlas(annotation)
     if axis in matched:
-        space.coordinate(image, axis)  # or an error, where it says that it runs the other way
+        try:
+            space.coordinate(image, axis)
+        except AtlasMismatchError as error:  # it says that it runs the other way
+            raise AtlasMismatchError(
+                f"{error}, so that the {what} is not on the grid of the atlas; bring the atlas "
+                f"onto it with ds.atlas.resample_like({what})"
+            ) from error
         return matched[axis]
     refuse_undirected(image, annotation, matched, what)
     if mine not in image.dims:
