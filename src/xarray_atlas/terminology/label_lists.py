@@ -20,19 +20,31 @@ _PART = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _RGB = rf"(?P<red>{_PART})\s+(?P<green>{_PART})\s+(?P<blue>{_PART})"
 _QUOTED = r'["“](?P<name>.*)["”]'
 
+_OPACITY = rf"(?:\s+{_PART})?"
+
 FORMATS = [
-    re.compile(pattern + r"\s*")
-    for pattern in (
+    (re.compile(first + r"\s*"), re.compile(line + r"\s*"))
+    for first, line in (
         # ITK-SNAP: opacity, visibility and mesh visibility lie between color and name
-        rf"{_ID}\s+{_RGB}\s+[\d.eE+-]+\s+\d+\s+\d+\s+{_QUOTED}",
+        [rf"{_ID}\s+{_RGB}\s+[\d.eE+-]+\s+\d+\s+\d+\s+{_QUOTED}"] * 2,
         # MRtrix: a short and a full name
-        rf"{_ID}\s+(?P<abbreviation>\S+)\s+{_QUOTED}\s+{_RGB}(?:\s+{_PART})?",
-        # FSLeyes: the name comes last
-        rf"{_ID}\s+{_RGB}(?:\s+(?P<name>[^\s\d.].*?))?",
+        [rf"{_ID}\s+(?P<abbreviation>\S+)\s+{_QUOTED}\s+{_RGB}{_OPACITY}"] * 2,
+        # FSLeyes: the name comes last, and the parts are fractions ...
+        [
+            rf"{_ID}\s+(?=\d*\.\d){_RGB}(?:\s+(?P<name>.+?))?",
+            rf"{_ID}\s+{_RGB}(?:\s+(?P<name>.+?))?",
+        ],
+        # ... or whole numbers, so that only a name that is none tells that these are not a name
+        [rf"{_ID}\s+{_RGB}(?:\s+(?P<name>[^\s\d.].*?))?", rf"{_ID}\s+{_RGB}(?:\s+(?P<name>.+?))?"],
         # FreeSurfer and Slicer, with or without an opacity
-        rf"{_ID}\s+(?P<name>\S.*?)\s+{_RGB}(?:\s+{_PART})?",
+        [rf"{_ID}\s+(?P<name>\S.*?)\s+{_RGB}{_OPACITY}"] * 2,
     )
 ]
+"""For each format what its first line is like, by which it is recognized, and every line."""
+
+_TWO_NAMES = re.compile(
+    rf"{_ID}\s+(?P<abbreviation>\S+)(?P<gap>\s+)(?!{_PART}\s)(?P<name>\S+)\s+{_RGB}{_OPACITY}\s*"
+)
 
 LONGEST = 2000
 """Characters of a line; no name is as long."""
@@ -53,8 +65,10 @@ def cells_from_list(text: str) -> Cells | None:
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     if not lines or len(lines[0]) > LONGEST:
         return None
-    for pattern in FORMATS:
-        if pattern.fullmatch(lines[0]):
+    for first, pattern in FORMATS:
+        if first.fullmatch(lines[0]):
+            if pattern is FORMATS[-1][1] and _have_two_names(lines):
+                pattern = _TWO_NAMES
             return _cells([_match(pattern, line) for line in lines])
     delimiter = next((d for d in "\t|,;" if re.match(rf"{_ID}\s*{re.escape(d)}", lines[0])), None)
     if delimiter is not None:
@@ -63,6 +77,13 @@ def cells_from_list(text: str) -> Cells | None:
         pattern = MRICRON if _are_of_mricron(lines) else PLAIN
         return _cells([_match(pattern, line) for line in lines])
     return None
+
+
+def _have_two_names(lines: Sequence[str]) -> bool:
+    """Tell MRtrix's short and full names, in columns, from names with a space."""
+    matches = [_TWO_NAMES.fullmatch(line) for line in lines if len(line) <= LONGEST]
+    gaps = [match["gap"] for match in matches if match is not None]
+    return len(gaps) == len(lines) and any(len(gap) > 1 or gap == "\t" for gap in gaps)
 
 
 def _are_of_mricron(lines: Sequence[str]) -> bool:
@@ -79,7 +100,7 @@ def _match(pattern: re.Pattern[str], line: str) -> dict[str, str]:
             f"cannot read the label description {shown(line.strip())}: the lines before it are of "
             "another form"
         )
-    return {column: value or "" for column, value in match.groupdict().items()}
+    return {column: value or "" for column, value in match.groupdict().items() if column != "gap"}
 
 
 def _delimited(lines: Sequence[str], delimiter: str) -> Cells:

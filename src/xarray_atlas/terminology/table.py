@@ -307,7 +307,8 @@ def _require_same(
                 f"identifier {id_text(identifier)} stands in rows {first} and {row} with a "
                 "different "
                 f"{column}: "
-                f"{shown(values[first])} and {shown(values[row])}; only annotation_value may differ"
+                f"{shown(values[first])} and {shown(values[row])}; only annotation_value "
+                "may differ. Keep one of the rows"
             )
 
 
