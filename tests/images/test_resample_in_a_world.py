@@ -286,3 +286,41 @@ def test_coordinates_of_a_world_that_were_typed_are_those_of_a_world(tmp_path: P
     for ds in (file, typed):
         got = ds.atlas.resample_like(image, np.eye(4), space="LPS").annotation.values
         np.testing.assert_array_equal(got, found[::3, ::3, ::3])
+
+
+@pytest.mark.parametrize(("order", "signs"), ORIENTATIONS)
+def test_an_image_on_the_grid_is_measured_in_any_order(
+    order: Any, signs: Any, tmp_path: Path
+) -> None:
+    """The image and the labels are two files, whose axes run in different orders and directions."""
+    voxels, affine = turned(brain(), (1, 2, 0), (-1, -1, -1))
+    ds = create_atlas(save_nifti(tmp_path / "labels.nii", voxels, affine), NAMES, name="w")
+    values = np.random.default_rng(0).random(brain().shape).astype("f4")
+    image = open_image(save_nifti(tmp_path / "image.nii", *turned(values, order, signs)))
+    found = ds.atlas.aggregate(image, ["F", "P", "C"], "mean")
+    wanted = [values[brain() == label].mean(dtype=float) for label in (1, 2, 3)]
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-6)
+    assert "world" not in found.coords
+
+
+def test_an_oblique_image_is_never_measured_where_it_does_not_lie(tmp_path: Path) -> None:
+    """Its first voxel is the atlas's, and so are the sizes: the coordinates must not be taken for the atlas's."""
+    voxels, affine = turned(brain(), (0, 1, 2), (1, 1, 1))
+    ds = create_atlas(save_nifti(tmp_path / "labels.nii", voxels, affine), NAMES, name="w")
+    oblique = affine.copy()
+    oblique[:3, :3] = rotation((0, 0, 0.1)) @ affine[:3, :3]
+    image = open_image(save_nifti(tmp_path / "image.nii", voxels.astype("f4"), oblique))
+    with pytest.raises(GridError, match="is oblique"):
+        ds.atlas.aggregate(image)
+    with pytest.raises(GridError, match="resample_like"):  # xarray's own operations
+        image.where(ds.atlas.mask("F"))
+    # on its own grid all is well, by any of the two ways that the error names
+    here = ds.atlas.resample_like(image)
+    expected = here.annotation.values
+    means = here.atlas.aggregate(image, ["F", "P", "C"], "mean")
+    wanted = [voxels[expected == label].mean() for label in (1, 2, 3)]
+    np.testing.assert_allclose(means.values, wanted, rtol=1e-6)
+    there = xarray_atlas.resample(image, ds, method="nearest")
+    assert ds.atlas.aggregate(there, ["F"], "mean").item() == pytest.approx(
+        np.nanmean(np.where(voxels == 1, there.values, np.nan))
+    )

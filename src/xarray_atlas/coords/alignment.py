@@ -11,12 +11,17 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.grid import lengths, refuse_further, spacing
+from xarray_atlas.coords.headers import OBLIQUE
 from xarray_atlas.coords.matching import match_axes, refuse_undirected
 from xarray_atlas.coords.space import AXES, Space
+from xarray_atlas.coords.world import IDENTITY, world_of
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step, tolerance_of
 
 __all__ = ["AlignedImage", "shown_part"]
+
+TURNED = 1e-3
+"""In mm: worlds of two headers that differ by less are the same."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
             f"than the atlas, {terminology!r}. If it lies on the same grid all the same, drop its "
             f"own: {what}.drop_vars({find_coordinate(image)!r})"
         )
+    _require_same_world(annotation, image, what)
     part: dict[Hashable, Any] = {}
     dims: dict[Hashable, Hashable] = {}
     named: list[Hashable] = []
@@ -133,6 +139,21 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
     sizes = [len(range(annotation.sizes[d])[p]) for d, p in part.items() if isinstance(p, slice)]
     whole = len(sizes) == annotation.ndim and np.prod(sizes) == annotation.size
     return AlignedImage(image, part, dims, tuple(named), bool(whole))
+
+
+def _require_same_world(annotation: xr.DataArray, image: xr.DataArray, what: str) -> None:
+    """Refuse an image that is turned in the world of its file, where the atlas is not."""
+    image_world, atlas_world = world_of(image), world_of(annotation)
+    if image_world is None:
+        return
+    apart = np.abs(image_world - (IDENTITY if atlas_world is None else atlas_world))
+    if apart[:3, :3].max() > OBLIQUE or (atlas_world is not None and apart.max() > TURNED):
+        raise GridError(
+            f"the {what} is oblique: its axes are rotated against those of the atlas, as its "
+            "coordinate 'world' says. Bring the atlas onto it with "
+            f"ds.atlas.resample_like({what}), or the {what} to the atlas with "
+            f"xarray_atlas.resample({what}, like=ds)"
+        )
 
 
 def _coordinate(

@@ -2,9 +2,10 @@
 
 An axis of an array gets the coordinate of the anatomical axis nearest to it: its positions in mm to
 the right, anterior or superior, so that they are descending where the array runs to the left,
-posterior or inferior. Along an oblique axis they are mm along that axis, counted from the world
-coordinate of the first voxel. The scalar coordinate ``world`` says that the coordinates are
-those of a world, and holds the matrix from them to RAS mm: the identity unless it is oblique.
+posterior or inferior. Those of an oblique array are mm along its own axes: RAS rotated about its
+origin, so that they are not taken for those of an array that is not oblique. The scalar
+coordinate ``world`` says that the coordinates are those of a world, and holds the matrix from them
+to RAS mm: the identity unless the array is oblique.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.headers import OBLIQUE
 from xarray_atlas.coords.length_variable import SPACING
 from xarray_atlas.coords.space import RAS
 from xarray_atlas.errors import GridError
@@ -142,7 +144,7 @@ class WorldAxes:
     sizes : tuple of float
         Of a voxel along each axis of the array, in mm.
     first : tuple of float
-        The world coordinate of the first voxel along each axis of the array, in mm.
+        The coordinate of the first voxel along each axis of the array, in mm.
     turn : float64 array of shape (4, 4)
         From the coordinates, in the order of RAS, to RAS mm.
     """
@@ -170,10 +172,13 @@ class WorldAxes:
         rows, signs = nearest_axes(linear)
         turn = IDENTITY.copy()
         if not np.array_equal(np.count_nonzero(linear, axis=0), (1, 1, 1)):
-            # a vector of length 1 for each coordinate; about the centre of the first voxel
+            # a vector of length 1 for each coordinate
             for column, (row, sign) in enumerate(zip(rows, signs, strict=True)):
                 turn[:3, row] = linear[:, column] * (sign / sizes[column])
-            turn[:3, 3] = first - turn[:3, :3] @ first
+            if is_oblique(turn, OBLIQUE):
+                first = np.asarray(np.linalg.solve(turn[:3, :3], first), np.float64)
+            else:  # about the centre of the first voxel, which keeps its plain numbers
+                turn[:3, 3] = first - turn[:3, :3] @ first
         return cls(rows, signs, tuple(sizes.tolist()), tuple(first[list(rows)].tolist()), turn)
 
     @property

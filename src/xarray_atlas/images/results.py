@@ -14,6 +14,7 @@ from xarray_atlas.coords.alignment import AlignedImage
 from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.grid import spacing
 from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.world import WORLD
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.regions.results import (
     hemisphere_coord,
@@ -100,13 +101,13 @@ def _other_coords(shown: AlignedImage, own: set[Hashable]) -> xr.Coordinates:
     """Return the image's coordinates that are not on its grid; the position of a section is kept.
 
     The hierarchy is not: results of two atlases are there to be compared. Nor are the
-    regions of a mask that was applied.
+    regions of a mask that was applied, and where the image's grid lies in a world.
     """
     image = shown.image
     spatial = set(shown.dims.values())
     gone = [name for name, coord in image.coords.items() if spatial & set(coord.dims)]
     carrier = find_coordinate(image)
-    gone += [name for name in image.coords if name == carrier or name in own]
+    gone += [name for name in image.coords if name in (carrier, WORLD) or name in own]
     return image.coords.to_dataset().drop_vars(gone).coords
 
 
