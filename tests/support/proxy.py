@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +21,9 @@ class Proxy:
 
     `fault` takes the path of a request, with its query, and how often it has been asked for
     before; it returns None, a status to answer, bytes to answer with status 200, "drop" (the connection breaks in the middle of
-    the body), "spoil" (a byte is another one), "silence" (no answer), or a number of seconds
-    as a float to wait.
+    the body), "spoil" (a byte is another one), "silence" (no answer), "whole" (the object for a
+    range of it), "elsewhere" (the range of as many bytes at its beginning), or a number of
+    seconds as a float to wait.
     """
 
     def __init__(self) -> None:
@@ -70,6 +72,11 @@ def proxy(target: str) -> Iterator[Proxy]:
                 return
             connection = http.client.HTTPConnection(host)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
+            if fault == "whole":
+                headers.pop("Range", None)
+            elif fault == "elsewhere" and asked:
+                headers["Range"] = f"bytes=0-{int(asked[2]) - int(asked[1])}"
             connection.request(self.command, self.path, headers=headers)
             response = connection.getresponse()
             body = response.read()

@@ -16,6 +16,7 @@ from typing import Any
 
 from fsspec.implementations.http import HTTPFileSystem
 
+from xarray_atlas.io.zarr.addresses import without_secrets
 from xarray_atlas.io.zarr.answers import LARGEST, check_page, check_range, check_size, part_of_whole
 
 __all__ = ["CheckedHTTPFileSystem"]
@@ -52,6 +53,7 @@ class CheckedHTTPFileSystem(HTTPFileSystem):  # type: ignore[misc]  # fsspec has
         session = await self.set_session()
         request = session.get(self.encode_url(url), headers=headers, **keywords)
         async with request as response:
+            _check_redirect(response, url)
             self._raise_not_found_for_status(response, url)
             content = await _read(response)
             check_page(content, response.headers.get("Content-Type", ""))
@@ -65,6 +67,17 @@ class CheckedHTTPFileSystem(HTTPFileSystem):  # type: ignore[misc]  # fsspec has
             if response.status != 200:
                 raise OSError(f"the server answered with status {response.status}, not 206")
             return part_of_whole(asked, content)
+
+
+def _check_redirect(response: Any, url: str) -> None:
+    """Tell an object that is absent from a page that is, to which a request was redirected.
+
+    A server that redirects all that it is asked for keeps what the objects are called.
+    """
+    name = url.rpartition("/")[2]
+    if response.status == 404 and response.history and response.url.name != name:
+        place = without_secrets(str(response.url))
+        raise OSError(f"the server redirects to {place}, where there is nothing")
 
 
 async def _read(response: Any) -> bytes:
