@@ -31,6 +31,7 @@ class Request:
     part: tuple[int, int] | None
     content: bytes | None
     headers: dict[str, str]
+    query: str = ""
 
     def answer(self, part: tuple[int, int] | None = None) -> Answer:
         """The right answer, or that to a request for another part."""
@@ -51,7 +52,8 @@ class Request:
 class FaultyServer:
     """What a :func:`faulty_server` is told: `fault` makes an answer, or None for the right one."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.url = ""
         self.requests: list[Request] = []
         self.fault: Callable[[Request], Answer | None] = lambda request: None
@@ -60,7 +62,7 @@ class FaultyServer:
 @contextmanager
 def faulty_server(folder: Path) -> Iterator[FaultyServer]:
     """Serve a folder on the loopback."""
-    told = FaultyServer()
+    told = FaultyServer(folder)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -73,7 +75,8 @@ def faulty_server(folder: Path) -> Iterator[FaultyServer]:
             file = folder / path
             content = file.read_bytes() if file.is_file() else None
             part = _part(self.headers.get("Range"), content)
-            request = Request(path, part, content, dict(self.headers.items()))
+            query = self.path.partition("?")[2]
+            request = Request(path, part, content, dict(self.headers.items()), query)
             told.requests.append(request)
             answer = told.fault(request) or request.answer()
             threading.Event().wait(answer.wait)

@@ -58,7 +58,15 @@ def load(name: str, fingerprint: str) -> LabelTable | None:
             if about["fingerprint"] != fingerprint or about["name"] != name:
                 return None
             return LabelTable(*(arrays[column] for column in LabelTable._fields))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ):
         return None
 
 

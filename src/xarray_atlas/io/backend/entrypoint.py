@@ -21,7 +21,7 @@ from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
 from xarray_atlas.io.brainglobe.templates import refuse_template
-from xarray_atlas.io.zarr.addresses import part_url
+from xarray_atlas.io.zarr.addresses import part_url, without_secrets
 from xarray_atlas.io.zarr.labels_group import find_labels
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
 from xarray_atlas.io.zarr.stores import (
@@ -283,8 +283,9 @@ def _open_written(
 
 def _sourced(ds: T, source: Any) -> T:
     """Say without credentials where something is from, which xarray would say with them."""
-    if isinstance(source, str) and locate(source) != source.rstrip("/") and is_url(source):
-        ds.encoding["source"] = locate(source)
+    text = getattr(source, "path", source)  # as xarray has it
+    if isinstance(text, str) and is_url(text) and without_secrets(text) != text:
+        ds.encoding["source"] = without_secrets(text)
     return ds
 
 

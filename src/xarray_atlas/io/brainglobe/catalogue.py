@@ -173,6 +173,10 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
     except Exception as error:  # file systems raise whatever their client library raises
         # a bucket that may not be listed, or a web server that cannot be
         newest = None if isinstance(error, TimeoutError) else _newest(root, storage_options)
+        if newest is None and isinstance(error, FileNotFoundError):
+            raise StoreNotFoundError(
+                f"there are no atlases in {root}: no {place}, nor a list in {LAST_VERSIONS}"
+            ) from safe_cause(error)
         if newest is None:
             raise unreadable(place, error, storage_options) from safe_cause(error)
         return newest
