@@ -445,11 +445,11 @@ def test_storage_options_reach_the_store(monkeypatch, capsys):
     pairs = ["anon=False", "endpoint_url=http://localhost:9000?a=b", "use_ssl=true", "key="]
     options = [word for pair in pairs for word in ("--storage-option", pair)]
     args = ["volume", "--atlas", "s3://a/b", "--align-levels", "--midline", "5 mm", *options]
-    args += ["--voxel-size", "50 um, 25 um,25 um"]
+    args += ["--voxel-size", "50 um, 25 um,25 um", "--orientation", "psl"]
     assert main(args) == 1
     assert seen == {
         "source": "s3://a/b", "resolution": None, "terminology": None, "align_levels": True,
-        "midline": "5 mm", "voxel_size": ["50 um", "25 um", "25 um"], "root": None, "version": None,
+        "midline": "5 mm", "voxel_size": ["50 um", "25 um", "25 um"], "orientation": "psl", "root": None, "version": None,
         "storage_options": {
             "anon": False, "endpoint_url": "http://localhost:9000?a=b", "use_ssl": True, "key": "",
         },

@@ -39,6 +39,7 @@ def open_atlas(
     align_levels: bool = False,
     midline: Any = None,
     voxel_size: Any = None,
+    orientation: str | None = None,
 ) -> xr.Dataset:
     """Open an atlas as a Dataset, lazily.
 
@@ -111,6 +112,11 @@ def open_atlas(
         level, with its unit, such as ``"25 um"`` or ``["50 um", "25 um", "25 um"]``; other
         levels in proportion. It must agree with units that are stated. It does not choose
         a level, which `resolution` does.
+    orientation : str, optional
+        Of an OME-Zarr whose axes do not say it: a letter an axis, in lower case, the side on which
+        the first voxel lies, such as ``"asr"``. It must agree with what is stated. By default
+        BrainGlobe's is assumed, which is warned about where a direction is needed: when a
+        hemisphere or another frame is asked for.
 
     Returns
     -------
@@ -146,9 +152,6 @@ def open_atlas(
     `storage_options`: by default S3 gives up on a request after 15 s and tries
     it five times, HTTP gives up after five minutes; a local disk has no limit.
 
-    Where the axes do not say how they are oriented, BrainGlobe's is taken: z
-    from anterior, y from superior, x from right.
-
     Examples
     --------
     >>> import xarray_atlas
@@ -174,6 +177,7 @@ def open_atlas(
                 chunks=chunks,
                 midline=midline,
                 voxel_size=voxel_size,
+                orientation=orientation,
             )
     handed: Any = source
     if isinstance(source, str) and is_name(source) and not os.path.exists(source):
@@ -191,6 +195,7 @@ def open_atlas(
         align_levels=align_levels,
         midline=midline,
         voxel_size=voxel_size,
+        orientation=orientation,
         snapshot=uuid.uuid4().hex,
     )
 

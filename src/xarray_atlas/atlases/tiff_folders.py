@@ -35,13 +35,14 @@ def open_tiff_folder(
     chunks: Any = {},  # noqa: B006  # as open_atlas has it
     midline: Any = None,
     voxel_size: Any = None,
+    orientation: str | None = None,
 ) -> xr.Dataset:
     """Open the folder of an atlas; no voxel is read.
 
     Parameters
     ----------
     folder : TiffFolder
-    resolution, include, terminology, chunks, midline, voxel_size
+    resolution, include, terminology, chunks, midline, voxel_size, orientation
         As :func:`xarray_atlas.open_atlas` has them.
 
     Returns
@@ -51,6 +52,11 @@ def open_tiff_folder(
     _require_only_level(folder, resolution)
     if voxel_size is not None:
         _require_voxel_size(folder, voxel_size)
+    if orientation is not None and orientation != folder.orientation:
+        raise GridError(
+            f"orientation={orientation!r}, but the metadata.json of {folder.place} says "
+            f"{folder.orientation!r}: leave it out"
+        )
     wanted = list(dict.fromkeys([include] if isinstance(include, str) else include))
     volumes = {"hemispheres": None, **dict.fromkeys(wanted)}
     stored = folder.symmetric is not True and "hemispheres" in folder.components

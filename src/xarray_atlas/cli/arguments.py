@@ -269,6 +269,12 @@ def _add_level(parser: argparse.ArgumentParser) -> None:
         help='of the finest level, such as "25 um" or "50 um, 25 um, 25 um", where the store '
         "does not say it",
     )
+    group.add_argument(
+        "--orientation",
+        metavar="LETTERS",
+        help='the sides on which the first voxel lies, such as "asr", where the store does not say '
+        "it; BrainGlobe's is assumed",
+    )
 
 
 def _lengths(text: str) -> str | list[str]:

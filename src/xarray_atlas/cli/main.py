@@ -42,6 +42,7 @@ SHELL_NAMES = {
     "terminology= ": "--terminology ",
     "midline=": "--midline ",
     "voxel_size=": "--voxel-size ",
+    "orientation=": "--orientation ",
     "root=": "--root ",
     "xarray_atlas.list_atlases lists them": "xarray-atlas list shows them",
     "pass the int ": "use --id ",
@@ -262,7 +263,8 @@ def _open(args: argparse.Namespace) -> xr.Dataset:
 
     # not all commands have all options
     names = (
-        "resolution", "terminology", "align_levels", "midline", "voxel_size", "root", "version"
+        "resolution", "terminology", "align_levels", "midline", "voxel_size", "orientation",
+        "root", "version",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if name in args}
     return open_atlas(_source(args), storage_options=dict(args.storage_option) or None, **options)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import xarray as xr
 
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import TOLERANCE
 
@@ -72,6 +74,8 @@ class Space:
         position in mm along the right-left, anterior-posterior and superior-inferior axis (in this
         order, as the Dataset has it) to RAS mm. It is the identity where the Dataset's coordinates
         are those of the world. Empty where there is no world, as in BrainGlobe's atlases.
+    orientation_assumed : bool
+        Whether a store did not say how its axes are oriented, so that BrainGlobe's was taken.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class Space:
     atlas: Space | None = None
     to_atlas: tuple[float, ...] = ()
     world: tuple[float, ...] = ()
+    orientation_assumed: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -126,6 +131,8 @@ class Space:
             del values["atlas"], values["to_atlas"]
         if not self.world:
             del values["world"]
+        if not self.orientation_assumed:
+            del values["orientation_assumed"]
         return json.dumps(values)
 
     @classmethod
@@ -400,3 +407,25 @@ def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable |
             "correct their 'direction' attribute"
         )
     return indexed[0] if indexed else None
+
+
+def warn_of_orientation(space: Space) -> None:
+    """Warn where a direction is needed of axes whose orientation was assumed.
+
+    Parameters
+    ----------
+    space : Space
+    """
+    if not space.orientation_assumed:
+        return
+    runs = ", ".join(
+        f"{dim!r} {DIRECTIONS[letter]}"
+        for dim, letter in zip(space.dims, space.orientation, strict=True)
+    )
+    warnings.warn(
+        f"the store does not say how its axes are oriented: BrainGlobe's orientation is assumed, "
+        f"{runs}. Open the atlas with orientation={space.orientation!r} to say so yourself, or "
+        "with the sides on which the first voxel lies",
+        UserWarning,
+        stacklevel=find_stack_level(),
+    )

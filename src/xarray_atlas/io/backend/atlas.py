@@ -76,6 +76,8 @@ class StoredAtlas:
         What else it holds.
     voxel_size : tuple of float, optional
         Of the finest level in mm, as the user said it.
+    orientation : str, optional
+        A letter an axis, as the user said it.
     """
 
     place: str
@@ -90,6 +92,13 @@ class StoredAtlas:
     sides: bool
     components: tuple[ImagePyramid, ...]
     voxel_size: tuple[float, ...] | None = None
+    orientation: str | None = None
+
+    @property
+    def _orientation_assumed(self) -> bool:
+        """Whether nothing says how the axes are oriented; BrainGlobe's own have one orientation."""
+        own = self.manifest is not None or parse_place(self.place) is not None
+        return not (own or self.orientation or self.multiscale.axes.oriented)
 
     @property
     def _own_terminology(self) -> bool:
@@ -196,7 +205,15 @@ class StoredAtlas:
         if world is not None:
             letters = "".join(RAS_LETTERS[row] for row in world.rows)
             to_ras = tuple(world.turn.ravel().tolist())
-        space = Space(self.multiscale.dims, letters, level.scale, corner, shape=shape, world=to_ras)
+        space = Space(
+            self.multiscale.dims,
+            letters,
+            level.scale,
+            corner,
+            shape=shape,
+            world=to_ras,
+            orientation_assumed=self._orientation_assumed,
+        )
         ml = space.position("ml")
         low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]
         if self.midline is not None:
@@ -228,6 +245,7 @@ def open_stored_atlas(
     align_levels: bool = False,
     midline: Any = None,
     voxel_size: Any = None,
+    orientation: str | None = None,
 ) -> StoredAtlas:
     """Read the metadata of an annotation and of what is opened with it, and the terminology.
 
@@ -239,14 +257,22 @@ def open_stored_atlas(
         Where it was opened.
     manifest : Manifest, optional
         The atlas that it belongs to.
-    terminology, include, storage_options, align_levels, midline, voxel_size
+    terminology, include, storage_options, align_levels, midline, voxel_size, orientation
         As :func:`xarray_atlas.open_atlas` has them.
     """
     place = locate(source)
     options = options_of(source, storage_options)
-    orientation = None if manifest is None else manifest.orientation
+    given = orientation
+    if manifest is not None and manifest.orientation is not None:
+        orientation = manifest.orientation
     stated = None if voxel_size is None else stated_voxel_size(voxel_size)
     multiscale = read_multiscale(group, place, orientation, stated)
+    if given is not None and multiscale.orientation != given:
+        raise StoreFormatError(
+            f"orientation={given!r} contradicts {place}, which says {multiscale.orientation!r}: "
+            "leave it out; or, where the store is wrong, make an atlas of its array with "
+            "create_atlas, whose orientation= overrides it"
+        )
     table, url = _terminology(terminology, place, manifest, options)
     wanted = dict.fromkeys([include] if isinstance(include, str) else include)
     annotation = "annotation" in wanted
@@ -286,6 +312,7 @@ def open_stored_atlas(
         sides,
         tuple(components),
         stated,
+        given,
     )
 
 

@@ -53,6 +53,7 @@ class Choices:
     align_levels: bool = False
     midline: Any = None
     voxel_size: Any = None
+    orientation: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Choices:
@@ -166,7 +167,7 @@ def _open(
     include, storage_options = choices.include, choices.storage_options
     described = {
         name: getattr(choices, name)
-        for name in ("terminology", "align_levels", "midline", "voxel_size")
+        for name in ("terminology", "align_levels", "midline", "voxel_size", "orientation")
     }
     manifest = _manifest(source, choices, resolution, groups)
     if manifest is not None:
