@@ -21,6 +21,7 @@ import pytest
 import zarr
 
 import xarray_atlas
+from support.small_worlds import write_ome_zarr
 from xarray_atlas.cli import main as cli
 from xarray_atlas.cli.main import main
 
@@ -223,7 +224,10 @@ def test_published_pyramid(level, published, expected, capsys):
 
 def test_terminology_and_ids_that_are_text(tmp_path, capsys):
     path = str(small_terminology(tmp_path))
-    args = ["--terminology", path, "--resolution", "100 um"]
+    labels = np.full((12, 10, 8), 997, "uint32")
+    labels[2:6] = 254
+    store = str(write_ome_zarr(tmp_path / "labels.ome.zarr", labels))
+    args = ["--terminology", path, "--atlas", store]
     assert main(["volume", "--id", "X:1", *args, "--format", "csv"]) == 0
     (row,) = table(capsys.readouterr().out)
     assert row["name"] == "whole, brain"
