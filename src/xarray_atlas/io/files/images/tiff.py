@@ -35,7 +35,7 @@ def read_tiff(path: str) -> Image:
             geometry, others = read_metadata(file, SPATIAL, shape)
             return Image(Planes(path, shape, dtype, 1), geometry, path, planes=True)
         series: Any = file.series[number]
-        letters, shape = _axes(series)
+        letters, shape = _axes(series, file)
         axes, dtype = _names(letters, path), np.dtype(series.dtype)
         geometry, others = read_metadata(file, axes, shape)
         if series.dataoffset is not None:
@@ -61,7 +61,7 @@ def _choose(file: Any, path: str) -> int | None:
     StoreFormatError
         If there are several.
     """
-    listed = [(*_axes(series), series.dtype) for series in file.series]
+    listed = [(*_axes(series, file), series.dtype) for series in file.series]
     volumes = [i for i, (axes, *_) in enumerate(listed) if set("ZYX") <= set(axes)]
     if len(volumes) > 1:
         shapes = ", ".join(" x ".join(map(str, listed[i][1])) for i in volumes)
@@ -76,15 +76,16 @@ def _choose(file: Any, path: str) -> int | None:
     return volumes[0] if volumes else 0
 
 
-def _axes(series: Any) -> tuple[str, tuple[int, ...]]:
+def _axes(series: Any, file: Any) -> tuple[str, tuple[int, ...]]:
     """Return the letters of a series' axes, with one along z where it has any, and its shape.
 
-    tifffile leaves out axes of length one, and pages of which nothing is said are planes along z.
+    tifffile leaves out axes of length one, of which OME and ImageJ always have one along z; pages
+    of which nothing is said are planes along z.
     """
     letters, shape = str(series.axes), tuple(map(int, series.shape))
     if "Z" in letters or "YX" not in letters:
         return letters, shape
-    if "Z" in series.get_axes(False):
+    if file.is_ome or file.is_imagej:
         at = letters.index("Y")
         return f"{letters[:at]}Z{letters[at:]}", (*shape[:at], 1, *shape[at:])
     unsaid = next((letter for letter in "IQ" if letter in letters), None)
