@@ -27,6 +27,7 @@ from support.stores import (
     serve,
     upload,
     write_atlas,
+    write_ome_zarr,
 )
 from xarray_atlas import open_atlas
 from xarray_atlas.errors import (
@@ -36,6 +37,7 @@ from xarray_atlas.errors import (
     StoreError,
     StoreFormatError,
 )
+from xarray_atlas.io.zarr.axes import Axes
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale
 from xarray_atlas.viewers.neuroglancer import _browser_url
 from xarray_atlas.viewers.neuroglancer_view import view
@@ -314,7 +316,8 @@ def test_the_right_way_up_and_not_mirrored_whatever_the_orientation(turn):
     from scipy.spatial.transform import Rotation
 
     level = Level("0", (0.1, 0.2, 0.3), (0.0, 0.0, 0.0))
-    found = view(Multiscale("", "0.5", ("u", "v", "w"), turn, (level,)), np.ones(3), np.ones(3))
+    own = Axes(("u", "v", "w"), (0, 1, 2), ("mm",) * 3, ("mm",) * 3, turn)
+    found = view(Multiscale("", "0.5", own, (level,)), np.ones(3), np.ones(3))
     letters = dict(zip("uvw", turn, strict=True))
     # where each of the shown dimensions grows to, in a right-handed frame: right, anterior, up
     ras = {"r": (-1, 0, 0), "l": (1, 0, 0), "a": (0, -1, 0), "p": (0, 1, 0), "s": (0, 0, -1)}
@@ -529,3 +532,12 @@ def test_regions_that_are_not_there(server):
     one = next(r for r in ("one", "two") if not int(nothing.atlas.mask(r).sum()))
     with pytest.raises(GridError, match=f"none of {one} has a voxel"):
         nothing.atlas.neuroglancer_url(one)
+
+
+def test_a_store_that_does_not_say_its_voxel_size(tmp_path):
+    path = tmp_path / "a.ome.zarr"
+    write_ome_zarr(path, axes=axes(unit=None))
+    with serve(tmp_path) as server:
+        ds = open_atlas(f"{server.url}/a.ome.zarr", terminology=REGIONS, voxel_size="25 um")
+        with pytest.raises(GridError, match="the metadata of .* do not say it"):
+            ds.atlas.neuroglancer_url()

@@ -132,6 +132,12 @@ def neuroglancer_url(
     url = _browser_url(place, options)
     manifest = _manifest(obj, options)
     group = open_group(place, options)
+    if "stated_voxel_size" in obj.attrs:
+        raise GridError(
+            f"neuroglancer reads the voxel size from the store, and the metadata of {place} do not "
+            "say it, so that voxel_size= was stated. Save the atlas with ds.atlas.save(path), "
+            "serve that folder, and make the link of it"
+        )
     # not the orientation of the space, which may have been turned since
     unsaid = None if manifest is None else manifest.orientation
     multiscale = read_multiscale(group, place, unsaid)
@@ -320,7 +326,7 @@ def _template(
 def _limits(group: zarr.Group, multiscale: Multiscale) -> tuple[float, float] | None:
     """Return the range of grey values, by the middle plane of the coarsest level."""
     coarsest = max(multiscale.levels, key=lambda level: float(np.prod(level.scale)))
-    array = ImageArray(group, coarsest.path, multiscale.place)
+    array = ImageArray(group, coarsest.path, multiscale.place, multiscale.axes)
     volume = Variable(multiscale.dims, indexing.LazilyIndexedArray(array))
     return grey_limits(volume[array.shape[0] // 2].values)
 
