@@ -550,6 +550,36 @@ def test_encodings(tmp_path: Path) -> None:
         create(written(tmp_path, text, encoding="utf-16-le"))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "mark", "reader"),
+    [
+        (".xlsx", b"PK\x03\x04", "pd.read_excel"),
+        (".xls", b"\xd0\xcf\x11\xe0", "pd.read_excel"),
+        (".parquet", None, "pd.read_parquet"),
+        (".csv.gz", None, "pd.read_csv"),
+    ],
+)
+def test_files_that_pandas_reads(
+    suffix: str, mark: bytes | None, reader: str, tmp_path: Path
+) -> None:
+    """The error says how, and it is right where the file can be written here."""
+    path = tmp_path / f"t{suffix}"
+    if mark is not None:
+        path.write_bytes(mark + b"\0" * 100)
+    elif suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        table().to_parquet(path)
+    else:
+        table().to_csv(path, index=False)
+    with pytest.raises(TerminologyError, match="not text; read it with pandas") as caught:
+        create(path)
+    call = str(caught.value).rpartition(": ")[2]
+    assert call.startswith(reader)
+    if mark is None:
+        frame = eval(call, {"pd": pd, "path": path})
+        assert {name: voxels(create(frame), name) for name in VOXELS} == VOXELS
+
+
 # -- cells that cannot be parsed
 
 

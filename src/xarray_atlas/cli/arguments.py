@@ -213,7 +213,8 @@ def _add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     group.add_argument(
         "--terminology",
         metavar="URL_OR_PATH",
-        help="the CSV of its regions; by default where BrainGlobe's layout puts it",
+        help="the table of its regions, in any form that create_atlas takes; by default where "
+        "BrainGlobe's layout puts it",
     )
     _add_root(group)
 

@@ -25,6 +25,14 @@ from xarray_atlas.terminology.mending import build
 __all__ = ["open_terminology", "read_terminology"]
 
 
+OTHERS = {
+    b"PK\x03\x04": ("an Excel workbook or another zip file", "pd.read_excel(path)"),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook", "pd.read_excel(path)"),
+    b"PAR1": ("a Parquet file", "pd.read_parquet(path)"),
+    b"\x1f\x8b": ("compressed with gzip", "pd.read_csv(path, compression='gzip')"),
+}
+"""Files that pandas reads, by their first bytes."""
+
 NAMELESS = ("terminology", "structures")
 """What BrainGlobe calls the files of all terminologies."""
 
@@ -129,6 +137,12 @@ def _text_at(source: Any, storage_options: Mapping[str, Any] | None = None) -> s
         content = read_bytes(source, storage_options)
     except StoreNotFoundError as error:
         raise MissingTerminologyError(f"no terminology: {error}") from error
+    for mark, (kind, reader) in OTHERS.items():
+        if content.startswith(mark):
+            raise TerminologyError(
+                f"the table of regions is {kind}, not text; read it with pandas and pass the "
+                f"DataFrame: {reader}"
+            )
     # what Excel calls "Unicode text" begins with the mark of UTF-16
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
