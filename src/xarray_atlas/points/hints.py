@@ -30,6 +30,9 @@ TRIED = 500
 FEW = 0.2
 """The share of points outside of the brain from which there is a warning."""
 
+ON_A_PART = 0.02
+"""The share of the points that lie on the grid at the least, of a part or section of the volume."""
+
 SCALES = {
     1e-3: "a unit a thousand times smaller ('um' instead of 'mm')",
     1e3: "a unit a thousand times larger ('m' instead of 'mm', or 'mm' instead of 'um')",
@@ -50,8 +53,7 @@ def warn_of_misplaced(
 ) -> None:
     """Warn that many points are not in the brain, and name what would put them there.
 
-    Points on a part of the volume that is not there are left out of account, unless they are
-    most of all.
+    On a part of the volume, points elsewhere in the whole are left out of account.
 
     Parameters
     ----------
@@ -73,9 +75,10 @@ def warn_of_misplaced(
     # of parcels, background is also what lies in none of them
     background = int(np.count_nonzero(inside & (labels == 0))) * (terminology.parcels is None)
     beyond = int(np.count_nonzero(_beyond(obj, placed[~inside]))) if count else 0
+    missing = int(np.count_nonzero(~np.isfinite(placed[~inside]).all(axis=1))) if count else 0
     judged = number - count + beyond
-    if count * 2 > number:
-        text = f"{count} of {number} points lie outside of the volume"
+    if (beyond + missing) * 2 > number:
+        text = f"{beyond + missing} of {number} points lie outside of the volume"
     elif background + beyond > FEW * judged:
         text = (
             f"{background + beyond} of {judged} points lie outside of the brain: {background} in "
@@ -127,7 +130,7 @@ def _likely(
     tried = points[:: -(-len(points) // TRIED)]
     longest = max(axis.size * axis.centres.size for axis in axes.values())
     thickest = max(axis.size for axis in axes.values())
-    texts, index, held = [], [], []
+    texts, index, held, judged = [], [], [], []
     for text, moved, other in [("", tried, frame), *_alternatives(axes, tried, frame)]:
         try:
             placed = frame_of(obj, other).place(moved)
@@ -137,12 +140,16 @@ def _likely(
             continue
         found = [axes[a].owners(placed[:, i]) for i, a in enumerate(AXES)]
         there = np.logical_and.reduce([within for _, within in found])
-        if text and np.mean(there) <= 0.5:
+        # those that are elsewhere in the whole volume say nothing
+        number = int(np.count_nonzero(there | _beyond(obj, placed)))
+        if text and np.count_nonzero(there) <= max(0.5 * number, ON_A_PART * len(moved)):
             continue
         texts.append(text)
+        judged.append(max(number, 1))
         index.append([at for at, _ in found])
         held.append(there)
-    shares = _shares_in_brain(obj, axes, index, held)
+    labelled = _labelled(obj, axes, index, held)
+    shares = [count / number for count, number in zip(labelled, judged, strict=True)]
     best, share = "", max(0.5, shares[0] + 0.05)
     for text, now in zip(texts[1:], shares[1:], strict=True):
         if now > share + 0.01:  # the simplest ones are tried first
@@ -158,13 +165,13 @@ def _likely(
     )
 
 
-def _shares_in_brain(
+def _labelled(
     obj: xr.Dataset | xr.DataArray,
     axes: Mapping[str, VoxelAxis],
     index: list[list[Any]],
     held: list[Bools],
-) -> list[float]:
-    """Return the share of points in a labelled voxel, for each reading; all are read in one pass.
+) -> list[int]:
+    """Count the points in a labelled voxel, for each reading; all are read in one pass.
 
     Parameters
     ----------
@@ -177,7 +184,7 @@ def _shares_in_brain(
     """
     at = {axes[a].dim: np.concatenate([one[i] for one in index]) for i, a in enumerate(AXES)}
     (labels,) = values_at([annotation_of(obj).variable], at, np.concatenate(held))
-    return [float(np.mean(part != 0)) for part in np.split(labels, len(held))]
+    return [int(np.count_nonzero(part)) for part in np.split(labels, len(held))]
 
 
 def _alternatives(

@@ -133,10 +133,10 @@ def region_at(
     Warns
     -----
     UserWarning
-        If more than a fifth of the points lie in background or outside of the whole volume, or
-        more than half outside of the grid: with the frame, unit or order of axes that would put
-        most of them into the brain. It is found with up to 500 of the points; the chunks that hold
-        them are then read once more. If the midline was assumed.
+        If more than a fifth of the points lie in background or outside of the whole volume: with
+        the frame, unit or order of axes that would put most of them into the brain. It is found
+        with up to 500 of the points; the chunks that hold them are then read once more. If the
+        midline was assumed.
 
     Notes
     -----
