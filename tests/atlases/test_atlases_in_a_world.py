@@ -30,6 +30,10 @@ from support.worlds import (
 from xarray_atlas import create_atlas, open_atlas
 from xarray_atlas.coords.world import WORLD_DIRECTIONS
 from xarray_atlas.errors import GridError, StoreFormatError
+from xarray_atlas.io.zarr.ome_zarr import read_multiscale
+from xarray_atlas.io.zarr.stores import open_group
+from xarray_atlas.viewers.explore_volumes import nifti, read
+from xarray_atlas.viewers.neuroglancer import _in_store
 
 IDENTITY = tuple(np.eye(4).ravel())
 
@@ -438,3 +442,139 @@ def test_two_files_of_one_grid_are_compared_in_any_order(tmp_path: Path) -> None
     flipped = create_atlas(ds.annotation.isel(z=slice(None, None, -1)), ds, name="w")
     found = xarray_atlas.compare(ds, flipped)
     np.testing.assert_array_equal(found.voxels.values, xarray_atlas.compare(ds, ds).voxels.values)
+
+
+# -- what is shown and computed along coordinates that descend
+
+FEW = pytest.mark.parametrize(
+    ("order", "signs"),
+    [
+        ((0, 1, 2), (1, 1, 1)),
+        ((1, 2, 0), (-1, -1, -1)),
+        ((2, 0, 1), (-1, 1, -1)),
+        ((0, 2, 1), (-1, -1, 1)),
+    ],
+)
+
+
+@FEW
+@pytest.mark.parametrize(("axis", "at"), [("ap", "2 mm"), ("ml", "1.2 mm"), ("dv", "3.4 mm")])
+def test_pictures_lie_in_the_world(
+    order: Any, signs: Any, axis: str, at: str, tmp_path: Path
+) -> None:
+    ds, voxels, affine = made(tmp_path, order, signs)
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    ax = ds.atlas.plot.section(ax=figure.subplots(), **{axis: at})
+    (image,) = ax.get_images()
+    shown = np.asarray(image.get_array())
+    left, right, bottom, top = image.get_extent()
+    across, up = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}[axis]
+    rows, columns = np.indices(shown.shape[:2])
+    places = {
+        across: left + (columns + 0.5) * (right - left) / shown.shape[1],
+        up: top + (rows + 0.5) * (bottom - top) / shown.shape[0],
+        axis: np.full(rows.shape, float(at.split()[0])),
+    }
+    points = np.stack([places[name] for name in ("ml", "ap", "dv")], axis=-1)
+    expected = sampled(voxels, affine, points.reshape(-1, 3)).reshape(rows.shape)
+    # one color for each label
+    colors = shown.reshape(rows.size, -1)
+    for label in np.unique(expected):
+        inside = expected.ravel() == label
+        assert len(np.unique(colors[inside], axis=0)) == 1
+    assert len(np.unique(colors, axis=0)) == len(np.unique(expected))
+
+
+@FEW
+def test_surfaces_and_pages_lie_in_the_world(order: Any, signs: Any, tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    ds, voxels, affine = made(tmp_path, order, signs)
+    mesh = ds.atlas.mesh("C")
+    columns = [mesh.dims.index(ds.atlas.space.coordinate(ds, axis)) for axis in ("ml", "ap", "dv")]
+    vertices = mesh.vertices[:, columns]
+    there = nibabel.affines.apply_affine(affine, np.argwhere(voxels == 3))
+    np.testing.assert_allclose(
+        vertices.min(axis=0), there.min(axis=0) - np.array(SIZES) / 2, atol=0.2
+    )
+    np.testing.assert_allclose(
+        vertices.max(axis=0), there.max(axis=0) + np.array(SIZES) / 2, atol=0.2
+    )
+    assert mesh.volume.magnitude == pytest.approx((voxels == 3).sum() * np.prod(SIZES), rel=1e-6)
+    shown = read(ds, template=False)
+    page = nibabel.Nifti1Image.from_bytes(nifti(shown.codes, shown.axes))
+    terminology = ds.atlas.terminology
+    codes = np.array([0, *(terminology.position(name) + 1 for name in "FPC")])
+    for image, wanted in ((page, codes[brain()]),):
+        canonical = nibabel.as_closest_canonical(image)
+        np.testing.assert_array_equal(np.asanyarray(canonical.dataobj), wanted)
+        np.testing.assert_allclose(canonical.affine[:3, 3], ORIGIN, atol=1e-6)
+
+
+@FEW
+def test_positions_between_voxels(order: Any, signs: Any, tmp_path: Path) -> None:
+    ds, voxels, affine = made(tmp_path, order, signs)
+    ds = ds.assign(template=ds.annotation.astype(float))
+    fine = {"ml": [-3.2, 0.1], "ap": [0.4, 2.6, 3.1], "dv": [3.05, 3.4]}
+    names = {axis: ds.atlas.space.coordinate(ds, axis) for axis in fine}
+    quantities = {names[axis]: np.array(values) for axis, values in fine.items()}
+    found = ds.atlas.interp(
+        **{k: xr.DataArray(v, dims=k, attrs={"units": "mm"}) for k, v in quantities.items()},
+        method="nearest",
+    )
+    points = np.stack(np.meshgrid(*fine.values(), indexing="ij"), axis=-1)
+    expected = sampled(voxels, affine, points.reshape(-1, 3)).reshape(points.shape[:3])
+    got = found.annotation.transpose(*(names[axis] for axis in fine)).values
+    np.testing.assert_array_equal(got, expected)
+    picked = ds.atlas.sel(ml="0.1 mm", ap="2.6 mm", dv="3.05 mm", method="nearest")
+    assert (
+        picked.annotation.compute().item()
+        == sampled(voxels, affine, np.array([[0.1, 2.6, 3.05]]))[0]
+    )
+
+
+def test_a_link_shows_the_same_place_of_the_store(tmp_path: Path) -> None:
+    ds, _, _ = made(tmp_path, (1, 2, 0), (-1, -1, -1))
+    again = saved(ds, tmp_path / "store")
+    (store,) = tmp_path.glob("store/annotation-sets/*/*/annotations_compressed.ome.zarr")
+    multiscale = read_multiscale(open_group(str(store)), str(store))
+    at = np.array([again[dim].values[index] for dim, index in zip("zyx", (3, 5, 7), strict=True)])
+    point, _ = _in_store(at, np.ones(3), again.atlas.space, multiscale)
+    np.testing.assert_allclose(point, np.array([3, 5, 7]) * np.array(SIZES)[[1, 2, 0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd", ".nii", ".nii.gz"])
+@pytest.mark.parametrize("oblique", [False, True])
+@FEW
+def test_files_of_itk_lie_where_itk_has_them(
+    ending: str, oblique: bool, order: Any, signs: Any, tmp_path: Path
+) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    voxels, affine = turned(brain(), order, signs)
+    if oblique:
+        c, s = np.cos(0.3), np.sin(0.3)
+        affine[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ affine[:3, :3]
+    image = sitk.GetImageFromArray(voxels.T.copy())
+    lps = np.diag([-1, -1, 1, 1]) @ affine
+    sizes = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(sizes.tolist())
+    image.SetDirection((lps[:3, :3] / sizes).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    sitk.WriteImage(image, str(tmp_path / f"a{ending}"))
+    if oblique:
+        with pytest.raises(GridError, match="is oblique"):
+            create_atlas(tmp_path / f"a{ending}", NAMES, name="w")
+        return
+    ds = create_atlas(tmp_path / f"a{ending}", NAMES, name="w")
+    index = np.random.default_rng(0).permuted(np.argwhere(voxels), axis=0)[:200]
+    points = [image.TransformIndexToPhysicalPoint(i.tolist()) for i in index]
+    found = ds.atlas.region_at(
+        np.array(points) * (-1, -1, 1), axes=("ml", "ap", "dv"), unit="mm", frame="world"
+    )
+    assert found.region.values.tolist() == ACRONYMS[voxels[tuple(index.T)]].tolist()
+    ds.atlas.to_nifti(tmp_path / "out.nii")
+    back = sitk.ReadImage(str(tmp_path / "out.nii"))
+    for of in ("Origin", "Spacing", "Direction"):
+        np.testing.assert_allclose(
+            getattr(back, f"Get{of}")(), getattr(image, f"Get{of}")(), atol=1e-6
+        )
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(back).T, voxels)

@@ -321,6 +321,6 @@ def test_an_oblique_image_is_never_measured_where_it_does_not_lie(tmp_path: Path
     wanted = [voxels[expected == label].mean() for label in (1, 2, 3)]
     np.testing.assert_allclose(means.values, wanted, rtol=1e-6)
     there = xarray_atlas.resample(image, ds, method="nearest")
-    assert ds.atlas.aggregate(there, ["F"], "mean").item() == pytest.approx(
+    assert ds.atlas.aggregate(there, ["F"], "mean").compute().item() == pytest.approx(
         np.nanmean(np.where(voxels == 1, there.values, np.nan))
     )
