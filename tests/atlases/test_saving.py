@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import xarray_atlas
 from support import oracle_brainglobe
 from support.atlases import Counted
+from support.worlds import NAMES, brain, save_nifti, turned
 from xarray_atlas import Space, Terminology
 from xarray_atlas.coords.build import atlas_coordinates, centres_of
 from xarray_atlas.errors import (
@@ -573,3 +574,17 @@ def test_brainglobes_api_opens_it(tmp_path, kind):
             assert (found["hemispheres"][..., middle:] == 1).all()
         labels, template = majority(labels), mean(template)
         sides = None if sides is None else majority(sides)
+
+
+def test_brainglobes_api_opens_an_atlas_of_a_world(tmp_path):
+    """It counts from the corner of the first voxel, as of any atlas."""
+    voxels, affine = turned(brain(), (1, 2, 0), (-1, -1, -1))
+    path = save_nifti(tmp_path / "labels.nii", voxels, affine)
+    ds = xarray_atlas.create_atlas(path, NAMES, name="lab_mouse", midline="0 mm")
+    root = tmp_path / "brainglobe-atlasapi"
+    ds.atlas.save(root, version="1.0", levels=1)
+    found, about = oracle(root, "lab_mouse_500um", tmp_path / "out.npz")
+    np.testing.assert_array_equal(found["annotation"], voxels)
+    assert about["shape"] == list(voxels.shape)
+    sides = np.where(np.arange(18) >= 8, 1, 2)  # from the right: centres at 8 to 0 mm, then left
+    np.testing.assert_array_equal(found["hemispheres"], np.broadcast_to(sides, voxels.shape))
