@@ -111,7 +111,8 @@ ASSIGN: dict[str, Callable[[xr.Dataset, Any], xr.Dataset]] = {
     "with_columns": lambda ds, z: ds.drop_vars("z").assign_coords({"z": z}),
     "of a DataArray": lambda ds, z: ds.annotation.assign_coords(z=z).to_dataset(),
     "Dataset(coords=...)": lambda ds, z: xr.Dataset(
-        ds.drop_vars("z").data_vars, {**ds.drop_vars("z").coords, "z": z}
+        {"annotation": (("z", "y", "x"), ds.annotation.values)},
+        {"y": ds.y, "x": ds.x, "z": z, "terminology": ds.terminology},
     ),
 }
 
@@ -135,7 +136,7 @@ def test_volumes_of_a_moved_or_stretched_atlas(ds: xr.Dataset) -> None:
         for assign in ASSIGN.values():
             assert number(assign(ds, z).atlas.volume("A")) == pytest.approx(factor * A)
     um = ds.assign_coords({d: ds[d].pint.to("um") for d in "zyx"})
-    assert um.z.attrs["units"] == "µm"
+    assert um.z.attrs["units"] == "um"
     assert number(um.atlas.volume("A")) == pytest.approx(A)
     path = {"z": um.isel(z=[0]), "y": um.isel(y=1)}
     assert all(xarray_atlas.decode(part).z.pint.units == u.mm for part in path.values())
@@ -169,7 +170,7 @@ def test_the_attributes_never_say_the_unit_of_other_numbers(ds: xr.Dataset) -> N
         assert um.isel(z=slice(3)).z.attrs.get("units") is None
         assert um.pint.to(z=u.mm).z.attrs.get("units") is None
         np.testing.assert_allclose(xarray_atlas.decode(um).z.values, Z)
-        assert um.pint.dequantify().z.attrs["units"] in ("micrometer", "µm")
+        assert um.pint.dequantify().z.attrs["units"] in ("micrometer", "um")
         lost = um.assign_coords(z=um.z)
         with pytest.raises(UnitsError, match="no unit"):
             xarray_atlas.decode(lost)
@@ -182,7 +183,7 @@ def test_calculated_quantities_can_be_changed_and_their_unit_follows(ds: xr.Data
     z *= 5 * u.mm
     assert z.attrs["units"] == "mm ** 2"
     z.data = np.arange(12) * u.um
-    assert z.attrs["units"] == "µm"
+    assert z.attrs["units"] == "um"
     with pytest.raises(ValueError, match="assign quantities"):
         z.values = np.arange(12)
     with pytest.raises(ValueError, match="shape"):

@@ -19,6 +19,7 @@ import zarr
 
 import xarray_atlas
 from support.operations import OPERATIONS
+from xarray_atlas.coords.length_variable import LengthVariable
 
 __all__ = ["LENGTHS", "STEPS", "NotApplicable", "Step", "in_mm"]
 
@@ -280,6 +281,9 @@ OTHERS: dict[str, Callable[[Any], Any]] = {
         [o.isel(z=slice(0, 2)), o.isel(z=slice(2, None))], "z", combine_attrs="override"
     ),
     "xr.concat(flipped)": lambda o: xr.concat([o, o.isel(z=slice(None, None, -1))], "z"),
+    ".interp(z=middles)": lambda o: xarray_atlas.decode(o).astype(float).interp(z=[6.05, 6.15])
+    if isinstance(o.z.variable, LengthVariable) or "units" in o.z.attrs
+    else o.astype(float).interp(z=[6.05, 6.15]),
     "xr.full_like": lambda o: xr.full_like(o, 1),
     ".assign_coords(section=...)": lambda o: o.assign_coords(section=("z", np.arange(o.sizes["z"]))),
     ".swap_dims back": lambda o: o.swap_dims(section="z"),
@@ -318,7 +322,10 @@ def _from_the_table() -> list[Step]:
     return [
         Step(row.name, row.run, row.run)
         for row in OPERATIONS
-        if row.plain is None and row.units != "impossible" and "dataset" in row.kinds
+        if row.plain is None
+        and row.units != "impossible"
+        and "dataset" in row.kinds
+        and not row.name.startswith(".interp(")  # whose numbers are in the unit of the moment
     ]
 
 

@@ -13,6 +13,7 @@ from pint.compat import upcast_type_map
 from xarray import IndexVariable, Variable
 
 from xarray_atlas.coords.space import FRAME
+from xarray_atlas.coords.units import unit_text
 
 __all__ = ["CalculatedVariable", "QuantityVariable"]
 
@@ -83,7 +84,7 @@ class QuantityVariable(Variable):
 
     def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
         """Add what the attributes must say."""
-        attrs["units"] = f"{self.quantity.units:~D}"
+        attrs["units"] = unit_text(self.quantity.units)
         return attrs
 
     def _copy(self, deep: bool = True, data: Any = None, memo: Any = None) -> Any:
@@ -203,7 +204,7 @@ def _calculated(result: Any) -> Any:
     if not isinstance(getattr(data, "magnitude", None), np.ndarray) or data.dimensionless:
         result.attrs = attrs  # what the operands' attributes said is not its unit
         return result
-    if data.is_compatible_with("mm") and not f"{data.units:~D}".isalpha():
+    if data.is_compatible_with("mm") and not unit_text(data.units).isalpha():
         data = data.to("millimeter")  # of "mm ** 2 / um", which is no name of a unit
     return CalculatedVariable(result.dims, data, attrs, result.encoding, fastpath=True)
 
@@ -277,7 +278,7 @@ def _common_unit(results: tuple[Any, ...]) -> Any:
 
 def _with_unit(attrs: Mapping[Any, Any], unit: Any) -> dict[Any, Any]:
     others = {key: value for key, value in _without_unit(attrs).items() if key != FRAME}
-    return others if unit is None or unit.dimensionless else {**others, "units": f"{unit:~D}"}
+    return others if unit is None or unit.dimensionless else {**others, "units": unit_text(unit)}
 
 
 _let_quantities_defer_to(QuantityVariable)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.space import DIRECTIONS
-from xarray_atlas.coords.units import is_length, unit_factor
+from xarray_atlas.coords.units import is_length, unit_factor, unit_text
 from xarray_atlas.errors import GridError, UnitsError
 
 __all__ = ["UnitsLike", "require_length", "require_units", "state_units"]
@@ -120,7 +120,7 @@ def state_units(obj: T, unit: UnitsLike) -> T:
         own = _unit(coord.variable)
         if own is None:
             unit_factor(one)  # or an error
-            changed[name] = one if isinstance(one, str) else f"{one:~D}"
+            changed[name] = one if isinstance(one, str) else unit_text(one)
         elif not is_length(coord.variable) or not np.isclose(
             unit_factor(own), unit_factor(one), rtol=1e-9, atol=0
         ):

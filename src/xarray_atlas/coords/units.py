@@ -28,6 +28,7 @@ __all__ = [
     "quantity",
     "to_mm",
     "unit_factor",
+    "unit_text",
 ]
 
 
@@ -94,6 +95,11 @@ def is_length_unit(unit: Any) -> bool:
     except UnitsError:
         return False
     return True
+
+
+def unit_text(unit: pint.Unit) -> str:
+    """Write a unit for attributes, in letters that every file holds: "um", not "µm"."""
+    return f"{unit:~D}".replace("\u00b5", "u").replace("\u03bc", "u")
 
 
 def is_length(variable: xr.Variable) -> bool:
