@@ -75,19 +75,18 @@ def find_missing(stored: StoredLevel, other: StoredLevel | None) -> tuple[list[s
         break off, where there is no other level.
     """
     empty = _empty_chunks(stored.labels)
-    boxes: dict[tuple[int, ...], Box | None] = dict.fromkeys(empty.blocks)
-    if other is not None:
-        boxes = {block: _box(block, empty.starts, stored.level, other) for block in empty.blocks}
+    if other is None:
+        return [], [stored.key(block) for block in empty.blocks if empty.broken.get(block)]
+    boxes = {block: _box(block, empty.starts, stored.level, other) for block in empty.blocks}
     compared = {block: box for block, box in boxes.items() if box is not None}
-    there: list[Any] = []
-    if other is not None and compared:
-        labelled = other.labels != 0
-        if other.labels.size <= IN_MEMORY:  # there may be as many boxes as chunks
-            labelled = np.asarray(labelled.compute())
-        there = list(da.compute(*(labelled[box].any() for box in compared.values())))
-    certain = [block for block, found in zip(compared, there, strict=True) if found]
-    suspected = [b for b in empty.blocks if b not in compared and empty.broken.get(b)]
-    return [stored.key(block) for block in certain], [stored.key(block) for block in suspected]
+    if not compared:
+        return [], []
+    labelled = other.labels != 0
+    if other.labels.size <= IN_MEMORY:  # there may be as many boxes as chunks
+        labelled = np.asarray(labelled.compute())
+    there = da.compute(*(labelled[box].any() for box in compared.values()))
+    found = [block for block, has in zip(compared, there, strict=True) if has]
+    return [stored.key(block) for block in found], []
 
 
 def _empty_chunks(labels: Any) -> Empty:
