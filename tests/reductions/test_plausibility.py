@@ -34,7 +34,13 @@ def grey(shape: tuple[int, ...] = (12, 10, 8), low: int = 1000) -> np.ndarray[An
 def test_an_image_is_noticed_at_the_first_pass(tmp_path: Path, chunks: Any) -> None:
     path = write_ome_zarr(tmp_path / "i.ome.zarr", grey())
     with dask.config.set(scheduler=no_compute):
-        ds = open_atlas(path, terminology=brainglobe_table(), chunks=chunks, midline="0.0875 mm")
+        ds = open_atlas(
+            path,
+            terminology=brainglobe_table(),
+            chunks=chunks,
+            midline="0.0875 mm",
+            orientation="asr",
+        )
         lazy = ds.atlas.mask("A") if chunks is not None else None
     said = r"100% of the labelled voxels.* have labels that no region of .* such as 1\d\d\d"
     for ask in (
