@@ -165,8 +165,10 @@ def test_patterns_of_names_are_found(left: str, right: str) -> None:
         ["Left cortex", "Ventricle"],
         ["Area l1", "Area r1", "Area l2", "Area r2"],
         ["cleft A", "cright A", "cleft B", "cright B"],
+        [f"{i} {side} area {i}" for i in range(500) for side in ("Left", "Right")],
         [],
     ],
+    ids=lambda names: str(names)[:40],
 )
 def test_names_that_do_not_say_a_side(names: list[str]) -> None:
     assert side_patterns(names) == []

@@ -14,6 +14,9 @@ __all__ = ["propose_lateral", "side_patterns"]
 
 Patterns: TypeAlias = tuple[str, str]
 
+MOST = 15
+"""Pairs of patterns that are proposed; FreeSurfer's table has eleven."""
+
 _RIGHT = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "lh": "rh", "LH": "RH", "l": "r"} | {
     "L": "R"
 }
@@ -54,15 +57,18 @@ def side_patterns(names: Iterable[str]) -> list[Patterns]:
                     pairs[patterns].add(name)
                     if len(right) > 1:
                         clear.add(patterns)
-    found = []
+    found: dict[Patterns, int] = {}
     left = {name for matched in pairs.values() for name in matched}
-    while left:
+    for _ in range(MOST):
         counts = Counter({patterns: len(matched & left) for patterns, matched in pairs.items()})
+        if not left or not counts:
+            break
         best = min(counts, key=lambda p: (-counts[p], len(p[0]), p))
         if counts[best] > 1 or best in clear:
-            found.append(best)
+            found[best] = counts[best]
         left -= pairs.pop(best)
-    return found
+    # where many are left, patterns of one pair each are no help
+    return [patterns for patterns, count in found.items() if count > 1 or not left]
 
 
 def propose_lateral(names: Iterable[str]) -> str:
