@@ -148,6 +148,7 @@ def test_any_affine_is_written_to_the_float(
         np.testing.assert_array_equal(nibabel.load(folder / "out.nii").affine, affine.astype("f4"))
 
 
+@pytest.mark.filterwarnings("ignore:.*points lie outside of the brain:UserWarning")  # at random
 def test_an_affine_that_leans_a_little_is_kept_whole(tmp_path: Path) -> None:
     """By 0.04 degrees: less than what is refused as oblique, and a third of a voxel at 500 voxels."""
     lean = np.radians(0.04)
@@ -343,6 +344,7 @@ def test_a_matrix_that_cannot_be_is_no_manifest(matrix: Any, tmp_path: Path) -> 
 # -- frames
 
 
+@pytest.mark.filterwarnings("ignore:.*points lie outside of the brain:UserWarning")  # at random
 @each_orientation
 @pytest.mark.parametrize("frame", ["brainglobe", "allen"])
 def test_frames_from_a_corner_count_from_that_corner(
