@@ -168,6 +168,28 @@ def test_axes_without_a_unit_are_a_question(
     assert ds.attrs["stated_voxel_size"] == "0.025 mm, 0.025 mm, 0.025 mm"
 
 
+@pytest.mark.parametrize(
+    ("scale", "proposed"),
+    [
+        (25.0, ["25 um"]),
+        (0.025, ["0.025 mm"]),
+        (0.5, ["0.5 um", "0.5 mm"]),
+        (25_000.0, ["25000 nm"]),
+        (1000.0, ["1000 nm", "1000 um"]),
+        (1e-7, []),
+    ],
+)
+def test_only_plausible_sizes_are_proposed(
+    tmp_path: Path, scale: float, proposed: list[str]
+) -> None:
+    path = write_ome_zarr(tmp_path / "l.zarr", axes=space(None), scale=scale)
+    with pytest.raises(StoreFormatError, match="pass voxel_size=") as caught:
+        open_atlas(path, terminology=REGIONS)
+    assert re.findall(r"voxel_size='([^']*)'", str(caught.value)) == proposed
+    for each in proposed:
+        assert open_atlas(path, terminology=REGIONS, voxel_size=each).sizes["z"] == 12
+
+
 @pytest.mark.parametrize("unit", ["micrometer", "um", "µm", "μm", "micron", "micrometre"])
 def test_names_of_the_micrometre(tmp_path: Path, unit: str) -> None:
     path = write_ome_zarr(tmp_path / "l.zarr", axes=space(unit), scale=25.0)

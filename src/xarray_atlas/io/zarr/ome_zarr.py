@@ -24,6 +24,9 @@ from xarray_atlas.kernels.spacing import FloatArray, without_noise
 __all__ = ["Level", "Multiscale", "is_multiscale", "metadata_of", "read_multiscale"]
 
 
+SMALLEST, LARGEST = 1e-4, 5.0
+"""In mm: voxels of a whole brain's labels are neither smaller nor larger."""
+
 TOLERANCE = 1e-3
 """A level whose voxels differ by a smaller share from those asked for is the one."""
 
@@ -282,8 +285,7 @@ def _mm_of_units(
             )
         raise StoreFormatError(
             f"{axes.without_unit()}; pass voxel_size=, that of the finest level with its unit, "
-            f"whose scale is {numbers}. Where that is in micrometres: "
-            f"voxel_size={_lengths(finest.scale.tolist())!r}"
+            f"whose scale is {numbers}{_proposed(finest.scale.tolist())}"
         )
     for i, (name, unit) in enumerate(zip(axes.dims, units, strict=True)):
         if unit is None:
@@ -301,10 +303,16 @@ def _mm_of_units(
     return units
 
 
-def _lengths(micrometres: Sequence[float]) -> Any:
-    """Write sizes as voxel_size= takes them."""
-    texts = [f"{size:g} um" for size in micrometres]
-    return texts[0] if len(set(texts)) == 1 else texts
+def _proposed(scale: Sequence[float]) -> str:
+    """Write sizes as voxel_size= takes them, in the units in which a brain's voxels may be."""
+    found = []
+    for unit, name in (("nm", "nanometres"), ("um", "micrometres"), ("mm", "millimetres")):
+        sizes = _times(np.asarray(scale), [unit] * 3)
+        if min(sizes) >= SMALLEST and max(sizes) <= LARGEST:
+            texts = [f"{size:g} {unit}" for size in scale]
+            said = texts[0] if len(set(texts)) == 1 else texts
+            found.append(f". Where that is in {name}: voxel_size={said!r}")
+    return "".join(found)
 
 
 def _transform(
