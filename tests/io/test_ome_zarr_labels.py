@@ -210,6 +210,22 @@ def test_a_folder_of_ones_own_that_is_called_templates(tmp_path: Path) -> None:
     assert voxels(open_atlas(path, terminology=REGIONS), "A") == 48
 
 
+def test_the_hemispheres_of_the_layout_are_no_labels(tmp_path: Path) -> None:
+    """They are 1 and 2, which are ids of regions too."""
+    folder = tmp_path / "annotation-sets" / "a-annotation" / "1_0"
+    for name in ("annotation", "hemispheres"):
+        write(zarr.open_group(folder / f"{name}.ome.zarr", mode="w", zarr_format=3))
+    with pytest.raises(
+        StoreFormatError, match="the hemispheres of an annotation, and not"
+    ) as caught:
+        open_atlas(folder / "hemispheres.ome.zarr", terminology=REGIONS)
+    said = re.findall(r"which are (\S+) or (\S+)\. ", str(caught.value))[0]
+    (there,) = [each for each in said if Path(each).exists()]
+    assert voxels(open_atlas(there, terminology=REGIONS), "A") == 48
+    both = open_atlas(there, terminology=REGIONS, include=("annotation", "hemispheres"))
+    assert set(both.data_vars) == {"annotation", "hemispheres"}
+
+
 def test_nothing_at_all(tmp_path: Path) -> None:
     with serve(tmp_path) as server, pytest.raises(StoreNotFoundError):
         open_atlas(f"{server.url}/i.ome.zarr", terminology=REGIONS)

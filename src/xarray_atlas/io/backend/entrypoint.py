@@ -20,7 +20,7 @@ from xarray_atlas.io.brainglobe.components import open_part
 from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
-from xarray_atlas.io.brainglobe.templates import refuse_template
+from xarray_atlas.io.brainglobe.other_volumes import refuse_hemispheres, refuse_template
 from xarray_atlas.io.zarr.addresses import part_url, without_secrets
 from xarray_atlas.io.zarr.labels_group import find_labels
 from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
@@ -249,6 +249,7 @@ def _labels_of(
 ) -> tuple[Any, zarr.Group]:
     """Find the labels in a group that is opened; return them and where they are."""
     place = locate(source)
+    refuse_hemispheres(place)
     if parse_place(place) is not None:
         return source, group  # BrainGlobe's annotations have no others below them
     if is_multiscale(group):

@@ -1,4 +1,4 @@
-"""Templates in BrainGlobe's layout, which are images, and where the labels of their space are."""
+"""Templates and hemispheres in BrainGlobe's layout, which are no labels, and where labels are."""
 
 from __future__ import annotations
 
@@ -8,12 +8,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from xarray_atlas.errors import StoreFormatError
-from xarray_atlas.io.brainglobe.layout import FOLDER
-from xarray_atlas.io.brainglobe.manifest import LABELS, TEMPLATES
+from xarray_atlas.io.brainglobe.layout import FOLDER, parse_place
+from xarray_atlas.io.brainglobe.manifest import HEMISPHERES, LABELS, TEMPLATES
 from xarray_atlas.io.zarr.filesystems import filesystem_for
 from xarray_atlas.io.zarr.stores import within
 
-__all__ = ["refuse_template"]
+__all__ = ["refuse_hemispheres", "refuse_template"]
+
+
+def refuse_hemispheres(place: str) -> None:
+    """Refuse the hemispheres of BrainGlobe's layout where labels are wanted.
+
+    They are 1 and 2, which are ids of regions in most atlases.
+
+    Parameters
+    ----------
+    place : str
+        The URL or path of an OME-Zarr.
+
+    Raises
+    ------
+    StoreFormatError
+        If it is known by its place as that of hemispheres; it says where the labels are.
+    """
+    folder, _, name = place.replace(os.sep, "/").rstrip("/").rpartition("/")
+    if name in HEMISPHERES and parse_place(place) is not None:
+        labels = " or ".join(f"{folder}/{file}" for file in LABELS)
+        raise StoreFormatError(
+            f"{place} holds the hemispheres of an annotation, and not its labels, which are "
+            f"{labels}. Open those, with include=('annotation', 'hemispheres') for both"
+        )
 
 
 def refuse_template(place: str, storage_options: Mapping[str, Any] | None = None) -> None:
