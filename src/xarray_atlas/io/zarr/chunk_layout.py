@@ -152,7 +152,8 @@ def layout_of(
         codecs = [name_of(codec) for codec in sharding.index_codecs]
         if codecs in (["bytes"], ["bytes", "crc32c"]):
             index = 16 * chunks + 4 * (len(codecs) - 1)
-        first = sharding.index_location.value == "start"
+        place: Any = sharding.index_location  # a text from zarr 3.2 on, an enumeration before
+        first = getattr(place, "value", place) == "start"
     return ChunkLayout(size, names, chunks, index, first)
 
 
