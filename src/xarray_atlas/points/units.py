@@ -168,8 +168,8 @@ def in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
         raise PointsError(f"{what} is {values.dtype}, which is no length")
     if own is None and unit is None:
         raise UnitsError(
-            f"{what} has no unit; pass unit='um' (or unit='voxel' with resolution=, of indices of "
-            "voxels), or give it one: attrs['units'] = 'um'"
+            f"{what} has no unit; pass unit='um' or unit='mm', whichever it is in (or unit='voxel' "
+            "with resolution=, of indices of voxels), or state it in attrs['units']"
         )
     stated = unit if own is None else own
     if own is not None and unit is not None and not _agree(own, unit):
