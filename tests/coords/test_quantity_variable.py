@@ -179,3 +179,33 @@ def test_a_quantity_on_the_left_asks_the_variable(kind: Any, how: str, left: Any
     else:
         assert ureg.Unit(result.attrs["units"]) == result.data.units
         assert result.attrs["units"].isascii()
+
+
+# -- asked for attributes on behalf of other data: `_who_asks`
+
+
+def test_functions_are_given_the_unit_of_their_result() -> None:
+    z = make().z
+    for made, unit in [
+        (np.subtract(1000 * ureg.um, z), ureg.um),
+        (np.multiply(z, z), ureg.mm**2),
+        (xr.apply_ufunc(lambda q: q.to("um"), z), ureg.um),
+        (xr.apply_ufunc(lambda q: q.to("um"), z.variable), ureg.um),
+        (xr.apply_ufunc(lambda q: q.magnitude, z), None),
+        (np.isfinite(z), None),
+        (np.divide(z, z), None),
+    ]:
+        said = made.attrs.get("units")
+        assert (None if said is None else ureg.Unit(said)) == unit
+    low, high = xr.apply_ufunc(lambda q: (q, q.to("um")), z, output_core_dims=[[], []])
+    assert "units" not in low.attrs
+    assert "units" not in high.attrs
+    # who else asks is told the unit of the variable
+    assert z.attrs["units"] == z.variable.attrs["units"] == "mm"
+    assert z.to_dataset(name="w").w.attrs["units"] == "mm"
+
+
+def test_a_converted_dataset_says_no_unit_of_before() -> None:
+    for made in (make().pint.to(z=ureg.um), make()["size"].pint.to({"z": ureg.um})):
+        assert made.z.pint.units == ureg.um
+        assert "units" not in made.z.attrs

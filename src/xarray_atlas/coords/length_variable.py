@@ -156,7 +156,7 @@ def _who_compares() -> IndexVariable | None:
     ``IndexVariable.equals`` lets a variable of another class decide, or when
     indexes of two kinds are asked whether they are equal (``Index.equals`` is
     only asked by indexes of its own kind, of others the variables are compared).
-    ``tests/test_quantity_variable.py`` fails when this no longer works.
+    ``tests/coords/test_quantity_variable.py`` fails when this no longer works.
     """
     caller = sys._getframe(2)
     plain = caller.f_locals.get("self")

@@ -223,7 +223,7 @@ def _encoder_asks() -> bool:
     that others can add to. A quantity that converts itself on the way does not
     do: a fill value or an offset must fail in arithmetic on lengths and pass
     in an encoder, and both call the same functions on the same data.
-    ``tests/test_quantity_variable.py`` fails when this no longer works.
+    ``tests/coords/test_quantity_variable.py`` fails when this no longer works.
     """
     caller: str = sys._getframe(2).f_globals.get("__name__", "")
     return caller.startswith("xarray.coding.")
@@ -245,7 +245,7 @@ def _who_asks() -> tuple[bool, Any]:
     * ``.pint.to(z="um")``, written for pint-xarray 0.6.1. It goes when ``convert_units_index``
       asks an index to convert itself, instead of making a ``PintIndex`` of it.
 
-    ``tests/test_quantity_variable.py`` fails when this no longer works.
+    ``tests/coords/test_quantity_variable.py`` fails when this no longer works.
     """
     frame = sys._getframe(2)
     for _ in range(4):  # with the properties and methods between, and list comprehensions
