@@ -6,7 +6,6 @@ or an answer with a warning that names the assumption. None is a guess.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ import zarr
 
 from support.small_worlds import MM3, brainglobe_table, labels, space, table, write_ome_zarr
 from xarray_atlas import create_atlas, open_atlas, open_brainreg
-from xarray_atlas.errors import AtlasError, StoreFormatError
+from xarray_atlas.errors import AtlasError, GridError, StoreFormatError
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -166,7 +165,7 @@ for _door in STORES:
         ("nothing", _door): Cell({}, "answer"),
         ("unit", _door): Cell({"unit": False}, "question: pass voxel_size=", SIZE),
         ("direction", _door): Cell(
-            {"direction": False}, "warning: orientation is assumed", LETTERS
+            {"direction": False}, "question: Open the atlas with orientation=", LETTERS
         ),
         ("origin", _door): Cell({"origin": False}, "answer"),
         ("image", _door): Cell({"image": True}, "refusal: labels that no region"),
@@ -239,12 +238,8 @@ def test_no_cell_is_a_guess(tmp_path: Path, missing: str, door: str) -> None:
             ask()
         if kind == "refusal":
             return
-    warned = (
-        pytest.warns(UserWarning, match=word) if kind == "warning" else contextlib.nullcontext()
-    )
     if kind != "question":
-        with warned:
-            ds, found = ask()
+        ds, found = ask()
     if then and kind != "answer":
         ds, found = ask(**then)
     section = made.get("section")
@@ -285,16 +280,28 @@ def test_an_orientation_that_contradicts_the_store(tmp_path: Path) -> None:
             open_atlas(bare, terminology=REGIONS, orientation=wrong)
 
 
-def test_an_assumed_orientation_is_warned_about_where_it_matters(tmp_path: Path) -> None:
+def test_an_orientation_that_is_not_known_is_asked_for_where_it_matters(tmp_path: Path) -> None:
     path = ome_zarr(tmp_path / "a.ome.zarr", direction=False, origin=False)
     ds = open_atlas(path, terminology=REGIONS, midline="0.0875 mm")
     assert ds.atlas.volume("A").item().magnitude > 0  # which no direction changes
     point = pd.DataFrame({"ap": [0.05], "dv": [0.075], "ml": [0.05]})
-    with pytest.warns(
-        UserWarning, match="'x' right-to-left. Open the atlas with orientation='asr'"
-    ):
-        ds.atlas.region_at(point, unit="mm", frame="brainglobe")
+    question = r"along 'z', 'y', 'x': orientation='asr'"
+    asked = {
+        "frame": lambda: ds.atlas.region_at(point, unit="mm", frame="brainglobe"),
+        "hemisphere": lambda: ds.atlas.volume("A", hemisphere="left"),
+        "axis": lambda: ds.atlas.sel(ap="0.05 mm", method="nearest"),
+        "section": lambda: ds.atlas.plot.section(ap="0.05 mm"),
+        "file": lambda: ds.atlas.to_nifti(tmp_path / "a.nii"),
+        "save": lambda: ds.atlas.save(tmp_path / "saved", name="small"),
+        "world": lambda: ds.atlas.resample_like(ds.annotation, np.eye(4), space="LPS"),
+    }
+    for ask in asked.values():
+        with pytest.raises(GridError, match=question):
+            ask()
+    told = open_atlas(path, terminology=REGIONS, midline="0.0875 mm", orientation="asr")
+    assert told.atlas.sel(ap="0.05 mm", method="nearest").z.item().magnitude == pytest.approx(0.05)
+    assert told.atlas.region_at(point, unit="mm", frame="brainglobe").sizes["point"] == 1
     # it survives a file
     ds.to_zarr(tmp_path / "w.zarr", zarr_format=2)
-    with pytest.warns(UserWarning, match="orientation is assumed"):
+    with pytest.raises(GridError, match=question):
         open_atlas(tmp_path / "w.zarr").atlas.volume("A", hemisphere="left")

@@ -23,7 +23,7 @@ from xarray_atlas.coords.grid import (
     spacing,
 )
 from xarray_atlas.coords.hemispheres import hemispheres_of
-from xarray_atlas.coords.space import AXES, Space
+from xarray_atlas.coords.space import AXES, Space, require_orientation
 from xarray_atlas.errors import GridError, StoreError
 from xarray_atlas.io.brainglobe.manifest import MIDLINE, TO_RAS
 from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
@@ -150,6 +150,7 @@ def save(
             "there"
         )
     terminology, space = find_atlas(obj)
+    require_orientation(space)
     annotation = annotation_of(obj).variable
     ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name="annotation")
     name, version = _name(ds, name), _version(ds, version)

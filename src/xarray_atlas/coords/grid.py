@@ -12,7 +12,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.length_index import LengthIndex
 from xarray_atlas.coords.length_variable import COARSE, SPACING
-from xarray_atlas.coords.space import RAS_AXES, Space
+from xarray_atlas.coords.space import RAS_AXES, Space, require_orientation
 from xarray_atlas.coords.stated_units import require_length
 from xarray_atlas.coords.units import quantity, to_mm
 from xarray_atlas.coords.world import ras_matrix
@@ -86,6 +86,7 @@ def dimension_along(
         If there is none; `what` is what cannot be done then.
     """
     _, space = find_atlas(obj)
+    require_orientation(space)
     name = space.coordinate(obj, axis)
     if name is None or obj.coords[name].ndim != 1:
         there = [a for a, n in space.coordinates(obj).items() if n and obj.coords[n].ndim]
@@ -213,9 +214,11 @@ def affine_of(array: xr.DataArray) -> FloatArray:
     Raises
     ------
     GridError
-        If it has other dimensions than three of space, no voxel, or is unevenly spaced.
+        If it has other dimensions than three of space, no voxel, or is unevenly spaced; or if
+        the orientation of its axes is not known.
     """
     _, space = find_atlas(array)
+    require_orientation(space)
     sizes = spacing(array)
     if array.ndim != 3:
         extra = [str(dim) for dim in array.dims if dim not in sizes]

@@ -11,7 +11,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, lengths
-from xarray_atlas.coords.space import warn_of_orientation
+from xarray_atlas.coords.space import require_orientation
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import HemisphereError, UnitsError
 from xarray_atlas.terminology.side_patterns import propose_lateral
@@ -65,11 +65,13 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     ------
     HemisphereError
         If neither tells left and right apart.
+    GridError
+        If left and right depend on a midline, and the orientation of the axes is not known.
 
     Warns
     -----
     UserWarning
-        If the midline, or the orientation of the axes, was assumed.
+        If the midline was assumed.
     """
     if has_hemispheres(obj):
         given = obj["hemispheres"].variable
@@ -82,7 +84,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
         return given
     sides = _sides_of_midline(obj)
     _, space = find_atlas(obj)
-    warn_of_orientation(space)
+    require_orientation(space)
     if space.midline_assumed:
         warnings.warn(
             f"no manifest says where left and right meet: the middle of the volume is assumed, "

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import xarray as xr
 
-from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import TOLERANCE
 
-__all__ = ["AXES", "DIRECTIONS", "FRAME", "RAS", "RAS_AXES", "Space", "claiming_coordinate"]
+__all__ = [
+    "AXES",
+    "DIRECTIONS",
+    "FRAME",
+    "RAS",
+    "RAS_AXES",
+    "Space",
+    "claiming_coordinate",
+    "require_orientation",
+]
 
 DIRECTIONS = {
     "a": "anterior-to-posterior",
@@ -409,8 +416,8 @@ def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable |
     return indexed[0] if indexed else None
 
 
-def warn_of_orientation(space: Space) -> None:
-    """Warn where a direction is needed of axes whose orientation was assumed.
+def require_orientation(space: Space) -> None:
+    """Raise a GridError where a direction is needed of axes whose orientation was assumed.
 
     Parameters
     ----------
@@ -418,14 +425,9 @@ def warn_of_orientation(space: Space) -> None:
     """
     if not space.orientation_assumed:
         return
-    runs = ", ".join(
-        f"{dim!r} {DIRECTIONS[letter]}"
-        for dim, letter in zip(space.dims, space.orientation, strict=True)
-    )
-    warnings.warn(
-        f"the store does not say how its axes are oriented: BrainGlobe's orientation is assumed, "
-        f"{runs}. Open the atlas with orientation={space.orientation!r} to say so yourself, or "
-        "with the sides on which the first voxel lies",
-        UserWarning,
-        stacklevel=find_stack_level(),
+    raise GridError(
+        "the store does not say how its axes are oriented, so that left and right, and all other "
+        "directions, are not known. Open the atlas with orientation=, the sides on which the first "
+        f"voxel lies along {', '.join(map(repr, space.dims))}: orientation={space.orientation!r} "
+        "where it is the most anterior, superior and right one, as in BrainGlobe's atlases"
     )

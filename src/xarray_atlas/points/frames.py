@@ -9,7 +9,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.frames import CORNERS, frame_matrix, has_world
-from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, warn_of_orientation
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
 from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 
@@ -78,7 +78,7 @@ def frame_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
         )
     if frame == "dataset":
         return Frame(np.eye(3, 4), (1, 1, 1))
-    warn_of_orientation(space)
+    require_orientation(space)
     matrix = frame_matrix(space, frame)
     signs = np.sign(np.diagonal(matrix)[:3]) if space.atlas is None else np.ones(3)
     grows = (int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1)

@@ -18,7 +18,7 @@ from xarray import Variable
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.image_axes import ImageAxes
-from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
 from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.coords.world import is_oblique, ras_matrix
 from xarray_atlas.errors import GridError, UnitsError
@@ -188,6 +188,7 @@ def _reoriented(image: ImageAxes, atlas: Space) -> str:
 
 def _between(image: ImageAxes, atlas: Space, matrix: FloatArray, space: str) -> FloatArray:
     """Return a matrix between two worlds as one between the coordinates of image and atlas."""
+    require_orientation(atlas)
     turn = SPACES[space]
     to_world = turn @ ras_matrix(image.letters, image.world)
     from_world = np.linalg.inv(turn @ ras_matrix(atlas.orientation, atlas.world))
