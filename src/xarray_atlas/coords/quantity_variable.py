@@ -134,6 +134,10 @@ class QuantityVariable(Variable):
     def _unary_op(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         return _calculated(self._operand()._unary_op(f, *args, **kwargs))
 
+    def __array_wrap__(self, obj: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        # of the operations of a DataArray on one operand: -z, abs(z), z.round()
+        return _calculated(Variable(self._dims, obj))
+
     def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         return _calculated(self._operand().reduce(func, *args, **kwargs))
 
