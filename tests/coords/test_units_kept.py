@@ -444,3 +444,18 @@ def test_places_within_the_outermost_voxels_are_inside(ds: xr.Dataset) -> None:
         ds.atlas.sel(ap="9 mm", method="nearest", tolerance="1 mm")
     # xarray's own sel is as xarray has it
     assert ds.sel(z="9 mm", method="nearest").z.item().m == Z[-1]
+
+
+@pytest.mark.parametrize("unit", ["um", "m"])
+def test_a_unit_in_attributes_that_a_conversion_left_is_noticed(unit: str) -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    # numpy's functions make ordinary arrays, whose attributes pint-xarray keeps as they are
+    stale = ds.assign_coords(z=np.abs(ds.z).pint.to(unit))
+    assert stale.z.attrs["units"] == "mm"
+    for call in (lambda: stale.atlas.volume("RSP"), lambda: stale.atlas.spacing):
+        with pytest.raises(UnitsError, match="in another unit than its attribute 'units' says"):
+            call()
+    obj = stale
+    attrs = {**obj["z"].attrs, "units": unit}
+    obj = obj.assign_coords(z=("z", obj["z"].values, attrs))
+    assert obj.atlas.volume("RSP").item().to("mm**3").magnitude == pytest.approx(10.174)

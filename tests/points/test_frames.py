@@ -325,3 +325,18 @@ def test_quicknii_by_a_matrix(atlas: xr.Dataset) -> None:
     found = atlas.atlas.region_at(theirs, axes=("ml", "ap", "dv"), unit="mm", frame=matrix)
     assert places_of(found, SHAPE).tolist() == [index.tolist()]
     assert math.isclose(matrix[0, 0], -0.1)
+
+
+@pytest.mark.parametrize("change", [lambda z: z - 1 * u.mm, lambda z: z * 2, lambda z: -z])
+@pytest.mark.parametrize("frame", ["brainglobe", "allen"])
+def test_frames_do_not_lead_to_coordinates_that_were_changed(change: Any, frame: str) -> None:
+    sample = xarray_atlas.open_sample("100 um")
+    ds = xarray_atlas.open_atlas(sample.attrs["source"], resolution="100 um", midline="5.675 mm")
+    moved = ds.assign_coords(z=change(ds.z))
+    point = {"ap": ["8.1 mm"], "dv": ["0.8 mm"], "ml": ["6.1 mm"]}
+    with pytest.raises(GridError, match="coordinate 'z' lies outside the volume .* was it moved"):
+        moved.atlas.region_at(point, frame=frame)
+    at = change(8.05 * u.mm).to("mm").magnitude  # what the advice says, half a voxel from a corner
+    again = {**point, "ap": [f"{at} mm"]}
+    found = moved.atlas.region_at(again, frame="dataset").region.item()
+    assert found == ds.atlas.region_at({**point, "ap": ["8.05 mm"]}, frame="dataset").region.item()

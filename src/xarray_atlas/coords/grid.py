@@ -16,7 +16,7 @@ from xarray_atlas.coords.space import RAS_AXES, Space, require_orientation
 from xarray_atlas.coords.stated_units import require_length
 from xarray_atlas.coords.units import quantity, to_mm
 from xarray_atlas.coords.world import ras_matrix
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, regular_step
 
 __all__ = [
@@ -270,6 +270,26 @@ def _missing(obj: xr.Dataset | xr.DataArray, space: Space, axes: list[str], need
     )
 
 
+def _refuse_another_unit(space: Space, axis: str, name: Hashable, step: float) -> None:
+    """Refuse voxels a thousand times as large as those of the atlas, or a thousandth of them.
+
+    A coordinate of numbers has the unit that its attributes say, also where these are left from
+    before it was converted, as ``np.abs(ds.z).pint.to("um")`` leaves them.
+    """
+    size = space.voxel_size[space.position(axis)]
+    if not size:
+        return
+    power = round(np.log10(step / size) / 3)
+    if power and abs(step / size / 1000.0**power - 1) < 1e-6:
+        raise UnitsError(
+            f"coordinate {name!r} says that its voxels are {step:g} mm, and those of the atlas are "
+            f"{size:g} mm: its numbers are in another unit than its attribute 'units' says, as "
+            f"after a conversion that kept it. State the unit of the numbers, for um: "
+            f"obj = obj.assign_coords({name}=({name!r}, obj[{name!r}].values, "
+            f"{{**obj[{name!r}].attrs, 'units': 'um'}}))"
+        )
+
+
 def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashable) -> float:
     values = lengths(obj, name)
     index = obj.xindexes.get(name)
@@ -289,6 +309,7 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
                 f"{remembered:g} mm: two planes, or a stride of which two are left? Take a stride "
                 f"with a slice, isel({name}=slice(start, stop, step)), and planes one at a time"
             )
+        _refuse_another_unit(space, axis, name, abs(step))
         return abs(step)
     if values.size == 0:
         return space.voxel_size[space.position(axis)]

@@ -9,8 +9,9 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.frames import CORNERS, frame_matrix, has_world
+from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
-from xarray_atlas.errors import PointsError, UnitsError
+from xarray_atlas.errors import GridError, PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = ["FRAMES", "Frame", "frame_as_attr", "frame_direction", "frame_of", "frame_question"]
@@ -79,10 +80,27 @@ def frame_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     if frame == "dataset":
         return Frame(np.eye(3, 4), (1, 1, 1))
     require_orientation(space)
+    _require_unmoved(obj, space, frame)
     matrix = frame_matrix(space, frame)
     signs = np.sign(np.diagonal(matrix)[:3]) if space.atlas is None else np.ones(3)
     grows = (int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1)
     return Frame(matrix[:3], grows)
+
+
+def _require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -> None:
+    """Raise a GridError where coordinates were changed, so that frames do not lead to them."""
+    for axis in AXES:
+        name = space.coordinate(obj, axis)
+        if name is None:
+            continue
+        outside = np.atleast_1d(space.outside(axis, lengths(obj, name)))
+        if outside.any():
+            raise GridError(
+                f"{outside.mean():.0%} of the coordinate {name!r} lies outside the volume of the atlas: "
+                f"was it moved, stretched or mirrored? frame={frame!r} leads to the coordinates "
+                "that the atlas was opened with. Look points up before you change them, or pass "
+                "positions in the coordinates as they are now, with frame='dataset'"
+            )
 
 
 def frame_direction(space: Space, frame: Any, axis: str) -> str | None:
