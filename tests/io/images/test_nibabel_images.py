@@ -123,13 +123,18 @@ def test_colors_are_channels(tmp_path: Path, name: str):
         np.testing.assert_array_equal(image.array(None), rgb)
 
 
+def rotation(angle: float) -> Any:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
 def test_complex_numbers_stay_complex(tmp_path: Path):
     written = numbers(dtype="c8") * 1j
     path = save(tmp_path / "a.nii", nibabel.Nifti1Image(written, AFFINE))
     np.testing.assert_array_equal(read_image(path).array(), written)
 
 
-def test_the_sform_goes_before_the_qform_as_nibabel_has_it(tmp_path: Path):
+def test_a_sform_and_a_qform_that_disagree_are_a_question(tmp_path: Path):
     other = np.diag([0.1, 0.2, 0.3, 1])
     written = nibabel.Nifti1Image(numbers(), None)
     written.set_qform(other, code=1)
@@ -139,8 +144,25 @@ def test_the_sform_goes_before_the_qform_as_nibabel_has_it(tmp_path: Path):
     )
     written.set_sform(AFFINE, code=2)
     path = save(tmp_path / "s.nii", written)
-    np.testing.assert_allclose(read_image(path).geometry.affine, nibabel.load(path).affine)
-    np.testing.assert_allclose(read_image(path).geometry.affine, AFFINE, atol=1e-7)
+    with pytest.raises(StoreFormatError, match="two affines, the sform and the qform"):
+        read_image(path)
+    image = nibabel.load(path)
+    image.set_qform(image.get_sform(), 1)
+    np.testing.assert_allclose(read_image(image).geometry.affine, AFFINE, atol=1e-7)
+    image = nibabel.load(path)
+    image.set_sform(image.get_qform(), 1)
+    np.testing.assert_allclose(read_image(image).geometry.affine, other, atol=1e-7)
+
+
+def test_a_qform_that_is_the_sform_but_for_its_rounding(tmp_path: Path):
+    turned = AFFINE.copy()
+    turned[:3, :3] = rotation(0.3) @ turned[:3, :3]
+    turned[:3, 3] = -91.3, 17.77, 203.1
+    written = nibabel.Nifti1Image(numbers(), turned)
+    written.set_qform(turned, 1)
+    written.set_sform(turned, 1)
+    found = read_image(save(tmp_path / "a.nii", written)).geometry
+    np.testing.assert_allclose(found.affine, turned, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["nifti", "pair", "analyze"])

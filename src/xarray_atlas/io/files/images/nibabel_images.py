@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from dataclasses import dataclass, replace
@@ -84,6 +85,8 @@ def image_of_nibabel(image: Any, place: str) -> Image:
     voxels = _voxels(image.dataobj, place)
     colors = voxels.ndim - len(image.shape)  # 1 where a voxel is a color
     fourth = _fourth(image)
+    if isinstance(image, nibabel.Nifti1Pair):
+        _require_one_affine(image, place)
     names = [*SPATIAL, fourth[0], "component", *(f"dim_{i}" for i in range(5, voxels.ndim))]
     axes = (*["channel"] * colors, *names[: len(image.shape)])
     others: dict[str, AxisValues] = {}
@@ -215,6 +218,34 @@ def _affine(image: Any) -> FloatArray | None:
         return np.asarray(own, np.float64)
     known = header["sform_code"] > 0 or header["qform_code"] > 0
     return np.asarray(best, np.float64) if known else None
+
+
+APART = 0.1
+"""Voxels by which the two affines of a NIfTI header may differ: they are rounded differently."""
+
+
+def _require_one_affine(image: Any, place: str) -> None:
+    """Refuse a header whose two affines put the volume into different places.
+
+    nibabel, FSL and SPM take the sform, ITK has taken the qform, and AFNI chooses by their codes.
+    """
+    header: Any = image.header
+    if not (header["sform_code"] > 0 and header["qform_code"] > 0) or len(image.shape) < 3:
+        return
+    sform, qform = header.get_sform(), header.get_qform()
+    own = image.affine
+    if own is not None and not np.allclose(own, header.get_best_affine(), rtol=1e-5, atol=1e-6):
+        return  # changed in memory
+    corners = np.array(list(itertools.product(*((0, n - 1) for n in image.shape[:3]), (1,))))
+    apart = np.abs(corners @ (sform - qform).T).max()
+    if not apart > APART * np.linalg.norm(sform[:3, :3], axis=0).min():
+        return
+    raise StoreFormatError(
+        f"the header of {place} has two affines, the sform and the qform, which put the volume up "
+        f"to {apart:.3g} apart, and tools differ in which of them they take. Say which is right, "
+        "image = nibabel.load(path); image.set_qform(image.get_sform(), 1) for the sform, or "
+        "image.set_sform(image.get_qform(), 1) for the qform, and pass image instead of the path"
+    )
 
 
 def _of_analyze(image: Any) -> Geometry:
