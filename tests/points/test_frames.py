@@ -340,3 +340,27 @@ def test_frames_do_not_lead_to_coordinates_that_were_changed(change: Any, frame:
     again = {**point, "ap": [f"{at} mm"]}
     found = moved.atlas.region_at(again, frame="dataset").region.item()
     assert found == ds.atlas.region_at({**point, "ap": ["8.05 mm"]}, frame="dataset").region.item()
+
+
+@pytest.mark.parametrize("form", ["table", "array"])
+def test_x_y_z_of_a_world_are_not_taken_for_dimensions_of_the_array(form: str) -> None:
+    affine = np.diag([1.0, 1, 1, 1])
+    affine[:3, 3] = -5, -6, -7
+    found = np.zeros((10, 12, 14), "uint8")
+    found[1:9, 1:11, 1:13] = 1
+    found[6:9, 7:11, 8:13] = 2
+    nibabel = pytest.importorskip("nibabel")
+    table = pd.DataFrame({"id": [1, 2], "name": ["a", "b"]})
+    ds = xarray_atlas.create_atlas(nibabel.Nifti1Image(found, affine), table, name="w")
+    # the dimension that is called x runs to superior: the last axis of the file
+    assert ds.x.attrs["direction"] == "inferior-to-superior"
+    place = [2.0, 3.0, 4.0]  # voxel 7, 9, 11
+    cells = pd.DataFrame([place], columns=list("xyz")) if form == "table" else np.array([place])
+    axes = {} if form == "table" else {"axes": ("x", "y", "z")}
+    with pytest.raises(PointsError, match="For positions in the world pass frame='world'"):
+        ds.atlas.region_at(cells, unit="mm", frame="dataset", **axes)
+    assert ds.atlas.region_at(cells, unit="mm", frame="world", **axes).region.item() == "b"
+    named = {"columns": {"ml": "x", "ap": "y", "dv": "z"}} if form == "table" else {
+        "axes": ("ml", "ap", "dv")
+    }  # fmt: skip
+    assert ds.atlas.region_at(cells, unit="mm", frame="dataset", **named).region.item() == "b"

@@ -91,7 +91,7 @@ def test_indices_of_another_resolution(atlas: xr.Dataset) -> None:
 def test_indices_of_a_dataset_that_runs_the_other_way(atlas: xr.Dataset) -> None:
     shape = (4, 5, 6)
     ds = numbered_atlas(shape, (1.0, 2.0, 3.0), "lpi", (-90, -126, -72), world=True)
-    at = ds.atlas.region_at(INDEX[:1], axes=("z", "y", "x"), frame="dataset", unit="voxel",
+    at = ds.atlas.region_at(INDEX[:1], axes=("ml", "ap", "dv"), frame="dataset", unit="voxel",
                             resolution={"ml": "1 mm", "ap": "2 mm", "dv": "3 mm"})  # fmt: skip
     assert places_of(at, shape).tolist() == INDEX[:1].tolist()
 

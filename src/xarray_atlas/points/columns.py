@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.space import AXES, DIRECTIONS
+from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
 from xarray_atlas.errors import PointsError
 from xarray_atlas.points.tool_columns import known_columns, refuse_other_columns
 
@@ -39,12 +39,19 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
         known.update(WORLD_NAMES)
         return known
     _, space = find_atlas(obj)
+    # x, y and z of points in a world are its axes, and of an atlas in it dimensions of the array
+    of_array = bool(space.world) and any(
+        known_dim != WORLD_NAMES.get(str(dim))
+        for dim, known_dim in _axes_of_dims(obj, space).items()
+        if str(dim).lower() in AMBIGUOUS
+    )
     dims = {}
     for axis, name in space.coordinates(obj).items():
         for own in (space.dims[space.position(axis)],) if name is None else (
             name, *obj.coords[name].dims
         ):  # fmt: skip
-            if frame != "dataset" and str(own).lower() in AMBIGUOUS:
+            if (frame != "dataset" or of_array) and str(own).lower() in AMBIGUOUS:
+                dims[own] = axis
                 continue
             if known.setdefault(own, axis) != axis:
                 raise PointsError(
@@ -54,6 +61,10 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
             dims[own] = axis
     order = [dims[dim] for dim in getattr(obj, "annotation", obj).dims if dim in dims]
     return {**known, **{n: a for n, a in known_columns(frame, order).items() if n not in known}}
+
+
+def _axes_of_dims(obj: xr.Dataset | xr.DataArray, space: Space) -> dict[Hashable, str]:
+    return {dim: axis for axis, dim in space.coordinates(obj).items() if dim is not None}
 
 
 def checked_axes(
@@ -69,6 +80,8 @@ def checked_axes(
             "axes=('ap', 'dv', 'ml') for the Allen SDK's x, y, z and for z, y, x of BrainGlobe, "
             "axes=('ml', 'dv', 'ap') for cellfinder's x, y, z"
         )
+    if unknown and str(unknown[0]).lower() in AMBIGUOUS:
+        raise PointsError(f"axes={tuple(names)!r}: {_IN_A_WORLD}")
     if unknown:
         raise PointsError(f"no axis {unknown[0]!r}; the axes are {listed(known)}")
     if sorted(known[name] for name in names) != sorted(AXES):
@@ -78,6 +91,12 @@ def checked_axes(
         )
     return names
 
+
+_IN_A_WORLD = (
+    "x, y and z are the axes of the world (to the right, anterior, superior), and this atlas, "
+    "which lies in it, has dimensions of these names that run along others. For positions in the "
+    "world pass frame='world'; else name the anatomical axes, ap, dv and ml, with axes= or columns="
+)
 
 _WHOSE = (
     "the Allen Institute's x, y, z are ap, dv, ml, cellfinder's are ml, dv, ap, and IBL's are "
@@ -215,6 +234,8 @@ def _refuse_missing(
             "(cellfinder), or "
             f"columns={{'ml': {x!r}, 'ap': {y!r}, 'dv': {z!r}}} (IBL); or rename them"
         )
+    if frame == "dataset" and not known.keys() & set(AMBIGUOUS) and _x_y_z(there):
+        raise PointsError(f"the {what} are {listed(there)}: {_IN_A_WORLD}")
     refuse_other_columns(there, frame)
     own = {
         axis: next((n for n, a in known.items() if a == axis and n not in AXES), None)

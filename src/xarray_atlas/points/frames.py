@@ -97,9 +97,9 @@ def _require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -
         if outside.any():
             raise GridError(
                 f"{outside.mean():.0%} of the coordinate {name!r} lies outside the volume of the "
-                f"atlas: was it moved, stretched or mirrored? frame={frame!r} leads to the coordinates "
-                "that the atlas was opened with. Look points up before you change them, or pass "
-                "positions in the coordinates as they are now, with frame='dataset'"
+                f"atlas: was it moved, stretched or mirrored? frame={frame!r} leads to the "
+                "coordinates that the atlas was opened with. Look points up before you change "
+                "them, or pass positions in the coordinates as they are now, with frame='dataset'"
             )
 
 
