@@ -21,6 +21,8 @@ from xarray_atlas.cli.main import main
 from xarray_atlas.errors import AtlasError, RegionNotFoundError, TerminologyError
 from xarray_atlas.printable import one_line, printable
 
+pytestmark = pytest.mark.version_independent
+
 CLEAR = "\x1b[2J\x1b]0;owned\x07"
 ORDERS = {
     "clear the screen": CLEAR + "Wipe",

@@ -36,7 +36,10 @@ from xarray_atlas.viewers.explore_volumes import nifti, read
 from xarray_atlas.viewers.neuroglancer import _in_store
 
 # pynrrd writes the time into its headers
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd"),
+    pytest.mark.version_independent,
+]
 
 IDENTITY = tuple(np.eye(4).ravel())
 

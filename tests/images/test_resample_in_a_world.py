@@ -17,6 +17,8 @@ from support.worlds import NAMES, ORIENTATIONS, brain, sampled, save_nifti, turn
 from xarray_atlas import create_atlas, open_image
 from xarray_atlas.errors import AtlasError, GridError
 
+pytestmark = pytest.mark.version_independent
+
 sitk = pytest.importorskip("SimpleITK")
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 import xarray_atlas
 from xarray_atlas.plotting.palette import ink_for
 
+pytestmark = pytest.mark.version_independent
+
 AA = 4.5
 """The contrast that WCAG 2 asks of text; black or white always has it."""
 

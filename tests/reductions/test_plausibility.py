@@ -19,6 +19,8 @@ from support.small_worlds import MM3, brainglobe_table, labels, table, write_ome
 from xarray_atlas import create_atlas, open_atlas
 from xarray_atlas.errors import AtlasMismatchError, HemisphereError
 
+pytestmark = pytest.mark.version_independent
+
 ARRAY = {"name": "small", "voxel_size": "25 um", "orientation": "asr"}
 
 

@@ -18,6 +18,8 @@ from support.atlases import no_compute
 from xarray_atlas.errors import AtlasError, StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.files.images import Image, read_image
 
+pytestmark = pytest.mark.version_independent
+
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHAPE = (5, 6, 7)
 

@@ -17,7 +17,10 @@ from xarray_atlas.errors import StoreError, StoreFormatError, StoreNotFoundError
 from xarray_atlas.io.files.images import read_image
 
 # pynrrd writes the time into its headers
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:nrrd"),
+    pytest.mark.version_independent,
+]
 
 SHAPE = (5, 6, 7)
 DIRECTIONS = np.array([[0, 0.1, 0], [0, 0, -0.2], [-0.3, 0, 0]])
