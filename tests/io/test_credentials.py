@@ -304,7 +304,9 @@ def test_a_cause_is_kept_where_it_shows_nothing() -> None:
 def test_no_warning_has_any(server: FaultyServer) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        ds = open_atlas(with_token(server, "l.ome.zarr"), terminology=brainglobe_table())
-        ds.atlas.volume("A", hemisphere="left")
+        ds = open_atlas(
+            with_token(server, "l.ome.zarr"), terminology=brainglobe_table(), orientation="asr"
+        )
+        ds.atlas.volume("A", hemisphere="left")  # the midline is assumed
     assert caught
     assert all(hidden(str(one.message)) for one in caught)
