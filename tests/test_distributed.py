@@ -12,7 +12,7 @@ import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
-from xarray_atlas.reductions.labels import _client
+from xarray_atlas.reductions.schedulers import client_of
 
 pytestmark = pytest.mark.version_independent
 
@@ -186,14 +186,14 @@ def test_tasks_are_small_to_send(atlas):
 
 def test_the_client_on_which_dask_computes(client, atlas):
     labels = atlas.annotation.data
-    assert _client(labels) is client
+    assert client_of(labels) is client
     for scheduler, expected in (("threads", None), (client, client), ("distributed", client)):
         with dask.config.set(scheduler=scheduler):
-            assert _client(labels) is expected
+            assert client_of(labels) is expected
     with Client(client.cluster, set_as_default=False) as other:
-        assert _client(labels) is client
+        assert client_of(labels) is client
         with dask.config.set(scheduler=other):
-            assert _client(labels) is other
+            assert client_of(labels) is other
 
 
 def test_progress_on_a_cluster(client, atlas, capfd):

@@ -11,7 +11,9 @@ import platformdirs
 
 __all__ = ["OPTIONS", "cache_directory", "set_options"]
 
-OPTIONS: dict[str, Any] = {"index_cache": False}
+OPTIONS: dict[str, Any] = {"index_cache": False, "requests": 64, "read_ahead": 2**26}
+
+SIZES = ("requests", "read_ahead")
 
 
 class set_options:  # as xarray's own  # numpydoc ignore=PR01
@@ -24,6 +26,11 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
         store has learned (the region index), so that no later session has to
         read the store to answer. It lies in the user's cache directory, or where
         the environment variable ``XARRAY_ATLAS_CACHE_DIR`` says.
+    requests : int, default: 64
+        How many requests to a remote store may be in flight at once, in one process.
+    read_ahead : int, default: 67108864
+        How many bytes of compressed chunks one task fetches ahead of decoding them: it makes no
+        further requests when it has as many.
 
     Raises
     ------
@@ -43,7 +50,10 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
         for name, value in options.items():
             if name not in OPTIONS:
                 raise ValueError(f"no option {name!r}; there are {sorted(OPTIONS)}")
-            if not isinstance(value, bool):
+            if name in SIZES:
+                if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                    raise ValueError(f"{name} is a whole number of at least 1, not {value!r}")
+            elif not isinstance(value, bool):
                 raise ValueError(f"{name} is True or False, not {value!r}")
         self._before = {name: OPTIONS[name] for name in options}
         OPTIONS.update(options)

@@ -6,11 +6,9 @@ load the Allen regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 import xarray as xr
@@ -39,20 +37,6 @@ def atlas(data: Path, resolution: int) -> xr.Dataset:
     return xarray_atlas.open_atlas(name, root=data / "brainglobe", include=NAMES)
 
 
-@pytest.fixture(scope="module")
-def in_a_bucket(data: Path) -> Iterator[str]:
-    """The same where the masks that are stored are read."""
-    memory = fsspec.filesystem("memory")
-    for folder in (
-        "atlases",
-        "terminologies",
-        "annotation-sets/allen-adult-mouse-annotation/2017_0",
-    ):
-        memory.put(f"{data}/brainglobe/{folder}/", f"/oracle/{folder}/", recursive=True)
-    yield "memory://oracle"
-    memory.rm("/oracle", recursive=True)
-
-
 def test_volumes_of_voxels(oracle: Any, atlas: xr.Dataset) -> None:
     np.testing.assert_array_equal(atlas.annotation, oracle.annotation)
     np.testing.assert_array_equal(atlas.template, oracle.template)
@@ -71,17 +55,10 @@ def test_hemispheres(oracle: Any, atlas: xr.Dataset) -> None:
         )
 
 
-@pytest.mark.parametrize("stored", [False, True])
-def test_masks_of_50_regions(
-    oracle: Any, atlas: xr.Dataset, in_a_bucket: str, resolution: int, stored: bool
-) -> None:
-    if stored:
-        atlas = xarray_atlas.open_atlas(f"allen_mouse_{resolution}um", root=in_a_bucket)
+def test_masks_of_50_regions(oracle: Any, atlas: xr.Dataset) -> None:
     regions = np.random.default_rng(0).choice(sorted(oracle._annotation_mapping), 48, replace=False)
     for region in [997, 254, *regions.tolist()]:
         mask = atlas.atlas.mask(region)
-        if stored and resolution == 50:
-            assert any("stored-mask" in name for name in mask.data.dask.layers)
         np.testing.assert_array_equal(mask, oracle.get_structure_mask(region) != 0)
 
 

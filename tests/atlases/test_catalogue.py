@@ -589,112 +589,13 @@ def test_throttling_that_does_not_end(allen: Path) -> None:
 # -- masks that are stored
 
 
-@pytest.fixture
-def with_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An atlas with masks in a bucket, of which the smallest reads are worth asking for."""
-    from xarray_atlas.regions import stored_masks
-
-    monkeypatch.setattr(stored_masks, "SMALL", 0)
-    write_catalogue(tmp_path / "masks", masks=True)
-    memory = fsspec.filesystem("memory")
-    memory.rm("/masked", recursive=True) if memory.exists("/masked") else None
-    memory.put(f"{tmp_path}/masks/", "/masked/", recursive=True)
-    yield "memory://masked"
-    memory.rm("/masked", recursive=True)
-
-
-def reads_masks(mask: xr.DataArray) -> bool:
-    return any("stored-mask" in name for name in mask.data.dask.layers)
-
-
-@pytest.mark.parametrize("after_a_pass", [False, True])
-def test_masks_that_are_stored_are_those_of_the_labels(with_masks: str, after_a_pass: bool) -> None:
-    for level in ("25 um", "50 um"):
-        ds = open_atlas("tiny_mouse", root=with_masks, resolution=level)
-        truth = annotation()[ds.attrs["level"]][0]
-        if after_a_pass:
-            ds.atlas.volume()
-        for key, label in (("root", 997), ("grey", 8), ("one", 312782574)):
-            mask = ds.atlas.mask(key)
-            assert reads_masks(mask)
-            assert mask.chunks == ds.annotation.chunks
-            np.testing.assert_array_equal(mask, np.isin(truth, list(under(label))))
-            part = mask.isel(z=slice(1, 3), x=[4, 0])
-            np.testing.assert_array_equal(
-                part, np.isin(truth, list(under(label)))[1:3][..., [4, 0]]
-            )
-        both = ds.atlas.mask(["two", "grey"], hemisphere=["left", "right"])
-        assert both.dims == ("region", "hemisphere", "z", "y", "x")
-        grey = np.isin(truth, list(under(8)))
-        np.testing.assert_array_equal(both.sel(region="grey").any("hemisphere"), grey)
-
-
-def test_masks_are_not_read_where_they_are_not_those_asked_for(with_masks: str) -> None:
-    ds = open_atlas("tiny_mouse", root=with_masks)
-    assert not reads_masks(ds.atlas.mask("grey", direct=True))
-    flat = REGIONS.assign(parent_identifier=["", "997", "997", "997"])
-    other = open_atlas("tiny_mouse", root=with_masks, terminology=flat)
-    mask = other.atlas.mask("grey")  # without what is below it in the atlas's own hierarchy
-    assert not reads_masks(mask)
-    np.testing.assert_array_equal(mask, labels() == 8)
-    replaced = ds.drop_vars("terminology").assign_coords(other[["terminology"]].coords)
-    np.testing.assert_array_equal(replaced.atlas.mask("grey"), labels() == 8)
-    changed = ds.assign(annotation=ds.annotation.where(ds.annotation != 8, 997))
-    assert not reads_masks(changed.atlas.mask("root"))
-    # five regions would be read one by one, the labels once
-    assert not reads_masks(ds.atlas.mask(["root", "grey", "one", "two", "one"]))
-
-
-def test_masks_in_a_folder_may_be_incomplete_and_are_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_masks_come_from_the_labels_whatever_is_stored_beside_them(tmp_path: Path) -> None:
     """BrainGlobe's tools fetch the masks' metadata first, and a mask when it is asked for."""
-    from xarray_atlas.regions import stored_masks
-
-    monkeypatch.setattr(stored_masks, "SMALL", 0)
     root = write_catalogue(tmp_path, masks=True)
     store = root / "annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
     shutil.rmtree(store / "s0/c")
     mask = open_atlas("tiny_mouse", root=root).atlas.mask("grey")
     np.testing.assert_array_equal(mask, np.isin(labels(), list(under(8))))
-
-
-def test_masks_that_cannot_be_opened_are_done_without(with_masks: str) -> None:
-    memory = fsspec.filesystem("memory")
-    folder = "/masked/annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
-    memory.rm(f"{folder}/annotation_values", recursive=True)
-    mask = open_atlas("tiny_mouse", root=with_masks).atlas.mask("grey")
-    assert not reads_masks(mask)
-    np.testing.assert_array_equal(mask, np.isin(labels(), list(under(8))))
-
-
-def test_masks_in_a_bucket_that_refuses_what_it_does_not_have(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The chunks of a mask that are not stored would be refused: the labels say it all."""
-    from xarray_atlas.regions import stored_masks
-
-    monkeypatch.setattr(stored_masks, "SMALL", 0)
-    last_versions(server)
-    write_catalogue(server.folder / "bucket", masks=True)
-    store = server.folder / "bucket/annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
-    shutil.rmtree(store / "s0/c/0")  # of the region "two"
-    for absent, ready in ((404, True), (403, False)):
-        server.absent = absent
-        ds = open_served(server, "tiny_mouse_25um")
-        assert reads_masks(ds.atlas.mask("two")) is ready
-        if not ready:
-            np.testing.assert_array_equal(ds.atlas.mask("two"), labels() == 614454277)
-
-
-def test_a_mask_that_cannot_be_read_is_an_error(with_masks: str) -> None:
-    mask = open_atlas("tiny_mouse", root=with_masks).atlas.mask("grey")
-    memory = fsspec.filesystem("memory")
-    folder = "/masked/annotation-sets/tiny_mouse-annotation/1_0/annotations.ome.zarr"
-    for path in memory.find(f"{folder}/s0/c"):
-        memory.pipe_file(path, b"")
-    with pytest.raises(StoreError, match="the masks "):
-        mask.compute()
 
 
 # -- BrainGlobe's own folder

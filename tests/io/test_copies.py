@@ -313,24 +313,6 @@ def test_what_is_no_store_and_ends_early(source: Path, copy: Path) -> None:
         open_atlas("tiny_mouse_25um", root=copy)
 
 
-def test_masks_that_are_all_there_are_used(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from xarray_atlas.regions import stored_masks
-
-    monkeypatch.setattr(stored_masks, "SMALL", 0)
-    copy = download("tiny_mouse_25um", tmp_path / "copy", root=source, include=("annotation",))
-    expected = open_atlas("tiny_mouse_25um", root=copy).atlas.mask("grey").compute()
-    download("tiny_mouse_25um", copy, root=source, include="masks")
-    ready = open_atlas("tiny_mouse_25um", root=copy).atlas.mask("grey")
-    assert any(str(name).startswith("stored-mask-") for name in ready.data.dask.layers)
-    # which are those of the table of the fixture's labels before some were taken away
-    np.testing.assert_array_equal(ready | ~expected, True)
-    chunk_files(copy / SETS / "annotations.ome.zarr/s0/c/2")[0].unlink()
-    with pytest.raises(StoreError, match="include='masks'"):
-        ready.compute()
-
-
 # -- the record
 
 

@@ -821,7 +821,10 @@ def test_options():
             assert not xarray_atlas.options.OPTIONS["index_cache"]
         assert xarray_atlas.options.OPTIONS["index_cache"]
     assert not xarray_atlas.options.OPTIONS["index_cache"]
-    with pytest.raises(ValueError, match=r"no option 'cache'; there are \['index_cache'\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"no option 'cache'; there are \['index_cache', 'read_ahead', 'requests'\]",
+    ):
         xarray_atlas.set_options(cache=True)
     with pytest.raises(ValueError, match="index_cache is True or False, not 'yes'"):
         xarray_atlas.set_options(index_cache="yes")

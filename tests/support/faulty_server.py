@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from support.http_server import ManyConnections
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def faulty_server(folder: Path) -> Iterator[FaultyServer]:
             with suppress(OSError):
                 super().handle()
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ManyConnections(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
     told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})

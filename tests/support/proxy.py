@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from support.http_server import ManyConnections
 
 CODES = {400: "InvalidRequest", 403: "AccessDenied", 429: "SlowDown", 503: "SlowDown"}
 """What S3 calls its errors."""
@@ -116,7 +118,7 @@ def proxy(target: str) -> Iterator[Proxy]:
             with suppress(OSError):  # whoever asked was killed
                 super().handle()
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ManyConnections(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
     told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})

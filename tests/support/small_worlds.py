@@ -6,12 +6,14 @@ import re
 import threading
 import warnings
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import zarr
+
+from support.http_server import ManyConnections
 
 SHAPE = (12, 10, 8)
 VOXELS = {"A": 48, "B": 150, "root": 198}
@@ -143,7 +145,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def served(folder):
     """The address of an HTTP server on this machine that serves the folder."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    server = ManyConnections(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import zarr
 from zarr.storage import WrapperStore
+
+from support.http_server import ManyConnections
 
 LAYOUT = "annotation-sets/tiny-annotation/1_0/annotation.ome.zarr"
 TERMINOLOGY = "terminologies/tiny-terminology/1_0/terminology.csv"
@@ -213,7 +215,7 @@ def serve(folder: Path) -> Iterator[Server]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ManyConnections(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -23,6 +23,7 @@ from xarray_atlas.io.files.images import Image, is_image, is_image_file, read_im
 from xarray_atlas.io.zarr.stored_image import StoredImage, open_stored_image
 from xarray_atlas.io.zarr.stores import is_url, locate
 from xarray_atlas.io.zarr.zips import ENDINGS, is_zip, split_archive
+from xarray_atlas.reductions.read_layer import as_opened
 
 __all__ = ["open_image"]
 
@@ -227,6 +228,7 @@ def _of_store(stored: StoredImage, orientation: str | None, chunks: Any) -> xr.D
     )
     if chunks is not None:
         opened = opened.chunk(natural if chunks == {} else chunks)
+        opened = opened.copy(data=as_opened(opened.variable._data, chunks == {}))
     ones = [dim for dim in stored.dims if dim not in stored.spatial and lengths[dim] == 1]
     others = [dim for dim in stored.dims if dim not in (*stored.spatial, *ones)]
     return opened.isel(dict.fromkeys(ones, 0)).transpose(*others, *stored.spatial)

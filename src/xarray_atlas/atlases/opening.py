@@ -20,6 +20,7 @@ from xarray_atlas.io.brainglobe.tiff_folder import (
     read_tiff_folder,
 )
 from xarray_atlas.io.zarr.stores import StoreLike, is_url
+from xarray_atlas.reductions.read_layer import as_opened
 
 __all__ = ["open_atlas", "open_sample"]
 
@@ -114,9 +115,9 @@ def open_atlas(
         a level, which `resolution` does.
     orientation : str, optional
         Of an OME-Zarr whose axes do not say it: a letter an axis, in lower case, the side on which
-        the first voxel lies, such as ``"asr"``. It must agree with what is stated. Without
-        it a hemisphere, a position along ap, dv or ml, or another frame is an error that asks
-        for it.
+        the first voxel lies, such as ``"asr"``. It must agree with what is stated. By default
+        BrainGlobe's is assumed, which is warned about where a direction is needed: when a
+        hemisphere or another frame is asked for.
 
     Returns
     -------
@@ -182,7 +183,7 @@ def open_atlas(
     handed: Any = source
     if isinstance(source, str) and is_name(source) and not os.path.exists(source):
         handed = AtlasName(source)
-    return xr.open_dataset(
+    ds = xr.open_dataset(
         handed,
         engine=AtlasBackendEntrypoint,
         chunks=chunks,
@@ -197,6 +198,12 @@ def open_atlas(
         voxel_size=voxel_size,
         orientation=orientation,
         snapshot=uuid.uuid4().hex,
+    )
+    return ds.assign(
+        {
+            name: each.variable.copy(data=as_opened(each.variable._data, chunks == {}))
+            for name, each in ds.items()
+        }
     )
 
 

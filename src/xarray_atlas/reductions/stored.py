@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import dask.array as da
 from xarray.core import indexing
 
-__all__ = ["MaskStore", "StoredArray", "all_sources", "read_from", "stored_array"]
+__all__ = ["StoredArray", "all_sources", "read_from", "stored_array"]
 
 
-class MaskStore(Protocol):
-    """Masks that are stored beside labels: one a region, with its descendants."""
-
-    place: str
-    """Where they are."""
-    shape: tuple[int, ...]
-    """How many masks, and the shape of one."""
-    labels: tuple[int, ...]
-    """The label of the region of each mask."""
-    terminology: int
-    """The fingerprint of the terminology whose regions they are."""
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """The shape of one stored object."""
-
-    def position(self, label: int) -> int | None:
-        """Return which of the masks is that of the region with a label."""
-
-    def read(self, position: int, key: tuple[slice, ...]) -> Any:
-        """Read a part of a mask, as booleans."""
+Block = tuple[slice, ...]
+"""A part of an array, by a start and a stop along each axis."""
 
 
 @runtime_checkable
@@ -43,12 +25,30 @@ class StoredArray(Protocol):
     """Where the array is."""
     shape: tuple[int, ...]
 
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of one stored object."""
+
     def fingerprint(self) -> str | None:
         """Return what changes when the stored array does; None where that cannot be told."""
 
-    def masks(self) -> MaskStore | None:
-        """Return the masks of the same voxels that are stored beside it, if any."""
+    @property
+    def block(self) -> tuple[int, ...]:
+        """The shape of what is best read at once: one or several whole stored objects."""
 
+    @property
+    def reads_apart(self) -> bool:
+        """Whether each read is a request that is waited for."""
+
+    def reading(self) -> Any:
+        """Return what the reads of one computation share."""
+
+    def read_through(self, blocks: Sequence[Block], reading: Any) -> Iterator[Any]:
+        """Yield blocks in their order; each is overwritten by the next one."""
+
+
+ORIGINAL = "original-"
+"""What stands before the name of an array in the key of what dask reads it from."""
 
 # What xarray puts around the array of a backend, and changes nothing in it: but for an index.
 # Where one of these is gone, arrays are not recognized, and measured each time.
@@ -77,14 +77,14 @@ def all_sources(data: Any) -> list[Any]:
     off, and with it which part of the array is taken.
     """
     found = list(_originals(data).values()) if isinstance(data, da.Array) else [data]
-    for place, source in enumerate(found):
-        while isinstance(source, WRAPPERS):
-            source = source.array
-        found[place] = source
-    return found
+    return list(map(inside, found))
 
 
-PREFIX = "original-"
+def inside(source: Any) -> Any:
+    """Take off what xarray puts around an array, and with it which part of the array is taken."""
+    while isinstance(source, WRAPPERS):
+        source = source.array
+    return source
 
 
 def _originals(data: da.Array) -> dict[str, Any]:
@@ -98,14 +98,20 @@ def _originals(data: da.Array) -> dict[str, Any]:
     """
     layers = getattr(data.dask, "layers", {})
     return {
-        name.removeprefix(PREFIX): layer[name]
+        name.removeprefix(ORIGINAL): layer[name]
         for name, layer in layers.items()
-        if name.startswith(PREFIX) and name in layer
+        if name.startswith(ORIGINAL) and name in layer
     }
 
 
 def stored_array(data: Any) -> StoredArray | None:
     """Return the array in a store that a dask array reads as it is; None of any other array."""
+    found = whole_source(data)
+    return found if isinstance(found, StoredArray) else None
+
+
+def whole_source(data: Any) -> Any:
+    """Return what a dask array reads as it is, as a whole; None of any other array."""
     if not isinstance(data, da.Array):
         return None
     found = read_from(data)
@@ -114,7 +120,7 @@ def stored_array(data: Any) -> StoredArray | None:
         if key is not None and not all(_is_whole(part) for part in key.tuple):
             return None
         found = found.array
-    return found if isinstance(found, StoredArray) and found.shape == data.shape else None
+    return found if getattr(found, "shape", None) == data.shape else None
 
 
 def _is_whole(part: Any) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
 
 from xarray_atlas.kernels.labels import Bools, Int64s, label_mask, lookup, region_masks
 from xarray_atlas.kernels.tables import LabelTable
-from xarray_atlas.reductions.stored import StoredArray, read_from
+from xarray_atlas.reductions.stored import StoredArray
 
 __all__ = ["indexed_masks"]
 
@@ -40,69 +41,43 @@ def indexed_masks(
         Of the shape and in the chunks of `data`; with a `table` preceded by one axis for the
         regions, in one chunk, so that each chunk of `data` is read once.
     """
-    chunks: Sequence[Any] = data.chunks if table is None else (-1, *data.chunks)
-    masks = _StoredMasks(read_from(data), data.shape, index, keys, table)
+    front = () if table is None else (len(table),)
     name = f"mask-{tokenize(source.snapshot, data.name, keys, table)}"
-    # one layer for what is read and what is made of it, and one task a chunk
-    lazy: da.Array = da.from_array(
-        masks, chunks, name=name, fancy=False, meta=np.empty((0,) * len(chunks), bool)
-    )
-    return lazy
-
-
-class _StoredMasks:
-    """What dask reads block by block."""
-
-    dtype = np.dtype(bool)
-
-    def __init__(
-        self,
-        labels: Any,
-        shape: tuple[int, ...],
-        index: LabelTable,
-        keys: Int64s,
-        table: Bools | None,
-    ) -> None:
-        self.labels, self.keys, self.table = labels, keys, table
-        self.shape = shape if table is None else (len(table), *shape)
-        self.ndim = len(self.shape)
-        # the boxes that hold all there is of each of the labels
-        at = lookup(index.label, keys)
-        known = at >= 0
-        self.at, self.start, self.stop = at[known], index.start[known], index.stop[known]
-        self.box = (
-            list(zip(self.start.min(axis=0).tolist(), self.stop.max(axis=0).tolist(), strict=True))
-            if known.any()
-            else [(0, 0)] * len(shape)
+    shared = f"labels-{name}"
+    graph: dict[Any, Any] = {shared: _Labels(keys, table)}
+    held = _holding(data.chunks, index.rows(lookup(index.label, keys) >= 0))
+    for place, may_hold in np.ndenumerate(held):
+        shape = (*front, *(sizes[i] for sizes, i in zip(data.chunks, place, strict=True)))
+        graph[(name, *(0 for _ in front), *place)] = (
+            (_masks, shared, (data.name, *place)) if may_hold else (np.zeros, shape, bool)
         )
+    depends: Any = [data]
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=depends)
+    chunks = (*((n,) for n in front), *data.chunks)
+    return da.Array(layers, name, chunks, dtype=bool)
 
-    def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        """Make the masks of a part, given by a slice or a position along each axis."""
-        places = [
-            range(size)[part] if isinstance(part, slice) else range(part, part + 1)
-            for part, size in zip(key, self.shape, strict=True)
-        ]
-        voxels = len(self.box)
-        chosen = None if self.table is None else self.table[key[0]]
-        if not self._may_hold(chosen, places[-voxels:]):
-            kept = [len(p) for p, part in zip(places, key, strict=True) if isinstance(part, slice)]
-            return np.zeros(kept, bool)
-        block = np.asarray(self.labels[key[-voxels:]])
-        if chosen is None:
-            return label_mask(block, self.keys)
-        masks = region_masks(block, self.keys, np.atleast_2d(chosen))
-        return masks if chosen.ndim == 2 else masks[0]
 
-    def _may_hold(self, chosen: Any, places: list[range]) -> bool:
-        """Tell whether one of the boxes of wanted labels reaches into a part."""
-        # nearly all parts lie outside of what holds all boxes
-        for there, (start, stop) in zip(places, self.box, strict=True):
-            if not there or max(there[0], there[-1]) < start or min(there[0], there[-1]) >= stop:
-                return False
-        low = np.array([min(there[0], there[-1]) for there in places])
-        high = np.array([max(there[0], there[-1]) for there in places])
-        reaches = ((self.start <= high) & (self.stop > low)).all(axis=1)
-        if chosen is not None:
-            wanted: Bools = np.atleast_2d(chosen)
-            reaches &= np.logical_or.reduce(wanted, axis=0)[self.at]
-        return bool(reaches.any())
+class _Labels:
+    """The labels of masks, as the value of a task: they go to each worker once."""
+
+    def __init__(self, keys: Int64s, table: Bools | None) -> None:
+        self.keys, self.table = keys, table
+
+
+def _masks(of: _Labels, block: Any) -> Bools:
+    if of.table is None:
+        return label_mask(block, of.keys)
+    return region_masks(block, of.keys, of.table)
+
+
+def _holding(chunks: tuple[tuple[int, ...], ...], rows: LabelTable) -> Bools:
+    """Tell of each block whether one of the boxes of wanted labels reaches into it."""
+    held = np.zeros([len(sizes) for sizes in chunks], bool)
+    ends = [np.array([*itertools.accumulate(sizes)]) for sizes in chunks]
+    first = [
+        np.searchsorted(e, start, "right") for e, start in zip(ends, rows.start.T, strict=True)
+    ]
+    stop = [np.searchsorted(e, stop, "left") + 1 for e, stop in zip(ends, rows.stop.T, strict=True)]
+    for a, b in {*zip(zip(*first, strict=True), zip(*stop, strict=True), strict=True)}:
+        held[tuple(map(slice, a, b))] = True
+    return held

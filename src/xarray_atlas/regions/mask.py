@@ -37,7 +37,6 @@ from xarray_atlas.regions.results import (
     resolve_regions,
     without_descendants,
 )
-from xarray_atlas.regions.stored_masks import stored_masks
 from xarray_atlas.regions.volume import require_plausible
 
 __all__ = ["mask"]
@@ -60,8 +59,7 @@ def mask(
     there were none, are missed until the atlas is opened again. With
     ``set_options(index_cache=True)`` the first call may list the store. An image in place of the
     annotation, or hemispheres that are not 1 and 2, are refused where such a pass has been made; a
-    mask alone does not tell. Where BrainGlobe's masks
-    are stored beside the labels, and less has to be decoded of them, they are read instead.
+    mask alone does not tell.
 
     Parameters
     ----------
@@ -111,12 +109,7 @@ def mask(
     known = _known_of(obj, annotation, data)
     if known is not None:  # what a pass has learned costs nothing to look at
         require_plausible(obj, annotation, known[1], None)
-    index = None if known is None else known[1]
-    ready = None if direct else stored_masks(data, terminology, positions, labels, index)
-    if ready is not None:
-        result = Variable(("region", *annotation.dims), ready)
-        result = result if many else result[0]
-    elif many:
+    if many:
         result = Variable(("region", *annotation.dims), _masks(data, labels, known))
     else:
         result = Variable(annotation.dims, _mask(data, labels[0], known))

@@ -28,7 +28,7 @@ from xarray_atlas.errors import (
     StoreFormatError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe.components import ImagePyramid, masks_beside, open_component
+from xarray_atlas.io.brainglobe.components import ImagePyramid, open_component
 from xarray_atlas.io.brainglobe.layout import (
     find_terminology,
     load_terminology,
@@ -149,11 +149,8 @@ class StoredAtlas:
 
     def dataset(self, level: Level) -> xr.Dataset:
         """Open one level; reads the metadata of its arrays."""
-        masks = None
-        if self._own_terminology:  # the masks are of no other one's regions
-            masks = masks_beside(self.place, level.path, self.terminology, self.storage_options)
         axes = self.multiscale.axes
-        labels = LabelArray(self.group, level.path, self.place, masks, level.scale, axes)
+        labels = LabelArray(self.group, level.path, self.place, level.scale, axes)
         shape, dims = labels.shape, self.multiscale.dims
         centres = self._centres(level, shape)
         space = self._space(level, centres)
@@ -386,7 +383,7 @@ def _sides(space: Space, coords: xr.Coordinates, labels: LabelArray) -> SidesArr
     axis = space.position("ml")
     left = space.is_left(to_mm(coords[space.dims[axis]].variable).values)
     sides = np.where(left, HEMISPHERES["left"], HEMISPHERES["right"]).astype(np.uint8)
-    return SidesArray(sides, labels.shape, axis, labels.chunks)
+    return SidesArray(sides, labels.shape, axis, labels.chunks, labels.block)
 
 
 def _variable(name: str, dims: tuple[str, ...], array: Any) -> Variable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,16 @@ from xarray_atlas.errors import (
     StoreError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe.manifest import LABELS, Component
-from xarray_atlas.io.copies.completeness import copy_state
-from xarray_atlas.io.zarr.arrays import ImageArray, LabelArray, Masks
+from xarray_atlas.io.brainglobe.manifest import Component
+from xarray_atlas.io.zarr.arrays import ImageArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
-from xarray_atlas.io.zarr.stores import is_url, open_group
+from xarray_atlas.io.zarr.stores import open_group
 from xarray_atlas.kernels.spacing import without_noise
-from xarray_atlas.terminology import Terminology
 
-__all__ = ["ImagePyramid", "masks_beside", "open_component", "open_part"]
+__all__ = ["ImagePyramid", "open_component", "open_part"]
 
 MASKS = "annotations.ome.zarr"
-MASK_LABELS = "annotation_values"
-ABSENT = "no-such-member"
 
 TOLERANCE = 1e-3
 """Of a voxel: grids that lie further apart are two grids."""
@@ -144,52 +140,3 @@ def open_part(
     raise StoreNotFoundError(
         f"{part.name} {part.version} has no {' or '.join(part.files)} in {part.url}"
     )
-
-
-def masks_beside(
-    place: str, level: str, terminology: Terminology, storage_options: Mapping[str, Any] | None
-) -> Callable[[LabelArray], Masks | None] | None:
-    """Return what opens the masks that BrainGlobe stores beside its labels, when they are wanted.
-
-    Parameters
-    ----------
-    place : str
-        Where the labels are.
-    level : str
-        The path of the level of both.
-    terminology : Terminology
-        The atlas's own, whose regions the masks are of.
-    storage_options : mapping, optional
-
-    Returns
-    -------
-    callable or None
-        None where the layout has no masks. What it opens is None where there are none, they cannot
-        be opened, or their voxels are others: the labels have it all.
-    """
-    folder, _, name = place.replace("\\", "/").rpartition("/")
-    if name != LABELS[0]:
-        return None
-
-    def open_masks(labels: LabelArray) -> Masks | None:
-        at = f"{folder}/{MASKS}"
-        try:
-            # of a folder without records nobody knows whether it is complete: BrainGlobe's tools
-            # fetch a mask at a time, and what is not there yet would be empty
-            if not is_url(at) and ((copied := copy_state(at)) is None or not copied.has(level)):
-                return None
-            group = open_group(at, storage_options)
-            # most of the chunks of a mask are not stored: a bucket that refuses what it does not
-            # have would not say of any of them that it is empty
-            if group.get(ABSENT) is not None:
-                return None
-            values = group.get(MASK_LABELS)
-            if not isinstance(values, zarr.Array) or values.ndim != 1:
-                return None
-            labels_of = np.asarray(values[:]).tolist()
-            masks = Masks(group, level, at, labels_of, terminology.fingerprint)
-        except Exception:  # file systems raise whatever their client library raises
-            return None
-        return masks if masks.shape[1:] == labels.shape else None
-
-    return open_masks

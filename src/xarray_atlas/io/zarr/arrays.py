@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import zarr
@@ -17,11 +18,20 @@ from xarray_atlas.errors import StoreError, StoreFormatError
 from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.axes import Axes
 from xarray_atlas.io.zarr.checked_store import CheckedStore, is_refusal
-from xarray_atlas.io.zarr.chunk_layout import layout_of_array
+from xarray_atlas.io.zarr.chunk_layout import larger_block, layout_of_array
+from xarray_atlas.io.zarr.fetching import (
+    Fetched,
+    Reading,
+    fetch,
+    is_remote,
+    stream,
+    with_objects,
+)
 from xarray_atlas.io.zarr.fingerprint import fingerprint
+from xarray_atlas.io.zarr.plain_codecs import assemble, plain_codec
 from xarray_atlas.io.zarr.stores import unreadable, within
 
-__all__ = ["ImageArray", "LabelArray", "Masks", "SidesArray"]
+__all__ = ["ImageArray", "LabelArray", "SidesArray"]
 
 
 LONGEST = 10**7
@@ -29,6 +39,8 @@ LONGEST = 10**7
 
 MOST_CHUNKS = 10**9
 """Chunks of a level: more than a scheduler can name."""
+
+Block = tuple[slice, ...]
 
 
 class ImageArray(BackendArray):
@@ -89,6 +101,7 @@ class ImageArray(BackendArray):
         self.shape: tuple[int, ...] = self._of_space(array.shape)
         # big-endian voxels become native where they are read
         self.dtype = array.dtype.newbyteorder("=")
+        self._codec = plain_codec(array)
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -123,6 +136,107 @@ class ImageArray(BackendArray):
         whole = tuple(0 if i in self.others else next(of_space) for i in range(self.array.ndim))
         return f"{self.array.path}/{self.array.metadata.encode_chunk_key(whole)}"
 
+    @property
+    def block(self) -> tuple[int, ...]:
+        """The shape of what is best read at once: a stored object, or several small ones."""
+        return larger_block(self.shape, self.chunks)
+
+    @property
+    def reads_apart(self) -> bool:
+        """Whether stored objects are fetched apart from being decoded.
+
+        So they are from remote stores, where each read is a request that is waited for; but of a
+        shard zarr reads no more than the chunks that are wanted, side by side.
+        """
+        return is_remote(self.array.store) and self.array.shards is None
+
+    def keys(self, block: Block) -> list[str]:
+        """Return the keys of the stored objects that hold a block."""
+        numbers = (
+            range(part.start // size, -(-part.stop // size))
+            for part, size in zip(block, self.chunks, strict=True)
+        )
+        return [self.key_of(index) for index in itertools.product(*numbers)]
+
+    def reading(self) -> Reading:
+        """Return what the reads of one computation share."""
+        return Reading()
+
+    def fetch(self, blocks: Sequence[Block], reading: Reading) -> Fetched:
+        """Fetch the stored objects that hold some blocks side by side."""
+        of_key = {key: block for block in blocks for key in self.keys(block)}
+        explain = functools.partial(self._unreadable_key, of_key)
+        return fetch(self.array.store, of_key, reading, explain)
+
+    def decode(self, block: Block, objects: Mapping[str, bytes | None], out: Any = None) -> Any:
+        """Decode a block of what has been fetched; an object that has not is read.
+
+        Parameters
+        ----------
+        block : tuple of slice
+        objects : mapping of str to bytes
+            By their keys; None for those that are not stored.
+        out : ndarray, optional
+            Room for a chunk, which the result may lie in.
+        """
+        if self._codec is None or not all(key in objects for key in self.keys(block)):
+            return self._read(with_objects(self.array, objects), block)
+        return self._decode(block, objects.__getitem__, out)
+
+    def _decode(self, block: Block, content: Callable[[str], bytes | None], out: Any = None) -> Any:
+        """Decode a block without zarr, of what a function returns for a key."""
+        assert self._codec is not None
+        keys = self.keys(block)
+        decode = functools.partial(self._codec.decode, out=out if len(keys) == 1 else None)
+        try:
+            chunks = (decode(key, content(key)).reshape(self.chunks) for key in keys)
+            return assemble(chunks, self.chunks, block, self.dtype)
+        except Exception as error:  # codecs and file systems raise whatever they like
+            raise self._unreadable(f"[{_shown(block, self.shape)}]", error) from safe_cause(error)
+
+    def read_through(self, blocks: Sequence[Block], reading: Reading) -> Iterator[Any]:
+        """Yield blocks in their order, the next ones of a remote store being on their way.
+
+        Parameters
+        ----------
+        blocks : sequence of tuple of slice
+            Of which no two have a stored object in common.
+        reading : Reading
+
+        Yields
+        ------
+        ndarray
+            It is overwritten by the next one.
+        """
+        store = self.array.store
+        out = None if self._codec is None else self._codec.scratch()
+        if not is_remote(store):
+            for block in blocks:
+                yield self._read(self.array, block, out)
+            return
+        of_key = {key: block for block in blocks for key in self.keys(block)}
+        explain = functools.partial(self._unreadable_key, of_key)
+        objects = stream(store, of_key, reading, explain)
+        for block in blocks:
+            found = dict(itertools.islice(objects, len(self.keys(block))))
+            try:
+                values = self.decode(block, found, out)
+            except StoreError as error:
+                reading.give_up(error)
+                raise
+            yield values
+
+    @property
+    def _reads_files(self) -> bool:
+        """Whether blocks are read and decoded without zarr, out of a folder on this machine."""
+        store = self.array.store
+        return self._codec is not None and isinstance(store, CheckedStore) and store.has_files
+
+    def _unreadable_key(
+        self, of_key: Mapping[str, Block], key: str, error: Exception
+    ) -> StoreError:
+        return self._unreadable(f"[{_shown(of_key[key], self.shape)}]", error)
+
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if not isinstance(key, indexing.VectorizedIndexer):
             shape = _shape(key.tuple, self.shape)
@@ -142,8 +256,17 @@ class ImageArray(BackendArray):
             functools.partial(self._read, kinds[type(key)]),
         )
 
-    def _read(self, indexer: Any, key: tuple[Any, ...]) -> Any:
+    def _read(self, indexer: Any, key: tuple[Any, ...], out: Any = None) -> Any:
         _check_bounds(key, self.shape)
+        block = _as_block(key, self.shape) if indexer is self.array else None
+        if block is not None and (self.reads_apart or self._reads_files):
+            if self.reads_apart:
+                values = self.decode(block, self.fetch([block], self.reading()))
+            else:
+                values = self._decode(block, cast(CheckedStore, self.array.store).read_file, out)
+            part = values[tuple(slice(None) if isinstance(k, slice) else 0 for k in key)]
+            # a small part would keep its whole chunk in memory
+            return part.copy() if out is None and part.size < math.prod(self.chunks) else part
         whole: Any = key
         if self.others:
             of_space = iter(key)
@@ -151,15 +274,16 @@ class ImageArray(BackendArray):
         try:
             return np.asarray(indexer[whole], dtype=self.dtype)
         except Exception as error:  # codecs and file systems raise whatever they like
-            sentence = unreadable(
-                f"the {self.content} [{_shown(key, self.shape)}] of {self.place}", error
-            )
-            hint = (
-                "; a bucket that may be read but not listed refuses chunks that it does not have"
-                if is_refusal(error)
-                else ""
-            )
-            raise StoreError(f"{sentence}{hint}") from safe_cause(error)
+            raise self._unreadable(f"[{_shown(key, self.shape)}]", error) from safe_cause(error)
+
+    def _unreadable(self, part: str, error: Exception) -> StoreError:
+        sentence = unreadable(f"the {self.content} {part} of {self.place}", error)
+        hint = (
+            "; a bucket that may be read but not listed refuses chunks that it does not have"
+            if is_refusal(error)
+            else ""
+        )
+        return StoreError(f"{sentence}{hint}")
 
 
 class LabelArray(ImageArray):
@@ -169,8 +293,6 @@ class LabelArray(ImageArray):
     ----------
     group, path, place
         As :class:`ImageArray` has them.
-    masks : callable, optional
-        Opens the masks that are stored beside the labels; called once, when they are asked for.
     voxel_size : tuple of float, optional
         As the store has it, in mm: a Dataset that holds the labels may be said to have another.
     axes : Axes, optional
@@ -186,7 +308,6 @@ class LabelArray(ImageArray):
         group: zarr.Group,
         path: str,
         place: str,
-        masks: Callable[[LabelArray], Masks | None] | None = None,
         voxel_size: tuple[float, ...] | None = None,
         axes: Axes | None = None,
     ) -> None:
@@ -194,8 +315,6 @@ class LabelArray(ImageArray):
         self.voxel_size = voxel_size
         # a name of this opening that no other one has: what is learned is kept by it
         self.snapshot = uuid.uuid4().hex
-        self._open_masks = masks
-        self._masks: Masks | None = None
 
     def fingerprint(self) -> str | None:
         """Return a digest of what the store says of each object of the level.
@@ -204,61 +323,6 @@ class LabelArray(ImageArray):
         does not say enough of them to tell that one has changed.
         """
         return fingerprint(self.array)
-
-    def masks(self) -> Masks | None:
-        """Return the masks of the same voxels that are stored beside the labels, if any."""
-        if self._open_masks is not None:
-            self._masks, self._open_masks = self._open_masks(self), None
-        return self._masks
-
-    def __getstate__(self) -> dict[str, Any]:
-        # workers read labels, and are not asked for masks
-        return {**self.__dict__, "_open_masks": None, "_masks": None}
-
-
-class Masks(ImageArray):
-    """Masks of the regions of a level: one a region, with its descendants.
-
-    Parameters
-    ----------
-    group, path, place
-        As :class:`ImageArray` has them.
-    labels : sequence of int
-        The label of the region of each mask.
-    terminology : int
-        The fingerprint of the terminology whose regions they are.
-
-    Raises
-    ------
-    StoreFormatError
-        If there are not as many masks as labels.
-    """
-
-    content = "masks"
-    expected = "masks: 4-D, of uint8 or bool"
-    kinds = "ub"
-    ndim = 4
-
-    def __init__(
-        self, group: zarr.Group, path: str, place: str, labels: Sequence[int], terminology: int
-    ) -> None:
-        super().__init__(group, path, place)
-        self.terminology = terminology
-        if len(labels) != self.shape[0]:
-            raise StoreFormatError(
-                f"{self.place} has {self.shape[0]} masks of {len(labels)} labels"
-            )
-        self.labels = tuple(map(int, labels))
-        self._positions = {label: i for i, label in enumerate(self.labels)}
-
-    def position(self, label: int) -> int | None:
-        """Return which of the masks is that of the region with a label."""
-        return self._positions.get(label)
-
-    def read(self, position: int, key: tuple[slice, ...]) -> Any:
-        """Read a part of a mask, as booleans."""
-        part: Any = self._read(self.array, (slice(position, position + 1), *key))
-        return part[0] != 0
 
 
 class SidesArray(BackendArray):
@@ -271,14 +335,20 @@ class SidesArray(BackendArray):
     shape : tuple of int
     axis : int
         Which of the axes is the right-left one.
-    chunks : tuple of int
+    chunks, block : tuple of int
         Those of the labels.
     """
 
     def __init__(
-        self, sides: Any, shape: tuple[int, ...], axis: int, chunks: tuple[int, ...]
+        self,
+        sides: Any,
+        shape: tuple[int, ...],
+        axis: int,
+        chunks: tuple[int, ...],
+        block: tuple[int, ...],
     ) -> None:
-        self.sides, self.shape, self.axis, self.chunks = sides, shape, axis, chunks
+        self.sides, self.shape, self.axis = sides, shape, axis
+        self.chunks, self.block = chunks, block
         self.dtype = np.dtype(np.uint8)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -326,6 +396,17 @@ def _shape(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
         for k, size in zip(key, shape, strict=True)
         if isinstance(k, slice) or np.ndim(k)
     )
+
+
+def _as_block(key: tuple[Any, ...], shape: tuple[int, ...]) -> Block | None:
+    """Return the block that a basic index reads from; None where it has a step."""
+    if any(isinstance(k, slice) and k.step not in (None, 1) for k in key):
+        return None
+    places = (
+        k if isinstance(k, slice) else slice(k % n, k % n + 1)
+        for k, n in zip(key, shape, strict=True)
+    )
+    return tuple(slice(*k.indices(n)[:2]) for k, n in zip(places, shape, strict=True))
 
 
 def _shown(key: tuple[Any, ...], shape: tuple[int, ...]) -> str:

@@ -90,10 +90,8 @@ class CheckedStore(WrapperStore[Store]):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Read an object or a part of it; None where there is none."""
-        layout = None if _is_metadata(key) else self._layout(key)
-        largest = DOCUMENT if _is_metadata(key) else None if layout is None else layout.largest
+        layout, largest = self._before(key)
         store = innermost(self)
-        _check_file(store, key, largest)
         if isinstance(store, FsspecStore) and is_s3(store.fs):
             await check_objects(store.fs, store.path)
         token = LARGEST.set(largest)
@@ -108,24 +106,54 @@ class CheckedStore(WrapperStore[Store]):
             raise StoreError(f"{key!r} cannot be read: {_told(error)}") from safe_cause(error)
         finally:
             LARGEST.reset(token)
-        if value is None:
+        content = None if value is None else value.as_numpy_array().data
+        self._after(key, content, layout, byte_range)
+        return value
+
+    @property
+    def has_files(self) -> bool:
+        """Whether :meth:`read_file` reads what it holds."""
+        return type(self._store) is LocalStore
+
+    def read_file(self, key: str) -> bytes | None:
+        """Read an object of a folder on this machine as :meth:`get` does, without an event loop."""
+        layout, _ = self._before(key)
+        store: Any = self._store
+        content: bytes | None
+        try:
+            content = (store.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # as zarr has it
+            content = None
+        self._after(key, content, layout, None)
+        return content
+
+    def _before(self, key: str) -> tuple[ChunkLayout | None, int | None]:
+        """Look at what is to be read; return how it is stored, and how large it can be."""
+        layout = None if _is_metadata(key) else self._layout(key)
+        largest = DOCUMENT if _is_metadata(key) else None if layout is None else layout.largest
+        _check_file(innermost(self), key, largest)
+        return layout, largest
+
+    def _after(
+        self, key: str, content: Any, layout: ChunkLayout | None, byte_range: ByteRequest | None
+    ) -> None:
+        """Look at what has come: bytes, or None where there is no such object."""
+        if content is None:
             self._check_absent(key, byte_range)
         if self._copy is not None:
-            size = None if value is None else len(value) if byte_range is None else -1
+            size = None if content is None else len(content) if byte_range is None else -1
             self._copy.check(key, size)
-        if value is None:
-            return None
-        if len(value) == 0:
+        if content is None:
+            return
+        if len(content) == 0:
             raise StoreError(f"{key!r} is empty")
-        _check_length(key, len(value), byte_range)
-        content = value.as_numpy_array().data
+        _check_length(key, len(content), byte_range)
         if byte_range is None or getattr(byte_range, "start", 0) == 0:
             _check_content(key, content)
         if layout is not None and byte_range is None:
             layout.check(key, content)
         elif layout is not None and isinstance(byte_range, RangeByteRequest):
             layout.check_part(key, content, byte_range.start)
-        return value
 
     def get_ranges(
         self,

@@ -13,7 +13,7 @@ from zarr.codecs import ShardingCodec
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.zarr.decoded_size import declared_size, name_of
 
-__all__ = ["ChunkLayout", "layout_of", "layout_of_array"]
+__all__ = ["ChunkLayout", "larger_block", "layout_of", "layout_of_array"]
 
 BLOSC_HEADER = 16
 """Its bytes; the last four are the length of the whole, little-endian."""
@@ -29,6 +29,12 @@ WIDENED = 8
 
 EMPTY = (1 << 64) - 1
 """Place and length of a chunk that a shard does not have."""
+
+BLOCKS = 5_000
+"""Of more chunks than that several are read as one block: dask takes a millisecond for each."""
+
+BLOCK = 1 << 22
+"""Voxels that such a block has at the most."""
 
 
 @dataclass(frozen=True)
@@ -169,3 +175,33 @@ def layout_of_array(array: zarr.Array[Any]) -> ChunkLayout:
         next((codec for codec in codecs if isinstance(codec, ShardingCodec)), None),
         array.shards,
     )
+
+
+def larger_block(shape: Sequence[int], chunk: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of a block of whole chunks, so that an array has not too many of them.
+
+    Parameters
+    ----------
+    shape, chunk : sequence of int
+        Of the array and of a stored object.
+
+    Returns
+    -------
+    tuple of int
+        The chunk itself where there are few, or they are large.
+
+    Examples
+    --------
+    >>> larger_block((1320, 800, 1140), (100, 100, 100))
+    (100, 100, 100)
+    >>> larger_block((1320, 800, 1140), (32, 32, 32))
+    (64, 64, 64)
+    """
+    block = list(chunk)
+    while True:
+        numbers = [-(-n // size) for n, size in zip(shape, block, strict=True)]
+        if math.prod(numbers) <= BLOCKS or 2 * math.prod(block) > BLOCK:
+            return tuple(block)
+        # across the axis along which it is the thinnest, of those that it does not span
+        axis = min((i for i, n in enumerate(numbers) if n > 1), key=lambda i: block[i])
+        block[axis] *= 2

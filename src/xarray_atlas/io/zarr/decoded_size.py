@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["declared_size", "name_of"]
+__all__ = ["declared_size", "name_of", "stated_size"]
 
 ZSTD_MAGIC = 0xFD2FB528
 ZSTD_BLOCK = 1 << 17
@@ -51,6 +51,26 @@ def declared_size(codec: str, content: bytes | memoryview, limit: int) -> int | 
     """
     measure = MEASURES.get(codec)
     return None if measure is None else measure(memoryview(content), limit)
+
+
+def stated_size(codec: str, content: bytes | memoryview) -> int | None:
+    """Return the decoded size that the header of a chunk states; None where it states none.
+
+    Parameters
+    ----------
+    codec : str
+        The name of what is decoded first.
+    content : bytes
+    """
+    content = memoryview(content)
+    if codec == "blosc":
+        return _blosc(content, 0)
+    if codec == "lz4":
+        return _lz4(content, 0)
+    if codec != "zstd" or len(content) < 6 or int.from_bytes(content[:4], "little") != ZSTD_MAGIC:
+        return None
+    # the two bits of the size's width, and the one of a frame without a window
+    return _zstd(content, 0) if content[4] >> 5 else None
 
 
 def _blosc(content: memoryview, limit: int) -> int | None:

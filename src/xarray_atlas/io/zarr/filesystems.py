@@ -11,6 +11,7 @@ from zarr.storage import FsspecStore
 
 from xarray_atlas.io.zarr.addresses import is_http, part_url, protocol
 from xarray_atlas.io.zarr.s3_client import check_listings, is_s3
+from xarray_atlas.options import OPTIONS
 
 __all__ = [
     "checked_store_of",
@@ -36,6 +37,9 @@ def storage_for(url: str, storage_options: Mapping[str, Any] | None) -> dict[str
         # else s3fs asks for the size of each object before it reads it: twice the requests,
         # and a listing for each chunk that is not stored
         options.setdefault("max_concurrency", 1)
+        # else no more than 10 requests are in flight
+        pool = {"max_pool_connections": max(OPTIONS["requests"], 10)}
+        options["config_kwargs"] = pool | dict(options.get("config_kwargs") or {})
     return options
 
 
