@@ -116,8 +116,8 @@ def download(
     (its size, and its MD5 where the ETag is one) and then renamed. Where the
     store is busy (HTTP 429, 500, 503 and the like), does not answer, or the
     connection breaks, it is asked again with growing pauses, six times at
-    most, and never later than a minute after the first time. 16 objects are
-    fetched at once.
+    most, and never later than a minute after the first time. 64 requests are
+    in flight at once, of objects that have 256 MB together.
 
     Before anything is fetched its listing is written down, in a folder
     ``.xarray-atlas`` within each store, which belongs to the copy: do not

@@ -45,8 +45,9 @@ def open_atlas(
     """Open an atlas as a Dataset, lazily.
 
     Reads the metadata and the terminology, never a chunk: three requests for
-    an OME-Zarr of zarr format 3 in BrainGlobe's layout, five for an atlas by name; one
-    more looks for labels below an image elsewhere. The same as
+    an OME-Zarr of zarr format 3 in BrainGlobe's layout, five for an atlas by name. They are made
+    side by side: of what BrainGlobe writes two wait for one another by URL, four by name.
+    Elsewhere, and of zarr format 2, a few more are made beside them. The same as
     ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
     once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,26 +22,22 @@ from xarray_atlas.coords.units import to_mm
 from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.coords.world import RAS_LETTERS, WorldAxes
 from xarray_atlas.errors import (
+    AtlasError,
     ComponentNotFoundError,
     GridError,
     StoreError,
     StoreFormatError,
     StoreNotFoundError,
 )
-from xarray_atlas.io.brainglobe.components import ImagePyramid, open_component
-from xarray_atlas.io.brainglobe.layout import (
-    find_terminology,
-    load_terminology,
-    parse_place,
-    stored_terminology,
-)
-from xarray_atlas.io.brainglobe.manifest import HEMISPHERES as HEMISPHERES_FILES
+from xarray_atlas.io.backend.parts import Parts
+from xarray_atlas.io.brainglobe.components import ImagePyramid
+from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.manifest import TO_RAS, Component, Manifest
-from xarray_atlas.io.zarr.addresses import options_elsewhere
+from xarray_atlas.io.zarr.ahead import begin, forget, is_remote, read_ahead
 from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
-from xarray_atlas.io.zarr.stores import locate, options_of, protocol
+from xarray_atlas.io.zarr.stores import locate, options_of
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 from xarray_atlas.terminology import Terminology
 
@@ -78,6 +74,8 @@ class StoredAtlas:
         Of the finest level in mm, as the user said it.
     orientation : str, optional
         A letter an axis, as the user said it.
+    levels : tuple of Level
+        Those that are asked for.
     """
 
     place: str
@@ -93,6 +91,7 @@ class StoredAtlas:
     components: tuple[ImagePyramid, ...]
     voxel_size: tuple[float, ...] | None = None
     orientation: str | None = None
+    levels: tuple[Level, ...] = ()
 
     @property
     def _orientation_assumed(self) -> bool:
@@ -166,6 +165,13 @@ class StoredAtlas:
             attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
         )
 
+    def datasets(self) -> dict[str, xr.Dataset]:
+        """Open the levels that are asked for, by their paths."""
+        found = {level.path: self.dataset(level) for level in self.levels}
+        for group in (self.group, *(image.group for image in self.components)):
+            forget(group)
+        return found
+
     @cached_property
     def _world(self) -> WorldAxes | None:
         """The world coordinates of the store's axes, if the manifest says them."""
@@ -234,10 +240,11 @@ class StoredAtlas:
 def open_stored_atlas(
     group: zarr.Group,
     source: Any,
+    parts: Parts,
     *,
+    choose: Callable[[Multiscale], Sequence[Level]],
     manifest: Manifest | None = None,
-    terminology: Any = None,
-    include: str | Iterable[str] = ("annotation",),
+    include: Iterable[str] = ("annotation",),
     storage_options: Mapping[str, Any] | None = None,
     align_levels: bool = False,
     midline: Any = None,
@@ -252,9 +259,13 @@ def open_stored_atlas(
         The annotation's OME-Zarr.
     source : str, path, zarr store or group
         Where it was opened.
+    parts : Parts
+        What is opened with it.
+    choose : callable
+        Returns the levels of a pyramid that will be opened.
     manifest : Manifest, optional
         The atlas that it belongs to.
-    terminology, include, storage_options, align_levels, midline, voxel_size, orientation
+    include, storage_options, align_levels, midline, voxel_size, orientation
         As :func:`xarray_atlas.open_atlas` has them.
     """
     place = locate(source)
@@ -270,14 +281,18 @@ def open_stored_atlas(
             "leave it out; or, where the store is wrong, make an atlas of its array with "
             "create_atlas, whose orientation= overrides it"
         )
-    table, url = _terminology(terminology, place, manifest, options)
-    wanted = dict.fromkeys([include] if isinstance(include, str) else include)
+    with suppress(AtlasError):  # which is raised when its turn comes
+        _read_levels_ahead(group, multiscale, parts, choose(multiscale))
+    table, url = parts.terminology()
+    wanted = dict.fromkeys(include)
     annotation = "annotation" in wanted
     wanted.pop("annotation", None)
-    components, sides = [], False
+    components, sides = list[ImagePyramid](), False
     for name in wanted:
-        if name == "hemispheres":
-            found, sides = _hemispheres(place, manifest, options, align_levels, stated)
+        if name == "hemispheres" and manifest is not None and manifest.symmetric:
+            sides = True
+        elif name == "hemispheres":
+            components.append(_hemispheres(parts, place))
         elif name in (*multiscale.dims, COORDINATE):
             raise ComponentNotFoundError(
                 f"a component called {name!r} cannot be opened with the annotation: that is what a "
@@ -289,17 +304,14 @@ def open_stored_atlas(
                 "manifest.json, which says what belongs to it"
             )
         else:
-            part = manifest.image(name)
-            found = open_component(name, part, options, align_levels, orientation, stated)
-        components += [found] if found is not None else []
-    # a volume would be taken before the midline that the user says
-    unsaid = midline is None and "hemispheres" not in wanted
-    if manifest is not None and manifest.symmetric is False and unsaid:
-        components += _hemispheres_if_there(manifest, options, align_levels, stated)
+            components.append(parts.images[name]())
+    if "hemispheres" in parts.images and "hemispheres" not in wanted:
+        components += _hemispheres_if_there(parts)
+    multiscale = multiscale.align() if align_levels else multiscale
     return StoredAtlas(
         place,
         group,
-        multiscale.align() if align_levels else multiscale,
+        multiscale,
         table,
         url,
         None if midline is None else float(to_mm(midline, "midline")),
@@ -310,50 +322,34 @@ def open_stored_atlas(
         tuple(components),
         stated,
         given,
+        tuple(choose(multiscale)),
     )
 
 
-def _terminology(
-    given: Any, place: str, manifest: Manifest | None, options: Mapping[str, Any] | None
-) -> tuple[Terminology, str]:
-    """Return the terminology, and where it was read."""
-    own = given is None
-    if given is None and manifest is not None:
-        given = f"{manifest.terminology.url}/{manifest.terminology.files[0]}"
-    if given is None:
-        component = parse_place(place)
-        return find_terminology(place, options), "" if component is None else component.terminology
-    if not isinstance(given, str | os.PathLike):
-        return load_terminology(given), ""
-    url = locate(given)
-    # options are the store's: another file system would not know them, and another server must not
-    same = protocol(url) == protocol(place)
-    load = stored_terminology if own else load_terminology
-    return load(os.fspath(given), options_elsewhere(options, place, url) if same else None), url
+def _read_levels_ahead(
+    group: zarr.Group, multiscale: Multiscale, parts: Parts, levels: Sequence[Level]
+) -> None:
+    """Read the metadata of levels while the terminology and other images are still to come."""
+    read_ahead(group, multiscale.place, [level.path for level in levels])
+
+    def follow(opened: Callable[[], ImagePyramid]) -> None:
+        image = opened()
+        same = [
+            other.path
+            for other in image.multiscale.levels
+            if any(other.has_voxels_of(level.scale) for level in levels)
+        ]
+        read_ahead(image.group, image.place, same)
+
+    if is_remote(multiscale.place):
+        for opened in parts.images.values():
+            begin(partial(follow, opened), multiscale.place)
 
 
-def _hemispheres(
-    place: str,
-    manifest: Manifest | None,
-    options: Mapping[str, Any] | None,
-    align_levels: bool,
-    voxel_size: tuple[float, ...] | None,
-) -> tuple[ImagePyramid | None, bool]:
-    """Find the hemispheres that are asked for: their volume, or whether the midline makes them."""
-    if manifest is not None and manifest.symmetric:
-        return None, True
-    if manifest is None:
-        component = parse_place(place)
-        name, version = ("", "") if component is None else (component.name, component.version)
-        part = Component(
-            name, version, place.replace("\\", "/").rpartition("/")[0], HEMISPHERES_FILES
-        )
-    else:
-        part = manifest.hemispheres
-    orientation = None if manifest is None else manifest.orientation
+def _hemispheres(parts: Parts, place: str) -> ImagePyramid:
+    """Return the volume of hemispheres that is asked for."""
     try:
-        found = open_component("hemispheres", part, options, align_levels, orientation, voxel_size)
-        return found, False
+        return parts.images["hemispheres"]()
     except StoreNotFoundError as error:
         raise ComponentNotFoundError(
             f"no hemispheres are stored beside {place}; leave them out of include, and say with "
@@ -361,16 +357,9 @@ def _hemispheres(
         ) from error
 
 
-def _hemispheres_if_there(
-    manifest: Manifest,
-    options: Mapping[str, Any] | None,
-    align_levels: bool,
-    voxel_size: tuple[float, ...] | None,
-) -> list[ImagePyramid]:
-    part, orientation = manifest.hemispheres, manifest.orientation
+def _hemispheres_if_there(parts: Parts) -> list[ImagePyramid]:
     try:
-        found = open_component("hemispheres", part, options, align_levels, orientation, voxel_size)
-        return [found]
+        return [parts.images["hemispheres"]()]
     except StoreNotFoundError:
         return []  # asking for a hemisphere is an error then
     except StoreError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -12,8 +13,10 @@ import zarr
 from xarray.backends import BackendEntrypoint
 
 from xarray_atlas.coords.units import quantity
-from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.coords.voxel_size import stated_voxel_size
+from xarray_atlas.errors import AtlasError, StoreFormatError
 from xarray_atlas.io.backend.atlas import StoredAtlas, open_stored_atlas
+from xarray_atlas.io.backend.parts import Parts, Table, begin_parts, begin_terminology
 from xarray_atlas.io.backend.written import open_file, open_written_group
 from xarray_atlas.io.brainglobe.catalogue import is_name
 from xarray_atlas.io.brainglobe.components import open_part
@@ -22,8 +25,15 @@ from xarray_atlas.io.brainglobe.lookup import find_atlas_manifest
 from xarray_atlas.io.brainglobe.manifest import MANIFEST, Manifest, read_manifest
 from xarray_atlas.io.brainglobe.other_volumes import refuse_hemispheres, refuse_template
 from xarray_atlas.io.zarr.addresses import part_url, without_secrets
+from xarray_atlas.io.zarr.ahead import (
+    GROUP,
+    Ahead,
+    level_keys,
+    likely_levels,
+    read_ahead,
+)
 from xarray_atlas.io.zarr.labels_group import find_labels
-from xarray_atlas.io.zarr.ome_zarr import Level, is_multiscale
+from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, is_multiscale, read_multiscale
 from xarray_atlas.io.zarr.stores import (
     is_url,
     locate,
@@ -54,6 +64,12 @@ class Choices:
     midline: Any = None
     voxel_size: Any = None
     orientation: str | None = None
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Those that say how an annotation lies, by their names."""
+        names = ("align_levels", "midline", "voxel_size", "orientation")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Choices:
@@ -126,7 +142,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
             filename_or_obj = filename_or_obj.name
         opened = _open(filename_or_obj, Choices.of(choices), drop_variables, resolution=resolution)
         if isinstance(opened, StoredAtlas):
-            found = _drop(opened.dataset(_level(opened, resolution)), drop_variables)
+            (found,) = (_drop(ds, drop_variables) for ds in opened.datasets().values())
         else:
             found = opened["/"]
         return _sourced(found, filename_or_obj)
@@ -143,8 +159,8 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         if not isinstance(opened, StoredAtlas):
             return {path: _sourced(ds, filename_or_obj) for path, ds in opened.items()}
         groups = {"/": xr.Dataset(attrs=opened.attrs)}
-        for level in opened.multiscale.levels:
-            groups[f"/{level.path}"] = _drop(opened.dataset(level), drop_variables)
+        for path, ds in opened.datasets().items():
+            groups[f"/{path}"] = _drop(ds, drop_variables)
         return {path: _sourced(ds, filename_or_obj) for path, ds in groups.items()}
 
     def open_datatree(self, filename_or_obj: Any, **kwargs: Any) -> xr.DataTree:
@@ -164,33 +180,99 @@ def _open(
 ) -> StoredAtlas | dict[str, xr.Dataset]:
     """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
     source, choices = _part(source, choices)
-    include, storage_options = choices.include, choices.storage_options
-    described = {
-        name: getattr(choices, name)
-        for name in ("terminology", "align_levels", "midline", "voxel_size", "orientation")
-    }
     manifest = _manifest(source, choices, resolution, groups)
+    opening = Opening(choices, manifest, resolution, groups)
+    options = choices.storage_options
     if manifest is not None:
-        source, group = open_part(manifest.annotation, storage_options)
+        set_of = manifest.annotation
+        near = f"{set_of.url}/{set_of.files[0]}"
+        parts = opening.parts(near, opening.terminology(near))
+        source, group = open_part(set_of, options, opening.likely)
+        return opening.atlas(group, source, parts)
+    known = parse_place(locate(source)) is not None
+    # elsewhere there may be labels below it, whose neighbours are others
+    table = opening.terminology(source) if known or choices.terminology is not None else None
+    early = opening.parts(source, table) if known and table is not None else None
+    opened = _open_zarr(source, options, opening.ahead(known))
+    if opened is not None:
+        source, opened = _labels_of(source, opened, opening)
+    if opened is not None and is_multiscale(opened):
+        table = opening.terminology(source) if table is None else table
+        return opening.atlas(opened, source, early or opening.parts(source, table))
+    include = None if opening.include == ANNOTATION else choices.include
+    described = {**choices.described, "terminology": choices.terminology}
+    return _open_written(
+        source, opened, groups, drop_variables, resolution=resolution, include=include, **described
+    )
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is asked for of an OME-Zarr, and what of it is begun early."""
+
+    choices: Choices
+    manifest: Manifest | None
+    resolution: Any
+    groups: bool
+    """Whether all levels are opened."""
+
+    @property
+    def include(self) -> tuple[str, ...]:
+        """The names of what is opened."""
+        include = self.choices.include
+        return (include,) if isinstance(include, str) else tuple(include)
+
+    def levels(self, multiscale: Multiscale) -> Sequence[Level]:
+        """Return the levels that are opened: by default that of the manifest, else the finest."""
+        return multiscale.levels if self.groups else [multiscale.select(self._resolution)]
+
+    @property
+    def _resolution(self) -> Any:
+        if self.resolution is None and self.manifest is not None:
+            return quantity(list(self.manifest.voxel_size))
+        return self.resolution
+
+    @property
+    def likely(self) -> tuple[str, ...]:
+        """What these levels are probably called, before the metadata are known."""
+        return likely_levels(self._resolution, self.groups)
+
+    def ahead(self, known: bool) -> Ahead:
+        """Return what is read ahead: of a store that may be of any format, the keys of both.
+
+        In BrainGlobe's layout (`known`) few are of format 2.
+        """
+        return {".zgroup": level_keys(self.likely, 2)} if known else {"zarr.json": GROUP}
+
+    def terminology(self, source: Any) -> Table:
+        """Begin to read the terminology of an annotation."""
+        options = options_of(source, self.choices.storage_options)
+        return begin_terminology(self.choices.terminology, locate(source), self.manifest, options)
+
+    def parts(self, source: Any, table: Table) -> Parts:
+        """Begin to open what else is opened with an annotation."""
+        return begin_parts(
+            self.include,
+            locate(source),
+            self.manifest,
+            options_of(source, self.choices.storage_options),
+            terminology=table,
+            likely=self.likely,
+            **self.choices.described,
+        )
+
+    def atlas(self, group: zarr.Group, source: Any, parts: Parts) -> StoredAtlas:
+        """Open an annotation and its parts."""
         return open_stored_atlas(
             group,
             source,
-            manifest=manifest,
-            include=include,
-            storage_options=storage_options,
-            **described,
+            parts,
+            choose=self.levels,
+            manifest=self.manifest,
+            include=self.include,
+            storage_options=self.choices.storage_options,
+            **self.choices.described,
         )
-    opened = _open_zarr(source, storage_options)
-    if opened is not None:
-        source, opened = _labels_of(source, opened, storage_options)
-    if opened is not None and is_multiscale(opened):
-        return open_stored_atlas(
-            opened, source, include=include, storage_options=storage_options, **described
-        )
-    included = None if tuple(include) == ANNOTATION or include == ANNOTATION[0] else include
-    return _open_written(
-        source, opened, groups, drop_variables, resolution=resolution, include=included, **described
-    )
 
 
 def _part(source: Any, choices: Choices) -> tuple[Any, Choices]:
@@ -228,32 +310,34 @@ def _manifest(source: Any, choices: Choices, resolution: Any, all_levels: bool) 
     return None
 
 
-def _level(atlas: StoredAtlas, resolution: Any) -> Level:
-    """Return the level that is asked for: by default that of the manifest, else the finest."""
-    if resolution is None and atlas.manifest is not None:
-        resolution = quantity(list(atlas.manifest.voxel_size))
-    return atlas.multiscale.select(resolution)
-
-
-def _open_zarr(source: Any, storage_options: Mapping[str, Any] | None) -> zarr.Group | None:
+def _open_zarr(
+    source: Any, storage_options: Mapping[str, Any] | None, ahead: Ahead
+) -> zarr.Group | None:
     """Open a zarr group; None where the source is a file that may be netCDF."""
     if isinstance(source, str | os.PathLike):
         place = locate(source)
         if not is_url(place) and os.path.isfile(place) and not is_zip(place):
             return None
-    return open_group(source, storage_options)
+    return open_group(source, storage_options, ahead=ahead)
 
 
-def _labels_of(
-    source: Any, group: zarr.Group, storage_options: Mapping[str, Any] | None
-) -> tuple[Any, zarr.Group]:
+def _labels_of(source: Any, group: zarr.Group, opening: Opening) -> tuple[Any, zarr.Group]:
     """Find the labels in a group that is opened; return them and where they are."""
     place = locate(source)
     refuse_hemispheres(place)
     if parse_place(place) is not None:
         return source, group  # BrainGlobe's annotations have no others below them
     if is_multiscale(group):
-        refuse_template(place, options_of(source, storage_options))
+        refuse_template(place, options_of(source, opening.choices.storage_options))
+        with suppress(AtlasError):  # which is raised when its turn comes
+            described = opening.choices.described
+            voxel_size = (
+                None
+                if described["voxel_size"] is None
+                else stated_voxel_size(described["voxel_size"])
+            )
+            multiscale = read_multiscale(group, place, described["orientation"], voxel_size)
+            read_ahead(group, place, [level.path for level in opening.levels(multiscale)])
     path = find_labels(group, place)
     if not path:
         return source, group

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.storage import FsspecStore
 
 from xarray_atlas.errors import (
     GridError,
@@ -15,6 +17,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
 )
 from xarray_atlas.io.brainglobe.manifest import Component
+from xarray_atlas.io.zarr.ahead import begin, level_keys
 from xarray_atlas.io.zarr.arrays import ImageArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
@@ -104,17 +107,36 @@ def open_component(
     align_levels: bool,
     orientation: str | None = None,
     voxel_size: tuple[float, ...] | None = None,
+    likely: Sequence[str] = (),
+    store: FsspecStore | None = None,
 ) -> ImagePyramid:
     """Open the OME-Zarr of a component; its levels are matched later."""
-    place, group = open_part(part, storage_options)
+    place, group = open_part(part, storage_options, likely, store)
     multiscale = read_multiscale(group, place, orientation, voxel_size)
     return ImagePyramid(name, place, group, multiscale.align() if align_levels else multiscale)
 
 
 def open_part(
-    part: Component, storage_options: Mapping[str, Any] | None = None
+    part: Component,
+    storage_options: Mapping[str, Any] | None = None,
+    likely: Sequence[str] = (),
+    store: FsspecStore | None = None,
 ) -> tuple[str, zarr.Group]:
     """Open the store of a component by whichever of its names is there.
+
+    The newest name and zarr format 3 are what nearly all have. Where they are not there, the rest
+    is asked for side by side.
+
+    Parameters
+    ----------
+    part : Component
+    storage_options : mapping, optional
+        For fsspec.
+    likely : sequence of str, optional
+        The paths of levels of which the metadata may be wanted, to be read ahead with that rest.
+        Whoever passes them calls :func:`~xarray_atlas.io.zarr.ahead.forget` when all is open.
+    store : FsspecStore, optional
+        That of the newest name.
 
     Raises
     ------
@@ -124,10 +146,25 @@ def open_part(
         If it cannot be read.
     """
     refusal: StoreError | None = None
-    for file in part.files:
+    # whether there is an array, for the error, is asked with the rest
+    ahead = {".zgroup": [".zarray", ".zattrs", *level_keys(likely, 2)]} if likely else {}
+    begun: dict[str, Callable[[], zarr.Group]] = {}
+
+    def begin_others() -> None:
+        names = [*likely, *(f"s{path}" for path in likely if path.isdecimal())]
+        further = {**ahead, "zarr.json": level_keys(names, 3)}
+        for place in (f"{part.url}/{file}" for file in part.files[1:]):
+            work = functools.partial(open_group, place, storage_options, ahead=further)
+            begun[place] = begin(work, place)
+
+    for i, file in enumerate(part.files):
         place = f"{part.url}/{file}"
         try:
-            return place, open_group(place, storage_options)
+            if place in begun:
+                return place, begun[place]()
+            otherwise = begin_others if likely and i == 0 else None
+            source = place if store is None or i > 0 else store
+            return place, open_group(source, storage_options, ahead=ahead, otherwise=otherwise)
         except StoreNotFoundError:
             continue
         except StoreError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from xarray_atlas.errors import StoreError
+from xarray_atlas.errors import AtlasError, StoreError
 from xarray_atlas.io.copies.checksums import is_md5, md5_of
 from xarray_atlas.io.copies.records import Object, leads_out
 from xarray_atlas.io.zarr.addresses import part_url, protocol, safe_cause, without_secrets
@@ -18,10 +18,15 @@ from xarray_atlas.io.zarr.filesystems import filesystem_for, find_objects
 from xarray_atlas.io.zarr.s3_client import is_encrypted, is_s3
 from xarray_atlas.io.zarr.stores import unreadable
 
-__all__ = ["ATTEMPTS", "PATIENCE", "PAUSE", "TOGETHER", "Source", "connect", "patiently"]
-
-TOGETHER = 16
-"""Objects that are fetched at once."""
+__all__ = [
+    "ATTEMPTS",
+    "PATIENCE",
+    "PAUSE",
+    "Source",
+    "connect",
+    "patiently",
+    "patiently_async",
+]
 
 ATTEMPTS = 6
 """How often an object is asked for, where the store is busy or the connection fails."""
@@ -39,8 +44,8 @@ BUSY = (408, 429, 500, 502, 503, 504)
 CLIENTS = ("aiohttp", "aiobotocore", "botocore", "urllib3")
 """Whose exceptions, where they have no HTTP status, mean that the connection failed."""
 
-FINAL = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-"""What a file system says that it would say again."""
+FINAL = (FileNotFoundError, NotADirectoryError, IsADirectoryError, AtlasError)
+"""What a file system, or this package, says that it would say again."""
 
 TAGS = ("ETag", "etag", "mtime", "LastModified", "created")
 """What file systems call that by which a change of an object can be told."""
@@ -105,18 +110,29 @@ class Source:
             objects[key] = Object(about["size"], str(next(tags, "")).strip('"'))
         return objects
 
-    def read(self, path: str, expected: Object | None = None, stop: Any = None) -> bytes:
+    def read(self, path: str, expected: Object | None = None) -> bytes:
         """Read an object whole, and again where it does not come as it was listed."""
 
         def attempt() -> bytes:
             content: bytes = self.filesystem.cat_file(f"{self.path}/{path}")
             if expected is not None:
-                self._verify(path, content, expected)
+                self.verify(path, content, expected)
             return content
 
-        return patiently(attempt, stop)
+        return patiently(attempt)
 
-    def _verify(self, path: str, content: bytes, expected: Object) -> None:
+    @property
+    def is_async(self) -> bool:
+        """Whether objects can be read with :meth:`read_once`."""
+        return bool(self.filesystem.async_impl)
+
+    async def read_once(self, path: str) -> bytes:
+        """Read an object whole, on fsspec's event loop."""
+        content: bytes = await self.filesystem._cat_file(f"{self.path}/{path}")
+        return content
+
+    def verify(self, path: str, content: bytes, expected: Object) -> None:
+        """Raise an OSError for content that is not what is listed; not on an event loop."""
         if len(content) != expected.size:
             raise _Damaged(f"{len(content)} bytes came, and {expected.size} are listed")
         # S3's ETag of an object that it encrypts with a key is no MD5
@@ -138,7 +154,7 @@ def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
     url, parted = part_url(root, storage_options)
     options = dict(parted or {})
     if protocol(url) in ("s3", "s3a"):
-        ours = {"retries": {"total_max_attempts": 1}, "max_pool_connections": TOGETHER}
+        ours = {"retries": {"total_max_attempts": 1}}
         options["config_kwargs"] = {**ours, **options.get("config_kwargs", {})}
     try:
         filesystem, path = filesystem_for(url, options)
@@ -150,23 +166,43 @@ def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
     return Source(url, filesystem, path.rstrip("/"))
 
 
-def patiently(work: Callable[[], T], stop: threading.Event | None = None) -> T:
+def patiently(work: Callable[[], T]) -> T:
     """Call again what failed because the store was busy or the connection broke.
 
     With pauses that double, of a random length; at most :data:`ATTEMPTS` times, and not after
     :data:`PATIENCE`. The last error is raised; so is at once one that would come again.
     """
     began = time.monotonic()
-    stop = stop or threading.Event()
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return work()
         except Exception as error:
-            pause = random.uniform(0.5, 1) * PAUSE * 2 ** (attempt - 1)
-            late = time.monotonic() - began + pause > PATIENCE
-            if not _may_pass(error) or attempt == ATTEMPTS or late or stop.wait(pause):
+            pause = _pause(error, attempt, began)
+            if pause is None:
                 raise
+            time.sleep(pause)
     raise AssertionError("not reached")
+
+
+async def patiently_async(work: Callable[[], Awaitable[T]]) -> T:
+    """Do what :func:`patiently` does with a coroutine; a pause ends when its task is cancelled."""
+    began = time.monotonic()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await work()
+        except Exception as error:
+            pause = _pause(error, attempt, began)
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)
+    raise AssertionError("not reached")
+
+
+def _pause(error: Exception, attempt: int, began: float) -> float | None:
+    """Return the seconds before the next attempt; None where there is none."""
+    pause = random.uniform(0.5, 1) * PAUSE * 2 ** (attempt - 1)
+    late = time.monotonic() - began + pause > PATIENCE
+    return None if not _may_pass(error) or attempt == ATTEMPTS or late else pause
 
 
 def _may_pass(error: BaseException) -> bool:

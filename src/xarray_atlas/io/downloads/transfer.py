@@ -6,10 +6,8 @@ import contextlib
 import errno
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +35,8 @@ from xarray_atlas.io.copies.records import (
     write_atomically,
     write_record,
 )
-from xarray_atlas.io.downloads.remote import TOGETHER, Source
-from xarray_atlas.io.zarr.addresses import safe_cause
-from xarray_atlas.io.zarr.stores import unreadable
+from xarray_atlas.io.downloads.in_flight import RESUME, Wanted, fetch_together
+from xarray_atlas.io.downloads.remote import Source
 
 __all__ = ["Piece", "Task", "fetch", "plan"]
 
@@ -49,8 +46,6 @@ ABANDONED = 3600.0
 ROUNDS = 3
 """How often is looked whether all is there: a process that began at the same moment may have
 removed what it had looked at before another one replaced it."""
-
-RESUME = "what has been downloaded is kept: the same call resumes"
 
 
 @dataclass(frozen=True)
@@ -273,7 +268,7 @@ def _remove_abandoned(folder: str) -> None:
 
 
 def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any]) -> tuple[str, ...]:
-    """Fetch what folders lack, :data:`TOGETHER` objects at once, and keep the MD5 of each.
+    """Fetch what folders lack, many objects at once, and keep the MD5 of each.
 
     Parameters
     ----------
@@ -327,47 +322,28 @@ def _fetch_all(
     progress: Callable[[int], Any],
     fetched: Mapping[str, dict[str, str]],
 ) -> None:
-    stop = threading.Event()
-    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="xarray-atlas-download") as pool:
-        waiting = {
-            pool.submit(_fetch, source, task, key, stop): (task.folder, key) for task, key in todo
-        }
+    def is_there(each: Wanted[tuple[Task, str]]) -> bool:
+        return size_of(_target(*each.item)) == each.listed.size
+
+    def keep(each: Wanted[tuple[Task, str]], content: bytes) -> str:
+        source.verify(each.path, content, each.listed)
+        task, target = each.item[0], _target(*each.item)
         try:
-            for done in as_completed(waiting):
-                size, md5 = done.result()
-                folder, key = waiting[done]
-                if md5:
-                    fetched[folder][key] = md5
-                progress(size)
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            write_atomically(target, content, os.path.join(task.folder, RECORDS))
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        return md5_of(content)
+
+    wanted = [Wanted((task, key), f"{task.path}/{key}", task.objects[key]) for task, key in todo]
+    for each, md5 in fetch_together(source, wanted, is_there, keep):
+        task, key = each.item
+        if md5 is not None:
+            fetched[task.folder][key] = md5
+        progress(each.listed.size)
 
 
-def _fetch(source: Source, task: Task, key: str, stop: threading.Event) -> tuple[int, str]:
-    """Fetch one object; return its size, and its MD5 where it was fetched here."""
-    listed = task.objects[key]
-    target = os.path.join(task.folder, *key.split("/"))
-    if size_of(target) == listed.size:
-        return listed.size, ""  # another process has been faster
-    path = f"{task.path}/{key}"
-    try:
-        content = source.read(path, listed, stop)
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"{source.url}/{path} was listed, and is not there any more: the store is being "
-            f"changed; {RESUME}"
-        ) from safe_cause(error)
-    except Exception as error:  # file systems raise whatever their client library raises
-        raise StoreError(f"{unreadable(f'{source.url}/{path}', error)}; {RESUME}") from safe_cause(
-            error
-        )
-    try:
-        write_atomically(target, content, os.path.join(task.folder, RECORDS))
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    return len(content), md5_of(content)
+def _target(task: Task, key: str) -> str:
+    return os.path.join(task.folder, *key.split("/"))
 
 
 def _unwritable(place: str, error: OSError) -> StoreError:

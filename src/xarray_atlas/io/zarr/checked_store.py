@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import stat
 import zipfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ class CheckedStore(WrapperStore[Store]):
         super().__init__(store)
         self._layouts: dict[str, ChunkLayout] = {}
         self._path = path
+        self._beside: dict[str, Sequence[str]]
+        self._kept: frozenset[str]
+        self._answers: dict[str, asyncio.Task[Buffer | None]]
+        self.forget()
         self._copy = _copy(innermost(store), path)
 
     def _with_store(self, store: Store) -> CheckedStore:
@@ -80,6 +85,19 @@ class CheckedStore(WrapperStore[Store]):
     def expect(self, path: str, layout: ChunkLayout) -> None:
         """Take note of an array that is read, and of how large its chunks are."""
         self._layouts[path.strip("/")] = layout
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Ask once for keys, and hand the answer, or the error, to all until :meth:`forget`."""
+        self._kept = self._kept.union(keys)
+
+    def read_beside(self, key: str, others: Sequence[str]) -> None:
+        """Read other keys as soon as one is read, side by side with it, and keep the answers."""
+        self._beside[key] = others
+        self.keep(others)
+
+    def forget(self) -> None:
+        """Ask anew from now on: what a store holds may change."""
+        self._beside, self._kept, self._answers = {}, frozenset(), {}
 
     @property
     def read_only(self) -> bool:
@@ -96,7 +114,11 @@ class CheckedStore(WrapperStore[Store]):
             await check_objects(store.fs, store.path)
         token = LARGEST.set(largest)
         try:
-            value = await self._store.get(key, prototype, byte_range)
+            for other in (key, *self._beside.pop(key, ())):
+                if other in self._kept and other not in self._answers:
+                    self._answers[other] = self._begin(other, prototype)
+            asked = None if byte_range is not None else self._answers.get(key)
+            value = await (asked or self._store.get(key, prototype, byte_range))
         except Exception as error:  # each file system raises its client library's own
             if is_refusal(error) and key.rpartition("/")[2] in OPTIONAL:
                 return None
@@ -154,6 +176,12 @@ class CheckedStore(WrapperStore[Store]):
             layout.check(key, content)
         elif layout is not None and isinstance(byte_range, RangeByteRequest):
             layout.check_part(key, content, byte_range.start)
+
+    def _begin(self, key: str, prototype: BufferPrototype) -> asyncio.Task[Buffer | None]:
+        task = asyncio.ensure_future(self._store.get(key, prototype))
+        # an error of which nobody asks is no error
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
     def get_ranges(
         self,

@@ -9,6 +9,7 @@ listing, or another range than the one that was asked for.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,7 +62,9 @@ async def check_objects(filesystem: Any, path: str) -> None:
     path : str
         In the bucket that is read from.
     """
-    await filesystem.set_session()
+    # s3fs of before 2026 makes a client for each of several requests that are the first together
+    async with vars(filesystem).setdefault("_xarray_atlas_lock", asyncio.Lock()):
+        await filesystem.set_session()
     client = await filesystem.get_s3(path.strip("/").partition("/")[0])
     events = client.meta.events
     name = "xarray-atlas-objects"

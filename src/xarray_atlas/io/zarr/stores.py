@@ -25,6 +25,7 @@ from xarray_atlas.io.zarr.addresses import (
     safe_cause,
     without_secrets,
 )
+from xarray_atlas.io.zarr.ahead import Ahead, is_remote
 from xarray_atlas.io.zarr.checked_store import CheckedStore, innermost, is_refusal
 from xarray_atlas.io.zarr.filesystems import (
     checked_store_of,
@@ -74,6 +75,11 @@ def locate(source: Any) -> str:
         if isinstance(store, zarr.storage.LocalStore):
             return str(Path(store.root).absolute())
         return str(store.path if isinstance(store, zarr.storage.ZipStore) else store)
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            "source is a URL, a path or a zarr store, "
+            f"not a {type(source).__module__}.{type(source).__name__}"
+        )
     text = os.fspath(source)
     if text.startswith("file://"):
         text = text.removeprefix("file://")
@@ -124,7 +130,13 @@ def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
     return isinstance(innermost(store), kinds) and "::" not in place
 
 
-def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
+def open_group(
+    source: StoreLike,
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    ahead: Ahead | None = None,
+    otherwise: Callable[[], None] | None = None,
+) -> zarr.Group:
     """Open a source as a zarr group whose unreadable chunks are errors.
 
     Parameters
@@ -132,6 +144,11 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
     source : str, path, zarr store or zarr group
     storage_options : mapping, optional
         For fsspec.
+    ahead : mapping of str to sequence of str, optional
+        Keys that are read side by side, of a source that is remote. Whoever passes them
+        calls :func:`~xarray_atlas.io.zarr.ahead.forget` when all is open.
+    otherwise : callable, optional
+        Called, in another thread, as soon as it is known that there is no group of zarr format 3.
 
     Raises
     ------
@@ -144,9 +161,13 @@ def open_group(source: StoreLike, storage_options: Mapping[str, Any] | None = No
     """
     store, path = _open_store(source, storage_options)
     place = locate(source)
+    checked = CheckedStore(store, path or "")
+    if is_remote(place):
+        for first, others in (ahead or {}).items():
+            checked.read_beside(_joined(path, first), [_joined(path, key) for key in others])
     try:
         return within(
-            lambda: _open_group(CheckedStore(store, path or ""), path),
+            lambda: _open_group(checked, path, otherwise),
             place,
             options_of(source, storage_options),
         )
@@ -173,11 +194,6 @@ def _open_store(
         return checked_store_of(source), None
     if isinstance(source, zarr.abc.store.Store):
         return source, None
-    if not isinstance(source, str | os.PathLike):
-        raise TypeError(
-            "source is a URL, a path or a zarr store, "
-            f"not a {type(source).__module__}.{type(source).__name__}"
-        )
     place = locate(source)
     if is_url(place):
         try:
@@ -230,10 +246,18 @@ def _open_zip_url(source: str, storage_options: Mapping[str, Any] | None) -> zar
         raise unreadable(place, cause, storage_options) from safe_cause(error)
 
 
-def _open_group(store: CheckedStore, path: str | None) -> zarr.Group:
+def _joined(path: str | None, key: str) -> str:
+    return f"{path}/{key}" if path else key
+
+
+def _open_group(
+    store: CheckedStore, path: str | None, otherwise: Callable[[], None] | None
+) -> zarr.Group:
     refusal: Exception | None = None
     # one format after the other: a bucket that may not be listed refuses what it does not have
     for zarr_format in (3, 2):
+        if zarr_format == 2 and otherwise is not None:
+            otherwise()
         try:
             return zarr.open_group(store, mode="r", path=path, zarr_format=zarr_format)
         except FileNotFoundError:
@@ -368,14 +392,15 @@ def read_bytes(
     place = locate(source)
 
     def read() -> bytes:
-        address = os.fspath(source) if is_url(place) else place
-        filesystem, path = filesystem_for(address, storage_options)
         content: bytes = filesystem.cat_file(path)
         return content
 
     folder, name = os.path.split(place)
     copy = None if is_url(place) else find_copy(folder)
     try:
+        # in this thread: fsspec keeps a file system, and its connections, for each
+        address = os.fspath(source) if is_url(place) else place
+        filesystem, path = filesystem_for(address, storage_options)
         found = within(read, place, storage_options)
     except FileNotFoundError as error:
         if copy is not None:
