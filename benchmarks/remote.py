@@ -40,6 +40,7 @@ IN_FLIGHT = 64
 TABLE = "terminologies/repeated-terminology/2017/terminology.csv"
 PLACE = "annotation-sets/repeated-annotation/2017/annotation.ome.zarr"
 IMAGE = "image/template.ome.zarr"
+NAMED, NAME = "named", "benchmark_mouse"
 
 
 def serve(root: Path, latency: float) -> None:
@@ -120,6 +121,21 @@ def make_image(root: Path, shape: tuple[int, ...]) -> None:
     group.attrs.update(labels.attrs.asdict())
 
 
+def make_named(root: Path) -> None:
+    """Write a small atlas in BrainGlobe's layout, to be opened by its name."""
+    import warnings
+
+    import xarray_atlas
+
+    warnings.simplefilter("ignore")  # that the midline is assumed
+    ds = xarray_atlas.open_sample("100 um")
+    ds.atlas.save(root / NAMED, name=NAME, version="1.0", masks=False)
+    (version,) = {path.name for path in (root / NAMED / "atlases").glob("*/*")}
+    listed = [path.name for path in (root / NAMED / "atlases").iterdir()]
+    text = "[atlases]\n" + "".join(f"{name} = {version.replace('_', '.')}\n" for name in listed)
+    (root / NAMED / "atlases" / "last_versions.conf").write_text(text)
+
+
 def url(s3: bool) -> tuple[str, dict[str, Any] | None]:
     if s3:
         return "s3:/", {"endpoint_url": f"http://127.0.0.1:{PORT}"}
@@ -136,26 +152,29 @@ def open_store(s3: bool) -> Any:
     return xarray_atlas.open_atlas(f"{base}/{PLACE}", storage_options=options)
 
 
+async def fetch(keys: list[str]) -> list[bytes]:
+    """Fetch objects with aiohttp, 64 at once; of one that is not there nothing."""
+    import aiohttp
+
+    limit = asyncio.Semaphore(IN_FLIGHT)
+    async with aiohttp.ClientSession() as session:
+
+        async def one(key: str) -> bytes:
+            async with limit, session.get(f"http://127.0.0.1:{PORT}/{key}") as answer:
+                return await answer.read() if answer.status == 200 else b""
+
+        return await asyncio.gather(*map(one, keys))
+
+
 def floor(keys: list[str], shape: tuple[int, ...]) -> Callable[[], Any]:
     """Fetch objects, 64 at once, then decode them in as many threads as processors."""
-    import aiohttp
     from numcodecs.zstd import Zstd
-
-    async def fetch() -> list[bytes]:
-        limit = asyncio.Semaphore(IN_FLIGHT)
-        async with aiohttp.ClientSession() as session:
-
-            async def one(key: str) -> bytes:
-                async with limit, session.get(f"http://127.0.0.1:{PORT}/{key}") as answer:
-                    return await answer.read() if answer.status == 200 else b""
-
-            return await asyncio.gather(*map(one, keys))
 
     def decode(chunk: bytes) -> int:
         return len(Zstd().decode(chunk)) if chunk else 0
 
     def run() -> int:
-        chunks = asyncio.run(fetch())
+        chunks = asyncio.run(fetch(keys))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return sum(pool.map(decode, chunks))
 
@@ -264,6 +283,48 @@ def crop(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
     return lambda: int((ds.annotation.isel(cut).load() > 0).sum())
 
 
+def keys_below(root: Path, folder: str) -> dict[str, int]:
+    """Return the sizes of the objects of a store."""
+    files = sorted(path for path in (root / folder).rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.stat().st_size for path in files}
+
+
+def fetched(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
+    """Fetch the objects that a download copies, and keep none of them."""
+    keys = list(keys_below(Path(os.environ["REMOTE_BENCHMARK"]), PLACE))
+    return lambda: sum(map(len, asyncio.run(fetch(keys))))
+
+
+def downloaded(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
+    """Copy the same objects as `xarray_atlas.download` does once it has listed them."""
+    from xarray_atlas.io.copies.records import Object
+    from xarray_atlas.io.downloads.remote import connect
+    from xarray_atlas.io.downloads.transfer import Task
+    from xarray_atlas.io.downloads.transfer import fetch as copy
+
+    sizes = keys_below(Path(os.environ["REMOTE_BENCHMARK"]), PLACE)
+    inside = {key.removeprefix(f"{PLACE}/"): Object(size, "") for key, size in sizes.items()}
+    base, options = url(s3)
+    above, _, place = f"{base}/{PLACE}".rpartition("/annotation-sets/")
+    source = connect(f"{above}/annotation-sets", options)
+
+    def run() -> int:
+        done: list[int] = []
+        with tempfile.TemporaryDirectory() as target:
+            copy(source, [Task(place, target, inside, list(inside), {})], done.append)
+        return sum(done)
+
+    return run
+
+
+def opened_by_name(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
+    import xarray_atlas
+
+    base, options = url(s3)
+    root = f"{base}/{NAMED}"
+    return lambda: xarray_atlas.open_atlas(NAME, root=root, storage_options=options).sizes["z"]
+
+
 def opened(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
     import xarray_atlas  # noqa: F401
 
@@ -283,7 +344,10 @@ ROWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "section": (section, "plot.section", "local section"),
     "crop floor": (crop_floor, "the objects of a crop of RSP", "crop floor"),
     "crop": (crop, "crop of RSP, loaded", "crop floor"),
-    "open": (opened, "open_atlas(URL)", "floor"),
+    "open": (opened, "open_atlas(URL)", "open"),
+    "name": (opened_by_name, "open_atlas(name)", "open"),
+    "fetched": (fetched, "the stored objects, fetched", "fetched"),
+    "download": (downloaded, "download of the same objects", "fetched"),
 }
 
 
@@ -382,6 +446,8 @@ def main() -> None:
                 make_store(root, options.source, shape)
             if not (root / IMAGE).exists():
                 make_image(root, shape)
+            if not (root / NAMED).exists():
+                make_named(root)
             report(root, options, shape)
 
 
