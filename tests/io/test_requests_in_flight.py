@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
+from support.slow_server import slow_server
 from support.stores import (
     LAYOUT,
     REGIONS,
@@ -321,6 +322,36 @@ def test_a_part_of_what_a_cluster_keeps(server: Server, caplog: pytest.LogCaptur
         both = dask.compute(ds.annotation.isel(z=3).sum(), kept.isel(y=2).sum())
     assert [int(total) for total in both] == [VALUES[3].sum(), VALUES[:, 2].sum()]
     assert "run_spec" not in caplog.text
+
+
+@pytest.mark.parametrize("what", ["max", "volume", "mask"])
+def test_over_s3(tmp_path: Path, what: str) -> None:
+    write_atlas(tmp_path / "bucket", levels={"0": (VALUES, scaling(0.025))}, chunks=CHUNK)
+    with slow_server(tmp_path, 0.1) as told:
+        options = {"endpoint_url": told.url}
+        ds = open_atlas(f"s3://bucket/{LAYOUT}", midline="0.25 mm", storage_options=options)
+        told.settle()
+        voxels = (VALUES == 312782574).sum()
+        calls = {
+            "max": lambda: int(ds.annotation.max()) == VALUES.max(),
+            "volume": lambda: (
+                ds.atlas.volume("one").item().magnitude == pytest.approx(voxels * 0.025**3)
+            ),
+            "mask": lambda: int(ds.atlas.mask("one").sum()) == voxels,
+        }
+        assert calls[what]()
+        assert len(told.paths) == len(set(told.paths)) == CHUNKS
+        assert 16 < told.most <= 64
+
+
+def test_the_limits_go_with_the_graph(server: Server) -> None:
+    """A scheduler in another process makes the tasks."""
+    ds = opened(server)
+    with set_options(requests=3):
+        sent = pickle.loads(pickle.dumps(ds.annotation.data))
+    watch = Watch(server, 0.01)
+    np.testing.assert_array_equal(sent.compute(), VALUES)
+    assert watch.most <= 3
 
 
 # -- many small chunks

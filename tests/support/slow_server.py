@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from support.http_server import ManyConnections
 
 
 @dataclass
@@ -93,11 +95,7 @@ def slow_server(folder: Path, delay: float) -> Iterator[SlowServer]:
             with suppress(OSError):
                 super().handle()
 
-    class Httpd(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-    httpd = Httpd(("127.0.0.1", 0), Handler)
+    httpd = ManyConnections(("127.0.0.1", 0), Handler)
     told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -72,6 +72,11 @@ class ReadLayer(Layer):
         super().__init__()
         self.name, self.array, self.chunks, self.source = name, array, chunks, source
         self._tasks: dict[Any, Any] | None = None
+        self._reading: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a scheduler in another process makes the tasks, and knows nothing of the options set here
+        return {**self.__dict__, "_tasks": None, "_reading": self.array.reading()}
 
     def is_materialized(self) -> bool:
         """Tell whether its tasks have been made."""
@@ -97,7 +102,7 @@ class ReadLayer(Layer):
         batches = list(self._batches(sorted(keys)))
         places = np.array([key[1:] for key, _ in itertools.chain(*batches)], np.intp)
         reading = f"reading-{tokenize(self.name, places)}"
-        tasks: dict[Any, Any] = {reading: _Shared(self.array.reading())}
+        tasks: dict[Any, Any] = {reading: _Shared(self._reading or self.array.reading())}
         dependencies: dict[Any, set[Any]] = {reading: set()}
         for number, batch in enumerate(batches):
             fetched = (f"fetch-{reading}", number)

@@ -193,13 +193,14 @@ def stream(
                 own.waiting.append((key, asyncio.run_coroutine_threadsafe(one, loop)))
             if not own.waiting:
                 return
-            key, future = own.waiting.popleft()
+            key, future = own.waiting[0]  # it stays there, to be given up with the others
             try:
                 value = future.result()
             except CancelledError:
                 raise own.failure or StoreError("the computation has been given up") from None
             except Exception as error:
                 raise explain(key, error) from safe_cause(error)
+            own.waiting.popleft()
             own.size -= 0 if value is None else len(value)
             yield key, value
     except GeneratorExit:
