@@ -251,7 +251,7 @@ def test_a_mask_after_a_pass_asks_for_what_holds_the_region(server: Server) -> N
 )
 def test_without_dask(server: Server, key: Any, number: int) -> None:
     ds = opened(server, chunks=None)
-    watch = Watch(server)
+    watch = Watch(server, 0.3)
     np.testing.assert_array_equal(ds.annotation[key].values, VALUES[key])
     assert len(watch.keys) == len(set(watch.keys)) == number
     assert watch.most >= min(number - 2, 16)
