@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_labels import assert_same, blocks
 
-from xarray_atlas.kernels import tables
+from xarray_atlas.kernels import run_tables, tables
 from xarray_atlas.kernels.tables import concatenate, shifted, tabulate
 
 pytestmark = pytest.mark.version_independent
@@ -19,12 +19,24 @@ pytestmark = pytest.mark.version_independent
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)
 
 
+@pytest.fixture(autouse=True, scope="module", params=["numpy", "numba"])
+def kernel(request):
+    """Both kernels, from the first voxel on."""
+    if request.param == "numba":
+        pytest.importorskip("numba")
+        assert tables._load(np.zeros(1, "uint32")) is not run_tables
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "ENOUGH", 0 if request.param == "numba" else np.inf)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module", params=["whole", "in parts"])
 def parts(request):
-    """Blocks at once; and pieces and slabs that are smaller than the blocks of these tests."""
+    """Blocks at once; and pieces and parts that are smaller than the blocks of these tests."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "in parts":
             patch.setattr(tables, "PIECE", 3)
+            patch.setattr(run_tables, "PIECE", 3)
             patch.setattr(tables, "LARGE", 20)
             patch.setattr(tables, "NOISY", 7)
         yield
@@ -109,32 +121,6 @@ def test_one_row_a_label():
         assert_same(table.voxels, np.array([3, 2, 1]))
 
 
-@given(st.data(), blocks(shapes=hnp.array_shapes(min_dims=2, max_dims=3, max_side=7)))
-def test_slabs_apart(data, block):
-    kinds = data.draw(sides(block.shape))
-    check_slabs(block, kinds, data.draw(st.integers(1, block.shape[0] + 1)))
-
-
-def test_slabs_are_those_of_the_whole_block_where_it_is_tabulated_in_parts():
-    # of as many runs as voxels: in parts, the second of which begins amid a slab
-    block = np.indices((4, 3)).sum(axis=0).astype("uint8") % 2
-    check_slabs(block, np.zeros((1, 1), "uint8"), 3)
-
-
-def check_slabs(block, kinds, thickness):
-    table = tabulate(block, kinds, thickness)
-    check(table, block, kinds)
-    if kinds.size > 1:
-        return
-    # rows go over several slabs only where they are of a part that holds one label throughout
-    for row in np.flatnonzero(
-        table.start[:, 0] // thickness != (table.stop[:, 0] - 1) // thickness
-    ):
-        box = tuple(map(slice, table.start[row], table.stop[row]))
-        assert_same(np.unique(block[box]).astype(np.int64), table.label[[row]].astype(np.int64))
-        assert block[box].size == table.voxels[row]
-
-
 def test_uniform_block():
     table = tabulate(np.full((3, 2, 2), 614454277, "uint32"), np.full((1, 1, 1), 2, "uint8"))
     assert_same(table.label, np.array([614454277]))
@@ -144,6 +130,34 @@ def test_uniform_block():
     assert_same(table.start, np.array([[0, 0, 0]]))
     assert_same(table.stop, np.array([[3, 2, 2]]))
     assert_same(table.point, np.array([[1, 0, 0]]))
+
+
+def test_one_value_without_strides(monkeypatch):
+    """Nothing is read: of so many voxels, that would take minutes."""
+    monkeypatch.setattr(tables, "_kernel", None)
+    shape = (2**14, 2**14, 2**14)
+    block = np.broadcast_to(np.uint32(997), shape)
+    for kinds in (np.full((1, 1, 1), 2, "uint8"), np.broadcast_to(np.int8(2), shape)):
+        table = tabulate(block, kinds)
+        assert_same(table.label, np.array([997]))
+        assert_same(table.side, np.array([2]))
+        assert_same(table.voxels, np.array([2**42]))
+        assert_same(table.sums, np.full((1, 3), 2**41 * (2**14 - 1)))
+        assert_same(table.stop, np.array([shape]))
+    midline = np.repeat([1, 2], 2**13).reshape(1, 1, -1)
+    table = tabulate(block, midline)
+    assert_same(table.side, np.array([1, 2]))
+    assert_same(table.start[:, 2], np.array([0, 2**13]))
+
+
+@given(st.data(), blocks(shapes=SHAPES))
+def test_repeated_along_some_axes(data, block):
+    along = data.draw(st.lists(st.booleans(), min_size=block.ndim, max_size=block.ndim))
+    first = block[tuple(slice(1) if repeat else slice(None) for repeat in along)]
+    shape = tuple(3 if repeat else n for n, repeat in zip(first.shape, along, strict=True))
+    block = np.broadcast_to(first, shape) if first.size else first
+    kinds = data.draw(sides(block.shape))
+    check(tabulate(block, np.broadcast_to(kinds, block.shape)), block, kinds)
 
 
 def test_point_of_a_bent_region_lies_in_it():

@@ -60,7 +60,8 @@ class PlainCodec:
         key : str
         content : bytes, optional
         out : ndarray, optional
-            Of :meth:`scratch`: what is decoded into, and returned where it serves.
+            Of :meth:`scratch`: what is decoded into, and returned where it serves. With it the
+            result may not be written to, and a chunk that is not stored is one without strides.
 
         Raises
         ------
@@ -69,6 +70,8 @@ class PlainCodec:
         """
         native = self.dtype.newbyteorder("=")
         if content is None:
+            if out is not None:
+                return np.broadcast_to(np.array(self.fill_value, native), self.shape)
             if not self.fill_value:  # memory that is not touched
                 return np.zeros(self.shape, native)
             return np.full(self.shape, self.fill_value, native)
