@@ -4,45 +4,37 @@
 
 measures all volumes of a store (``masks_volumes.py --keep FOLDER`` makes one) on a
 cluster of two worker processes with a thread each, and says what a chunk costs, how large
-a worker becomes, and what that makes of a cube of 10 mm at 1 um. The size of that pass is
-not guessed: its graph is made, from an array of that shape that holds nothing.
+a worker becomes, and what that makes of a cube of 10 mm at 1 um.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
-from typing import Any
 
 import dask
-import dask.array as da
-import numpy as np
 import psutil
 from dask.distributed import Client, LocalCluster
 
 import xarray_atlas
-from xarray_atlas.reductions import labels
+from xarray_atlas.io.zarr.chunk_layout import larger_block
+from xarray_atlas.reductions import stored_labels
+
+CUBE = (10_000,) * 3
+"""10 mm a side at 1 um."""
 
 
-class Nothing:
-    """A store's array of 10,000 x 10,000 x 10,000 voxels that nobody reads."""
-
-    snapshot, place = "nothing", "nowhere"
-    shape, dtype, ndim = (10_000,) * 3, np.dtype("uint32"), 3
-
-    def fingerprint(self) -> None:
-        """Tell nothing."""
-
-    def __getitem__(self, key: Any) -> Any:
-        raise RuntimeError("this array cannot be read")
-
-
-def tasks_of_the_cube() -> tuple[int, int, tuple[int, ...]]:
-    """Count its chunks, the tasks that read them, and the voxels of the largest."""
-    data = da.from_array(Nothing(), chunks=128, meta=np.empty((0, 0, 0), "uint32"))
-    larger = labels._in_larger_blocks(data)
-    return data.npartitions, larger.npartitions, larger.chunksize
+def tasks_of_the_cube(threads: int) -> tuple[int, tuple[int, ...], int]:
+    """Count its chunks, the voxels of what is read at once, and the tasks of a pass."""
+    block = larger_block(CUBE, (128,) * 3)
+    chunks, blocks = (
+        math.prod(-(-n // size) for n, size in zip(CUBE, part, strict=True))
+        for part in ((128,) * 3, block)
+    )
+    share = min(-(-blocks // (stored_labels.SHARES[False] * threads)), stored_labels.MOST)
+    return chunks, block, -(-blocks // share)
 
 
 def main() -> None:
@@ -79,10 +71,11 @@ def main() -> None:
     print(f"two workers: {middle:.2f} s ({threads:.2f} s on two threads of one process)")
     print(f"a chunk: {cost * 1000:.1f} ms of a core, {cost / voxels * 1e9:.1f} ns a voxel")
     print(f"a worker afterwards: {peak / 1e6:.0f} MB resident")
-    chunks, tasks, shape = tasks_of_the_cube()
-    hours = cost / voxels * 1e12 / 3600
-    print(f"a cube of 10,000 voxels a side: {chunks:,} chunks of 128 a side, {tasks:,} tasks of")
-    print(f"{' x '.join(map(str, shape))} voxels ({np.prod(shape) * 4 / 1e6:.0f} MB of uint32)")
+    chunks, block, tasks = tasks_of_the_cube(64)
+    hours = cost / voxels * math.prod(CUBE) / 3600
+    print(f"a cube of 10,000 voxels a side: {chunks:,} chunks of 128 a side, read in blocks of")
+    shape = " x ".join(map(str, block))
+    print(f"{shape} voxels ({math.prod(block) * 4 / 1e6:.0f} MB of uint32), in {tasks:,} tasks")
     print(f"at that cost {hours:.2f} hours of one core, {hours * 60 / 64:.1f} minutes of 64")
 
 

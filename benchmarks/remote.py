@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from masks_volumes import CHUNKS, FINE, SAMPLE, make_store
+from masks_volumes import CHUNKS, FINE, SAMPLE, compile_first, make_store
 
 PORT = 8377
 IN_FLIGHT = 64
@@ -214,6 +214,11 @@ def volume(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
     return lambda: float(ds.atlas.volume().sel(region="RSP").pint.magnitude)
 
 
+def volume_compiled(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
+    compile_first()
+    return volume(s3, shape)
+
+
 def properties(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
     ds = open_store(s3)
     return lambda: ds.atlas.region_properties().voxels.sel(region="RSP").item()
@@ -334,6 +339,7 @@ def opened(s3: bool, shape: tuple[int, ...]) -> Callable[[], Any]:
 ROWS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "floor": (bare, "the objects of the labels, fetched and decoded", "floor"),
     "volume": (volume, "volume() of all regions", "floor"),
+    "numba": (volume_compiled, "volume() of all regions, numba", "floor"),
     "properties": (properties, "region_properties()", "floor"),
     "mask": (mask, 'mask("RSP").sum()', "floor"),
     "maximum": (maximum, "annotation.max()", "floor"),
