@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from xarray.testing import assert_identical
 
+import xarray_atlas
 from xarray_atlas import LengthIndex
 from xarray_atlas.coords.length_variable import LengthVariable
 from xarray_atlas.errors import GridError, UnitsError
@@ -211,3 +212,20 @@ def test_snap_takes_the_nearest_within_the_tolerance(to: list[float], label: flo
     assume(abs(distance - 0.1) > 1e-9)
     got = snap(np.array([label]), there, 0.1)[0]
     assert abs(got - label) == pytest.approx(distance if distance <= 0.1 else 0.0, abs=1e-12)
+
+
+def test_one_plane_is_found_in_another_unit_whatever_its_rounding() -> None:
+    place = next(v for v in 6.025 + 0.1 * np.arange(40) if (v / 10 * ureg.cm).m_as("mm") != v)
+    ds = xr.Dataset({"a": ("z", [1.0])}, {"z": ("z", [place], {"units": "mm"})})
+    one = xarray_atlas.decode(ds)
+    assert one.sel(z=place / 10 * ureg.cm).a.item() == 1
+    with pytest.raises(KeyError):
+        one.sel(z=(place + 1e-7) * ureg.mm)
+
+
+def test_missing_positions_are_the_same_where_they_are_missing_in_both() -> None:
+    z = ("z", [np.nan, 1.0, 2.0, np.nan], {"units": "mm"})
+    one = xarray_atlas.decode(xr.Dataset({"a": ("z", np.ones(4))}, {"z": z}))
+    other = one.copy(deep=True)
+    assert one.xindexes["z"].equals(other.xindexes["z"])
+    assert not one.xindexes["z"].equals(other.isel(z=[1, 0, 2, 3]).xindexes["z"])

@@ -116,9 +116,9 @@ def open_atlas(
         a level, which `resolution` does.
     orientation : str, optional
         Of an OME-Zarr whose axes do not say it: a letter an axis, in lower case, the side on which
-        the first voxel lies, such as ``"asr"``. It must agree with what is stated. By default
-        BrainGlobe's is assumed, which is warned about where a direction is needed: when a
-        hemisphere or another frame is asked for.
+        the first voxel lies, such as ``"asr"``. It must agree with what is stated. Without
+        it a hemisphere, a position along ap, dv or ml, or another frame is an error that asks
+        for it.
 
     Returns
     -------

@@ -274,7 +274,7 @@ def _add_level(parser: argparse.ArgumentParser) -> None:
         "--orientation",
         metavar="LETTERS",
         help='the sides on which the first voxel lies, such as "asr", where the store does not say '
-        "it; BrainGlobe's is assumed",
+        "it; a hemisphere or another frame asks for it",
     )
 
 

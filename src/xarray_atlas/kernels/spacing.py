@@ -52,19 +52,27 @@ def thickness(values: FloatArray, remembered: float | None = None) -> float | No
 
 
 def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:
-    """Return a millionth of a voxel, in mm; of the given step where there is one value."""
+    """Return a millionth of a voxel, in mm; of the given step where there is one value.
+
+    Of one value whose voxel is not known it is what a conversion of units may round.
+    """
     flat = np.ravel(values)
     if flat.size > 1:
         gaps = np.abs(np.diff(flat))
         gaps = gaps[gaps > 0]
         if gaps.size:
             return TOLERANCE * float(gaps.min())
-    return TOLERANCE * abs(step) if step else 0.0
+    if step:
+        return TOLERANCE * abs(step)
+    known = np.abs(flat[np.isfinite(flat)])
+    return 8 * float(np.spacing(known.max())) if known.size else 0.0
 
 
 def same_lengths(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: float) -> bool:
-    """Tell whether two arrays of lengths agree within a tolerance; NaN never does."""
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= tolerance))
+    """Tell whether two arrays of lengths agree within a tolerance; NaN agrees with NaN."""
+    if a.shape != b.shape:
+        return False
+    return bool(np.all((np.abs(a - b) <= tolerance) | (np.isnan(a) & np.isnan(b))))
 
 
 def snap(lengths: FloatArray, to: FloatArray, tolerance: float) -> FloatArray:

@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
+from xarray_atlas.coords.space import AXES, DIRECTIONS
 from xarray_atlas.errors import PointsError
 from xarray_atlas.points.tool_columns import known_columns, refuse_other_columns
 
@@ -39,14 +39,15 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
         known.update(WORLD_NAMES)
         return known
     _, space = find_atlas(obj)
+    axes = space.coordinates(obj)
     # x, y and z of points in a world are its axes, and of an atlas in it dimensions of the array
     of_array = bool(space.world) and any(
-        known_dim != WORLD_NAMES.get(str(dim))
-        for dim, known_dim in _axes_of_dims(obj, space).items()
-        if str(dim).lower() in AMBIGUOUS
+        axis != WORLD_NAMES.get(str(name))
+        for axis, name in axes.items()
+        if str(name).lower() in AMBIGUOUS
     )
     dims = {}
-    for axis, name in space.coordinates(obj).items():
+    for axis, name in axes.items():
         for own in (space.dims[space.position(axis)],) if name is None else (
             name, *obj.coords[name].dims
         ):  # fmt: skip
@@ -61,10 +62,6 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
             dims[own] = axis
     order = [dims[dim] for dim in getattr(obj, "annotation", obj).dims if dim in dims]
     return {**known, **{n: a for n, a in known_columns(frame, order).items() if n not in known}}
-
-
-def _axes_of_dims(obj: xr.Dataset | xr.DataArray, space: Space) -> dict[Hashable, str]:
-    return {dim: axis for axis, dim in space.coordinates(obj).items() if dim is not None}
 
 
 def checked_axes(

@@ -115,10 +115,11 @@ class Manifest:
         matrix = np.array(said, dtype=np.float64)
         if matrix.shape != (4, 4) or not np.array_equal(matrix[3], (0, 0, 0, 1)):
             raise ValueError(f"{TO_RAS!r} is {said}, not a 4 x 4 matrix")
-        if self.orientation not in (None, WorldAxes.of(matrix).letters):
+        letters = WorldAxes.of(matrix).letters
+        if self.orientation not in (None, letters):
             raise ValueError(
-                f"the axes of {TO_RAS!r} begin at {WorldAxes.of(matrix).letters!r}, and the "
-                f"orientation is {self.orientation!r}"
+                f"the axes of {TO_RAS!r} begin at {letters!r}, and the orientation is "
+                f"{self.orientation!r}"
             )
         return matrix
 

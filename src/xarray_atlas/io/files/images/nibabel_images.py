@@ -212,12 +212,16 @@ def _affine(image: Any) -> FloatArray | None:
     Of an image whose affine was changed in memory it is that one, which would be written.
     """
     header: Any = image.header
-    own = image.affine
-    best = header.get_best_affine()
-    if own is not None and not np.allclose(own, best, rtol=1e-5, atol=1e-6):
-        return np.asarray(own, np.float64)
+    if _is_changed(image):
+        return np.asarray(image.affine, np.float64)
     known = header["sform_code"] > 0 or header["qform_code"] > 0
-    return np.asarray(best, np.float64) if known else None
+    return np.asarray(header.get_best_affine(), np.float64) if known else None
+
+
+def _is_changed(image: Any) -> bool:
+    """Tell whether the affine of an image was changed in memory, against its header's."""
+    own, best = image.affine, image.header.get_best_affine()
+    return own is not None and not np.allclose(own, best, rtol=1e-5, atol=1e-6)
 
 
 APART = 0.1
@@ -230,12 +234,10 @@ def _require_one_affine(image: Any, place: str) -> None:
     nibabel, FSL and SPM take the sform, ITK has taken the qform, and AFNI chooses by their codes.
     """
     header: Any = image.header
-    if not (header["sform_code"] > 0 and header["qform_code"] > 0) or len(image.shape) < 3:
+    both = header["sform_code"] > 0 and header["qform_code"] > 0
+    if not both or len(image.shape) < 3 or _is_changed(image):
         return
     sform, qform = header.get_sform(), header.get_qform()
-    own = image.affine
-    if own is not None and not np.allclose(own, header.get_best_affine(), rtol=1e-5, atol=1e-6):
-        return  # changed in memory
     corners = np.array(list(itertools.product(*((0, n - 1) for n in image.shape[:3]), (1,))))
     apart = np.abs(corners @ (sform - qform).T).max()
     if not apart > APART * np.linalg.norm(sform[:3, :3], axis=0).min():
