@@ -29,8 +29,8 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
     requests : int, default: 64
         How many requests to a remote store may be in flight at once, in one process.
     read_ahead : int, default: 67108864
-        How many bytes of compressed chunks one task fetches ahead of decoding them: it makes no
-        further requests when it has as many.
+        How many bytes of compressed chunks may have come and not be decoded yet, in one process.
+        While there are as many, each task that reads has one request in flight.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import subprocess
@@ -37,6 +38,7 @@ from support.stores import (
 )
 from xarray_atlas import open_atlas, set_options
 from xarray_atlas.errors import StoreError
+from xarray_atlas.io.zarr import fetching
 from xarray_atlas.reductions.read_layer import ReadLayer
 from xarray_atlas.reductions.stored import stored_array
 
@@ -125,9 +127,15 @@ def test_the_number_of_requests_is_bounded(server: Server) -> None:
 
 def test_what_is_read_ahead_is_bounded(server: Server) -> None:
     ds = opened(server)
-    watch = Watch(server, 0.0)
-    with set_options(requests=2, read_ahead=1):
+    watch, ahead = Watch(server, 0.0), []
+    slow = watch.answer
+    server.fault = lambda path: ahead.append(fetching._bytes_ahead()) or slow(path)
+    largest = max(path.stat().st_size for path in (server.folder / LAYOUT).rglob("c/*/*/*"))
+    with set_options(requests=2, read_ahead=10 * largest):
         assert (ds.annotation.values == VALUES).all()
+    # and what was in flight when there were as many, of each of two or more threads
+    threads = os.cpu_count() or 1
+    assert 0 < max(ahead) <= (10 + 2 * threads) * largest
     assert sorted(watch.keys) == sorted(set(watch.keys))
     assert len(watch.keys) == CHUNKS
 

@@ -48,7 +48,8 @@ def open_atlas(
     an OME-Zarr of zarr format 3 in BrainGlobe's layout, five for an atlas by name. They are made
     side by side: of what BrainGlobe writes two wait for one another by URL, four by name.
     Elsewhere, and of zarr format 2, a few more are made beside them. The same as
-    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``; all levels at
+    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``, but that what is
+    computed asks a remote store for many chunks at once (see :class:`set_options`); all levels at
     once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
 
     Parameters

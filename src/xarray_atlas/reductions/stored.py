@@ -8,7 +8,16 @@ from typing import Any, Protocol, runtime_checkable
 import dask.array as da
 from xarray.core import indexing
 
-__all__ = ["StoredArray", "all_sources", "read_from", "stored_array"]
+__all__ = [
+    "ORIGINAL",
+    "Block",
+    "StoredArray",
+    "all_sources",
+    "inside",
+    "read_from",
+    "stored_array",
+    "whole_source",
+]
 
 
 Block = tuple[slice, ...]

@@ -34,9 +34,10 @@ from xarray_atlas.io.brainglobe.components import ImagePyramid
 from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.manifest import TO_RAS, Component, Manifest
 from xarray_atlas.io.zarr.ahead import begin, forget, is_remote, read_ahead
-from xarray_atlas.io.zarr.arrays import LabelArray, SidesArray
+from xarray_atlas.io.zarr.arrays import LabelArray
 from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.ome_zarr import Level, Multiscale, read_multiscale
+from xarray_atlas.io.zarr.sides_array import SidesArray
 from xarray_atlas.io.zarr.stores import locate, options_of
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 from xarray_atlas.terminology import Terminology

@@ -31,7 +31,7 @@ from xarray_atlas.io.zarr.fingerprint import fingerprint
 from xarray_atlas.io.zarr.plain_codecs import assemble, plain_codec
 from xarray_atlas.io.zarr.stores import unreadable, within
 
-__all__ = ["ImageArray", "LabelArray", "SidesArray"]
+__all__ = ["ImageArray", "LabelArray", "indexed_shape"]
 
 
 LONGEST = 10**7
@@ -239,7 +239,7 @@ class ImageArray(BackendArray):
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         if not isinstance(key, indexing.VectorizedIndexer):
-            shape = _shape(key.tuple, self.shape)
+            shape = indexed_shape(key.tuple, self.shape)
             if 0 in shape:
                 # xarray fails at empty slices with a negative step; there is nothing to read
                 return np.empty(shape, self.dtype)
@@ -325,46 +325,6 @@ class LabelArray(ImageArray):
         return fingerprint(self.array)
 
 
-class SidesArray(BackendArray):
-    """The hemisphere of each voxel where a plane parts them: nothing is read.
-
-    Parameters
-    ----------
-    sides : ndarray of uint8, shape (n,)
-        Along the right-left axis.
-    shape : tuple of int
-    axis : int
-        Which of the axes is the right-left one.
-    chunks, block : tuple of int
-        Those of the labels.
-    """
-
-    def __init__(
-        self,
-        sides: Any,
-        shape: tuple[int, ...],
-        axis: int,
-        chunks: tuple[int, ...],
-        block: tuple[int, ...],
-    ) -> None:
-        self.sides, self.shape, self.axis = sides, shape, axis
-        self.chunks, self.block = chunks, block
-        self.dtype = np.dtype(np.uint8)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        sides = np.asarray(self.sides[key[self.axis]])
-        shape = _shape(key, self.shape)
-        kept = [i for i, k in enumerate(key) if isinstance(k, slice) or np.ndim(k)]
-        if self.axis in kept:
-            sides = sides.reshape([-1 if i == self.axis else 1 for i in kept])
-        return np.broadcast_to(sides, shape).copy()
-
-
 def _check_extent(array: zarr.Array[Any], place: str) -> None:
     """Refuse what no atlas is: coordinates are in memory, and dask makes a task of each chunk."""
     chunks = math.prod(
@@ -389,7 +349,7 @@ def _check_bounds(key: tuple[Any, ...], shape: tuple[int, ...]) -> None:
             raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {size}")
 
 
-def _shape(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+def indexed_shape(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that a basic or outer index selects."""
     return tuple(
         len(range(*k.indices(size))) if isinstance(k, slice) else np.size(k)

@@ -111,12 +111,16 @@ class Fetched(dict[str, bytes | None]):
     Their bytes count as read ahead for as long as they are in memory.
     """
 
-    def __init__(self, objects: Mapping[str, bytes | None]) -> None:
-        super().__init__(objects)
-        self._ahead = _Ahead(sum(len(value) for value in objects.values() if value is not None))
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = _Ahead()
+
+    def __setitem__(self, key: str, value: bytes | None) -> None:
+        super().__setitem__(key, value)
+        self._ahead.size += 0 if value is None else len(value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Fetched, (dict(self),)
+        return Fetched, (), None, None, iter(self.items())
 
 
 Explain = Callable[[str, Exception], Exception]
@@ -138,19 +142,17 @@ def fetch(store: Store, keys: Iterable[str], reading: Reading, explain: Explain)
     Fetched
         Fewer than were asked for, the first ones, where more would be read ahead than may be.
     """
-    found: dict[str, bytes | None] = {}
-    size = 0
+    found = Fetched()
 
     def wanted() -> Iterator[str]:
         for key in keys:
-            if found and size + _bytes_ahead() >= reading.read_ahead:
+            if found and _bytes_ahead() >= reading.read_ahead:
                 return
             yield key
 
     for key, value in stream(store, wanted(), reading, explain):
         found[key] = value
-        size += 0 if value is None else len(value)
-    return Fetched(found)
+    return found
 
 
 def stream(
@@ -223,18 +225,14 @@ async def _get(store: Store, key: str, requests: int, own: _Stream) -> bytes | N
     return value.to_bytes()
 
 
-_limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, asyncio.Semaphore]]
+_limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]]
 _limits = weakref.WeakKeyDictionary()
 
 
 def _limit(requests: int) -> asyncio.Semaphore:
-    """Return what bounds the requests of this process."""
-    loop = asyncio.get_running_loop()
-    size, semaphore = _limits.get(loop, (0, None))
-    if semaphore is None or size != requests:
-        semaphore = asyncio.Semaphore(requests)
-        _limits[loop] = requests, semaphore
-    return semaphore
+    """Return what bounds the requests of this process, of all computations with that limit."""
+    of_loop = _limits.setdefault(asyncio.get_running_loop(), {})
+    return of_loop.setdefault(requests, asyncio.Semaphore(requests))
 
 
 class _WithObjects(WrapperStore[Store]):
