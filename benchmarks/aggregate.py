@@ -20,7 +20,6 @@ import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -30,6 +29,7 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from measuring import cost_of
 
 import xarray_atlas
 
@@ -104,35 +104,18 @@ def report(repeat: int, nilearn: bool, flox: bool) -> None:
 
 def measure_memory() -> None:
     """Reduce an image of 20 GB in this process."""
-    import psutil
-
     ds = xarray_atlas.open_sample("100 um")
     shape = (LARGE, *ds.annotation.shape)
     data = da.random.default_rng(0).standard_normal(shape, chunks=(100, 66, 80, 57), dtype="f4")
     lazy = ds.atlas.aggregate(image_of(ds, data), func=["mean", "std"])
-    process = psutil.Process()
-    start = peak = process.memory_info().rss
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.005):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    begin = time.perf_counter()
     with dask.config.set(scheduler="threads", num_workers=2):
-        result = lazy.compute()
-    seconds = time.perf_counter() - begin
-    done.set()
-    watcher.join()
+        result, cost = cost_of(lazy.compute)
     found = {
         "gigabytes": data.nbytes / 1e9,
         "chunk_megabytes": float(np.prod(data.chunksize) * 4 / 1e6),
-        "seconds": seconds,
-        "rise_megabytes": (peak - start) / 1e6,
-        "peak_megabytes": peak / 1e6,
+        "seconds": cost["seconds"],
+        "rise_megabytes": cost["megabytes"],
+        "peak_megabytes": cost["peak"],
         "mean_of_root": float(result["mean"].sel(region="root").mean()),
     }
     print(json.dumps(found))

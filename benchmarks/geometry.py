@@ -17,10 +17,10 @@ import json
 import statistics
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
+
+from measuring import cost_of
 
 SAMPLE = "the packaged sample"
 
@@ -79,26 +79,8 @@ TASKS = {
 
 def measure(task: str, source: str, resolution: str) -> dict[str, Any]:
     """Do one task in this process; seconds, MB and what came out."""
-    import psutil
-
-    run = TASKS[task](_open(source, resolution))
-    process = psutil.Process()
-    start = peak = process.memory_info().rss
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.005):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    begin = time.perf_counter()
-    result = run()
-    seconds = time.perf_counter() - begin
-    done.set()
-    watcher.join()
-    return {"seconds": seconds, "megabytes": (peak - start) / 1e6, "result": result}
+    result, cost = cost_of(TASKS[task](_open(source, resolution)))
+    return {**cost, "result": result}
 
 
 def main() -> None:

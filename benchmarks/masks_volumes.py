@@ -27,13 +27,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import cost_of
 
 SAMPLE = "the packaged sample"
 FINE = (1320, 800, 1140)
@@ -247,26 +246,8 @@ TASKS = {
 
 def measure(task: str, store: str) -> dict[str, Any]:
     """Do one task in this process; seconds, MB and what came out."""
-    import psutil
-
-    run = TASKS[task][0](store)
-    process = psutil.Process()
-    start = peak = process.memory_info().rss
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.005):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    begin = time.perf_counter()
-    result = run()
-    seconds = time.perf_counter() - begin
-    done.set()
-    watcher.join()
-    return {"seconds": seconds, "megabytes": (peak - start) / 1e6, "result": result}
+    result, cost = cost_of(TASKS[task][0](store))
+    return {**cost, "result": result}
 
 
 def in_process(task: str, store: Path) -> dict[str, Any]:

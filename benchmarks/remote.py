@@ -23,7 +23,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ from typing import Any
 
 import numpy as np
 from masks_volumes import CHUNKS, FINE, SAMPLE, compile_first, make_store
+from measuring import cost_of
 
 PORT = 8377
 IN_FLIGHT = 64
@@ -359,28 +359,9 @@ ROWS: dict[str, tuple[Callable[..., Any], str, str]] = {
 
 def measure(row: str, s3: bool, shape: tuple[int, ...]) -> dict[str, Any]:
     """Do one row in this process."""
-    import psutil
-
     run = ROWS[row][0](s3, shape)
-    process = psutil.Process()
     counted()
-    start = peak = process.memory_info().rss
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.005):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    begin, processor = time.perf_counter(), time.process_time()
-    result = run()
-    seconds = time.perf_counter() - begin
-    processor = time.process_time() - processor
-    done.set()
-    watcher.join()
-    cost = {"seconds": seconds, "processor": processor, "megabytes": (peak - start) / 1e6}
+    result, cost = cost_of(run)
     return {**cost, "result": result, **counted()}
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from support.http_server import ManyConnections
+from support.http_server import serving
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,8 @@ def faulty_server(folder: Path) -> Iterator[FaultyServer]:
             with suppress(OSError):
                 super().handle()
 
-    httpd = ManyConnections(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler) as told.url:
         yield told
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
 
 
 def _part(asked: str | None, content: bytes | None) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
-from support.http_server import ManyConnections
+from support.http_server import serving
 
 CODES = {400: "InvalidRequest", 403: "AccessDenied", 429: "SlowDown", 503: "SlowDown"}
 """What S3 calls its errors."""
@@ -118,15 +118,5 @@ def proxy(target: str) -> Iterator[Proxy]:
             with suppress(OSError):  # whoever asked was killed
                 super().handle()
 
-    httpd = ManyConnections(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler, told.closing) as told.url:
         yield told
-    finally:
-        told.closing.set()
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()

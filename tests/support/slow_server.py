@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from support.http_server import ManyConnections
+from support.http_server import serving
 
 
 @dataclass
@@ -95,14 +95,5 @@ def slow_server(folder: Path, delay: float) -> Iterator[SlowServer]:
             with suppress(OSError):
                 super().handle()
 
-    httpd = ManyConnections(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler, closing) as told.url:
         yield told
-    finally:
-        closing.set()
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()

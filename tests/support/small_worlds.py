@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import threading
 import warnings
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from support.http_server import ManyConnections
+from support.http_server import serving
 
 SHAPE = (12, 10, 8)
 VOXELS = {"A": 48, "B": 150, "root": 198}
@@ -145,14 +144,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def served(folder):
     """The address of an HTTP server on this machine that serves the folder."""
-    server = ManyConnections(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(partial(_Quiet, directory=str(folder))) as url:
+        yield url.removeprefix("http://")
 
 
 def write_json(path, value):

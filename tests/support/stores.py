@@ -15,7 +15,7 @@ import pandas as pd
 import zarr
 from zarr.storage import WrapperStore
 
-from support.http_server import ManyConnections
+from support.http_server import serving
 
 LAYOUT = "annotation-sets/tiny-annotation/1_0/annotation.ome.zarr"
 TERMINOLOGY = "terminologies/tiny-terminology/1_0/terminology.csv"
@@ -215,17 +215,8 @@ def serve(folder: Path) -> Iterator[Server]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    httpd = ManyConnections(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler, server.closing) as server.url:
         yield server
-    finally:
-        server.closing.set()
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
 
 
 @contextmanager

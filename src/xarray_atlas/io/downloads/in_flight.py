@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -106,12 +106,8 @@ def fetch_together(
             yield from iter(done.get, None)
             running.result()
         finally:
-            _end(running, threads)
-
-
-def _end(running: Future[None], threads: ThreadPoolExecutor) -> None:
-    running.cancel()
-    threads.shutdown(wait=True, cancel_futures=True)
+            running.cancel()
+            threads.shutdown(wait=True, cancel_futures=True)
 
 
 async def _fetch_all(

@@ -179,14 +179,16 @@ class ImageArray(BackendArray):
         out : ndarray, optional
             Room for a chunk, which the result may lie in.
         """
-        if self._codec is None or not all(key in objects for key in self.keys(block)):
-            return self._read(with_objects(self.array, objects), block)
-        return self._decode(block, objects.__getitem__, out)
-
-    def _decode(self, block: Block, content: Callable[[str], bytes | None], out: Any = None) -> Any:
-        """Decode a block without zarr, of what a function returns for a key."""
-        assert self._codec is not None
         keys = self.keys(block)
+        if self._codec is None or not all(key in objects for key in keys):
+            return self._read(with_objects(self.array, objects), block)
+        return self._decode(block, keys, objects.__getitem__, out)
+
+    def _decode(
+        self, block: Block, keys: list[str], content: Callable[[str], bytes | None], out: Any
+    ) -> Any:
+        """Decode a block without zarr, of what a function returns for its keys."""
+        assert self._codec is not None
         decode = functools.partial(self._codec.decode, out=out if len(keys) == 1 else None)
         try:
             chunks = (decode(key, content(key)).reshape(self.chunks) for key in keys)
@@ -214,11 +216,12 @@ class ImageArray(BackendArray):
             for block in blocks:
                 yield self._read(self.array, block, out)
             return
-        of_key = {key: block for block in blocks for key in self.keys(block)}
+        keys = [self.keys(block) for block in blocks]
+        of_key = {key: block for block, own in zip(blocks, keys, strict=True) for key in own}
         explain = functools.partial(self._unreadable_key, of_key)
         objects = stream(store, of_key, reading, explain)
-        for block in blocks:
-            found = dict(itertools.islice(objects, len(self.keys(block))))
+        for block, own in zip(blocks, keys, strict=True):
+            found = dict(itertools.islice(objects, len(own)))
             try:
                 values = self.decode(block, found, out)
             except StoreError as error:
@@ -263,7 +266,8 @@ class ImageArray(BackendArray):
             if self.reads_apart:
                 values = self.decode(block, self.fetch([block], self.reading()))
             else:
-                values = self._decode(block, cast(CheckedStore, self.array.store).read_file, out)
+                read = cast(CheckedStore, self.array.store).read_file
+                values = self._decode(block, self.keys(block), read, out)
             part = values[tuple(slice(None) if isinstance(k, slice) else 0 for k in key)]
             # a small part would keep its whole chunk in memory
             return part.copy() if out is None and part.size < math.prod(self.chunks) else part

@@ -23,7 +23,7 @@ from xarray_atlas.io.zarr.answers import LARGEST, check_page
 from xarray_atlas.io.zarr.chunk_layout import ChunkLayout
 from xarray_atlas.io.zarr.s3_client import check_objects, is_s3
 
-__all__ = ["CheckedStore", "innermost", "is_refusal", "was_refused"]
+__all__ = ["CheckedStore", "folder_of", "innermost", "is_refusal", "was_refused"]
 
 OPTIONAL = (".zattrs", ".zgroup", ".zmetadata")
 """What zarr asks for although many a store of format 2 has none."""
@@ -253,7 +253,7 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
     if isinstance(store, ZipStore):
         size = None if largest is None else _zipped_sizes(str(store.path)).get(key)
     else:
-        root = _folder(store)
+        root = folder_of(store)
         if root is None:
             return
         try:
@@ -267,7 +267,7 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
         raise StoreError(f"{key!r} has {size} bytes, of which {largest} can belong there at most")
 
 
-def _folder(store: Store) -> str | None:
+def folder_of(store: Store) -> str | None:
     """Return the folder on this machine that a store reads; None where it reads none."""
     if isinstance(store, LocalStore):
         return str(store.root)
@@ -324,14 +324,10 @@ def innermost(store: Store) -> Store:
 
 def _copy(store: Store, path: str) -> Copy | None:
     """Find the copy on this machine that a group is in; None where it is in none."""
-    if isinstance(store, LocalStore):
-        return find_copy(str(store.root), path)
     if isinstance(store, ZipStore):
         return find_zipped_copy(str(store.path), path)
-    if isinstance(store, FsspecStore):
-        filesystem = getattr(store.fs, "sync_fs", store.fs)
-        return find_copy(store.path, path) if isinstance(filesystem, LocalFileSystem) else None
-    return None
+    folder = folder_of(store)
+    return None if folder is None else find_copy(folder, path)
 
 
 def is_refusal(error: BaseException) -> bool:

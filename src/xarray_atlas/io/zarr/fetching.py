@@ -11,14 +11,13 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import zarr
-from fsspec.implementations.local import LocalFileSystem
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import FsspecStore, StorePath, WrapperStore
 
 from xarray_atlas.errors import StoreError
 from xarray_atlas.io.zarr.addresses import safe_cause
-from xarray_atlas.io.zarr.checked_store import innermost
+from xarray_atlas.io.zarr.checked_store import folder_of, innermost
 from xarray_atlas.options import OPTIONS
 
 __all__ = ["Fetched", "Reading", "fetch", "is_remote", "stream", "with_objects"]
@@ -27,9 +26,7 @@ __all__ = ["Fetched", "Reading", "fetch", "is_remote", "stream", "with_objects"]
 def is_remote(store: Store) -> bool:
     """Tell whether each read of a store is a request that is waited for."""
     inner = innermost(store)
-    if not isinstance(inner, FsspecStore):
-        return False
-    return not isinstance(getattr(inner.fs, "sync_fs", inner.fs), LocalFileSystem)
+    return isinstance(inner, FsspecStore) and folder_of(inner) is None
 
 
 class Reading:
@@ -76,8 +73,8 @@ class Reading:
 class _Ahead:
     """How many bytes somebody has fetched that are not decoded yet."""
 
-    def __init__(self, size: int = 0) -> None:
-        self.size = size
+    def __init__(self) -> None:
+        self.size = 0
         with _lock:
             _ahead.add(self)
 
