@@ -1,0 +1,313 @@
+"""Interpolation of displacement fields that are given as arrays.
+
+Positions are in *index units* of the field's grid: 0 is the centre of its first voxel or control
+point. Interpolation of degree 1 is linear. Data of degree 3 are coefficients of uniform cubic
+B-splines, as in ITK's BSplineTransform and in elastix's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
+
+__all__ = ["displacements", "field_box"]
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Taps = tuple[Any, list[FloatArray]]
+"""The first grid point that counts for each position, and the weights of it and the next ones."""
+
+SLAB = 2**15
+"""Positions that are worked on at once, so that what is derived of them stays in the cache."""
+
+
+def field_box(
+    positions: Sequence[FloatArray], shape: Sequence[int], degree: int = 1
+) -> tuple[tuple[int, int], ...] | None:
+    """Return what interpolation at some positions needs of a field.
+
+    Parameters
+    ----------
+    positions : three float64 arrays
+        In index units, along each axis of the field.
+    shape : sequence of int
+        Of the whole field along its three axes.
+    degree : 1 or 3, default: 1
+
+    Returns
+    -------
+    tuple of three (start, stop), or None
+        For positions outside of the field, its nearest voxels. None if all of them are NaN.
+    """
+    box = []
+    for position, size in zip(positions, shape, strict=True):
+        low = np.fmin.reduce(position, axis=None) if position.size else np.nan
+        if np.isnan(low):
+            return None
+        high = np.fmax.reduce(position, axis=None)
+        first, _ = _taps(np.array([low, high]), size, degree)
+        box.append((int(first[0]), int(first[1]) + min(degree + 1, size)))
+    return tuple(box)
+
+
+def displacements(
+    data: Any,
+    positions: Sequence[FloatArray],
+    degree: int = 1,
+    start: Sequence[int] = (0, 0, 0),
+    shape: Sequence[int] | None = None,
+) -> tuple[list[FloatArray], Bools | None]:
+    """Interpolate a displacement field.
+
+    Parameters
+    ----------
+    data : float array of shape (3, n, m, k)
+        Component first; the field, or the box of it that :func:`field_box` names.
+    positions : three float64 arrays
+        In index units, along each of the field's three axes; they broadcast together.
+    degree : 1 or 3, default: 1
+        Linear, or cubic B-splines of which `data` are the coefficients.
+    start : sequence of int, optional
+        The first voxel of the box.
+    shape : sequence of int, optional
+        Of the whole field along its three axes; by default that of `data`.
+
+    Returns
+    -------
+    found : list of three float64 arrays
+        The components, of the shape to which the positions broadcast. Outside of the field they are
+        those of the nearest position inside; NaN at NaN positions.
+    inside : bool array of the same shape, or None
+        Whether a position lies in the field; None if all of them do. A NaN position does not.
+
+    Raises
+    ------
+    ValueError
+        If the degree is neither 1 nor 3, a B-spline has less than 4 control points along an axis,
+        or the box does not hold what the positions need.
+
+    Notes
+    -----
+    *Inside.* Of degree 1, where -0.5 <= index < size - 0.5: up to the faces of the outermost
+    voxels, in whose outer halves the displacement is that of their centres. Of degree 3, where
+    1 <= index <= size - 2. These are the rules of ITK's DisplacementFieldTransform and
+    BSplineTransform, but that a position which rounding has put a millionth of a voxel beyond an
+    end counts as on it.
+
+    *NaN* in the field do not matter where their weight is 0.
+
+    Examples
+    --------
+    >>> field = np.zeros((3, 2, 2, 2))
+    >>> field[2, :, :, 1] = 1.0
+    >>> at = np.zeros(3), np.zeros(3), np.array([0.25, 1.25, 1.75])
+    >>> found, inside = displacements(field, at)
+    >>> found[2].tolist(), inside.tolist()
+    ([0.25, 1.0, 1.0], [True, True, False])
+    """
+    if degree not in (1, 3):
+        raise ValueError(f"degree {degree}: a field is interpolated with degree 1 or 3")
+    shape = data.shape[1:] if shape is None else tuple(shape)
+    if degree == 3 and min(shape) < 4:
+        raise ValueError(f"cubic B-splines of {shape} control points: at least 4 an axis")
+    ndim = max(position.ndim for position in positions)
+    positions = [p.reshape((1,) * (ndim - p.ndim) + p.shape) for p in map(np.asarray, positions)]
+    whole = np.broadcast_shapes(*(position.shape for position in positions))
+    inside = _inside(positions, shape, degree, whole)
+    if not math.prod(whole):
+        return [np.zeros(whole) for _ in range(3)], inside
+    varying = [[axis for axis, n in enumerate(p.shape) if n > 1] for p in positions]
+    used = [axis for part in varying for axis in part]
+    if max(map(len, varying)) <= 1 and len(set(used)) == len(used):
+        along = [part[0] if part else -1 for part in varying]
+        return _separable(data, positions, degree, start, shape, whole, along), inside
+    found = [np.empty(whole) for _ in range(3)]
+    flat = [np.ascontiguousarray(component).reshape(-1) for component in data]
+    for part in _slabs(whole):
+        some = [_part(position, part) for position in positions]
+        _gathered(flat, data.shape[1:], some, degree, start, shape, [f[part] for f in found])
+    return found, inside
+
+
+# -- which grid points count, and by how much
+
+
+def _inside(
+    positions: Sequence[FloatArray], shape: Sequence[int], degree: int, whole: tuple[int, ...]
+) -> Bools | None:
+    inside: Bools | None = None
+    for position, size in zip(positions, shape, strict=True):
+        if degree == 1:
+            low, high = -0.5 - TOLERANCE, np.nextafter(size - 0.5 - TOLERANCE, -np.inf)
+        else:
+            low, high = 1 - TOLERANCE, size - 2 + TOLERANCE
+        # most often all are inside; with a NaN the comparison is False
+        if position.size and position.min() >= low and position.max() <= high:
+            continue
+        within: Bools = (position >= low) & (position <= high)
+        inside = within if inside is None else inside & within
+    return None if inside is None else np.broadcast_to(inside, whole)
+
+
+def _taps(position: FloatArray, size: int, degree: int) -> Taps:
+    """Return the first grid point that counts, as a whole float, and the weights from there on."""
+    if degree == 1:
+        at = np.clip(position, 0, size - 1)
+        if size == 1:
+            return np.zeros(at.shape), [np.ones(at.shape)]
+        first = np.minimum(np.floor(at + TOLERANCE), size - 2)
+        share = at - first
+        # so that on the grid the values are those of the grid, also beside a NaN
+        share[np.abs(share) <= TOLERANCE] = 0
+        share[np.abs(share - 1) <= TOLERANCE] = 1
+        return first, [1 - share, share]
+    at = np.clip(position, 1, size - 2)
+    first = np.minimum(np.floor(at), size - 3)
+    t = at - first
+    s = 1 - t
+    weights = [
+        s * s * s / 6,
+        (3 * t * t * (t - 2) + 4) / 6,
+        (3 * s * s * (s - 2) + 4) / 6,
+        t * t * t / 6,
+    ]
+    return first - 1, weights
+
+
+def _own(first: FloatArray, start: int, held: int, taps: int) -> Any:
+    """Count grid points from the first one of a box."""
+    if np.isnan(first).any():  # any place does
+        least = np.fmin.reduce(first, axis=None)
+        first = np.where(np.isnan(first), start if np.isnan(least) else least, first)
+    low, high = int(first.min()) - start, int(first.max()) - start + taps
+    if low < 0 or high > held:
+        raise ValueError(
+            f"the box holds the voxels {start} to {start + held} of the field, and the positions "
+            f"need {start + low} to {start + high}; field_box tells what is needed"
+        )
+    return first.astype(np.intp) - start
+
+
+# -- on a grid whose axes run along those of the field
+
+
+def _separable(
+    data: Any,
+    positions: Sequence[FloatArray],
+    degree: int,
+    start: Sequence[int],
+    shape: Sequence[int],
+    whole: tuple[int, ...],
+    along: Sequence[int],
+) -> list[FloatArray]:
+    """Interpolate along one axis after the other, the last one first: it has the shortest rows.
+
+    `along` is the axis of the target along which each position varies, -1 if along none.
+    """
+    values = data
+    for axis in (2, 1, 0):
+        first, weights = _taps(positions[axis].ravel(), shape[axis], degree)
+        own = _own(first, start[axis], data.shape[1 + axis], len(weights))
+        values = _along(values, 1 + axis, own, weights)
+    order = sorted(range(3), key=lambda axis: along[axis])
+    return [component.transpose(order).reshape(whole) for component in values]
+
+
+def _along(values: Any, axis: int, first: Any, weights: Sequence[FloatArray]) -> FloatArray:
+    """Interpolate along one axis, from float32 or float64 to float64."""
+    across = [1] * values.ndim
+    across[axis] = -1
+    total = None
+    for step, weight in enumerate(weights):
+        nothing = weight == 0
+        if nothing.all():
+            continue
+        part = values.take(first + step, axis).astype(np.float64, copy=False)
+        if not (weight == 1).all():
+            part *= weight.reshape(across)
+        if nothing.any():  # 0 times NaN is NaN
+            part[(slice(None),) * axis + (nothing,)] = 0
+        if total is None:
+            total = part
+        else:
+            total += part
+    return np.zeros_like(part) if total is None else total
+
+
+# -- anywhere
+
+
+def _slabs(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Cut an array into parts of at most SLAB elements, as far as its last axes allow."""
+    for axis in range(len(shape)):
+        inner = math.prod(shape[axis + 1 :])
+        if inner <= SLAB:
+            step = max(SLAB // max(inner, 1), 1)
+            for before in np.ndindex(*shape[:axis]):
+                fixed = tuple(slice(i, i + 1) for i in before)
+                for begin in range(0, shape[axis], step):
+                    yield (*fixed, slice(begin, begin + step))
+            return
+    yield ()
+
+
+def _part(position: FloatArray, part: tuple[slice, ...]) -> FloatArray:
+    """Take a part of an array that broadcasts."""
+    index = tuple(
+        slice(None) if n == 1 else along
+        for along, n in zip(part, position.shape[: len(part)], strict=True)
+    )
+    return position[index]
+
+
+def _gathered(
+    flat: Sequence[Any],
+    held: Sequence[int],
+    positions: Sequence[FloatArray],
+    degree: int,
+    start: Sequence[int],
+    shape: Sequence[int],
+    out: Sequence[FloatArray],
+) -> None:
+    """Interpolate at a few positions: the sum over the grid points around each of them."""
+    base: Any = 0
+    strides = (held[1] * held[2], held[2], 1)
+    weights = []
+    for position, size, begin, n, stride in zip(
+        positions, shape, start, held, strides, strict=True
+    ):
+        first, along = _taps(position, size, degree)
+        base = base + _own(first, begin, n, len(along)) * stride
+        weights.append(along)
+    for component, total in zip(flat, out, strict=True):
+        _sum(component, base, strides, weights, total, skip=False)
+        if np.isnan(total.sum()):
+            _sum(component, base, strides, weights, total, skip=True)
+
+
+def _sum(
+    values: Any,
+    base: Any,
+    strides: Sequence[int],
+    weights: Sequence[Sequence[FloatArray]],
+    total: FloatArray,
+    skip: bool,
+) -> None:
+    """Add up what the grid points around each position give, one axis inside the other."""
+
+    def along(axis: int, offset: int) -> Any:
+        if axis == 3:
+            return values.take(base + offset).astype(np.float64, copy=False)
+        found: Any = None
+        for step, weight in enumerate(weights[axis]):
+            part = along(axis + 1, offset + step * strides[axis]) * weight
+            if skip:
+                part = np.where(weight == 0, 0, part)
+            found = part if found is None else found.__iadd__(part)
+        return found
+
+    total[...] = along(0, 0)
