@@ -146,7 +146,7 @@ def _inside(
         else:
             low, high = 1 - TOLERANCE, size - 2 + TOLERANCE
         # most often all are inside; with a NaN the comparison is False
-        if position.size and position.min() >= low and position.max() <= high:
+        if not position.size or (position.min() >= low and position.max() <= high):
             continue
         within: Bools = (position >= low) & (position <= high)
         inside = within if inside is None else inside & within
