@@ -44,6 +44,7 @@ from xarray_atlas.regions.select import crop, sel
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.regions.volume import area, volume
 from xarray_atlas.terminology import Region, Terminology
+from xarray_atlas.transforms.transform import Transform
 
 if TYPE_CHECKING:
     from xarray_atlas import plotting
@@ -68,6 +69,7 @@ __all__ = [
     "Report",
     "Space",
     "Terminology",
+    "Transform",
     "adjacency",
     "aggregate",
     "along",

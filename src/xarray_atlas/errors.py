@@ -27,6 +27,7 @@ __all__ = [
     "StoreFormatError",
     "StoreNotFoundError",
     "TerminologyError",
+    "TransformError",
     "UnitsError",
 ]
 
@@ -78,6 +79,10 @@ class GridError(AtlasError, ValueError):
 
 class PointsError(AtlasError, ValueError):
     """Points that cannot be read as positions, or that lie in no region."""
+
+
+class TransformError(AtlasError, ValueError):
+    """A transform that cannot be read, inverted or applied, or whose spaces are not known."""
 
 
 class HemisphereError(AtlasError, ValueError):

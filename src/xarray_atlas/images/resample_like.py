@@ -36,7 +36,7 @@ from xarray_atlas.images.grids import (
 from xarray_atlas.kernels.sampling import SourceAxis
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.affines import Transform, nearest_letters, read_transform
+from xarray_atlas.transforms.affines import ImageTransform, nearest_letters, read_transform
 
 __all__ = ["resample_like"]
 
@@ -197,7 +197,7 @@ def _onto(
     names: Sequence[Hashable],
     sizes: Sequence[float],
     target: ImageAxes,
-    transform: Transform,
+    transform: ImageTransform,
 ) -> Mapping3:
     parts = zip(names, sizes, strict=True)
     axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
@@ -208,7 +208,7 @@ def _onto(
     return Mapping3(voxel_units(transform.matrix, axes), target.centres, axes, field)
 
 
-def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
+def _space_of(target: ImageAxes, atlas: Space, transform: ImageTransform) -> Space:
     matrix = transform.matrix
     letters = nearest_letters(matrix, atlas.orientation)
     origin, known = atlas, transform.field is None

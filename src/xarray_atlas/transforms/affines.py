@@ -23,17 +23,15 @@ from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.coords.world import is_oblique, ras_matrix
 from xarray_atlas.errors import GridError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, same_lengths
+from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 
-__all__ = ["Transform", "nearest_letters", "read_transform"]
-
-SPACES = {"LPS": np.diag([-1.0, -1.0, 1.0, 1.0]), "RAS": np.eye(4)}
-"""The spaces of matrices, and the matrix from RAS mm to each."""
+__all__ = ["ImageTransform", "nearest_letters", "read_transform"]
 
 ORDERS = ("dims", "xyz")
 
 
 @dataclass(frozen=True)
-class Transform:
+class ImageTransform:
     """From mm on an image to mm in an atlas, axes in the order of the image's and the Space's.
 
     Parameters
@@ -50,7 +48,7 @@ class Transform:
 
 def read_transform(
     given: Any, image: ImageAxes, atlas: Space, atlas_dims: Sequence[str], order: str, space: Any
-) -> Transform:
+) -> ImageTransform:
     """Read a transform as the caller gives it.
 
     Parameters
@@ -90,16 +88,16 @@ def read_transform(
     if given is None:
         if space is not None:
             raise ValueError(f"space={space!r} says how image_to_atlas is read; pass that too")
-        return Transform(_matching(image, atlas))
-    matrix = _checked(given)
+        return ImageTransform(_matching(image, atlas))
+    matrix = checked_matrix(given, "image_to_atlas")
     if space is not None:
-        return Transform(_between(image, atlas, matrix, space))
+        return ImageTransform(_between(image, atlas, matrix, space))
     _require_plain(image, "the matrix")
     if order == "xyz":
         turned = [2, 1, 0, 3]
         matrix = matrix[np.ix_(turned, turned)]
     rows = [atlas_dims.index(dim) for dim in atlas.dims]
-    return Transform(matrix[[*rows, 3]])
+    return ImageTransform(matrix[[*rows, 3]])
 
 
 def nearest_letters(matrix: FloatArray, orientation: str) -> str:
@@ -119,34 +117,6 @@ def nearest_letters(matrix: FloatArray, orientation: str) -> str:
     )
     letters = [(orientation[row], linear[row, column]) for column, row in enumerate(along)]
     return "".join(letter if sign > 0 else OPPOSITE[letter] for letter, sign in letters)
-
-
-def _checked(given: Any) -> FloatArray:
-    matrix: FloatArray
-    try:
-        matrix = np.array(getattr(given, "values", given), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise GridError(f"image_to_atlas is no matrix of numbers: {error}") from error
-    if matrix.shape != (4, 4):
-        raise GridError(
-            f"image_to_atlas has the shape {matrix.shape}; it is a 4 x 4 matrix in mm, or a "
-            "displacement field as a DataArray on the image's spatial dimensions"
-        )
-    if not np.isfinite(matrix).all():
-        raise GridError("image_to_atlas holds a number that is not finite")
-    if not np.allclose(matrix[3], (0, 0, 0, 1), rtol=0, atol=1e-9):
-        hint = (
-            "; its last column is: transpose it, matrix.T"
-            if np.allclose(matrix[:, 3], (0, 0, 0, 1), rtol=0, atol=1e-9)
-            else ""
-        )
-        raise GridError(
-            f"the last row of image_to_atlas is {matrix[3].tolist()}, not [0, 0, 0, 1]{hint}"
-        )
-    linear = matrix[:3, :3]
-    if abs(np.linalg.det(linear)) <= 1e-9 * np.prod(np.linalg.norm(linear, axis=0)):
-        raise GridError("image_to_atlas is singular: it takes the image onto a plane or less")
-    return matrix
 
 
 def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
@@ -214,7 +184,7 @@ def _field(
     atlas_dims: Sequence[str],
     order: str,
     space: Any,
-) -> Transform:
+) -> ImageTransform:
     spatial = [name for name in image.names if name not in image.planes]
     rest = [dim for dim in given.dims if dim not in image.names]
     absent = [name for name in spatial if name not in given.dims]
@@ -242,11 +212,11 @@ def _field(
         to_world = SPACES[space] @ ras_matrix(atlas.orientation, atlas.world)
         components = np.asarray(np.linalg.inv(to_world)[:3, :3], np.float64)
     if np.count_nonzero(components) > 3:  # of an atlas whose axes lean
-        return Transform(matrix, Variable(variable.dims, data @ (components.T * factor)))
+        return ImageTransform(matrix, Variable(variable.dims, data @ (components.T * factor)))
     # each component of the atlas is one of the field's, or its negative
     source = np.abs(components).argmax(axis=1)
     signs = components[np.arange(3), source] * factor
-    return Transform(matrix, Variable(variable.dims, data[..., source] * signs))
+    return ImageTransform(matrix, Variable(variable.dims, data[..., source] * signs))
 
 
 def _require_same(given: xr.DataArray, name: Hashable, centres: FloatArray, size: float) -> None:

@@ -1,0 +1,150 @@
+"""A transform's ends bound to the coordinates of an atlas or an image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
+from xarray_atlas.coords.frames import frame_matrix
+from xarray_atlas.coords.image_axes import ImageAxes
+from xarray_atlas.coords.space import (
+    AXES,
+    DIRECTIONS,
+    Space,
+    claiming_coordinate,
+    require_orientation,
+)
+from xarray_atlas.coords.world import ras_matrix, world_of
+from xarray_atlas.errors import GridError, TransformError
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End
+from xarray_atlas.transforms.steps import AffineStep, Step
+
+__all__ = ["atlas_coordinates_of", "bound_steps", "coordinates_of", "image_coordinates_of"]
+
+
+def bound_steps(
+    steps: Sequence[Step], end: End, obj: xr.Dataset | xr.DataArray, is_source: bool
+) -> tuple[list[Step], End]:
+    """Return steps from, or to, the coordinates of an object, and their end."""
+    is_atlas = find_coordinate(obj) is not None
+    if (not is_atlas and end.name == ATLAS) or (is_atlas and end.name == IMAGE):
+        side, other = ("source", "target") if is_source else ("target", "source")
+        kind = "an atlas" if is_atlas else "an image"
+        raise TransformError(
+            f"the transform's {side} is the {end.name}, and {kind} was passed for it; pass it as "
+            f"{other}=, or take transform.inverse()"
+        )
+    bound, matrix, _ = coordinates_of(obj, end)
+    if is_source:
+        return [AffineStep(matrix).inverse(), *steps], bound
+    return [*steps, AffineStep(matrix)], bound
+
+
+def coordinates_of(
+    obj: xr.Dataset | xr.DataArray, end: End
+) -> tuple[End, FloatArray, list[Hashable]]:
+    """Return the coordinates of an atlas or an image as one end of a transform.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    end : End
+        How the transform has points of the space of `obj`.
+
+    Returns
+    -------
+    bound : End
+    matrix : float64 array of shape (4, 4)
+        To the coordinates of `obj`, in mm, from those of `end`.
+    names : list of hashable
+        What the coordinates are called, in the order of `bound`; None where `obj` lacks one.
+    """
+    if find_coordinate(obj) is not None:
+        _, space = find_atlas(obj)
+        bound, matrix = atlas_coordinates_of(space, end)
+        found = space.coordinates(obj)
+        return bound, matrix, [found[axis] for axis in sorted(AXES, key=space.position)]
+    names = _names(obj)
+    letters = [LETTERS[obj.coords[name].attrs["direction"]] for name in names]
+    bound, matrix = _image(names, letters, world_of(obj), end)
+    return bound, matrix, names
+
+
+def image_coordinates_of(axes: ImageAxes, end: End) -> tuple[End, FloatArray]:
+    """Return an image's coordinates as an end, and the matrix to them from those of `end`."""
+    return _image(axes.names, axes.letters, axes.world, end)
+
+
+def _image(
+    names: Sequence[Hashable], letters: Sequence[str], world: Any, end: End
+) -> tuple[End, FloatArray]:
+    bound = _end(end, IMAGE, names, letters)
+    if end.frame == "dataset":
+        return bound, _same(end, bound)
+    if end.frame != "world":
+        raise TransformError(
+            f"the transform's points of {end.name!r} are in frame={end.frame!r} of an atlas, which "
+            "an image does not have"
+        )
+    return bound, np.asarray(np.linalg.inv(ras_matrix(letters, world)), np.float64)
+
+
+def atlas_coordinates_of(space: Space, end: End) -> tuple[End, FloatArray]:
+    """Return an atlas's coordinates as an end, and the matrix to them from those of `end`."""
+    require_orientation(space)
+    bound = _end(end, ATLAS, space.dims, space.orientation)
+    if end.frame == "dataset":
+        return bound, _same(end, bound)
+    if end.frame == "world":
+        matrix = np.linalg.inv(ras_matrix(space.orientation, space.world))
+        return bound, np.asarray(matrix, np.float64)
+    # in the order of ap, dv, ml on both sides
+    rows = [list(AXES).index(_axis(direction)) for direction in bound.directions]
+    columns = [list(AXES).index(_axis(direction)) for direction in end.directions]
+    whole = frame_matrix(space, end.frame)
+    return bound, whole[np.ix_([*rows, 3], [*columns, 3])]
+
+
+def _end(end: End, role: str, names: Sequence[Hashable], letters: Sequence[str]) -> End:
+    axes = tuple(map(str, names))
+    first, second, third = (DIRECTIONS[letter] for letter in letters)
+    name = role if end.name in ROLES else end.name
+    return End(name, "dataset", (axes[0], axes[1], axes[2]), (first, second, third))
+
+
+def _same(end: End, bound: End) -> FloatArray:
+    """Return the matrix between two orders of the same coordinates."""
+    if sorted(end.directions) != sorted(bound.directions):
+        raise TransformError(
+            f"the transform is bound to coordinates that run {list(end.directions)}, and those of "
+            f"this object run {list(bound.directions)}; bind the transform as it was read"
+        )
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for row, direction in enumerate(bound.directions):
+        matrix[row, end.directions.index(direction)] = 1
+    return matrix
+
+
+def _axis(direction: str) -> str:
+    return next(axis for axis, letters in AXES.items() if LETTERS[direction] in letters)
+
+
+def _names(obj: xr.Dataset | xr.DataArray) -> list[Hashable]:
+    """Return an image's coordinates along the three axes, in the order of its dimensions."""
+    found = {axis: claiming_coordinate(obj, axis) for axis in AXES}
+    missing = [axis for axis, name in found.items() if name is None]
+    if missing:
+        raise GridError(
+            f"no coordinate of the image says that it runs along {missing}. Give its coordinates "
+            "the attributes units and direction: "
+            "image.z.attrs.update(units='mm', direction='anterior-to-posterior')"
+        )
+    names = [name for name in found.values() if name is not None]
+    order = list(obj.dims)
+    return sorted(names, key=lambda n: order.index(n) if n in order else len(order))

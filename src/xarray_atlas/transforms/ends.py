@@ -1,0 +1,116 @@
+"""The two ends of a transform: whose coordinates the points are before and after it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from xarray_atlas.coords.space import DIRECTIONS
+from xarray_atlas.coords.world import WORLD_DIRECTIONS
+
+__all__ = ["ATLAS", "FIXED", "IMAGE", "LETTERS", "MOVING", "ROLES", "End"]
+
+FIXED, MOVING = "fixed", "moving"
+"""The roles that images have in a registration, which do not say which of them is the atlas."""
+
+ROLES = (FIXED, MOVING)
+
+IMAGE, ATLAS = "image", "atlas"
+
+LETTERS = {direction: letter for letter, direction in DIRECTIONS.items()}
+"""The letter of an orientation for each direction: the side from which it runs."""
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a transform: a named space, and how its points are written.
+
+    Parameters
+    ----------
+    name : str
+        Of the space, such as "image", "atlas" or "T1w"; "fixed" and "moving" where a file does
+        not tell more.
+    frame : str, default: "world"
+        The coordinate system: "world" is RAS mm as an image's affine defines them; "brainglobe"
+        and "allen" are mm from a corner of an atlas; "dataset" are the coordinates of the object
+        that the transform was bound to.
+    axes : tuple of str
+        The names of the three axes, in the order of the columns of points.
+    directions : tuple of str
+        The direction in which each number grows, such as "left-to-right".
+
+    Examples
+    --------
+    >>> from xarray_atlas.transforms.ends import End
+    >>> End("image")
+    End('image': x, y, z in mm, left-to-right, posterior-to-anterior, inferior-to-superior, world)
+    """
+
+    name: str
+    frame: str = "world"
+    axes: tuple[str, str, str] = ("x", "y", "z")
+    directions: tuple[str, str, str] = WORLD_DIRECTIONS
+
+    def __repr__(self) -> str:
+        return (
+            f"End({self.name!r}: {', '.join(self.axes)} in mm, {', '.join(self.directions)}, "
+            f"{self.frame})"
+        )
+
+    def rename(self, name: str) -> Self:
+        """Return the same coordinates of a space of another name.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        End
+
+        Examples
+        --------
+        >>> from xarray_atlas.transforms.ends import End
+        >>> End("fixed").rename("image").name
+        'image'
+        """
+        return dataclasses.replace(self, name=name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, which JSON can hold.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> from xarray_atlas.transforms.ends import End
+        >>> End("image").to_dict()["axes"]
+        ['x', 'y', 'z']
+        """
+        values = dataclasses.asdict(self)
+        return values | {"axes": list(self.axes), "directions": list(self.directions)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` gave.
+
+        Parameters
+        ----------
+        values : mapping
+
+        Returns
+        -------
+        End
+
+        Examples
+        --------
+        >>> from xarray_atlas.transforms.ends import End
+        >>> End.from_dict(End("image").to_dict()) == End("image")
+        True
+        """
+        axes, directions = tuple(values["axes"]), tuple(values["directions"])
+        return cls(values["name"], values["frame"], axes, directions)

@@ -1,0 +1,246 @@
+"""The steps of a transform: an affine, a displacement field, the inverse of a field.
+
+Each maps positions, three arrays that broadcast together, one for each axis. So the voxels of a
+grid stay three vectors as long as no step mixes their axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol, Self, get_args
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+
+from xarray_atlas.errors import TransformError
+from xarray_atlas.kernels.fields import displacements
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.lazy_fields import displacements_of_lazy
+
+__all__ = ["AffineStep", "FieldStep", "InverseStep", "Outside", "Positions", "Step", "merged"]
+
+Positions = Sequence[FloatArray]
+"""Of points along x, y and z: three arrays that broadcast together."""
+
+Outside = Literal["error", "nearest", "identity"]
+
+NEGLIGIBLE = 1e-12
+"""An entry of a matrix below this is what rounding left of a zero: 1e-10 mm in 100 mm."""
+
+ROUNDS = 200
+"""Of the fixed point, at most."""
+
+
+class Step(Protocol):
+    """One part of a transform."""
+
+    def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
+        """Map positions; a lazy field is read on the scheduler of that name."""
+        ...
+
+    def inverse(self, tolerance: float, unsolved: str) -> Step:
+        """Return the step back."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AffineStep:
+    """A matrix.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (4, 4)
+    """
+
+    matrix: FloatArray
+
+    def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
+        """Map positions."""
+        found = []
+        for row in self.matrix[:3]:
+            # without the zeros, so that a NaN stays on its axis and a grid stays separable
+            parts = [
+                value if factor == 1 else factor * value
+                for factor, value in zip(row, positions, strict=False)
+                if abs(factor) > NEGLIGIBLE
+            ]
+            total: Any = parts[0] if parts else np.zeros(())
+            for part in parts[1:]:
+                total = total + part
+            found.append(total + row[3] if row[3] else total)
+        return found
+
+    def inverse(self, tolerance: float = 0.0, unsolved: str = "error") -> Self:
+        """Return the inverse matrix."""
+        return type(self)(np.asarray(np.linalg.inv(self.matrix), np.float64))
+
+    def __dask_tokenize__(self) -> Any:
+        return ("AffineStep", self.matrix.tobytes())
+
+
+@dataclass(frozen=True, eq=False)
+class FieldStep:
+    """A field of displacements, which are added to positions.
+
+    Parameters
+    ----------
+    data : float array or dask array of shape (3, n, m, k)
+        Displacements in mm along x, y and z; of degree 3 the coefficients of B-splines.
+    grid : float64 array of shape (4, 4)
+        From indices along the last three axes of `data` to positions of the voxels' centres.
+    outside : "error", "nearest" or "identity"
+        What happens to positions beyond the outer faces of the outermost voxels: an error, the
+        displacement at the nearest face, or none.
+    degree : 1 or 3, default: 1
+        Linear interpolation, or uniform cubic B-splines.
+    """
+
+    data: Any
+    grid: FloatArray
+    outside: Outside
+    degree: int = 1
+
+    def __post_init__(self) -> None:
+        if self.outside not in get_args(Outside):
+            raise ValueError(f"outside={self.outside!r} is not one of {list(get_args(Outside))}")
+        if self.data.ndim != 4 or self.data.shape[0] != 3 or 0 in self.data.shape:
+            raise TransformError(
+                f"a displacement field has the shape (3, n, m, k), not {self.data.shape}"
+            )
+
+    @cached_property
+    def to_index(self) -> AffineStep:
+        """From positions to indices of the field's voxels."""
+        return AffineStep(self.grid).inverse()
+
+    def shifts(
+        self, positions: Positions, scheduler: str | None = None
+    ) -> tuple[Positions, npt.NDArray[np.bool_] | None]:
+        """Return the displacement at each position, and which positions lie inside.
+
+        Where they do not, displacements are as `outside` has it, 0 for "error". NaN stays NaN.
+        """
+        index = self.to_index.apply(positions)
+        if isinstance(self.data, da.Array):
+            shifts, inside = displacements_of_lazy(self.data, index, self.degree, scheduler)
+        else:
+            shifts, inside = displacements(self.data, index, self.degree)
+        if self.outside == "nearest" or inside is None:
+            return shifts, None  # beyond a field the kernel gives what there is at its edge
+        known = ~np.isnan(sum(index))
+        if not known.all():
+            inside = inside | ~known
+        return [np.where(inside, part, 0.0) for part in shifts], inside
+
+    def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
+        """Map positions."""
+        shifts, inside = self.shifts(positions, scheduler)
+        if self.outside == "error" and inside is not None and not inside.all():
+            outside = int(np.count_nonzero(~inside))
+            raise TransformError(
+                f"{outside:,} of {inside.size:,} points lie outside of the displacement field, "
+                "which does not say where they go; pass outside='identity' (they stay, as ITK has "
+                "it) or outside='nearest' (as at the field's edge): transform.outside('identity')"
+            )
+        return [part + shift for part, shift in zip(positions, shifts, strict=True)]
+
+    def inverse(self, tolerance: float, unsolved: str) -> InverseStep:
+        """Return the inverse, which is computed where it is applied."""
+        return InverseStep(self, tolerance, unsolved)
+
+    def __dask_tokenize__(self) -> Any:
+        return ("FieldStep", self.data, self.grid.tobytes(), self.outside, self.degree)
+
+
+@dataclass(frozen=True, eq=False)
+class InverseStep:
+    """The inverse of a displacement field, as a fixed point.
+
+    Of a position y it is the x of which x + u(x) = y, found by x <- y - u(x). That converges
+    where displacements change by less than the distance over which they do. Where a round does not
+    bring x nearer, half of the way is gone.
+
+    Parameters
+    ----------
+    step : FieldStep
+    tolerance : float
+        In mm: how far x + u(x) may be from y.
+    unsolved : "error" or "missing"
+        Whether positions for which there is no such x are an error, or NaN.
+    """
+
+    step: FieldStep
+    tolerance: float
+    unsolved: str
+
+    def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
+        """Map positions."""
+        shape = np.broadcast_shapes(*(np.shape(part) for part in positions))
+        flat = [np.broadcast_to(part, shape).ravel() for part in positions]
+        found, residual = self.solve(flat, scheduler)
+        lost = residual > self.tolerance
+        if lost.any():
+            if self.unsolved == "error":
+                raise TransformError(
+                    f"the displacement field has no inverse at {np.count_nonzero(lost):,} of "
+                    f"{lost.size:,} points: after {ROUNDS} rounds the nearest are up to "
+                    f"{residual[lost].max():.3g} mm off, as where the field folds or ends. See "
+                    "transform.check(), or make them NaN: transform.inverse(unsolved='missing')"
+                )
+            for part in found:
+                part[lost] = np.nan
+        return [part.reshape(shape) for part in found]
+
+    def solve(
+        self, wanted: Positions, scheduler: str | None = None
+    ) -> tuple[list[FloatArray], FloatArray]:
+        """Return the positions that are mapped to `wanted` (n,), and how far they miss, in mm."""
+        found = [np.array(part, np.float64) for part in wanted]
+        residual = np.full(found[0].shape, np.inf)
+        residual[np.isnan(sum(found))] = 0.0
+        active = np.flatnonzero(np.isinf(residual))
+        damping = np.ones(active.size)
+        for _ in range(ROUNDS):
+            if not active.size:
+                break
+            at = [part[active] for part in found]
+            shifts, _inside = self.step.shifts(at, scheduler)
+            misses = [
+                part[active] - here - shift
+                for part, here, shift in zip(wanted, at, shifts, strict=True)
+            ]
+            far = np.sqrt(sum(miss * miss for miss in misses))
+            damping = np.where(far > residual[active], damping / 2, damping)
+            residual[active] = far
+            going = far > self.tolerance
+            active, damping = active[going], damping[going]
+            for part, miss in zip(found, misses, strict=True):
+                part[active] += damping * miss[going]
+        return found, residual
+
+    def inverse(self, tolerance: float = 0.0, unsolved: str = "error") -> FieldStep:
+        """Return the field itself."""
+        return self.step
+
+    def __dask_tokenize__(self) -> Any:
+        return ("InverseStep", self.step, self.tolerance, self.unsolved)
+
+
+def merged(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the same steps with neighbouring matrices multiplied, and no identity."""
+    found: list[Step] = []
+    for step in steps:
+        last = found[-1] if found else None
+        if isinstance(step, AffineStep) and isinstance(last, AffineStep):
+            found[-1] = AffineStep(step.matrix @ last.matrix)
+        else:
+            found.append(step)
+    identity = np.eye(4)
+    return tuple(
+        step
+        for step in found
+        if not (isinstance(step, AffineStep) and np.array_equal(step.matrix, identity))
+    )

@@ -1,0 +1,542 @@
+"""A transform: maps points of one space to those of another."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, get_args
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.coords.units import millimetre, to_mm
+from xarray_atlas.errors import TransformError, UnitsError
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.binding import bound_steps
+from xarray_atlas.transforms.ends import End
+from xarray_atlas.transforms.field_arrays import field_array, field_step
+from xarray_atlas.transforms.matrices import SPACES, checked_matrix
+from xarray_atlas.transforms.steps import (
+    AffineStep,
+    FieldStep,
+    InverseStep,
+    Outside,
+    Positions,
+    Step,
+    merged,
+)
+
+if TYPE_CHECKING:
+    from xarray_atlas.transforms.checking import TransformCheck
+
+__all__ = ["Transform"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Transform:
+    """A map of points of one space to points of another: a registration's result.
+
+    Make one with :meth:`from_matrix` or :meth:`from_field`, or read what a tool wrote with
+    :func:`open_transform`. It is a value: all methods return a new one.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        Matrices and fields of displacements, in the order in which they are applied.
+    source : End
+        The space of the points that it takes, and how they are written.
+    target : End
+        The space of the points that it gives.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray_atlas
+    >>> matrix = np.eye(4)
+    >>> matrix[:3, 3] = 1, 2, 3
+    >>> moved = xarray_atlas.Transform.from_matrix(matrix, source="image", target="atlas")
+    >>> moved.points([[0.0, 0.0, 0.0]])
+    array([[1., 2., 3.]])
+    >>> back = moved.inverse()
+    >>> back.source.name, back.target.name, back.points([[1.0, 2.0, 3.0]]).tolist()
+    ('atlas', 'image', [[0.0, 0.0, 0.0]])
+    """
+
+    steps: tuple[Step, ...]
+    source: End
+    target: End
+
+    __array_ufunc__ = None  # an array @ a transform is an error, not an array of transforms
+
+    @classmethod
+    def from_matrix(
+        cls, matrix: Any, *, source: str = "image", target: str = "atlas", space: str = "RAS"
+    ) -> Self:
+        """Make a transform of a matrix between two worlds.
+
+        Parameters
+        ----------
+        matrix : (4, 4) array of float
+            Takes points of `source`, in mm in the order x, y, z, to points of `target`.
+        source, target : str
+            The names of the spaces.
+        space : "RAS" or "LPS", default: "RAS"
+            Whether mm grow towards right, anterior and superior, as nibabel has them, or towards
+            left, posterior and superior, as ITK and ANTs do. The transform is in RAS.
+
+        Returns
+        -------
+        Transform
+
+        Raises
+        ------
+        GridError
+            If it is no matrix that can be inverted.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> matrix = np.diag([2.0, 2.0, 2.0, 1.0])
+        >>> xarray_atlas.Transform.from_matrix(matrix, source="T1w", target="MNI")
+        Transform(T1w -> MNI: affine; points x, y, z in RAS mm)
+        """
+        if space not in SPACES:
+            raise ValueError(f"space={space!r} is not one of {list(SPACES)}")
+        turn = SPACES[space]
+        found = turn @ checked_matrix(matrix, "matrix") @ turn
+        return cls(merged([AffineStep(found)]), End(source), End(target))
+
+    @classmethod
+    def from_field(
+        cls,
+        field: xr.DataArray,
+        *,
+        source: str = "image",
+        target: str = "atlas",
+        outside: Outside = "error",
+    ) -> Self:
+        """Make a transform of a field of displacements.
+
+        Parameters
+        ----------
+        field : DataArray
+            Displacements that are added to points of `source`, lengths with a unit: on three
+            dimensions whose coordinates are lengths and say their ``direction``, and one of length
+            3 that is labelled. The labels "x", "y" and "z" mean RAS; the names of the field's
+            own coordinates mean displacements along those. It stays lazy.
+        source, target : str
+            The names of the spaces.
+        outside : "error", "nearest" or "identity", default: "error"
+            What happens to points outside of the field's voxels: an error, as at the
+            nearest face, or they stay where they are, as ITK and ANTs have it.
+
+        Returns
+        -------
+        Transform
+
+        Raises
+        ------
+        GridError
+            If the array does not say where its voxels lie, or what its components are.
+        UnitsError
+            If it has no unit.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xarray_atlas
+        >>> coords = {"component": ["x", "y", "z"]}
+        >>> ways = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
+        >>> for dim, way in zip("ijk", ways):
+        ...     coords[dim] = (dim, np.arange(4.0), {"units": "mm", "direction": way})
+        >>> values = np.zeros((3, 4, 4, 4))
+        >>> values[0] = 0.5
+        >>> dims = ("component", "i", "j", "k")
+        >>> field = xr.DataArray(values, coords, dims, attrs={"units": "mm"})
+        >>> warp = xarray_atlas.Transform.from_field(field)
+        >>> warp.points([[1.0, 1.0, 1.0]])
+        array([[1.5, 1. , 1. ]])
+        """
+        return cls((field_step(field, outside),), End(source), End(target))
+
+    @property
+    def kind(self) -> str:
+        """What it is made of: "identity", "affine", "field", "inverse field" or "chain"."""
+        if len(self.steps) > 1:
+            return "chain"
+        names = {AffineStep: "affine", FieldStep: "field", InverseStep: "inverse field"}
+        return names[type(self.steps[0])] if self.steps else "identity"
+
+    @property
+    def matrix(self) -> FloatArray:
+        """The 4 x 4 matrix of a transform that has no field; from `source` to `target`."""
+        if not self.steps:
+            return np.eye(4)
+        only = self.steps[0]
+        if len(self.steps) > 1 or not isinstance(only, AffineStep):
+            raise TransformError(f"a transform with a field has no one matrix: {self!r}")
+        return only.matrix.copy()
+
+    @property
+    def fields(self) -> tuple[xr.DataArray, ...]:
+        """The fields of displacements, in mm, each on its own grid, in the order of the steps."""
+        steps = [step.step if isinstance(step, InverseStep) else step for step in self.steps]
+        return tuple(field_array(step) for step in steps if isinstance(step, FieldStep))
+
+    def __repr__(self) -> str:
+        parts = []
+        for step in self.steps:
+            if isinstance(step, AffineStep):
+                parts.append("affine")
+                continue
+            back = isinstance(step, InverseStep)
+            field = step.step if isinstance(step, InverseStep) else step
+            assert isinstance(field, FieldStep)
+            size = " x ".join(map(str, field.data.shape[1:]))
+            what = "B-spline" if field.degree == 3 else "field"
+            text = f"{what} of {size}, outside={field.outside!r}"
+            parts.append(f"inverse of a {text}" if back else text)
+        ends = _points_of(self.source)
+        if (there := _points_of(self.target)) != ends:
+            ends = f"{ends} to {there}"
+        steps = ", then ".join(parts) or "identity"
+        return f"Transform({self.source.name} -> {self.target.name}: {steps}; points {ends})"
+
+    def points(self, xyz: Any) -> Any:
+        """Map points.
+
+        Parameters
+        ----------
+        xyz : array of shape (n, 3), or a pint.Quantity of one
+            Points of `source`, in its axes and in mm; of a transform that was read from a file
+            x, y and z in RAS mm. A quantity in any unit of length.
+
+        Returns
+        -------
+        float64 array of shape (n, 3)
+            Points of `target`; a quantity in mm where `xyz` is one. NaN stays NaN.
+
+        Raises
+        ------
+        TransformError
+            If points lie outside of a field of which ``outside="error"``, or where a field has
+            no inverse.
+        UnitsError
+            If it is a quantity that is no length.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> matrix = np.diag([2.0, 2.0, 2.0, 1.0])
+        >>> xarray_atlas.Transform.from_matrix(matrix).points([[1, 2, 3], [0, 0, 1]])
+        array([[2., 4., 6.],
+               [0., 0., 2.]])
+        """
+        if isinstance(xyz, xr.DataArray | xr.Dataset):
+            raise TransformError(
+                "points are an array of the shape (n, 3), the axes in the order "
+                f"{list(self.source.axes)}; pass its values in this order"
+            )
+        is_quantity = hasattr(xyz, "magnitude")
+        given = to_mm(xyz, "points") if is_quantity else xyz
+        try:
+            array = np.asarray(given, np.float64)
+        except (TypeError, ValueError) as error:
+            raise TransformError(f"points are numbers, of the shape (n, 3): {error}") from error
+        if array.ndim != 2 or array.shape[1] != 3:
+            raise TransformError(
+                f"points have the shape (n, 3), a column for each of {list(self.source.axes)}, not "
+                f"{array.shape}"
+            )
+        found = np.empty(array.shape)
+        for column, part in enumerate(self.apply([array[:, i] for i in range(3)])):
+            found[:, column] = part
+        found[np.isnan(array).any(axis=1)] = np.nan
+        return found * millimetre() if is_quantity else found
+
+    def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
+        """Map positions given as three arrays that broadcast together, one an axis.
+
+        Parameters
+        ----------
+        positions : sequence of three float64 arrays
+        scheduler : str, optional
+            Of dask, on which lazy fields are read; by default the active one.
+
+        Returns
+        -------
+        sequence of three float64 arrays
+            Of length 1 along what they do not depend on.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> double = xarray_atlas.Transform.from_matrix(np.diag([2.0, 2.0, 2.0, 1.0]))
+        >>> double.apply([np.zeros((2, 1, 1)), np.ones((1, 3, 1)), np.ones((1, 1, 4))])[1].shape
+        (1, 3, 1)
+        """
+        for step in self.steps:
+            positions = step.apply(positions, scheduler)
+        return positions
+
+    def inverse(self, tolerance: Any = "0.1 um", unsolved: str = "error") -> Self:
+        """Return the transform from `target` to `source`.
+
+        Parameters
+        ----------
+        tolerance : str or pint.Quantity, default: "0.1 um"
+            How far a point that was found may be mapped from the point that was asked for, where
+            a field is inverted (a fixed point).
+        unsolved : "error" or "missing", default: "error"
+            Whether points for which a field has no inverse, as where it folds, are an error or
+            NaN.
+
+        Returns
+        -------
+        Transform
+
+        Notes
+        -----
+        A field is inverted where and when points are mapped: of a point y the x is found of which
+        x + u(x) = y, by x <- y - u(x). :meth:`check` measures what remains. Where a
+        registration wrote its inverse too, as ANTs does, reading that is faster.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> xarray_atlas.Transform.from_matrix(np.diag([2.0, 2.0, 2.0, 1.0])).inverse()
+        Transform(atlas -> image: affine; points x, y, z in RAS mm)
+        """
+        if unsolved not in ("error", "missing"):
+            raise ValueError(f"unsolved={unsolved!r} is not 'error' or 'missing'")
+        if not isinstance(tolerance, str) and not hasattr(tolerance, "magnitude"):
+            raise UnitsError(f"tolerance={tolerance!r} has no unit; pass '0.1 um', for example")
+        mm = float(to_mm(tolerance, "tolerance"))
+        if not mm > 0:
+            raise ValueError(f"tolerance={tolerance!r} is a length above 0")
+        steps = [step.inverse(mm, unsolved) for step in self.steps[::-1]]
+        return dataclasses.replace(
+            self, steps=merged(steps), source=self.target, target=self.source
+        )
+
+    def __matmul__(self, first: Any) -> Self:
+        """Return the chain of two transforms: ``second @ first`` maps by `first`, then by it."""
+        if not isinstance(first, Transform):
+            return NotImplemented
+        if first.target != self.source:
+            raise TransformError(
+                f"second @ first: the first one gives points of {first.target!r}, the second one "
+                f"takes points of {self.source!r}. If these are the same coordinates of one "
+                f"space, say so: first.rename(target={self.source.name!r}); if one is the wrong "
+                "way round, take its .inverse()"
+            )
+        return dataclasses.replace(
+            self, steps=merged([*first.steps, *self.steps]), source=first.source
+        )
+
+    def rename(self, source: str | None = None, target: str | None = None) -> Self:
+        """Return the same transform between spaces of other names.
+
+        Parameters
+        ----------
+        source, target : str, optional
+            By which "fixed" and "moving" become "image" and "atlas", for example.
+
+        Returns
+        -------
+        Transform
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> t = xarray_atlas.Transform.from_matrix(np.eye(4), source="fixed", target="moving")
+        >>> t.rename(source="image", target="atlas")
+        Transform(image -> atlas: identity; points x, y, z in RAS mm)
+        """
+        ends = {"source": source, "target": target}
+        named = {key: getattr(self, key).rename(name) for key, name in ends.items() if name}
+        return dataclasses.replace(self, **named)
+
+    def outside(self, policy: Outside) -> Self:
+        """Return the same transform with another policy for points outside of its fields.
+
+        Parameters
+        ----------
+        policy : "error", "nearest" or "identity"
+            As :meth:`from_field` has it.
+
+        Returns
+        -------
+        Transform
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> xarray_atlas.Transform.from_matrix(np.eye(4)).outside("nearest").kind
+        'identity'
+        """
+        if policy not in get_args(Outside):
+            raise ValueError(f"outside={policy!r} is not one of {list(get_args(Outside))}")
+
+        def changed(step: Any) -> Any:
+            if isinstance(step, InverseStep):
+                return dataclasses.replace(step, step=changed(step.step))
+            if isinstance(step, FieldStep):
+                return dataclasses.replace(step, outside=policy)
+            return step
+
+        return dataclasses.replace(self, steps=tuple(map(changed, self.steps)))
+
+    def bind(
+        self,
+        source: xr.Dataset | xr.DataArray | None = None,
+        target: xr.Dataset | xr.DataArray | None = None,
+    ) -> Self:
+        """Return the same transform between the coordinates of two objects.
+
+        Parameters
+        ----------
+        source, target : Dataset or DataArray, optional
+            An atlas, or an image whose coordinates say their ``direction``. Points on that side
+            are then in mm in its own coordinates, in the order of its dimensions.
+
+        Returns
+        -------
+        Transform
+
+        Raises
+        ------
+        GridError
+            If an object does not say where its coordinates lie.
+        TransformError
+            If that side is bound already, or the object is an atlas where the transform has the
+            image.
+
+        Notes
+        -----
+        In an atlas or image that has no world, as BrainGlobe's atlases, RAS mm are the
+        coordinates, with their sign turned on an axis that grows the other way: what the affine of
+        :func:`to_nifti` gives.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> t = xarray_atlas.Transform.from_matrix(np.eye(4), source="image", target="atlas")
+        >>> t.bind(target=ds).points([[-1.0, -2.0, -3.0]])  # x, y, z in RAS mm
+        array([[2., 3., 1.]])
+        """
+        found = self
+        for side, obj in (("source", source), ("target", target)):
+            if obj is not None:
+                steps, end = bound_steps(found.steps, getattr(found, side), obj, side == "source")
+                values: dict[str, Any] = {"steps": merged(steps), side: end}
+                found = dataclasses.replace(found, **values)
+        return found
+
+    def check(self, grid: xr.Dataset | xr.DataArray | None = None) -> TransformCheck:
+        """Measure where the transform folds, leaves its fields, and how exactly it is inverted.
+
+        Parameters
+        ----------
+        grid : Dataset or DataArray, optional
+            The image whose voxels are of interest, or an atlas: in the space of `source`. By
+            default the voxels of the first field.
+
+        Returns
+        -------
+        TransformCheck
+            It prints what was found, in sentences.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> turned = xarray_atlas.Transform.from_matrix(np.diag([-1.0, -1.0, 1.0, 1.0]))
+        >>> turned.check(ds).folded
+        0
+        """
+        from xarray_atlas.transforms.checking import check_transform
+
+        return check_transform(self, grid)
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the transform as a Dataset, which any file format of xarray holds.
+
+        Returns
+        -------
+        Dataset
+            A variable for each step; fields stay lazy.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> saved = xarray_atlas.Transform.from_matrix(np.diag([2.0, 2.0, 2.0, 1.0])).to_dataset()
+        >>> dict(saved.sizes)
+        {'to': 4, 'of': 4}
+        >>> xarray_atlas.Transform.from_dataset(saved)
+        Transform(image -> atlas: affine; points x, y, z in RAS mm)
+        """
+        from xarray_atlas.transforms.datasets import to_dataset
+
+        return to_dataset(self)
+
+    @classmethod
+    def from_dataset(cls, ds: xr.Dataset) -> Self:
+        """Read what :meth:`to_dataset` gave.
+
+        Parameters
+        ----------
+        ds : Dataset
+
+        Returns
+        -------
+        Transform
+
+        Raises
+        ------
+        TransformError
+            If it is none.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> saved = xarray_atlas.Transform.from_matrix(np.eye(4)).to_dataset()
+        >>> xarray_atlas.Transform.from_dataset(saved).kind
+        'identity'
+        """
+        from xarray_atlas.transforms.datasets import from_dataset
+
+        return cls(*from_dataset(ds))
+
+    def save(self, path: str | Path) -> None:
+        """Write the transform to a zarr store, or to a netCDF file where `path` ends with ``.nc``.
+
+        :func:`open_transform` reads it.
+
+        Parameters
+        ----------
+        path : str or path
+            Of a new store or file.
+
+        Raises
+        ------
+        StoreExistsError
+            If there is something.
+
+        Examples
+        --------
+        >>> import numpy as np, tempfile, xarray_atlas
+        >>> path = tempfile.mkdtemp() + "/moved.zarr"
+        >>> xarray_atlas.Transform.from_matrix(np.eye(4)).save(path)
+        """
+        from xarray_atlas.transforms.datasets import save
+
+        save(self.to_dataset(), path)
+
+    def __dask_tokenize__(self) -> Any:
+        return ("Transform", self.steps, self.source, self.target)
+
+
+def _points_of(end: End) -> str:
+    axes = ", ".join(end.axes)
+    return f"{axes} in RAS mm" if end.frame == "world" else f"{axes} in mm ({end.frame})"
