@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from xarray_atlas.atlases.listing import list_atlases
     from xarray_atlas.checks.checking import check
     from xarray_atlas.checks.report import Report
+    from xarray_atlas.io.transforms.opening import open_transform
     from xarray_atlas.viewers.exploring import Explorer, explore
     from xarray_atlas.viewers.neuroglancer import neuroglancer_url
 
@@ -97,6 +98,7 @@ __all__ = [
     "open_brainreg",
     "open_image",
     "open_sample",
+    "open_transform",
     "paint",
     "parcel_table",
     "parcellate",
@@ -125,6 +127,7 @@ _WHEN_USED = {
     "list_atlases": "atlases.listing",
     "neuroglancer_url": "viewers.neuroglancer",
     "open_image": "atlases.image_files",
+    "open_transform": "io.transforms.opening",
     "Report": "checks.report",
 }
 """Names whose modules are imported when they are asked for."""

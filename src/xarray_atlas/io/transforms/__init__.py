@@ -1,0 +1,1 @@
+"""Readers of the transforms that registration tools write, one module a tool."""

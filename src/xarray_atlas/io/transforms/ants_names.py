@@ -1,0 +1,111 @@
+"""Names that ANTs gives its files, by which they say their stage and which way they map.
+
+``antsRegistration -o prefix_`` writes a file for each stage, ``prefix_0GenericAffine.mat``,
+``prefix_1Warp.nii.gz`` and ``prefix_1InverseWarp.nii.gz``, or ``prefix_Composite.h5`` and
+``prefix_InverseComposite.h5``. Points of the fixed image go through the last stage first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xarray_atlas.errors import TransformError
+
+__all__ = ["check_alone", "check_order", "is_back", "stage_of"]
+
+STAGE = re.compile(
+    r"^(?P<prefix>.*?)(?P<number>\d+)(?P<kind>GenericAffine\.mat|(?:Inverse)?Warp\.nii(?:\.gz)?|"
+    r"(?:Rigid|Affine|Similarity|Translation|DerivedInitialMovingTranslation)\.mat)$"
+)
+
+BACK = re.compile(r"^(?:.*InverseWarp\.(?:nii|nii\.gz|mha|nrrd)|.*InverseComposite\.h5)$")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a registration by ANTs."""
+
+    folder: str
+    prefix: str
+    number: int
+    kind: str
+
+
+def stage_of(source: Any) -> Stage | None:
+    """Return the stage that the name of a file says, None where it says none."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    folder, name = os.path.split(os.path.abspath(source))
+    found = STAGE.match(name)
+    return found and Stage(folder, found["prefix"], int(found["number"]), found["kind"])
+
+
+def is_back(source: Any) -> bool:
+    """Tell whether the name of a file says that it maps points of the moving image to the fixed."""
+    return isinstance(source, str | os.PathLike) and bool(BACK.match(os.path.basename(source)))
+
+
+def check_alone(source: Any) -> None:
+    """Refuse one stage of a registration, whose other stages lie beside it.
+
+    Raises
+    ------
+    TransformError
+        It says what to pass.
+    """
+    one = stage_of(source)
+    if one is None:
+        return
+    others = [stage_of(os.path.join(one.folder, name)) for name in os.listdir(one.folder)]
+    stages = {s.number: s for s in others if s and s.prefix == one.prefix}
+    if set(stages) <= {one.number}:
+        return
+    names = {s.prefix + str(s.number) + s.kind for s in others if s and s.prefix == one.prefix}
+    forward = sorted((n for n in names if "InverseWarp" not in n), key=_number, reverse=True)
+    back = sorted((n for n in names if "Warp" not in n or is_back(n)), key=_number)
+    flags = tuple(not is_back(n) for n in back)
+    raise TransformError(
+        f"{os.path.basename(source)} is one stage of a registration by ANTs, and its other stages "
+        f"lie beside it. Pass all of them: open_transform({forward}) maps points of the fixed "
+        f"image to the moving one, open_transform({back}, invert={flags}) the other way. For "
+        "this stage alone name the two ends of its points: maps='fixed to affine', for example"
+    )
+
+
+def check_order(sources: Sequence[Any], backwards: Sequence[bool]) -> None:
+    """Refuse stages of one registration in an order in which ANTs does not apply them.
+
+    Parameters
+    ----------
+    sources : sequence
+    backwards : sequence of bool
+        Whether each maps points of the moving image to the fixed one.
+
+    Raises
+    ------
+    TransformError
+    """
+    if len(set(backwards)) > 1:
+        return  # that is another error
+    stages = [stage_of(source) for source in sources]
+    for one, other, back in zip(stages[:-1], stages[1:], backwards, strict=False):
+        if one is None or other is None:
+            continue
+        if (one.folder, one.prefix) != (other.folder, other.prefix):
+            continue
+        if one.number == other.number or (one.number < other.number) != back:
+            raise TransformError(
+                f"{one.prefix}{one.number}{one.kind} stands before "
+                f"{other.prefix}{other.number}{other.kind}. The list is in antsApplyTransforms's "
+                "order: forward with the last stage first, [1Warp, 0GenericAffine]; back with the "
+                "first stage first, [0GenericAffine, 1InverseWarp] with invert=(True, False)"
+            )
+
+
+def _number(name: str) -> int:
+    found = STAGE.match(name)
+    return int(found["number"]) if found else 0

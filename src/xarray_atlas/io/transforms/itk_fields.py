@@ -1,0 +1,195 @@
+"""Displacement fields in image files and images, as ANTs and ITK write them: ``1Warp.nii.gz``.
+
+The vectors are LPS mm although the affine of a NIfTI file is RAS. Other tools keep other things in
+files that look alike; they are told by their headers, and are errors that say what they hold.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xarray_atlas.errors import AtlasError, StoreError, TransformError
+from xarray_atlas.io.files.images.files import is_image, is_image_file, read_image
+from xarray_atlas.io.files.images.image import SPATIAL, Image
+from xarray_atlas.io.files.images.voxels import WholeVoxels
+from xarray_atlas.io.transforms.reading import field_step_of_itk, fixed_to_moving
+from xarray_atlas.transforms.matrices import SPACES
+from xarray_atlas.transforms.transform import Transform
+
+__all__ = ["is_itk_field", "read_itk_field"]
+
+VECTORS = ("component", "channel")
+"""What the readers of images call the axis of vectors."""
+
+EDGE = 96
+"""Voxels along each axis of a chunk, in which all three components are."""
+
+HELD = 2**30
+"""Bytes of a compressed field up to which it is held in memory, once it is read."""
+
+SLAB = 2**26
+"""About how many bytes are read at a time of one that is larger."""
+
+VECTOR, DISPLACEMENTS = 1007, 1006
+"""NIfTI's codes of intents."""
+
+OTHERS = {
+    "NREG_TRANS": "NiftyReg's, of positions or displacements in RAS mm",
+    "Mapping": "SPM's, of positions and not of displacements",
+}
+"""What tools write as the name of NIfTI's intent, and what such a file holds."""
+
+
+def is_itk_field(source: Any) -> bool:
+    """Tell whether something is an image, or a file of one that could hold vectors."""
+    if not isinstance(source, str | os.PathLike):
+        return is_image(source)
+    name = os.fspath(source).lower()
+    return is_image_file(name) and not name.endswith((".tif", ".tiff")) and os.path.isfile(source)
+
+
+def read_itk_field(source: Any) -> Transform:
+    """Read a displacement field in LPS mm.
+
+    Parameters
+    ----------
+    source : path, or image of nibabel, SimpleITK or ITK
+        ``.nii``, ``.nii.gz``, ``.mha``, ``.mhd`` or ``.nrrd``, with vectors of 3 components on a
+        volume, or of 2 on a plane.
+
+    Returns
+    -------
+    Transform
+        From points of the fixed image to those of the moving one. The field is lazy.
+
+    Raises
+    ------
+    TransformError
+        If it is no such field.
+    """
+    try:
+        image = read_image(source)
+    except StoreError:
+        raise
+    except AtlasError as error:
+        raise TransformError(f"this is no displacement field: {error}") from error
+    place = image.place
+    header = _nifti_header(source)
+    if header is not None:
+        _check_nifti(header, image)
+    vectors = next((axis for axis in image.axes if axis in VECTORS), None)
+    sizes = dict(zip(image.axes, image.voxels.shape, strict=True))
+    count = sizes[vectors] if vectors else 1
+    flat = count == 2 and sizes[SPATIAL[2]] == 1
+    more = [axis for axis, n in sizes.items() if axis not in (*SPATIAL, vectors) and n > 1]
+    if (count != 3 and not flat) or more:
+        raise TransformError(
+            f"{place} is an image of {tuple(image.voxels.shape)} with {count} component(s) a "
+            "voxel; a displacement field has 3 on a volume, or 2 on a single plane"
+        )
+    if np.dtype(image.voxels.dtype).kind != "f":
+        raise TransformError(
+            f"{place} holds whole numbers ({image.voxels.dtype}), as an image of colors does; the "
+            "displacements of a field are floats, in mm"
+        )
+    if image.geometry.affine is None:
+        raise TransformError(
+            f"the header of {place} does not say where the voxels of the field lie"
+            + (f": it {image.geometry.fault}" if image.geometry.fault else "")
+        )
+    # (component, i, j, k)
+    data = _array(image, vectors or VECTORS[0], count)
+    grid = SPACES["LPS"] @ image.geometry.affine
+    if flat:
+        keep = [0, 1, 3]
+        data, grid = data[..., 0], grid[np.ix_(keep, keep)]
+    return fixed_to_moving([field_step_of_itk(data, grid, place)], 2 if flat else 3)
+
+
+def _array(image: Image, vectors: str, count: int) -> Any:
+    voxels = image.voxels
+    large = np.prod(voxels.shape, dtype=float) * np.dtype(voxels.dtype).itemsize > HELD
+    chunks = {vectors: count, **dict.fromkeys(SPATIAL, EDGE)}
+    if isinstance(voxels, WholeVoxels) and large and image.place.lower().endswith(".nii.gz"):
+        plane = np.prod(voxels.shape[:2], dtype=float) * count * np.dtype(voxels.dtype).itemsize
+        thick = max(1, int(SLAB // plane))
+        first, second, third = SPATIAL
+        chunks |= {first: voxels.shape[0], second: voxels.shape[1], third: thick}
+        image = replace(image, voxels=_Proxied(image.place, voxels.dtype, voxels.shape))
+    return image.array(chunks)
+
+
+class _Proxied:
+    """The voxels of a compressed file, by nibabel's proxy: it reads on to the planes it needs.
+
+    With the package indexed_gzip it begins near them, else at the start of the file.
+    """
+
+    def __init__(self, path: str, dtype: Any, shape: tuple[int, ...]) -> None:
+        self.path, self.dtype, self.shape, self.ndim = path, np.dtype(dtype), shape, len(shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        import nibabel
+
+        image: Any = nibabel.load(self.path)
+        found = image.dataobj[key]
+        return np.asarray(found, self.dtype)
+
+
+# -- NIfTI
+
+
+def _nifti_header(source: Any) -> Any:
+    """Return the header of a NIfTI file or image, None of anything else."""
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source).lower()
+        if not name.endswith((".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")):
+            return None
+        import nibabel
+
+        source = nibabel.load(os.fspath(source))
+    library: Any = sys.modules.get("nibabel")
+    return source.header if library and isinstance(source, library.Nifti1Pair) else None
+
+
+def _check_nifti(header: Any, image: Image) -> None:
+    """Refuse fields of other tools, whose numbers mean something else."""
+    place, code = image.place, int(header["intent_code"])
+    name = bytes(header["intent_name"]).rstrip(b"\0 ").decode("latin-1")
+    shape = tuple(header.get_data_shape())
+    if name in OTHERS:
+        raise TransformError(f"{place} is {OTHERS[name]}, and no displacement field of ITK")
+    if 2001 <= code <= 2016:
+        raise TransformError(
+            f"{place} is a field of FSL (intent {code}), whose vectors are in its own coordinates"
+        )
+    if len(shape) != 5 or shape[3] != 1:
+        raise TransformError(
+            f"{place} is no displacement field of ITK or ANTs: its shape is {shape}, and theirs "
+            "is (n, m, k, 1, 3) with the intent 'vector'. If its vectors are LPS mm, write "
+            "it as that: nibabel.Nifti1Image(vectors[:, :, :, None, :], affine), with "
+            "header.set_intent('vector')"
+        )
+    if code == DISPLACEMENTS:
+        raise TransformError(
+            f"{place} has the intent 1006, displacement vectors: some tools write RAS mm with it "
+            "(ITK 5.4 reads them so), others LPS mm. If they are LPS, as in ANTs, say so: "
+            "image = nibabel.load(path); image.header.set_intent('vector'), and pass the image"
+        )
+    if code != VECTOR:
+        raise TransformError(
+            f"{place} has the intent {code}, and not 1007, vectors, as fields of ITK and ANTs "
+            "have. If its vectors are LPS mm, say so: image = nibabel.load(path); "
+            "image.header.set_intent('vector'), and pass the image"
+        )
+    unit = header.get_xyzt_units()[0]
+    if unit not in ("mm", "unknown"):
+        raise TransformError(
+            f"the header of {place} is in {unit}; it is not known whether its vectors are, as ITK "
+            "keeps them in mm. Make both mm, header.set_xyzt_units('mm')"
+        )

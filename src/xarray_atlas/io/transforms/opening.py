@@ -1,0 +1,267 @@
+"""Transforms opened from the files and objects of registration tools."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from xarray_atlas.errors import StoreNotFoundError, TransformError
+from xarray_atlas.io.transforms.ants_names import check_alone, check_order, is_back
+from xarray_atlas.io.transforms.elastix import is_elastix, read_elastix
+from xarray_atlas.io.transforms.itk import is_itk, read_itk
+from xarray_atlas.io.transforms.itk_fields import is_itk_field, read_itk_field
+from xarray_atlas.io.transforms.objects import is_transform_object, read_object
+from xarray_atlas.io.transforms.saved import is_saved, read_saved
+from xarray_atlas.io.zarr.stores import is_url, locate
+from xarray_atlas.transforms.ends import FIXED, MOVING, ROLES
+from xarray_atlas.transforms.steps import merged
+from xarray_atlas.transforms.transform import Transform
+
+__all__ = ["open_transform"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of one tool's files or objects.
+
+    Parameters
+    ----------
+    files : str
+        What it reads, for errors.
+    is_this : callable
+        Whether it reads a source, which may be anything.
+    read : callable
+        It takes the source, and returns a Transform.
+    takes : tuple of str
+        The options of :func:`open_transform` that it takes as keyword arguments.
+    """
+
+    files: str
+    is_this: Callable[[Any], bool]
+    read: Callable[..., Transform]
+    takes: tuple[str, ...] = ()
+
+
+READERS: tuple[Reader, ...] = (
+    Reader("what Transform.save wrote (.zarr, .nc)", is_saved, read_saved),
+    Reader(
+        "objects of SimpleITK, itk and nitransforms", is_transform_object, read_object, ("index",)
+    ),
+    Reader("ITK's and ANTs's .tfm, .txt, .mat and .h5", is_itk, read_itk, ("index",)),
+    Reader("elastix's TransformParameters.0.txt", is_elastix, read_elastix),
+    Reader("displacement fields of ITK and ANTs (1Warp.nii.gz)", is_itk_field, read_itk_field),
+)
+"""In this order they are asked."""
+
+
+def open_transform(
+    source: Any,
+    *,
+    maps: str | None = None,
+    invert: bool | Sequence[bool] | None = None,
+    index: int | None = None,
+) -> Transform:
+    r"""Open what a registration tool left: a file, several of them, or an object.
+
+    Parameters
+    ----------
+    source : str, path, object, or list of these
+        A file of ITK, ANTs or SimpleITK (``.tfm``, ``.txt``, ``.mat``, ``.h5``), a displacement
+        field in LPS mm as these write it (``1Warp.nii.gz``, ``.mha``, ``.nrrd``), the last of
+        elastix's ``TransformParameters.0.txt``, ``...1.txt``, a transform of SimpleITK, itk or
+        nitransforms, or what :meth:`Transform.save` wrote. Of a list, points go through the first
+        one first, which is the order of antsApplyTransforms: ``[warp, affine]``. There a file may
+        be ``"[file,1]"``, which inverts it.
+    maps : str, optional
+        What the two ends are called, ``"image to atlas"``: whose points come in, and whose come
+        out. By default ``"fixed to moving"``, as all of these tools map points of the fixed image,
+        onto whose grid a registration brings images, to the moving one.
+    invert : bool, or a sequence of bool with one for each of a list, optional
+        Which are inverted, as antsApplyTransforms's flags or antspyx's `whichtoinvert` say it.
+    index : int, optional
+        Which one, of a file or an object with a list of transforms of a series of images.
+
+    Returns
+    -------
+    Transform
+        It maps points in RAS mm as nibabel has them, whatever the tool's own space. Transforms of
+        two dimensions map x and y as the tool has them, and leave z as it is.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is no such file.
+    TransformError
+        If it is no transform that is read, or contradicts itself: a list in a wrong order, an
+        affine and an inverse warp without a flag, one stage of several.
+    ImportError
+        If a package is not installed that reads it: the extra ``registration``.
+
+    See Also
+    --------
+    Transform.from_matrix, Transform.from_field : From numbers of your own.
+
+    Notes
+    -----
+    Fields stay on disk, and are read where points are mapped; a compressed one is held in memory up
+    to 1 GiB. Beyond the outermost voxels of a field, or where a B-spline lacks coefficients, points
+    stay where they are, as in ITK and elastix: ``transform.outside("error")`` makes them an error.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile, xarray_atlas
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> lines = ["#Insight Transform File V1.0", "#Transform 0"]
+    >>> lines += ["Transform: AffineTransform_double_3_3"]
+    >>> lines += ["Parameters: 1 0 0 0 1 0 0 0 1 0.5 0.25 2", "FixedParameters: 0 0 0"]
+    >>> _ = (folder / "moved.tfm").write_text("\n".join(lines) + "\n")
+    >>> t = xarray_atlas.open_transform(folder / "moved.tfm", maps="image to atlas")
+    >>> t
+    Transform(image -> atlas: affine; points x, y, z in RAS mm)
+    >>> t.points([[1.0, 1.0, 1.0]])  # the file's 0.5 and 0.25 mm are to the left and to posterior
+    array([[0.5 , 0.75, 3.  ]])
+    """
+    several = isinstance(source, list | tuple)
+    given = list(source) if several else [source]
+    if not given:
+        raise TransformError("open_transform takes a file, an object, or a list with one at least")
+    sources, flags = _inverted(given, invert, several)
+    options = {"index": index}
+    if several and index is not None:
+        raise TransformError("index= chooses from one file; open it by itself, and pass the object")
+    if maps is None and not several:
+        check_alone(sources[0])
+    found = [_open(one, options) for one in sources]
+    found = [t.inverse() if flag else t for t, flag in zip(found, flags, strict=True)]
+    ends = _ends(maps)
+    if not several:
+        return _named(found[0], ends)
+    check_order(sources, [t.source.name == MOVING for t in found])
+    return _chain(found, ends, sources)
+
+
+def _open(source: Any, options: dict[str, Any]) -> Transform:
+    """Open one file or object, with ends that are called as its tool has them."""
+    if isinstance(source, Transform):
+        return source
+    if isinstance(source, str | os.PathLike):
+        place = locate(source)
+        if is_url(place):
+            raise TransformError(f"{place} is a URL; transforms are read from local files")
+        if not os.path.exists(place):
+            raise StoreNotFoundError(f"there is no file {place}")
+        source = place
+    reader = next((reader for reader in READERS if reader.is_this(source)), None)
+    if reader is None:
+        what = source if isinstance(source, str) else f"a {type(source).__name__}"
+        files = "; ".join(reader.files for reader in READERS)
+        raise TransformError(f"{what} is no transform that is read here. These are: {files}")
+    passed = {name: value for name, value in options.items() if value is not None}
+    if extra := [name for name in passed if name not in reader.takes]:
+        raise TransformError(f"{extra[0]}= says nothing of {source}: it is read as {reader.files}")
+    transform = reader.read(source, **passed)
+    if is_back(source) and transform.source.name == FIXED:
+        return transform.rename(source=MOVING, target=FIXED)
+    return transform
+
+
+FLAGGED = re.compile(r"^\[(.+),\s*([01])\]$")
+"""A file as antsApplyTransforms takes it, with a flag that inverts it."""
+
+
+def _inverted(given: list[Any], invert: Any, several: bool) -> tuple[list[Any], list[bool]]:
+    """Return files without flags, and the flags."""
+    marks = [FLAGGED.match(one) if isinstance(one, str) else None for one in given]
+    sources = [mark[1] if mark else one for one, mark in zip(given, marks, strict=True)]
+    flags = [bool(mark and mark[2] == "1") for mark in marks]
+    if invert is None:
+        return sources, flags
+    if any(marks):
+        raise TransformError(
+            "say which are inverted with invert= or with '[file,1]', not with both"
+        )
+    if isinstance(invert, bool):
+        if several:
+            raise TransformError(
+                f"invert={invert} does not say which of the list; pass one for each, as "
+                f"invert=({', '.join(['True'] + ['False'] * (len(given) - 1))}). To invert all of "
+                "the chain, open it and take transform.inverse()"
+            )
+        return sources, [invert]
+    flags = [bool(flag) for flag in invert]
+    if len(flags) != len(given):
+        raise TransformError(f"invert= has {len(flags)} flags for {len(given)} transforms")
+    return sources, flags
+
+
+def _ends(maps: str | None) -> tuple[str, str] | None:
+    if maps is None:
+        return None
+    found = re.fullmatch(r"\s*(\S.*?)\s+to\s+(\S.*?)\s*", maps) if isinstance(maps, str) else None
+    if not found or found[1] == found[2]:
+        raise TransformError(
+            f"maps={maps!r} names whose points come in and whose come out: maps='image to atlas' "
+            "or maps='atlas to image'"
+        )
+    return found[1], found[2]
+
+
+def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
+    """Return a transform whose ends are called as was asked for."""
+    if ends is None:
+        return transform
+    own = (transform.source.name, transform.target.name)
+    for name, asked in zip(own, ends, strict=True):
+        if name not in ROLES and name != asked:
+            raise TransformError(
+                f"this transform maps points of {own[0]!r} to {own[1]!r}, as its tool has it, and "
+                f"maps='{ends[0]} to {ends[1]}' was passed; drop maps=, or take its .inverse()"
+            )
+    return transform.rename(*ends)
+
+
+def _chain(found: list[Transform], ends: tuple[str, str] | None, sources: list[Any]) -> Transform:
+    for one, other in pairwise(found):
+        same = dataclasses.replace(one.target, name="") == dataclasses.replace(
+            other.source, name=""
+        )
+        if not same:
+            raise TransformError(
+                f"the list goes on from points of {one.target!r} to one that takes {other.source!r}"
+            )
+    names = [(t.source.name, t.target.name) for t in found]
+    if all(set(pair) == set(ROLES) for pair in names):
+        if ends is None and len(set(names)) > 1:
+            raise TransformError(_contradiction(names, sources))
+        whole = names[0]
+    else:
+        if broken := [i for i, (a, b) in enumerate(pairwise(names)) if a[1] != b[0]]:
+            raise TransformError(
+                f"the list maps points of {' to '.join(names[broken[0]])}, and then of "
+                f"{' to '.join(names[broken[0] + 1])}; points go through the first one first"
+            )
+        whole = (names[0][0], names[-1][1])
+    steps = merged([step for transform in found for step in transform.steps])
+    joined = dataclasses.replace(found[0], steps=steps, target=found[-1].target)
+    if ends is not None and all(name in ROLES for name in whole):
+        return joined.rename(*ends)
+    return _named(joined.rename(*whole), ends)
+
+
+def _contradiction(names: list[tuple[str, str]], sources: list[Any]) -> str:
+    each = "; ".join(
+        f"{os.path.basename(s) if isinstance(s, str | os.PathLike) else type(s).__name__}: "
+        f"points of {a} to {b}"
+        for s, (a, b) in zip(sources, names, strict=True)
+    )
+    flags = tuple(pair == (FIXED, MOVING) for pair in names)
+    return (
+        f"the transforms of the list map in different directions: {each}. To go from moving to "
+        f"fixed with ANTs's inverse warp, invert the affine: invert={flags}. If the list is right "
+        "as it is, name its ends: maps='fixed to moving'"
+    )

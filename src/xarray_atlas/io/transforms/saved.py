@@ -1,0 +1,46 @@
+"""Transforms that ``Transform.save`` wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.transforms.datasets import ATTR
+from xarray_atlas.transforms.transform import Transform
+
+__all__ = ["is_saved", "read_saved"]
+
+
+def is_saved(path: Any) -> bool:
+    """Tell whether a path is a zarr store or netCDF file with a transform."""
+    if not isinstance(path, str | os.PathLike):
+        return False
+    place = Path(path)
+    if place.is_dir():
+        for name, within in (("zarr.json", "attributes"), (".zattrs", "")):
+            if (place / name).is_file():
+                said: Any = json.loads((place / name).read_text("utf-8"))
+                return ATTR in (said.get(within, {}) if within else said)
+        return False
+    return place.suffix.lower() == ".nc" and place.is_file()
+
+
+def read_saved(path: str) -> Transform:
+    """Open a transform that was saved; its fields are read where they are needed.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    TransformError
+        If it is a netCDF file of something else.
+    """
+    if os.path.isdir(path):
+        return Transform.from_dataset(xr.open_zarr(path, consolidated=False, decode_cf=False))
+    return Transform.from_dataset(xr.open_dataset(path, chunks={}, decode_cf=False))
