@@ -44,6 +44,7 @@ from xarray_atlas.regions.select import crop, sel
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.regions.volume import area, volume
 from xarray_atlas.terminology import Region, Terminology
+from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.transform import Transform
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ __all__ = [
     "AtlasIndex",
     "AtlasPlotAccessor",
     "Explorer",
+    "Frame",
     "LengthIndex",
     "Mesh",
     "Region",

@@ -25,7 +25,13 @@ def methods_of(kind: type) -> dict[str, Any]:
 
 
 METHODS = {**methods_of(AtlasAccessor), **methods_of(AtlasPlotAccessor)}
-OWN = {"AtlasAccessor.region", "AtlasAccessor.search"}  # of the terminology: no function
+# of the terminology, and of the frames: no function
+OWN = {
+    "AtlasAccessor.region",
+    "AtlasAccessor.search",
+    "AtlasAccessor.frame",
+    "AtlasAccessor.add_frame",
+}
 
 
 def function_of(name: str) -> Any:

@@ -258,9 +258,9 @@ def test_affine_from_bregma(small):
     ("frame", "message"),
     [
         ("bregma", "no frame 'bregma'"),
-        (np.eye(3), r"not one of the shape \(3, 3\)"),
+        (np.eye(3), r"has the shape \(3, 3\)"),
         (np.diag([1, 1, np.nan, 1]), "not finite"),
-        (np.eye(4)[[3, 1, 2, 0]], r"the last row .* is it transposed"),
+        (np.eye(4)[[3, 1, 2, 0]], r"the last row of frame is"),
         (np.diag([1, 1, 0, 1]), "singular"),
         (object(), "4 x 4 matrix"),
     ],

@@ -8,6 +8,7 @@ import xarray as xr
 
 from xarray_atlas.accessor.base import T
 from xarray_atlas.accessor.files import FilesMethods
+from xarray_atlas.accessor.frames import FramesMethods
 from xarray_atlas.accessor.hierarchy import HierarchyMethods
 from xarray_atlas.accessor.images import ImagesMethods
 from xarray_atlas.accessor.looking import LookingMethods
@@ -25,6 +26,7 @@ class AtlasAccessor(
     SelectingMethods[T],
     MeasuringMethods[T],
     PointsMethods[T],
+    FramesMethods[T],
     ImagesMethods[T],
     ParcellationsMethods[T],
     LookingMethods[T],

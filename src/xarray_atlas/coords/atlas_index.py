@@ -71,6 +71,7 @@ class AtlasIndex(Index):
     def fingerprint(self) -> int:
         """A number that differs between atlases; below 2**31, so that netCDF 3 holds it."""
         space = dict(vars(self.space), dims=None, midline_assumed=None)
+        del space["frames"]  # they are about one object
         if self.space.atlas is None:  # as it was before there were grids of images
             del space["atlas"], space["to_atlas"]
         if not self.space.world:

@@ -83,6 +83,10 @@ class Space:
         are those of the world. Empty where there is no world, as in BrainGlobe's atlases.
     orientation_assumed : bool
         Whether a store did not say how its axes are oriented, so that BrainGlobe's was taken.
+    frames : tuple of str
+        Frames that were added (:meth:`AtlasAccessor.add_frame`), as JSON: from mm from the
+        anterior, superior, left outer corner of the whole volume of the atlas, along ap, dv and
+        ml, so that they stay as they are whatever becomes of the Dataset.
 
     Examples
     --------
@@ -106,6 +110,7 @@ class Space:
     to_atlas: tuple[float, ...] = ()
     world: tuple[float, ...] = ()
     orientation_assumed: bool = field(default=False, compare=False)
+    frames: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -140,6 +145,8 @@ class Space:
             del values["world"]
         if not self.orientation_assumed:
             del values["orientation_assumed"]
+        if not self.frames:
+            del values["frames"]
         return json.dumps(values)
 
     @classmethod
@@ -165,7 +172,7 @@ class Space:
         values = json.loads(text)
         if values.get("atlas"):
             values["atlas"] = cls.from_json(json.dumps(values["atlas"]))
-        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas", "world"):
+        for name in ("dims", "voxel_size", "corner", "shape", "to_atlas", "world", "frames"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 

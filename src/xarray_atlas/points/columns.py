@@ -23,7 +23,9 @@ AMBIGUOUS = ("x", "y", "z")
 """The names that tools use for different axes: they are the Dataset's in its own frame only."""
 
 
-def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashable, str]:
+def axis_names(
+    obj: xr.Dataset | xr.DataArray, frame: str | None, own: Mapping[str, str] | None = None
+) -> dict[Hashable, str]:
     """Return what names each anatomical axis in a frame.
 
     Parameters
@@ -33,8 +35,13 @@ def axis_names(obj: xr.Dataset | xr.DataArray, frame: str | None) -> dict[Hashab
         give these names to other axes.
     frame : str or None
         None of a matrix.
+    own : mapping of str to str, optional
+        The anatomical axis of each axis that the frame itself names, which go before others.
     """
     known: dict[Hashable, str] = {axis: axis for axis in AXES}
+    if own is not None:
+        known.update(own)
+        return known
     if frame == "world":
         known.update(WORLD_NAMES)
         return known

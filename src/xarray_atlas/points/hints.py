@@ -17,7 +17,7 @@ from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Bools, Ints
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.points.frames import FRAMES, frame_of
+from xarray_atlas.points.frames import FRAMES, placement_of
 from xarray_atlas.points.own_frames import frame_name
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
@@ -133,7 +133,7 @@ def _likely(
     texts, index, held, judged = [], [], [], []
     for text, moved, other in [("", tried, frame), *_alternatives(axes, tried, frame)]:
         try:
-            placed = frame_of(obj, other).place(moved)
+            placed = placement_of(obj, other).place(moved)
         except GridError:
             continue  # not a frame of this grid
         if text and np.abs(moved).max() < max(SPREAD * longest, 2 * thickest):

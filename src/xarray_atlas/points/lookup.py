@@ -19,7 +19,7 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Ints, Positions, lookup
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
-from xarray_atlas.points.frames import Frame, frame_as_attr, frame_of
+from xarray_atlas.points.frames import Placement, frame_as_attr, placement_of
 from xarray_atlas.points.hints import warn_of_misplaced
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.points.values import values_at
@@ -276,7 +276,7 @@ def find(obj: xr.Dataset | xr.DataArray, points: Points, sides: bool, warn: bool
         Whether to warn where many lie outside of the brain.
     """
     axes = voxel_axes(obj)
-    chosen = frame_of(obj, points.frame)
+    chosen = placement_of(obj, points.frame)
     stacked = points.stacked()
     placed = chosen.place(stacked)
     index, inside = _voxels(axes, chosen, placed)
@@ -290,12 +290,12 @@ def find_placed(
     obj: xr.Dataset | xr.DataArray, axes: dict[str, VoxelAxis], placed: FloatArray
 ) -> Found:
     """Find the voxels at positions (n, 3) in the coordinates of the Dataset; labels only."""
-    identity = Frame(np.eye(3, 4), (1, 1, 1))
+    identity = Placement(np.eye(3, 4), (1, 1, 1))
     return _read(obj, axes, *_voxels(axes, identity, placed), sides=False)
 
 
 def _voxels(
-    axes: Mapping[str, VoxelAxis], frame: Frame, placed: FloatArray
+    axes: Mapping[str, VoxelAxis], frame: Placement, placed: FloatArray
 ) -> tuple[dict[str, Positions], Bools]:
     index, inside = {}, np.ones(len(placed), bool)
     for i, (axis, grows) in enumerate(zip(AXES, frame.grows, strict=True)):

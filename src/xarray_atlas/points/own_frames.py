@@ -10,25 +10,37 @@ import pandas as pd
 import xarray as xr
 from xarray import Variable
 
-from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import FRAME
 from xarray_atlas.errors import PointsError
-from xarray_atlas.points.frames import FRAMES, frame_as_attr, frame_direction, frame_question
+from xarray_atlas.points.frames import (
+    FRAMES,
+    frame_as_attr,
+    frame_direction,
+    frame_question,
+    settled_frame,
+)
 from xarray_atlas.points.tool_columns import tool_of
+from xarray_atlas.transforms.frames import Frame, is_frame_json
+from xarray_atlas.transforms.known_frames import frames_of
+from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 
 __all__ = ["check_directions", "frame_name", "own_frame", "settle_frame"]
 
 
 def frame_name(frame: Any) -> str | None:
     """Return the name of a frame; None of a matrix, or where there is none."""
+    if isinstance(frame, Frame):
+        return frame.name
     return frame if isinstance(frame, str) else None
 
 
-def own_frame(points: Any) -> Any:
+def own_frame(obj: xr.Dataset | xr.DataArray, points: Any) -> Any:
     """Return the frame that the attributes of points state, or None.
 
     Parameters
     ----------
+    obj : Dataset or DataArray
+        The atlas, of which the frames have names.
     points : DataFrame, Dataset, DataArray, mapping or sequence
         Of a Dataset its own attributes go before those of its variables.
 
@@ -37,7 +49,7 @@ def own_frame(points: Any) -> Any:
     PointsError
         If two of them state different ones.
     """
-    stated = _of_attrs(getattr(points, "attrs", {}))
+    stated = _of_attrs(obj, getattr(points, "attrs", {}))
     if stated is not None or isinstance(points, pd.DataFrame):
         return stated
     if isinstance(points, xr.Dataset):
@@ -49,7 +61,7 @@ def own_frame(points: Any) -> Any:
     else:
         parts = points if isinstance(points, list | tuple) else ()
     kinds = (xr.DataArray, Variable, pd.Series)
-    found = [_of_attrs(part.attrs) for part in parts if isinstance(part, kinds)]
+    found = [_of_attrs(obj, part.attrs) for part in parts if isinstance(part, kinds)]
     found = [frame for frame in found if frame is not None]
     if any(frame_as_attr(frame) != frame_as_attr(found[0]) for frame in found):
         raise PointsError(
@@ -59,11 +71,16 @@ def own_frame(points: Any) -> Any:
     return found[0] if found else None
 
 
-def _of_attrs(attrs: Mapping[Any, Any]) -> Any:
+def _of_attrs(obj: xr.Dataset | xr.DataArray, attrs: Mapping[Any, Any]) -> Any:
     """Return the frame that attributes state; what others call so is not taken for one."""
     value = attrs.get(FRAME)
+    if isinstance(value, Frame):
+        return value
+    if is_frame_json(value):
+        return Frame.from_json(str(value))
     if isinstance(value, str):
-        return value if value in FRAMES else None
+        known = value in FRAMES or value in CONVENTIONS or value in frames_of(obj)
+        return value if known else None
     if isinstance(value, list | tuple | np.ndarray) and np.size(value) == 16:
         return np.reshape(np.asarray(value, np.float64), (4, 4))
     return None
@@ -100,8 +117,9 @@ def settle_frame(
         tool = tool_of(columns)
         raise PointsError(frame_question(obj, "" if tool is None else f". {tool.advice()}"))
     if frame is None:
-        return "dataset" if own is None else own
-    if own is not None and not _same(frame, own):
+        return "dataset" if own is None else settled_frame(obj, own)
+    frame = settled_frame(obj, frame)
+    if own is not None and not _same(frame, settled_frame(obj, own)):
         raise PointsError(
             f"the points state in their attributes that they are in frame={_shown(own)}, and "
             f"frame={_shown(frame)} says otherwise; leave out frame=, or correct attrs['frame']"
@@ -110,13 +128,14 @@ def settle_frame(
 
 
 def _same(frame: Any, own: Any) -> bool:
-    if isinstance(frame, str) or isinstance(own, str):
-        return isinstance(frame, str) and isinstance(own, str) and frame == own
+    if isinstance(frame, str | Frame) or isinstance(own, str | Frame):
+        return type(frame) is type(own) and bool(frame == own)
     return np.shape(frame) == (4, 4) and np.array_equal(np.asarray(frame), own)
 
 
 def _shown(frame: Any) -> str:
-    return repr(frame) if isinstance(frame, str) else "a matrix"
+    name = frame_name(frame)
+    return "a matrix" if name is None else repr(name)
 
 
 def check_directions(
@@ -127,7 +146,7 @@ def check_directions(
     Parameters
     ----------
     obj : Dataset or DataArray
-    frame : str or array
+    frame : str, Frame or array
     directions : mapping of str to (hashable, str)
         For each axis that states one: what its coordinate is called, and the direction.
 
@@ -136,12 +155,11 @@ def check_directions(
     PointsError
         If one of them is the opposite of the frame's.
     """
-    _, space = find_atlas(obj)
     for axis, (name, direction) in directions.items():
-        wanted = frame_direction(space, frame, axis)
+        wanted = frame_direction(obj, frame, axis)
         if wanted is not None and direction != wanted:
             raise PointsError(
                 f"the coordinate {name!r} of the points says that it runs {direction}, but in "
-                f"frame={frame!r} {axis!r} runs {wanted}: it counts from the other end, and where "
-                "that lies is not known. Pass the frame that the points have, or a 4 x 4 matrix"
+                f"frame={_shown(frame)} {axis!r} runs {wanted}: it counts from the other end, and "
+                "where that lies is not known. Pass the points' frame, or a 4 x 4 matrix"
             )

@@ -12,9 +12,11 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.errors import UnitsError
 from xarray_atlas.points.columns import axis_names, checked_axes
-from xarray_atlas.points.frames import FRAMES, frame_of
+from xarray_atlas.points.frames import FRAMES
 from xarray_atlas.points.own_frames import frame_name, settle_frame
 from xarray_atlas.points.units import Indices, indices_of, is_voxel
+from xarray_atlas.transforms.frames import Frame
+from xarray_atlas.transforms.known_frames import known_frame
 
 __all__ = ["Statement"]
 
@@ -50,9 +52,18 @@ class Statement:
     @cached_property
     def known(self) -> dict[Hashable, str]:
         """The axis that each name means."""
-        if self.likely is not None and self.likely not in FRAMES:
-            frame_of(self.obj, self.likely)  # refuses it
-        return axis_names(self.obj, self.likely)
+        if self.named is None:
+            return axis_names(self.obj, self.likely)
+        more = dict(zip(self.named.axes, self.named.anatomical, strict=True))
+        return axis_names(self.obj, self.likely, more)
+
+    @cached_property
+    def named(self) -> Frame | None:
+        """The frame where it is one with axes of its own; None of those that every atlas has."""
+        frame = self.own if self.frame is None else self.frame
+        if isinstance(frame, Frame) or (isinstance(frame, str) and frame not in FRAMES):
+            return known_frame(self.obj, frame)  # refuses what is none
+        return None
 
     @cached_property
     def wanted(self) -> list[Hashable] | None:

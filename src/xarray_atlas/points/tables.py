@@ -21,6 +21,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.points.bregma import refuse_bregma
 from xarray_atlas.points.columns import checked_axes, choose, direction_axes
 from xarray_atlas.points.own_frames import check_directions, own_frame
 from xarray_atlas.points.paths import refuse_path
@@ -109,7 +110,9 @@ def read_points(
     if not isinstance(points, xr.Dataset | xr.DataArray | Mapping | list | tuple | np.ndarray):
         table = as_dataframe(points)
         points = points if table is None else table
-    own = own_frame(points)
+    others = unit, None, axes, columns
+    refuse_bregma(obj, frame, lambda known: read_points(obj, points, known, *others))
+    own = own_frame(obj, points)
     if isinstance(points, pd.Series):  # one row of a table
         points = points.to_dict()
     elif getattr(getattr(points, "dtype", None), "names", None) or _is_rows(points):
@@ -372,6 +375,8 @@ def _from_rows(points: Any, asked: Statement) -> Points:
     axes = asked.wanted
     if axes is None and asked.likely == "world":
         axes = ["x", "y", "z"]  # the order that the frame has by definition
+    if axes is None and asked.named is not None:
+        axes = list(asked.named.axes)
     if axes is None:
         raise PointsError(
             "an array does not say which column is which axis: pass axes=('ap', 'dv', 'ml'), in "

@@ -19,7 +19,7 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Positions
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.parcellation.parcels import chosen_parcels
-from xarray_atlas.points.frames import frame_as_attr, frame_of
+from xarray_atlas.points.frames import frame_as_attr, placement_of
 from xarray_atlas.points.hints import warn_of_track
 from xarray_atlas.points.lookup import find_placed, status_variable
 from xarray_atlas.points.tables import read_points
@@ -116,7 +116,7 @@ def along(
             "a track is two points or more in order, on one dimension; this has the shape "
             f"{dict(zip(read.dims, read.shape, strict=True))}"
         )
-    points = frame_of(obj, read.frame).place(read.stacked())
+    points = placement_of(obj, read.frame).place(read.stacked())
     if not np.isfinite(points).all():
         first = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise PointsError(f"point {first} of the track is NaN or infinite; leave it out")

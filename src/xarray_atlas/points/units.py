@@ -20,6 +20,7 @@ from xarray_atlas.coords.units import to_mm, unit_factor
 from xarray_atlas.errors import GridError, PointsError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.points.voxels import voxel_axes
+from xarray_atlas.transforms.frames import Frame
 
 __all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitudes", "own_unit"]
 
@@ -81,13 +82,18 @@ def indices_of(
             "not cubes resolution={'ap': '20 um', 'dv': '10 um', 'ml': '10 um'}"
         )
     size = _sizes(resolution, space)
-    if isinstance(frame, str):
+    if isinstance(frame, str | Frame):
         if frame in ("brainglobe", "allen"):
             return Indices(dict.fromkeys(AXES, 0.0), size)
         if frame == "dataset":
             return Indices(*_of_dataset(obj, space, size))
+        if frame != "world":
+            raise PointsError(
+                f"frame={getattr(frame, 'name', frame)!r} counts lengths and has no indices of "
+                "voxels, which are those of frame='brainglobe', 'allen' or 'dataset'"
+            )
         raise PointsError(
-            f"frame={frame!r} counts in mm and has no indices of voxels. Multiply them by the "
+            "frame='world' counts in mm and has no indices of voxels. Multiply them by the "
             "affine of the image that they index (nibabel.affines.apply_affine(image.affine, "
             "indices)), and pass unit='mm'"
         )

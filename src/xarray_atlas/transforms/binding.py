@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
-from xarray_atlas.coords.frames import frame_matrix
 from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import (
     AXES,
@@ -21,6 +20,7 @@ from xarray_atlas.coords.space import (
 from xarray_atlas.coords.world import ras_matrix, world_of
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.corners import frame_matrix
 from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End
 from xarray_atlas.transforms.steps import AffineStep, Step
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.errors import AtlasError, GridError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["SPACES", "checked_matrix"]
+__all__ = ["SPACES", "applied", "checked_matrix", "tidy"]
 
 SPACES = {"LPS": np.diag([-1.0, -1.0, 1.0, 1.0]), "RAS": np.eye(4)}
 """The spaces of matrices, and the matrix from RAS mm to each; each is its own inverse."""
 
+FIELD = ", or a displacement field as a DataArray on the image's spatial dimensions"
 
-def checked_matrix(given: Any, name: str) -> FloatArray:
+
+def checked_matrix(
+    given: Any, name: str, error: type[AtlasError] = GridError, alternative: str = FIELD
+) -> FloatArray:
     """Return a 4 x 4 matrix in mm that can be inverted.
 
     Parameters
@@ -24,6 +29,10 @@ def checked_matrix(given: Any, name: str) -> FloatArray:
         As the caller has it.
     name : str
         Of the parameter, for errors.
+    error : type, default: GridError
+        The kind of error.
+    alternative : str, optional
+        What else it may be, for the error where it is no matrix.
 
     Raises
     ------
@@ -40,23 +49,41 @@ def checked_matrix(given: Any, name: str) -> FloatArray:
     matrix: FloatArray
     try:
         matrix = np.array(getattr(given, "values", given), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise GridError(f"{name} is no matrix of numbers: {error}") from error
+    except (TypeError, ValueError) as problem:
+        raise error(
+            f"{name}={given!r} is no matrix of numbers ({problem}); it is a 4 x 4 matrix in "
+            f"mm{alternative}"
+        ) from problem
     if matrix.shape != (4, 4):
-        raise GridError(
-            f"{name} has the shape {matrix.shape}; it is a 4 x 4 matrix in mm, or a "
-            "displacement field as a DataArray on the image's spatial dimensions"
-        )
+        raise error(f"{name} has the shape {matrix.shape}; it is a 4 x 4 matrix in mm{alternative}")
     if not np.isfinite(matrix).all():
-        raise GridError(f"{name} holds a number that is not finite")
+        raise error(f"{name} holds a number that is not finite")
     if not np.allclose(matrix[3], (0, 0, 0, 1), rtol=0, atol=1e-9):
         hint = (
             "; its last column is: transpose it, matrix.T"
             if np.allclose(matrix[:, 3], (0, 0, 0, 1), rtol=0, atol=1e-9)
             else ""
         )
-        raise GridError(f"the last row of {name} is {matrix[3].tolist()}, not [0, 0, 0, 1]{hint}")
+        raise error(f"the last row of {name} is {matrix[3].tolist()}, not [0, 0, 0, 1]{hint}")
     linear = matrix[:3, :3]
     if abs(np.linalg.det(linear)) <= 1e-9 * np.prod(np.linalg.norm(linear, axis=0)):
-        raise GridError(f"{name} is singular: it takes the image onto a plane or less")
+        raise error(f"{name} is singular: it takes the volume onto a plane or less")
     return matrix
+
+
+def applied(matrix: NDArray[np.floating[Any]], positions: Any) -> FloatArray:
+    """Apply an affine to positions of the shape (..., 3)."""
+    if hasattr(positions, "magnitude"):
+        raise UnitsError("these are plain numbers, not a quantity; pass positions.magnitude")
+    found = np.asarray(positions, np.float64)
+    if found.ndim == 0 or found.shape[-1] != 3:
+        raise GridError(f"positions have the shape (..., 3), not {found.shape}")
+    return np.asarray(found @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def tidy(matrix: NDArray[np.floating[Any]]) -> FloatArray:
+    """Drop the noise of a product: what is 0 but for rounding is 0, so that nothing is tilted."""
+    found = np.array(matrix, np.float64)
+    linear = found[:3, :3]
+    linear[np.abs(linear) < 1e-13 * np.abs(linear).max()] = 0.0
+    return found

@@ -51,7 +51,7 @@ def frame_matrix(space: Space, frame: str) -> FloatArray:
     Examples
     --------
     >>> import numpy as np, xarray_atlas
-    >>> from xarray_atlas.coords.frames import frame_matrix
+    >>> from xarray_atlas.transforms.corners import frame_matrix
     >>> space = xarray_atlas.open_sample("100 um").atlas.space
     >>> frame_matrix(space, "brainglobe") @ [5, 2, 3, 1]
     array([4.975, 1.975, 2.975, 1.   ])
