@@ -300,7 +300,7 @@ def test_an_atlas_of_another_world_says_how_the_two_meet(tmp_path: Path):
     image = open_image(nibabel.Nifti1Image(numbers(sample.annotation.shape), affine))
     with pytest.raises(AtlasMismatchError, match=r"ds\.atlas\.resample_like\(image\)"):
         sample.atlas.aggregate(image)
-    with pytest.raises(GridError, match=r"image_to_atlas=np\.eye\(4\), space='RAS'"):
+    with pytest.raises(GridError, match=r"transform=np\.eye\(4\), space='RAS'"):
         sample.atlas.resample_like(image)
     mine = sample.atlas.resample_like(image, np.eye(4), space="RAS")
     np.testing.assert_array_equal(mine.annotation, sample.annotation)

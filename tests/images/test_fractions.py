@@ -147,7 +147,9 @@ def test_a_field_moves_whole_voxels() -> None:
     labels = np.random.default_rng(0).choice(LABELS, (8, 8, 8)).astype(np.uint32)
     ds = make_atlas(da.from_array(labels, 4), TERMS, (0.1, 0.1, 0.1))
     image = image_on({d: 0.15 + 0.2 * np.arange(3) for d in "zyx"})
-    field = xr.DataArray(np.full((3, 3, 3, 3), 0.1), dims=("z", "y", "x", "axis"))
+    field = xr.DataArray(
+        np.full((3, 3, 3, 3), 0.1), dims=("z", "y", "x", "axis"), attrs={"units": "mm"}
+    )
     out = xarray_atlas.resample_like(ds, image, field, fractions=True)
     shift = np.eye(4)
     shift[:3, 3] = 0.1

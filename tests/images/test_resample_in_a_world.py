@@ -156,11 +156,11 @@ def test_an_image_of_a_world_and_an_atlas_without_one_are_not_matched(tmp_path: 
         path = tmp_path / f"{ds.attrs['orientation']}.nii.gz"
         ds.atlas.to_nifti(path)
         image = open_image(path)
-        with pytest.raises(GridError, match=r"image_to_atlas=np.eye\(4\), space='RAS'"):
+        with pytest.raises(GridError, match=r"transform=np.eye\(4\), space='RAS'"):
             ds.atlas.resample_like(image)
         out = ds.atlas.resample_like(image, np.eye(4), space="RAS")  # the advice
         np.testing.assert_array_equal(out.annotation.values, image.values)
-        with pytest.raises(GridError, match=r"image_to_atlas=np.eye\(4\), space='RAS'"):
+        with pytest.raises(GridError, match=r"transform=np.eye\(4\), space='RAS'"):
             xarray_atlas.resample(image, ds)
 
 
@@ -189,7 +189,7 @@ def test_a_displacement_field_between_worlds(tmp_path: Path) -> None:
     there[:3, 3] = -6, -3, 1.2
     image = open_image(save_nifti(tmp_path / "image.nii", np.zeros((9, 8, 7), "f4"), there))
     moves = np.random.default_rng(0).normal(0, 0.8, (9, 8, 7, 3))
-    field = xr.DataArray(moves, dims=(*image.dims, "component"))
+    field = xr.DataArray(moves, dims=(*image.dims, "component"), attrs={"units": "mm"})
     out = ds.atlas.resample_like(image, field, space="LPS")
     stored = nibabel.load(tmp_path / "image.nii").affine
     points = nibabel.affines.apply_affine(stored, np.moveaxis(np.indices((9, 8, 7)), 0, -1))

@@ -18,37 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
+from support.known_transforms import (
+    GRID,
+    LPS,
+    affine,
+    itk_field,
+    itk_matrix,
+    itk_points,
+    orthogonal,
+    smooth,
+)
 from xarray_atlas import Transform
 from xarray_atlas.errors import GridError, StoreExistsError, TransformError, UnitsError
 from xarray_atlas.transforms import lazy_fields
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, merged
-
-LPS = np.diag([-1.0, -1.0, 1.0])
-GRID = np.array([[0.0, 0.3, 0.02, 1], [-0.25, 0, 0, 3], [0.01, 0, -0.2, 5], [0, 0, 0, 1]])
-"""From indices to RAS mm: axes turned, one reversed, oblique, another spacing along each."""
-
-
-def smooth(shape: tuple[int, ...], seed: int = 0, size: float = 0.4) -> np.ndarray:
-    """A field of displacements (3, n, m, k) that does not fold."""
-    rng = np.random.default_rng(seed)
-    axes = np.meshgrid(*(np.linspace(0, 2 * np.pi, n) for n in shape), indexing="ij")
-    parts = []
-    for _ in range(3):
-        phase, rate = rng.uniform(0, 6, 3), rng.uniform(0.3, 0.8, 3)
-        parts.append(
-            size
-            * np.prod([np.sin(r * a + p) for a, r, p in zip(axes, rate, phase, strict=True)], 0)
-        )
-    return np.stack(parts)
-
-
-def affine(seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    matrix = np.eye(4)
-    matrix[:3, :3] += rng.uniform(-0.2, 0.2, (3, 3))
-    matrix[:3, 3] = rng.uniform(-2, 2, 3)
-    return matrix
 
 
 def field(outside: Any = "identity", seed: int = 0, lazy: bool = False) -> Transform:
@@ -62,35 +46,6 @@ def inside(n: int, seed: int = 1, margin: float = 0.0) -> np.ndarray:
     high = np.array([19, 23, 27]) - margin
     index = np.random.default_rng(seed).uniform(margin, high, (n, 3))
     return index @ GRID[:3, :3].T + GRID[:3, 3]
-
-
-def itk_matrix(matrix: np.ndarray) -> sitk.AffineTransform:
-    made = sitk.AffineTransform(3)
-    made.SetMatrix((LPS @ matrix[:3, :3] @ LPS).ravel())
-    made.SetTranslation(LPS @ matrix[:3, 3])
-    return made
-
-
-def itk_field(data: np.ndarray, grid: np.ndarray) -> sitk.DisplacementFieldTransform:
-    """ITK's, from what `FieldStep` holds."""
-    values = np.einsum("ab,bijk->kjia", LPS, data)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(values), isVector=True)
-    spacing = np.linalg.norm(grid[:3, :3], axis=0)
-    image.SetSpacing(spacing)
-    image.SetDirection((LPS @ grid[:3, :3] / spacing).ravel())
-    image.SetOrigin(LPS @ grid[:3, 3])
-    return sitk.DisplacementFieldTransform(sitk.Cast(image, sitk.sitkVectorFloat64))
-
-
-def itk_points(transform: Any, points: np.ndarray) -> np.ndarray:
-    return np.array([transform.TransformPoint(p) for p in points @ LPS]) @ LPS
-
-
-def orthogonal() -> np.ndarray:
-    """The same grid without its lean, which SimpleITK refuses."""
-    turn = GRID.copy()
-    turn[0, 2] = turn[2, 0] = 0
-    return turn
 
 
 def test_a_matrix_equals_simpleitk() -> None:

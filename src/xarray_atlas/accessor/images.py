@@ -159,7 +159,7 @@ class ImagesMethods(Accessor[T]):
     def resample_like(
         self,
         image: xr.Dataset | xr.DataArray,
-        image_to_atlas: Any = None,
+        transform: Any = None,
         method: str | None = None,
         order: str = "dims",
         space: str | None = None,
@@ -177,12 +177,14 @@ class ImagesMethods(Accessor[T]):
             which ``direction`` they grow, as those of :func:`xarray_atlas.open_image` do. Names
             tell nothing. Other dimensions, such as time, are passed over. A scalar coordinate is a
             single plane. No value of it is read.
-        image_to_atlas : (4, 4) array or DataArray, optional
-            Of a position on the image it tells the position in the atlas, as ITK, ANTs and
-            ConfUSIus give it. A matrix in mm, between the coordinates of the two Datasets. Or a
-            field of displacements that are added to the image's coordinates: on the spatial
-            dimensions of the image and one of length 3, labelled with the dimensions' names (else
-            in their order), with its unit in the attributes (mm without one). By default a position
+        transform : Transform, (4, 4) array or DataArray, optional
+            A :class:`xarray_atlas.Transform`, as :func:`xarray_atlas.open_transform` reads it,
+            between the image and the atlas, in either direction: its ends say which is the atlas.
+            Or, of a position on the image, the position in the atlas, as ITK, ANTs and ConfUSIus
+            have it: a matrix in mm, between the coordinates of the two Datasets; or a field of
+            displacements that are added to the image's coordinates, on the spatial dimensions of
+            the image (or others of the same names, with coordinates) and one of length 3, labelled
+            with the dimensions' names (else in their order), with its unit. By default a position
             is the same in both.
         method : "nearest" or "linear", optional
             For all that is neither labels, hemispheres nor a mask. By default linear for floats and
@@ -234,6 +236,4 @@ class ImagesMethods(Accessor[T]):
         >>> mine.annotation.shape, mine.annotation.dtype
         ((60, 80), dtype('uint32'))
         """
-        return resample_like(
-            self._obj, image, image_to_atlas, method, order, space, fractions=fractions
-        )
+        return resample_like(self._obj, image, transform, method, order, space, fractions=fractions)

@@ -1,9 +1,9 @@
 """One grid brought onto another block by block: a task for each block of the result.
 
 Along a matrix, what a block needs of the source is known when the graph is made: its task
-depends on those chunks of the source alone. Along a field of displacements that is known when the
-field is read: the task reads the source itself where that is an array in a store, else it waits
-for all of it.
+depends on those chunks of the source alone. Through a field of displacements that is known when
+the field is read: the task reads the source itself where that is an array in a store, else it
+waits for all of it. The fields are one key of the graph, and each task reads what it needs of them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ from xarray_atlas.kernels.sampling import (
     linear,
     nearest,
     voxel_positions,
+    voxel_units,
 )
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.stored import read_from, stored_array
+from xarray_atlas.transforms.steps import AffineStep, InverseStep, Step
+from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
 
@@ -47,28 +50,60 @@ class Mapping3:
     Parameters
     ----------
     matrix : float64 array of shape (3, 4)
-        From mm on the target to voxel units of the source.
+        From mm on the target, or what the steps make of them, to voxel units of the source.
     centres : tuple of float64 arrays
         Of the target's voxels, in mm.
     axes : tuple of SourceAxis
-    field : dask array of shape (..., 3), optional
-        Displacements on the target's grid, in voxel units of the source.
+    steps : tuple of Step, optional
+        Of a transform with fields, before the matrix.
     """
 
     matrix: FloatArray
     centres: tuple[FloatArray, ...]
     axes: tuple[SourceAxis, ...]
-    field: da.Array | None = None
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def of(
+        cls, transform: Transform, centres: Sequence[FloatArray], axes: Sequence[SourceAxis]
+    ) -> Mapping3:
+        """Describe a transform from mm on the target to mm on the source."""
+        steps, matrix = transform.steps, np.eye(4)
+        last = steps[-1] if steps else None
+        if isinstance(last, AffineStep):
+            steps, matrix = steps[:-1], last.matrix
+        return cls(voxel_units(matrix, axes), tuple(centres), tuple(axes), steps)
+
+    @property
+    def linear(self) -> FloatArray:
+        """The matrix from mm on the target to voxel units of the source, without the fields."""
+        found = np.vstack([self.matrix, [0, 0, 0, 1]])
+        for step in self.steps[::-1]:
+            if isinstance(step, AffineStep):
+                found = found @ step.matrix
+        return np.asarray(found[:3], np.float64)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether it reads a lazy field."""
+        fields = [step.step if isinstance(step, InverseStep) else step for step in self.steps]
+        return any(isinstance(getattr(field, "data", None), da.Array) for field in fields)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the target."""
         return tuple(values.size for values in self.centres)
 
-    def positions(self, bounds: Bounds, displacements: Any = None) -> VoxelPositions:
+    def positions(self, bounds: Bounds) -> VoxelPositions:
         """Return the positions of a block of the target, in voxel units of the source."""
         parts = [v[start:stop] for v, (start, stop) in zip(self.centres, bounds, strict=True)]
-        return voxel_positions(self.matrix, parts, displacements)
+        if not self.steps:
+            return voxel_positions(self.matrix, parts)
+        found: Any = np.ix_(*parts)
+        for step in self.steps:
+            found = step.apply(found, "synchronous")  # on a worker's own thread
+        found = AffineStep(np.vstack([self.matrix, [0, 0, 0, 1]])).apply(found)
+        return [np.reshape(part, (1,) * (3 - np.ndim(part)) + np.shape(part)) for part in found]
 
     def box(self, bounds: Bounds, method: str, margin: Sequence[float] = (0, 0, 0)) -> Any:
         """Return what a block needs of the source where there is no field."""
@@ -109,7 +144,7 @@ def block_chunks(
     whole = math.prod(axis.count for axis in mapping.axes)
 
     def needed(block: Sequence[int]) -> float:
-        spans = np.abs(mapping.matrix[:, :3]) @ (steps * np.array(block)) + 2 + 2 * np.array(margin)
+        spans = np.abs(mapping.linear[:, :3]) @ (steps * np.array(block)) + 2 + 2 * np.array(margin)
         counts = [min(s, a.count) for s, a in zip(spans, mapping.axes, strict=True)]
         return float(min(math.prod(counts), whole))
 
@@ -143,11 +178,11 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     Returns
     -------
     numpy or dask array
-        As `data` and the mapping's field are: dask where one of them is.
+        As `data` and the mapping's fields are: dask where one of them is.
     """
     kernel = _Kernel(method, fill)
-    lazy = isinstance(data, da.Array) or mapping.field is not None
-    source = as_source(data)
+    lazy = isinstance(data, da.Array) or mapping.is_lazy
+    source = as_source(data, whole=bool(mapping.steps))
     # frames of a recording that are in one chunk are in one block too
     frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
     blocks = block_chunks(mapping, source.dtype.itemsize * max(frames, 1), chunks)
@@ -155,13 +190,13 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     return result if lazy else result.compute(scheduler="threads")
 
 
-def as_source(data: Any) -> da.Array:
-    """Return an array as one of dask without empty chunks."""
+def as_source(data: Any, whole: bool = False) -> da.Array:
+    """Return an array as one of dask without empty chunks; one of numpy in one if `whole`."""
     if isinstance(data, da.Array):
         full: da.Array = without_empty_chunks(data)
         return full
-    whole: da.Array = da.from_array(np.asarray(data))
-    return whole
+    made: da.Array = da.from_array(np.asarray(data), chunks=-1 if whole else "auto")
+    return made
 
 
 @dataclass(frozen=True)
@@ -221,21 +256,19 @@ def by_block(
     """
     before = source.chunks[:-3]
     chunks = (*((size,) for size in front), *before, *blocks)
-    field = mapping.field
-    if field is not None:
-        field = field.rechunk((*blocks, (3,)))
-    stored = field is not None and stored_array(source) is not None
+    warped = bool(mapping.steps)
+    stored = warped and stored_array(source) is not None
     reader = _Opaque(read_from(source), source.name) if stored else None
     ranges = [_ranges(sizes) for sizes in source.chunks[-3:]]
     edges = [_ranges(sizes) for sizes in blocks]
     outer = [_ranges(sizes) for sizes in before]
-    plain = Mapping3(mapping.matrix, mapping.centres, mapping.axes)
-    task = _Task(plain, kernel, method, np.asarray(fill), front, reader, tuple(margin))
-    name = f"resampled-{tokenize(source.name, task, field is not None and field.name, chunks)}"
-    graph: dict[Any, Any] = {}
+    task = _Task(kernel, method, np.asarray(fill), front, reader, tuple(margin))
+    token = tokenize(source.name, task, mapping, chunks)
+    name, shared = f"resampled-{token}", f"mapping-{token}"
+    graph: dict[Any, Any] = {shared: _Opaque(mapping, token)}
     for place in itertools.product(*(range(len(part)) for part in edges)):
         bounds = tuple(edges[axis][at] for axis, at in enumerate(place))
-        if field is None:
+        if not warped:
             box = mapping.box(bounds, method, margin)
         else:
             box = [(0, sum(sizes)) for sizes in source.chunks[-3:]]
@@ -244,19 +277,18 @@ def by_block(
         for rest in itertools.product(*(range(len(part)) for part in outer)):
             size = tuple(outer[axis][at] for axis, at in enumerate(rest))
             keys = _nested(source.name, rest, touched) if touched else None
-            shift = (field.name, *place, 0) if field is not None else None
             key = (name, *(0 for _ in front), *rest, *place)
-            graph[key] = (task, keys, start, size, bounds, shift)
-    depends: Any = [part for part in (None if stored else source, field) if part is not None]
+            graph[key] = (task, keys, start, size, bounds, shared)
+    depends: Any = [] if stored else [source]
     layers = HighLevelGraph.from_collections(name, graph, dependencies=depends)
     return da.Array(layers, name, chunks, dtype=np.asarray(fill).dtype)
 
 
 @dataclass(frozen=True)
 class _Opaque:
-    """An array that a task reads from itself: dask does not look into it."""
+    """What a task reads from itself: dask does not look into it."""
 
-    array: Any
+    value: Any
     name: str
 
     def __dask_tokenize__(self) -> Any:
@@ -267,7 +299,6 @@ class _Opaque:
 class _Task:
     """Makes one block of a result; shared by all of them."""
 
-    mapping: Mapping3
     kernel: Any
     method: str
     fill: Any
@@ -276,19 +307,20 @@ class _Task:
     margin: tuple[float, ...]
 
     def __call__(
-        self, parts: Any, start: tuple[int, ...], outer: Bounds, bounds: Bounds, shift: Any
+        self, parts: Any, start: tuple[int, ...], outer: Bounds, bounds: Bounds, shared: _Opaque
     ) -> Any:
+        mapping: Mapping3 = shared.value
         shape = (*self.front, *(b - a for a, b in outer), *(b - a for a, b in bounds))
-        positions = self.mapping.positions(bounds, shift)
+        positions = mapping.positions(bounds)
         if self.reader is not None:
-            box = box_of(positions, self.mapping.axes, self.method, self.margin)
+            box = box_of(positions, mapping.axes, self.method, self.margin)
             if box is not None:
                 start = tuple(first for first, _ in box)
-                parts = np.asarray(self.reader.array[tuple(slice(a, b) for a, b in (*outer, *box))])
+                parts = np.asarray(self.reader.value[tuple(slice(a, b) for a, b in (*outer, *box))])
         if parts is None:
             return np.full(shape, self.fill)
         parts = _joined(parts)
-        values = self.kernel(parts, start, self.mapping.axes, positions)
+        values = self.kernel(parts, start, mapping.axes, positions)
         whole = np.ascontiguousarray(np.broadcast_to(values, shape))
         return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
 

@@ -46,15 +46,16 @@ def label_fractions(
     numpy or dask array of float64, shape (count, ...)
         All regions in one chunk, so that labels are read once.
     """
-    lazy = isinstance(labels, da.Array) or mapping.field is not None
-    source = as_source(labels)
-    linear = mapping.matrix[:, :3]
+    lazy = isinstance(labels, da.Array) or mapping.is_lazy
+    source = as_source(labels, whole=bool(mapping.steps))
+    matrix = mapping.linear
+    linear = matrix[:, :3]
     sized = np.asarray(sizes, float)
     kernel: _Exact | _Sampled
-    if mapping.field is None and _is_aligned(linear * sized):
-        kernel = _Exact(mapping.matrix, tuple(sizes), keys, rows, count)
+    if not mapping.steps and _is_aligned(linear * sized):
+        kernel = _Exact(matrix, tuple(sizes), keys, rows, count)
     else:
-        kernel = _Sampled(mapping.matrix, tuple(sizes), keys, rows, count)
+        kernel = _Sampled(matrix, tuple(sizes), keys, rows, count)
     margin = (np.abs(linear) @ sized / 2).tolist()
     # what is held for each voxel of the source are its label, its place and its weight
     blocks = block_chunks(mapping, 24, beside=max(count // 3, 1), margin=margin)

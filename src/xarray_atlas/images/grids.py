@@ -20,7 +20,6 @@ from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.coords.world import WORLD
 from xarray_atlas.errors import GridError, HemisphereError
 from xarray_atlas.images.results import with_unit
-from xarray_atlas.kernels.sampling import SourceAxis
 from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "plain",
     "require_method",
     "require_on_grid",
-    "voxel_units",
     "warn_of_finer",
     "with_hemispheres",
 ]
@@ -133,16 +131,6 @@ def with_hemispheres(ds: xr.Dataset) -> dict[Hashable, Variable]:
         whole = whole.chunk(annotation.chunksizes) if lazy else whole
         variables["hemispheres"] = Variable(whole.dims, whole.data, {"long_name": "hemisphere"})
     return variables
-
-
-def voxel_units(matrix: FloatArray, axes: Sequence[SourceAxis]) -> FloatArray:
-    """Return the matrix to voxel units of the source from one to its mm."""
-    sizes = np.array([axis.size for axis in axes])
-    lows = np.array([axis.low for axis in axes])
-    found: FloatArray = matrix[:3].copy()
-    found[:, 3] -= lows
-    scaled: FloatArray = found / sizes[:, None]
-    return scaled
 
 
 def plain(data: Any) -> Any:

@@ -22,12 +22,10 @@ from xarray_atlas.images.grids import (
     other_coords,
     plain,
     require_method,
-    voxel_units,
     warn_of_finer,
 )
 from xarray_atlas.kernels.sampling import SourceAxis
-from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.transforms.affines import read_transform
+from xarray_atlas.transforms.registration import atlas_names, read_registration
 
 __all__ = ["resample"]
 
@@ -35,7 +33,7 @@ __all__ = ["resample"]
 def resample(
     image: xr.DataArray,
     like: xr.Dataset | xr.DataArray,
-    image_to_atlas: Any = None,
+    transform: Any = None,
     method: str | None = None,
     order: str = "dims",
     space: str | None = None,
@@ -52,9 +50,10 @@ def resample(
         As :func:`resample_like` has it.
     like : Dataset or DataArray
         An atlas, or anything on its grid that carries its hierarchy.
-    image_to_atlas : optional
-        As :func:`resample_like` has it: of a position on the image the one in the atlas, the
-        same matrix for both functions. It is inverted here, which a field cannot be.
+    transform : Transform, (4, 4) array or DataArray, optional
+        As :func:`resample_like` has it, the same one for both functions. A transform from the
+        image to the atlas is inverted here; where a registration left the other direction too,
+        as ANTs does, passing that one is faster.
     method : "nearest" or "linear", optional
         By default nearest for labels and booleans, else linear.
     order, space
@@ -70,8 +69,7 @@ def resample(
     Raises
     ------
     GridError
-        As :func:`resample_like` has it; if `image_to_atlas` is a displacement field; or if the
-        image is a single plane of unknown thickness.
+        As :func:`resample_like` has it; or if the image is a single plane of unknown thickness.
     UnitsError
         If a coordinate has no unit.
 
@@ -118,20 +116,16 @@ def resample(
     method = method or ("nearest" if labels else "linear")
     axes = image_axes(image, like)
     order_of_atlas = order_of_space(like, atlas, dims)
-    transform = read_transform(image_to_atlas, axes, atlas, order_of_atlas, order, space)
-    if transform.field is not None:
-        raise GridError(
-            "a displacement field cannot be inverted, which bringing the image onto the atlas "
-            "takes; bring the atlas onto the image: ds.atlas.resample_like(image, field), or warp "
-            "the image with the tool that made the field"
-        )
+    known = atlas_names(like)
+    through = read_registration(transform, axes, atlas, order_of_atlas, order, space, known)
     axes.require_sizes("resample")
-    back: FloatArray = np.asarray(np.linalg.inv(transform.matrix), np.float64)
-    if not labels:
-        warn_of_finer(axes, names, sizes, back, image.dims)
     centres = tuple(lengths(like, name) for name in names)
     source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
-    mapping = Mapping3(voxel_units(back, source), centres, source)
+    mapping = Mapping3.of(through.inverse(), centres, source)
+    if not labels:
+        # from voxel units to mm of the image
+        back = mapping.linear * np.array(axes.sizes)[:, None]
+        warn_of_finer(axes, names, sizes, back, image.dims)
     data = image.variable.set_dims({**dict.fromkeys(axes.planes, 1), **image.sizes})
     others = [dim for dim in data.dims if dim not in axes.names]
     taken = {name for name in (*others, *image.coords) if name not in axes.names} & {*dims}

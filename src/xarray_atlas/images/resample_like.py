@@ -30,13 +30,18 @@ from xarray_atlas.images.grids import (
     plain,
     require_method,
     require_on_grid,
-    voxel_units,
     with_hemispheres,
 )
 from xarray_atlas.kernels.sampling import SourceAxis
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.affines import ImageTransform, nearest_letters, read_transform
+from xarray_atlas.transforms.registration import (
+    atlas_names,
+    nearest_letters,
+    read_registration,
+)
+from xarray_atlas.transforms.steps import AffineStep
+from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["resample_like"]
 
@@ -44,7 +49,7 @@ __all__ = ["resample_like"]
 def resample_like(
     obj: xr.Dataset | xr.DataArray,
     image: xr.Dataset | xr.DataArray,
-    image_to_atlas: Any = None,
+    transform: Any = None,
     method: str | None = None,
     order: str = "dims",
     space: str | None = None,
@@ -67,13 +72,14 @@ def resample_like(
         which ``direction`` they grow, as those of :func:`open_image` do. Names tell nothing.
         Other dimensions, such as time, are passed over. A scalar coordinate is a single plane. No
         value of it is read.
-    image_to_atlas : (4, 4) array or DataArray, optional
-        Of a position on the image it tells the position in the atlas, as ITK, ANTs and ConfUSIus
-        give it. A matrix in mm, between the coordinates of the two Datasets. Or a field of
-        displacements that are added to the image's coordinates: on the spatial dimensions of
-        the image and one of length 3, labelled with the dimensions' names (else in their
-        order), with its unit in the attributes (mm without one). By default a position is the
-        same in both.
+    transform : Transform, (4, 4) array or DataArray, optional
+        A :class:`Transform`, as :func:`open_transform` reads it, between the image and the
+        atlas, in either direction: its ends say which is the atlas. Or, of a position on the
+        image, the position in the atlas, as ITK, ANTs and ConfUSIus have it: a matrix in mm,
+        between the coordinates of the two Datasets; or a field of displacements that
+        are added to the image's coordinates, on the spatial dimensions of the image (or others of
+        the same names, with coordinates) and one of length 3, labelled with the dimensions'
+        names (else in their order), with its unit. By default a position is the same in both.
     method : "nearest" or "linear", optional
         For all that is neither labels, hemispheres nor a mask. By default linear for floats
         and the template, nearest for other integers.
@@ -160,9 +166,12 @@ def resample_like(
     _require_method(method, ds)
     target = image_axes(image, obj)
     order_of_atlas = order_of_space(ds, atlas, dims)
-    transform = read_transform(image_to_atlas, target, atlas, order_of_atlas, order, space)
-    mapping = _onto(ds, names, sizes, target, transform)
-    on_image = _space_of(target, atlas, transform)
+    known = atlas_names(obj)
+    through = read_registration(transform, target, atlas, order_of_atlas, order, space, known)
+    parts = zip(names, sizes, strict=True)
+    axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
+    mapping = Mapping3.of(through, target.centres, axes)
+    on_image = _space_of(target, atlas, through)
     chunks = _chunks_of(image, target)
     variables = with_hemispheres(ds)
     result = {
@@ -192,26 +201,15 @@ def _require_method(method: str | None, ds: xr.Dataset) -> None:
 # -- where it lies
 
 
-def _onto(
-    ds: xr.Dataset,
-    names: Sequence[Hashable],
-    sizes: Sequence[float],
-    target: ImageAxes,
-    transform: ImageTransform,
-) -> Mapping3:
-    parts = zip(names, sizes, strict=True)
-    axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
-    field = transform.field
-    if field is not None:
-        moved = field.chunk() if field.chunks is None else field
-        field = moved.data / np.array(sizes)
-    return Mapping3(voxel_units(transform.matrix, axes), target.centres, axes, field)
-
-
-def _space_of(target: ImageAxes, atlas: Space, transform: ImageTransform) -> Space:
-    matrix = transform.matrix
+def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
+    matrix, known = np.eye(4), True
+    for step in transform.steps:
+        if isinstance(step, AffineStep):
+            matrix = step.matrix @ matrix
+        else:
+            known = False
     letters = nearest_letters(matrix, atlas.orientation)
-    origin, known = atlas, transform.field is None
+    origin = atlas
     if atlas.atlas is not None:  # the atlas was brought onto a grid before
         origin, known = atlas.atlas, known and bool(atlas.to_atlas)
         if known:

@@ -14,7 +14,7 @@ import numpy as np
 
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
-__all__ = ["SourceAxis", "box_of", "linear", "nearest", "voxel_positions"]
+__all__ = ["SourceAxis", "box_of", "linear", "nearest", "voxel_positions", "voxel_units"]
 
 VoxelPositions = Sequence[FloatArray]
 """Of voxels along each of the three axes of the source; they broadcast together."""
@@ -49,6 +49,16 @@ class SourceAxis:
         """Describe an axis by the centres of its voxels and their size."""
         falls = bool(centres[-1] < centres[0])
         return cls(float(centres.min()) - size / 2, size, centres.size, falls)
+
+
+def voxel_units(matrix: FloatArray, axes: Sequence[SourceAxis]) -> FloatArray:
+    """Return the matrix to voxel units of the source from one to its mm."""
+    sizes = np.array([axis.size for axis in axes])
+    lows = np.array([axis.low for axis in axes])
+    found: FloatArray = matrix[:3].copy()
+    found[:, 3] -= lows
+    scaled: FloatArray = found / sizes[:, None]
+    return scaled
 
 
 def voxel_positions(

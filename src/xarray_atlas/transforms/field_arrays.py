@@ -16,7 +16,7 @@ from xarray_atlas.kernels.spacing import regular_step
 from xarray_atlas.transforms.ends import LETTERS
 from xarray_atlas.transforms.steps import FieldStep, Outside
 
-__all__ = ["COMPONENT", "COMPONENTS", "field_array", "field_step"]
+__all__ = ["COMPONENT", "COMPONENTS", "field_array", "field_step", "turned_field"]
 
 COMPONENT = "component"
 COMPONENTS = ("x", "y", "z")
@@ -93,11 +93,11 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
         )
     variable = field.variable.transpose(rest[0], *spatial)
     data = getattr(variable.data, "magnitude", variable.data)
-    return FieldStep(_turned(data, turn * unit_factor(unit)), to_ras @ index, outside)
+    return FieldStep(turned_field(data, turn * unit_factor(unit)), to_ras @ index, outside)
 
 
-def _turned(data: Any, turn: Any) -> Any:
-    """Return components (3, n, m, k) after a matrix, in their own floating type."""
+def turned_field(data: Any, turn: Any) -> Any:
+    """Return displacements (3, n, m, k) after a (3, 3) matrix, in their own floating type."""
     if not isinstance(data, da.Array):
         data = np.asarray(data)
     kind = np.result_type(data.dtype, np.float32)

@@ -11,7 +11,7 @@ import xarray as xr
 import xarray_atlas
 from support.atlases import make_atlas, make_terminology
 from xarray_atlas.coords.space import DIRECTIONS
-from xarray_atlas.transforms.affines import nearest_letters
+from xarray_atlas.transforms.registration import nearest_letters
 
 pytestmark = pytest.mark.version_independent
 

@@ -1,4 +1,4 @@
-"""From positions on an image to positions in an atlas: what a registration gives.
+"""What a registration gives, as a transform from the coordinates of an image to those of an atlas.
 
 A *pull* transform, as ITK, ANTs and ConfUSIus give it: of a position on the image (which
 registrations call fixed) it tells the position in the atlas (moving) whose value belongs there.
@@ -7,13 +7,11 @@ registrations call fixed) it tells the position in the atlas (moving) whose valu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray import Variable
 
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.headers import OPPOSITE
@@ -21,40 +19,36 @@ from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
 from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.coords.world import is_oblique, ras_matrix
-from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, same_lengths
+from xarray_atlas.errors import GridError, TransformError, UnitsError
+from xarray_atlas.kernels.spacing import FloatArray, regular_step
+from xarray_atlas.transforms.binding import atlas_coordinates_of, image_coordinates_of
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
+from xarray_atlas.transforms.field_arrays import turned_field
 from xarray_atlas.transforms.matrices import SPACES, checked_matrix
+from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
+from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["ImageTransform", "nearest_letters", "read_transform"]
+__all__ = ["atlas_names", "nearest_letters", "read_registration", "towards_atlas"]
 
 ORDERS = ("dims", "xyz")
 
 
-@dataclass(frozen=True)
-class ImageTransform:
-    """From mm on an image to mm in an atlas, axes in the order of the image's and the Space's.
-
-    Parameters
-    ----------
-    matrix : float64 array of shape (4, 4)
-    field : Variable, optional
-        Displacements in mm, on the image's spatial dimensions and then one of length 3, which are
-        added to what the matrix gives; along the Space's dims.
-    """
-
-    matrix: FloatArray
-    field: Variable | None = None
-
-
-def read_transform(
-    given: Any, image: ImageAxes, atlas: Space, atlas_dims: Sequence[str], order: str, space: Any
-) -> ImageTransform:
+def read_registration(
+    given: Any,
+    image: ImageAxes,
+    atlas: Space,
+    atlas_dims: Sequence[str],
+    order: str,
+    space: Any,
+    names: Collection[str],
+) -> Transform:
     """Read a transform as the caller gives it.
 
     Parameters
     ----------
-    given : None, (4, 4) array, or DataArray
-        Nothing (positions are the same in both), a matrix, or a field of displacements.
+    given : None, Transform, (4, 4) array, or DataArray
+        Nothing (positions are the same in both), a transform, a matrix, or a field of
+        displacements.
     image : ImageAxes
     atlas : Space
     atlas_dims : sequence of str
@@ -63,11 +57,21 @@ def read_transform(
         Whether rows and columns are in the order of the dimensions, or the reverse.
     space : None, "LPS" or "RAS"
         Whether it is between the Datasets' coordinates, or between worlds.
+    names : collection of str
+        What the atlas is called, as :func:`atlas_names` has it.
+
+    Returns
+    -------
+    Transform
+        From the image's coordinates, in the order of its axes, to the atlas's, in the order of
+        the dims of the space.
 
     Raises
     ------
     GridError
         If it cannot be one: by its shape, its numbers, or the grid it is on.
+    TransformError
+        If it does not say which of its ends is the atlas.
     """
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is not 'dims' or 'xyz'")
@@ -78,26 +82,88 @@ def read_transform(
         )
     if space is not None and order == "xyz":
         raise ValueError(f"space={space!r} says the order of x, y and z too; drop order=")
+    if isinstance(given, Transform):
+        if space is not None or order != "dims":
+            raise ValueError("a Transform says its space and order itself; drop space= and order=")
+        found = towards_atlas(given, names)
+        source, to_source = image_coordinates_of(image, found.source)
+        target, to_target = atlas_coordinates_of(atlas, found.target)
+        through = [AffineStep(to_source).inverse(), *found.steps, AffineStep(to_target)]
+        return Transform(merged(through), source, target)
+    source, _ = image_coordinates_of(image, End(IMAGE))
+    directions = [DIRECTIONS[letter] for letter in atlas.orientation]
+    target = End(ATLAS, "dataset", _three(atlas.dims), _three(directions))
     if hasattr(given, "magnitude"):
         raise UnitsError(
-            "image_to_atlas is a matrix of plain numbers for lengths in mm, not a quantity; pass "
+            "transform is a matrix of plain numbers for lengths in mm, not a quantity; pass "
             "matrix.magnitude, its last column in mm"
         )
+    steps: list[Step]
     if isinstance(given, xr.DataArray) and given.shape != (4, 4):
-        return _field(given, image, atlas, atlas_dims, order, space)
-    if given is None:
+        steps = _field(given, image, atlas, atlas_dims, order, space)
+    elif given is None:
         if space is not None:
-            raise ValueError(f"space={space!r} says how image_to_atlas is read; pass that too")
-        return ImageTransform(_matching(image, atlas))
-    matrix = checked_matrix(given, "image_to_atlas")
+            raise ValueError(f"space={space!r} says how transform is read; pass that too")
+        steps = [AffineStep(_matching(image, atlas))]
+    else:
+        steps = [AffineStep(_matrix(given, image, atlas, atlas_dims, order, space))]
+    return Transform(merged(steps), source, target)
+
+
+def atlas_names(obj: xr.Dataset | xr.DataArray) -> set[str]:
+    """Return the names by which an end of a transform means an atlas."""
+    return {ATLAS, *(str(obj.attrs[key]) for key in ("name", "atlas") if key in obj.attrs)}
+
+
+def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
+    """Return a transform, or its inverse, so that it maps points to an atlas.
+
+    Parameters
+    ----------
+    transform : Transform
+    names : collection of str
+        What the atlas is called.
+
+    Raises
+    ------
+    TransformError
+        If neither of its ends, or both of them, are called so.
+    """
+    ends = transform.source.name, transform.target.name
+    of, to = (name in names for name in ends)
+    if of == to:
+        raise TransformError(
+            f"the transform maps points of {ends[0]!r} to points of {ends[1]!r}, and "
+            f"{'both are' if of else 'neither is'} called as this atlas is, {sorted(names)}; say "
+            "which is the atlas: transform.rename(source='image', target='atlas') where the image "
+            "was the fixed one of the registration and the atlas the moving one, or "
+            "transform.rename(source='atlas', target='image') where the atlas was fixed. "
+            "open_transform(path, maps='image to atlas') says the same"
+        )
+    return transform if to else transform.inverse()
+
+
+def _three(parts: Sequence[str]) -> tuple[str, str, str]:
+    return parts[0], parts[1], parts[2]
+
+
+def _matrix(
+    given: Any,
+    image: ImageAxes,
+    atlas: Space,
+    atlas_dims: Sequence[str],
+    order: str,
+    space: Any,
+) -> FloatArray:
+    matrix = checked_matrix(given, "transform")
     if space is not None:
-        return ImageTransform(_between(image, atlas, matrix, space))
+        return _between(image, atlas, matrix, space)
     _require_plain(image, "the matrix")
     if order == "xyz":
         turned = [2, 1, 0, 3]
         matrix = matrix[np.ix_(turned, turned)]
     rows = [atlas_dims.index(dim) for dim in atlas.dims]
-    return ImageTransform(matrix[[*rows, 3]])
+    return matrix[[*rows, 3]]
 
 
 def nearest_letters(matrix: FloatArray, orientation: str) -> str:
@@ -126,9 +192,9 @@ def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
     if image.world is not None:
         raise GridError(
             "the image has the world coordinates of its file, and the atlas counts from a corner, "
-            "so that it is not known where they lie to each other; pass image_to_atlas, the matrix "
+            "so that it is not known where they lie to each other; pass transform, the matrix "
             "of a registration, with its space= ('LPS' of ITK and ANTs). If the image was brought "
-            "onto a file of ds.atlas.to_nifti, that is image_to_atlas=np.eye(4), space='RAS'"
+            "onto a file of ds.atlas.to_nifti, that is transform=np.eye(4), space='RAS'"
         )
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
@@ -144,7 +210,7 @@ def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
             raise GridError(
                 f"coordinate {image.names[column]!r} of the image runs {DIRECTIONS[letter]}, the "
                 f"atlas's {atlas.direction(axis)}, so that their positions are not the same; pass "
-                f"image_to_atlas, {turn}"
+                f"transform, {turn}"
             )
         matrix[row, column] = 1
     return matrix
@@ -184,52 +250,66 @@ def _field(
     atlas_dims: Sequence[str],
     order: str,
     space: Any,
-) -> ImageTransform:
+) -> list[Step]:
     spatial = [name for name in image.names if name not in image.planes]
     rest = [dim for dim in given.dims if dim not in image.names]
     absent = [name for name in spatial if name not in given.dims]
     if absent or len(rest) != 1 or given.sizes[rest[0]] != 3 or given.dtype.kind not in "fiu":
         raise GridError(
-            f"image_to_atlas has the dimensions {dict(given.sizes)}; a displacement field has the "
+            f"transform has the dimensions {dict(given.sizes)}; a displacement field has the "
             f"image's spatial dimensions {spatial} and one of length 3 for the components; a "
             "matrix is 4 x 4"
         )
-    for name, centres, size in zip(image.names, image.centres, image.sizes, strict=True):
-        if name in given.dims:
-            _require_same(given, name, centres, size)
-    variable = given.variable.set_dims(
-        {name: 1 for name in image.planes if name not in given.dims} | dict(given.sizes)
-    ).transpose(*image.names, rest[0])
     unit = getattr(given.variable._data, "units", given.attrs.get("units"))
-    factor = 1.0 if unit is None else unit_factor(unit)
+    if unit is None:
+        raise UnitsError(
+            "the displacement field has no unit; give it one: "
+            "transform.assign_attrs(units='mm'), or another unit of length"
+        )
+    variable = given.variable.set_dims(
+        {name: 1 for name in image.names if name not in given.dims} | dict(given.sizes)
+    ).transpose(rest[0], *image.names)
     data = getattr(variable.data, "magnitude", variable.data)
+    grid = np.eye(4)
+    for at, name in enumerate(image.names):
+        grid[at, at], grid[at, 3] = _along(given, name, image.centres[at], image.sizes[at])
     if space is None:
         _require_plain(image, "the displacement field")
         matrix = _matching(image, atlas)
         components = _components(given, rest[0], image, atlas, atlas_dims, order)
-    else:
-        matrix = _between(image, atlas, np.eye(4), space)
-        to_world = SPACES[space] @ ras_matrix(atlas.orientation, atlas.world)
-        components = np.asarray(np.linalg.inv(to_world)[:3, :3], np.float64)
-    if np.count_nonzero(components) > 3:  # of an atlas whose axes lean
-        return ImageTransform(matrix, Variable(variable.dims, data @ (components.T * factor)))
-    # each component of the atlas is one of the field's, or its negative
-    source = np.abs(components).argmax(axis=1)
-    signs = components[np.arange(3), source] * factor
-    return ImageTransform(matrix, Variable(variable.dims, data[..., source] * signs))
+        moved = turned_field(data, components * unit_factor(unit))
+        return [AffineStep(matrix), FieldStep(moved, matrix @ grid, "error")]
+    require_orientation(atlas)
+    to_world = SPACES[space] @ ras_matrix(image.letters, image.world)
+    from_world = np.linalg.inv(SPACES[space] @ ras_matrix(atlas.orientation, atlas.world))
+    moved = turned_field(data, np.eye(3) * unit_factor(unit))
+    step = FieldStep(moved, to_world @ grid, "error")
+    return [AffineStep(to_world), step, AffineStep(np.asarray(from_world, np.float64))]
 
 
-def _require_same(given: xr.DataArray, name: Hashable, centres: FloatArray, size: float) -> None:
+def _along(
+    given: xr.DataArray, name: Hashable, centres: FloatArray, size: float
+) -> tuple[float, float]:
+    """Return the step and the first position of a field along a coordinate of the image."""
+    if name not in given.dims:
+        return size or 1.0, float(centres[0])
     if name in given.coords:
-        tolerance = TOLERANCE * size if size else 1e-9
-        same = same_lengths(np.atleast_1d(lengths(given, name)), centres, tolerance)
+        positions = np.atleast_1d(lengths(given, name))
+    elif given.sizes[name] == centres.size:
+        positions = centres
     else:
-        same = given.sizes[name] == centres.size
-    if not same:
         raise GridError(
-            f"the displacement field is not on the image's grid along {name!r}; bring it there "
-            "first: xarray_atlas.interp_like(field, image)"
+            f"the displacement field has {given.sizes[name]} voxels along {name!r} and no "
+            f"coordinate there, and the image has {centres.size}; give it the positions of its "
+            f"voxels: field.assign_coords({name}=...)"
         )
+    step = size or 1.0 if positions.size == 1 else regular_step(positions)
+    if step is None:
+        raise GridError(
+            f"the displacement field is unevenly spaced along {name!r}; bring it onto an even "
+            f"grid first: xarray_atlas.interp(field, {name}=positions)"
+        )
+    return step, float(positions[0])
 
 
 def _components(

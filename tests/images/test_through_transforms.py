@@ -1,0 +1,201 @@
+"""Images and labels through transforms: SimpleITK's voxels, and the same places as points have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import xarray_atlas
+from support.atlases import make_atlas, make_terminology
+from support.known_transforms import LPS, affine, itk_field, itk_matrix, smooth
+from xarray_atlas import Transform
+from xarray_atlas.errors import TransformError
+from xarray_atlas.transforms.ends import End
+from xarray_atlas.transforms.steps import FieldStep, InverseStep, Step
+
+RAS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
+ATLAS_SIZES = (0.5, 0.4, 0.3)
+IMAGE_SIZES = (0.45, 0.35, 0.4)
+GRID = np.array([[0.9, 0, 0, -5], [0, 0.8, 0, -6], [0, 0, 0.7, -4.5], [0, 0, 0, 1]])
+"""Of the field: from its indices to RAS mm."""
+
+
+def atlas(lazy: bool = True) -> xr.Dataset:
+    """Labels of 20 x 24 x 28 voxels that begin at (-5, -4, -3) mm to posterior, inferior, left."""
+    labels = np.random.default_rng(0).integers(0, 200, (20, 24, 28)).astype(np.uint32)
+    terms = make_terminology([-1] + [0] * 198)
+    template = np.random.default_rng(1).uniform(0, 100, labels.shape).astype("f4")
+    whole = da.from_array(labels, chunks=7) if lazy else labels
+    return make_atlas(whole, terms, ATLAS_SIZES, (-5.0, -4.0, -3.0), "asr", template=template)
+
+
+def recording(shape: tuple[int, ...] = (18, 22, 16)) -> xr.DataArray:
+    """An image in RAS, of which x comes first, from (-6, 0, -4) mm on."""
+    coords = {
+        dim: (dim, first + size * np.arange(n), {"units": "mm", "direction": way})
+        for dim, n, size, first, way in zip(
+            "xyz", shape, IMAGE_SIZES, (-4, -4, -4), RAS, strict=True
+        )
+    }
+    values = np.random.default_rng(2).uniform(0, 1, shape)
+    return xr.DataArray(values, coords, ("x", "y", "z"), name="recording")
+
+
+def warp(lazy: bool = False) -> FieldStep:
+    data: Any = smooth((12, 16, 14), 3, 0.5)
+    return FieldStep(da.from_array(data, chunks=(3, 5, 6, 7)) if lazy else data, GRID, "identity")
+
+
+def of(*steps: Step) -> Transform:
+    return Transform(steps, End("image"), End("atlas"))
+
+
+MATRIX = Transform.from_matrix(affine(4)).steps[0]
+
+KINDS: dict[str, Any] = {
+    "affine": lambda: of(MATRIX),
+    "field": lambda: of(warp()),
+    "lazy field": lambda: of(warp(lazy=True)),
+    "affine, field": lambda: of(MATRIX, warp()),
+    "field, affine": lambda: of(warp(lazy=True), MATRIX),
+    "inverse": lambda: of(InverseStep(warp(), 1e-6, "error")),
+}
+
+
+def itk_of(step: Step) -> Any:
+    if isinstance(step, FieldStep):
+        return itk_field(np.asarray(step.data), step.grid)
+    return itk_matrix(step.matrix)  # type: ignore[attr-defined]
+
+
+def itk_chain(transform: Transform) -> sitk.Transform:
+    theirs = sitk.CompositeTransform(3)
+    for step in transform.steps[::-1]:  # the last one added is applied first
+        theirs.AddTransform(itk_of(step))
+    return theirs
+
+
+def itk_image(array: xr.DataArray) -> sitk.Image:
+    """Of plain coordinates with directions; the axes of ITK are the array's in reverse."""
+    letters = {way: (axis, 1) for axis, way in enumerate(RAS)}
+    letters |= {"-to-".join(way.split("-to-")[::-1]): (axis, -1) for axis, way in enumerate(RAS)}
+    values = np.asarray(array.values)
+    if values.dtype == np.uint32:
+        values = values.astype(np.int32)
+    image = sitk.GetImageFromArray(values)
+    direction, origin, spacing = np.zeros((3, 3)), np.zeros(3), []
+    for column, dim in enumerate(array.dims[::-1]):
+        coord = array.coords[dim].pint.dequantify()
+        axis, sign = letters[coord.attrs["direction"]]
+        direction[axis, column] = sign
+        origin[axis] = sign * coord.values[0]
+        spacing.append(float(coord.values[1] - coord.values[0]))
+    image.SetSpacing(spacing)
+    image.SetDirection((LPS @ direction).ravel())
+    image.SetOrigin(LPS @ origin)
+    return image
+
+
+def itk_resampled(moving: xr.DataArray, fixed: xr.DataArray, theirs: Any, how: Any) -> Any:
+    found = sitk.Resample(itk_image(moving), itk_image(fixed), theirs, how, 0)
+    return sitk.GetArrayFromImage(found)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "inverse"])
+def test_labels_and_template_equal_simpleitk(kind: str) -> None:
+    ds, image, transform = atlas(), recording(), KINDS[kind]()
+    with dask.config.set({"array.chunk-size": "20 kB"}):  # many blocks
+        mine = ds.atlas.resample_like(image, transform)
+    theirs = itk_resampled(ds.annotation, image, itk_chain(transform), sitk.sitkNearestNeighbor)
+    assert (theirs != 0).mean() > 0.2
+    np.testing.assert_array_equal(mine.annotation.values, theirs)
+    wanted = itk_resampled(ds.template, image, itk_chain(transform), sitk.sitkLinear)
+    np.testing.assert_allclose(np.nan_to_num(mine.template.values), wanted, rtol=0, atol=1e-2)
+    assert mine.atlas.space.atlas == ds.atlas.space
+
+
+@pytest.mark.parametrize("kind", ["affine", "field", "affine, field"])
+def test_an_image_onto_the_atlas_equals_simpleitk(kind: str) -> None:
+    """Through the transform from the atlas to the image, whichever way it was given."""
+    ds, image = atlas(), recording()
+    from_atlas = KINDS[kind]().rename(source="atlas", target="image")
+    theirs = itk_resampled(image, ds.annotation, itk_chain(from_atlas), sitk.sitkNearestNeighbor)
+    assert (theirs != 0).mean() > 0.1
+    mine = xarray_atlas.resample(image, ds, from_atlas, "nearest")
+    np.testing.assert_array_equal(np.nan_to_num(mine.values), theirs)
+    again = xarray_atlas.resample(image, ds, from_atlas.inverse(), "nearest")
+    np.testing.assert_array_equal(again.values, mine.values)
+    labels = (image * 50).astype("i4").rename("annotation")
+    other = xarray_atlas.resample(labels, ds, from_atlas)
+    whole = itk_resampled(labels, ds.annotation, itk_chain(from_atlas), sitk.sitkNearestNeighbor)
+    np.testing.assert_array_equal(other.values, whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_points_are_where_images_are(kind: str) -> None:
+    """The label at a point of the image, in the atlas, is that of the resampled atlas there."""
+    ds, image, transform = atlas(), recording(), KINDS[kind]()
+    mine = ds.atlas.resample_like(image, transform)
+    index = np.stack(np.meshgrid(*map(np.arange, image.shape), indexing="ij"), -1).reshape(-1, 3)
+    points = np.stack([image.coords[d].values[index[:, i]] for i, d in enumerate("xyz")], 1)
+    there = transform.bind(target=ds).points(points)  # z, y, x of the atlas
+    at = np.floor((there - [-5, -4, -3]) / ATLAS_SIZES + 0.5).astype(int)
+    inside = ((at >= 0) & (at < ds.annotation.shape)).all(axis=1)
+    wanted = np.where(inside, ds.annotation.values[tuple(np.where(inside[:, None], at, 0).T)], 0)
+    np.testing.assert_array_equal(mine.annotation.values.ravel(), wanted)
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10**6), st.sampled_from(["affine", "field", "both", "inverse"]), st.data())
+def test_any_transform_any_chunks(seed: int, kind: str, data: st.DataObject) -> None:
+    matrix = Transform.from_matrix(affine(seed)).steps[0]
+    lazy = data.draw(st.booleans())
+    values: Any = smooth((12, 16, 14), seed, 0.3)
+    values = da.from_array(values, chunks=(3, 5, 6, 7)) if lazy else values
+    field = FieldStep(values, GRID, "identity")
+    steps: dict[str, tuple[Step, ...]] = {
+        "affine": (matrix,),
+        "field": (field,),
+        "both": (field, matrix),
+        "inverse": (InverseStep(field, 1e-6, "missing"),),
+    }
+    chunks = data.draw(st.tuples(*(st.integers(3, 20) for _ in range(3))))
+    ds = atlas(lazy=False).chunk(dict(zip("zyx", chunks, strict=True)))
+    image, transform = recording((8, 9, 7)), of(*steps[kind])
+    mine = ds.atlas.resample_like(image.chunk(x=3, y=4), transform)
+    points = np.stack(np.meshgrid(*(image[d].values for d in "xyz"), indexing="ij"), -1)
+    there = transform.bind(target=ds).points(points.reshape(-1, 3))
+    at = np.nan_to_num(np.floor((there - [-5, -4, -3]) / ATLAS_SIZES + 0.5), nan=-1).astype(int)
+    inside = ((at >= 0) & (at < ds.annotation.shape)).all(axis=1)
+    labels = ds.annotation.values[tuple(np.where(inside[:, None], at, 0).T)]
+    np.testing.assert_array_equal(mine.annotation.values.ravel(), np.where(inside, labels, 0))
+
+
+def test_which_end_is_the_atlas() -> None:
+    ds, image = atlas(), recording()
+    unknown = of(MATRIX).rename(source="fixed", target="moving")
+    with pytest.raises(TransformError, match=r"'fixed' to points of 'moving', and neither is"):
+        ds.atlas.resample_like(image, unknown)
+    with pytest.raises(TransformError, match="both are"):
+        ds.atlas.resample_like(image, of(MATRIX).rename(source="atlas"))
+    with pytest.raises(ValueError, match="drop space= and order="):
+        ds.atlas.resample_like(image, of(MATRIX), space="LPS")
+    wanted = ds.atlas.resample_like(image, of(MATRIX)).annotation.values
+    back = of(MATRIX).inverse()
+    np.testing.assert_array_equal(ds.atlas.resample_like(image, back).annotation.values, wanted)
+    wrong = of(MATRIX).rename(source="atlas", target="image")
+    assert (ds.atlas.resample_like(image, wrong).annotation.values != wanted).mean() > 0.1
+
+
+def test_the_field_is_one_key_of_the_graph() -> None:
+    data = atlas().atlas.resample_like(recording().chunk(x=3), of(warp())).annotation.data
+    layer = data.__dask_graph__().layers[data.name]
+    assert len(layer) == data.npartitions + 1
