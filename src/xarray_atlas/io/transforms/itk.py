@@ -82,7 +82,7 @@ def _by_simpleitk(file: str, place: str) -> tuple[list[Step], int]:
     sitk = simpleitk(f"reading {os.path.basename(place)}")
     try:
         transform = sitk.ReadTransform(file)
-    except RuntimeError as error:
+    except (RuntimeError, KeyError) as error:  # KeyError: of a kind that its Python part lacks
         said = str(error).strip().splitlines()[-1]
         raise TransformError(f"SimpleITK cannot read {place} as a transform: {said}") from error
     return steps_of_simpleitk(transform, place), transform.GetDimension()

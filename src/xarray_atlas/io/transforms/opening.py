@@ -148,6 +148,8 @@ def open_transform(
 def _open(source: Any, options: dict[str, Any]) -> Transform:
     """Open one file or object, with ends that are called as its tool has them."""
     if isinstance(source, Transform):
+        if extra := [name for name, value in options.items() if value is not None]:
+            raise TransformError(f"{extra[0]}= says nothing of a Transform, which is read already")
         return source
     if isinstance(source, str | os.PathLike):
         place = locate(source)

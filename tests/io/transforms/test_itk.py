@@ -1,0 +1,421 @@
+"""Files and objects of ITK, against SimpleITK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xarray_atlas
+from support.registrations import MICROMETRE, RAS
+
+sitk = pytest.importorskip("SimpleITK")
+h5py = pytest.importorskip("h5py")
+
+pytestmark = pytest.mark.version_independent
+
+TransformError = xarray_atlas.errors.TransformError
+
+CENTRE = (3.0, -8.0, 5.5)
+
+
+def turn(z: float) -> Any:
+    """An oblique direction, for images."""
+    return np.array(sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, z).GetMatrix())
+
+
+def of(name: str, parameters: Any, *arguments: Any) -> Any:
+    transform = getattr(sitk, name)(*arguments)
+    if hasattr(transform, "SetCenter"):
+        transform.SetCenter(CENTRE)
+    transform.SetParameters([float(v) for v in parameters])
+    return transform
+
+
+LINEAR: dict[str, Callable[[], Any]] = {
+    "translation": lambda: of("TranslationTransform", (1.5, -2.5, 4), 3),
+    "scale": lambda: of("ScaleTransform", (1.1, 0.9, 1.3), 3),
+    "euler": lambda: of("Euler3DTransform", (0.2, -0.3, 0.4, 1, 2, -3)),
+    "versor": lambda: of("VersorTransform", (0.1, -0.2, 0.3)),
+    "rigid": lambda: of("VersorRigid3DTransform", (0.1, -0.2, 0.3, 1, 2, -3)),
+    "similarity": lambda: of("Similarity3DTransform", (0.1, -0.2, 0.3, 1, 2, -3, 1.2)),
+    "scale versor": lambda: of("ScaleVersor3DTransform", (0.1, -0.2, 0.3, 1, 2, -3, 1.1, 0.9, 1.2)),
+    "scale skew versor": lambda: of(
+        "ScaleSkewVersor3DTransform",
+        (0.1, -0.2, 0.3, 1, 2, -3, 1.1, 0.9, 1.2, 0.01, 0.02, 0.03, -0.01, 0.04, 0.05),
+    ),
+    "compose scale skew versor": lambda: of(
+        "ComposeScaleSkewVersor3DTransform",
+        (0.1, -0.2, 0.3, 1, 2, -3, 1.1, 0.9, 1.2, 0.01, 0.02, 0.03),
+    ),
+    "affine": lambda: of("AffineTransform", (1.1, 0.2, 0, -0.1, 0.9, 0.3, 0, 0.1, 1, 4, -5, 6), 3),
+}
+
+
+def vectors(
+    size: tuple[int, ...] = (9, 11, 7), ndim: int = 3, kind: Any = None, seed: int = 1
+) -> Any:
+    """An image of displacements with an origin, anisotropic voxels and an oblique direction."""
+    rng = np.random.default_rng(seed)
+    array = rng.uniform(-0.8, 0.8, (*size[::-1], ndim)).astype(np.float32)
+    image = sitk.GetImageFromArray(
+        array.astype(np.float64 if kind is None else kind), isVector=True
+    )
+    image.SetOrigin((4.5, -12.0, 6.0)[:ndim])
+    image.SetSpacing((0.8, 0.5, 1.1)[:ndim])
+    image.SetDirection(turn(0.5).ravel() if ndim == 3 else (0.8, -0.6, 0.6, 0.8))
+    return image
+
+
+def displacement() -> Any:
+    return sitk.DisplacementFieldTransform(vectors())
+
+
+def spline(order: int = 3, ndim: int = 3) -> Any:
+    transform = sitk.BSplineTransform(ndim, order)
+    transform.SetTransformDomainOrigin((4.5, -12.0, 6.0)[:ndim])
+    transform.SetTransformDomainDirection(turn(0.5).ravel() if ndim == 3 else (0.8, -0.6, 0.6, 0.8))
+    transform.SetTransformDomainPhysicalDimensions((8.0, 6.0, 7.0)[:ndim])
+    transform.SetTransformDomainMeshSize((5, 4, 6)[:ndim])
+    rng = np.random.default_rng(4)
+    count = len(transform.GetParameters())
+    transform.SetParameters(rng.uniform(-0.5, 0.5, count).tolist())
+    return transform
+
+
+def composite() -> Any:
+    return sitk.CompositeTransform(
+        [LINEAR["affine"](), displacement(), LINEAR["euler"](), spline()]
+    )
+
+
+KINDS = LINEAR | {"displacement": displacement, "spline": spline, "composite": composite}
+
+
+def points(around: Any = None, n: int = 10_000) -> Any:
+    """LPS positions in and around the field and the B-spline."""
+    rng = np.random.default_rng(7)
+    index = rng.uniform(-2.5, np.array([9, 11, 7]) + 1.5, (n, 3))
+    steps = turn(0.5).reshape(3, 3) * np.array([0.8, 0.5, 1.1])
+    return index @ steps.T + np.array([4.5, -12.0, 6.0])
+
+
+def mapped(transform: Any, positions: Any) -> Any:
+    return np.array([transform.TransformPoint(p) for p in positions.tolist()])
+
+
+def check(found: Any, transform: Any) -> None:
+    at = points()
+    off = np.abs(found.points(at * RAS) - mapped(transform, at) * RAS)
+    assert off.max() < MICROMETRE, off.max()
+    assert (found.source.name, found.target.name) == ("fixed", "moving")
+    assert (found.source.frame, found.target.frame) == ("world", "world")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_of_simpleitk_maps_points_as_it_does(kind: str) -> None:
+    transform = KINDS[kind]()
+    check(xarray_atlas.open_transform(transform), transform)
+
+
+@pytest.mark.parametrize("kind", LINEAR)
+@pytest.mark.parametrize("end", [".tfm", ".txt", ".h5", ".mat"])
+def test_linear_files(kind: str, end: str, tmp_path: Path) -> None:
+    transform = LINEAR[kind]()
+    path = tmp_path / f"one{end}"
+    sitk.WriteTransform(transform, str(path))
+    try:
+        sitk.ReadTransform(str(path))
+    except KeyError:  # of SimpleITK 2.5: it lacks the name of this kind
+        assert kind == "compose scale skew versor"
+        with pytest.raises(TransformError, match="SimpleITK cannot read"):
+            xarray_atlas.open_transform(path)
+        return
+    found = xarray_atlas.open_transform(path)
+    assert found.kind == "affine"
+    check(found, transform)
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        ("displacement", ".tfm"),
+        ("displacement", ".h5"),
+        ("spline", ".tfm"),
+        ("spline", ".h5"),
+        ("spline", ".mat"),
+        ("composite", ".tfm"),
+        ("composite", ".h5"),
+        ("composite", ".hdf5"),
+    ],
+)
+def test_other_files(kind: str, end: str, tmp_path: Path) -> None:
+    transform = KINDS[kind]()
+    path = tmp_path / f"one{end}"
+    sitk.WriteTransform(transform, str(path))
+    check(xarray_atlas.open_transform(path), transform)
+
+
+@pytest.mark.parametrize("end", [".nii", ".nii.gz", ".mha", ".nrrd"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_displacement_images(end: str, kind: Any, tmp_path: Path) -> None:
+    path = tmp_path / f"field{end}"
+    sitk.WriteImage(vectors(kind=kind), str(path))
+    found = xarray_atlas.open_transform(path)
+    check(found, displacement())
+    assert found.steps[0].data.dtype == kind  # type: ignore[union-attr]
+
+
+def test_a_displacement_image_in_memory() -> None:
+    check(xarray_atlas.open_transform(vectors(kind=np.float32)), displacement())
+
+
+def test_the_outermost_half_voxel_is_inside() -> None:
+    """ITK's buffer: half a voxel around the centres of the field, where its edge is continued."""
+    found, transform = xarray_atlas.open_transform(displacement()), displacement()
+    steps = turn(0.5).reshape(3, 3) * np.array([0.8, 0.5, 1.1])
+    for index in ([-0.49, 5, 3], [8.49, 5, 3], [4, -0.51, 3], [4, 10.51, 3], [4, 5, 6.4]):
+        at = (steps @ index + [4.5, -12.0, 6.0])[None]
+        moved = mapped(transform, at)
+        np.testing.assert_allclose(found.points(at * RAS), moved * RAS, atol=1e-9)
+        outside = min(index) < -0.5 or index[1] > 10.5
+        assert (np.abs(moved - at).max() < 1e-12) == outside
+
+
+def test_a_field_of_hdf5_is_read_by_planes(tmp_path: Path, monkeypatch: Any) -> None:
+    from xarray_atlas.io.transforms import itk
+
+    monkeypatch.setattr(itk, "PLANES", 9 * 11 * 3 * 8 * 2)
+    path = tmp_path / "field.h5"
+    transform = sitk.CompositeTransform([LINEAR["affine"](), displacement()])
+    sitk.WriteTransform(transform, str(path))
+    found = xarray_atlas.open_transform(path)
+    check(found, transform)
+    field = found.steps[0].data  # type: ignore[union-attr]
+    assert field.chunks[3] == (2, 2, 2, 1)
+    # one box is read, and of a closed file
+    part = field[:, 1:3, 4:5, 5:7].compute()
+    array = sitk.GetArrayFromImage(vectors()).T * np.reshape(RAS, (3, 1, 1, 1))
+    np.testing.assert_array_equal(part, array[:, 1:3, 4:5, 5:7])
+
+
+def test_a_large_compressed_field_is_read_by_slabs(tmp_path: Path, monkeypatch: Any) -> None:
+    from xarray_atlas.io.transforms import itk_fields
+
+    monkeypatch.setattr(itk_fields, "HELD", 1000)
+    monkeypatch.setattr(itk_fields, "SLAB", 9 * 11 * 3 * 4 * 3)
+    path = tmp_path / "field.nii.gz"
+    sitk.WriteImage(vectors(kind=np.float32), str(path))
+    found = xarray_atlas.open_transform(path)
+    assert found.steps[0].data.chunks[3] == (3, 3, 1)  # type: ignore[union-attr]
+    check(found, displacement())
+
+
+# -- two dimensions
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sitk.Euler2DTransform((3, -8), 0.3, (1.0, -2.0)),
+        lambda: sitk.Similarity2DTransform(1.2, 0.3, (1.0, -2.0), (3, -8)),
+        lambda: sitk.TranslationTransform(2, (1.5, 2.5)),
+        lambda: sitk.DisplacementFieldTransform(vectors((9, 11), 2)),
+        lambda: spline(ndim=2),
+        lambda: sitk.CompositeTransform([sitk.TranslationTransform(2, (1.5, 2.5)), spline(ndim=2)]),
+    ],
+)
+def test_a_plane_has_no_directions_and_leaves_z(make: Any) -> None:
+    transform = make()
+    found = xarray_atlas.open_transform(transform)
+    at = points()
+    moved = found.points(at)
+    np.testing.assert_array_equal(moved[:, 2], at[:, 2])
+    assert np.abs(moved[:, :2] - mapped(transform, at[:, :2])).max() < MICROMETRE
+    assert (found.source.frame, found.target.frame) == ("plane", "plane")
+
+
+def test_a_field_of_a_plane(tmp_path: Path) -> None:
+    image = vectors((9, 11), 2)
+    image.SetDirection((1, 0, 0, 1))
+    path = tmp_path / "field.nii.gz"
+    sitk.WriteImage(image, str(path))
+    at = points()
+    moved = xarray_atlas.open_transform(path).points(at)
+    expected = mapped(sitk.DisplacementFieldTransform(image), at[:, :2])
+    assert np.abs(moved[:, :2] - expected).max() < MICROMETRE
+
+
+# -- lists
+
+
+def test_a_list_of_matrices_asks_which(data: Path) -> None:
+    folder = data / "transforms" / "nitransforms"
+    from nitransforms.linear import LinearTransformsMapping
+
+    for name in ("itktflist.tfm", "itktflist2.tfm", "hmc-itk.tfm"):
+        with pytest.raises(TransformError, match=r"index=0 to index="):
+            xarray_atlas.open_transform(folder / name)
+        text = (folder / name).read_text()
+        count = text.count("#Transform")
+        assert count > 5
+        series = LinearTransformsMapping.from_filename(folder / name, fmt="itk")
+        at = points(n=100)
+        for index in range(min(count, 9)):
+            found = xarray_atlas.open_transform(folder / name, index=index)
+            # nitransforms keeps single precision
+            np.testing.assert_allclose(
+                found.points(at),
+                at @ series.matrix[index, :3, :3].T + series.matrix[index, :3, 3],
+                atol=2e-5,
+            )
+            block = text.split("#Transform ")[index + 1].split("\n", 1)[1]
+            values = {
+                key: line.split(":")[1].split()
+                for key in ("Parameters", "FixedParameters")
+                for line in block.splitlines()
+                if line.startswith(key + ":")
+            }
+            one = sitk.AffineTransform(3)
+            one.SetFixedParameters([float(v) for v in values["FixedParameters"]])
+            one.SetParameters([float(v) for v in values["Parameters"]])
+            assert np.abs(found.points(at * RAS) - mapped(one, at) * RAS).max() < MICROMETRE
+        for index in (-1, count):
+            with pytest.raises(TransformError, match=f"index={index} was passed"):
+                xarray_atlas.open_transform(folder / name, index=index)
+
+
+@pytest.mark.parametrize("name", ["LAS", "LPS", "RAS", "oblique"])
+def test_affines_of_nitransforms(name: str, data: Path) -> None:
+    from nitransforms.linear import Affine
+
+    path = data / "transforms" / "nitransforms" / f"affine-{name}.itk.tfm"
+    found = xarray_atlas.open_transform(path)
+    check(found, sitk.ReadTransform(str(path)))
+    other = Affine.from_filename(path, fmt="itk")
+    np.testing.assert_allclose(found.points(points()), other.map(points()), atol=1e-5)
+
+
+def test_a_composite_of_ants_in_hdf5(data: Path) -> None:
+    path = data / "transforms" / "nitransforms" / "affine-antsComposite.h5"
+    check(xarray_atlas.open_transform(path), sitk.ReadTransform(str(path)))
+
+
+def test_a_composite_is_not_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "one.h5"
+    sitk.WriteTransform(composite(), str(path))
+    with pytest.raises(TransformError, match="one transform, and index=0"):
+        xarray_atlas.open_transform(path, index=0)
+
+
+# -- what is none
+
+
+def test_a_singular_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "flat.tfm"
+    lines = [
+        "#Insight Transform File V1.0",
+        "#Transform 0",
+        "Transform: AffineTransform_double_3_3",
+        "Parameters: 1 0 0 0 1 0 1 1 0 0 0 0",
+        "FixedParameters: 0 0 0",
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(TransformError, match="singular"):
+        xarray_atlas.open_transform(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("#Insight Transform File V1.0\n", "holds no transform"),
+        ("#Insight Transform File V1.0\n#Transform 0\nParameters: 1 2\n", "does not say its kind"),
+        (
+            "#Insight Transform File V1.0\n#Transform 0\nTransform: Nothing_double_3_3\nParameters: 1\nFixedParameters: 0\n",
+            "cannot read",
+        ),
+    ],
+)
+def test_damaged_text(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tfm"
+    path.write_text(text)
+    with pytest.raises(TransformError, match=said):
+        xarray_atlas.open_transform(path)
+
+
+def test_hdf5_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        file["cells"] = np.zeros(3)
+    with pytest.raises(TransformError, match="without ITK's TransformGroup: it holds cells"):
+        xarray_atlas.open_transform(path)
+
+
+def test_hdf5_that_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "cut.h5"
+    sitk.WriteTransform(composite(), str(path))
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises((TransformError, xarray_atlas.errors.StoreError), match="cut.h5"):
+        xarray_atlas.open_transform(path)
+
+
+def test_a_spline_of_another_order() -> None:
+    with pytest.raises(TransformError, match="order 2; those of order 3"):
+        xarray_atlas.open_transform(spline(order=2))
+
+
+def nifti(tmp_path: Path, shape: tuple[int, ...], **header: Any) -> Path:
+    import nibabel
+
+    image = nibabel.Nifti1Image(
+        np.zeros(shape, header.pop("dtype", np.float32)), header.pop("affine", np.eye(4))
+    )
+    for key, value in header.items():
+        image.header[key] = value
+    path = tmp_path / "field.nii.gz"
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "header", "said"),
+    [
+        ((4, 5, 6), {}, "no displacement field of ITK or ANTs"),
+        ((4, 5, 6, 3), {}, "no displacement field of ITK or ANTs: its shape is (4, 5, 6, 3)"),
+        ((4, 5, 6, 3), {"intent_code": 2006}, "a field of FSL (intent 2006)"),
+        ((4, 5, 6, 1, 3), {}, "has the intent 0, and not 1007"),
+        ((4, 5, 6, 1, 3), {"intent_code": 1006}, "has the intent 1006, displacement vectors"),
+        ((4, 5, 6, 1, 2), {"intent_code": 1007}, "with 2 component(s)"),
+        ((4, 5, 6, 1, 4), {"intent_code": 1007}, "with 4 component(s)"),
+        ((4, 5, 6, 2, 3), {"intent_code": 1007}, "no displacement field of ITK or ANTs"),
+        ((4, 5, 6, 1, 3), {"intent_code": 1007, "dtype": np.int16}, "holds whole numbers"),
+        ((4, 5, 6, 1, 3), {"intent_code": 1007, "intent_name": b"NREG_TRANS"}, "NiftyReg"),
+        ((4, 5, 6, 1, 3), {"intent_code": 1007, "intent_name": b"Mapping"}, "SPM"),
+        ((4, 5, 6, 1, 3), {"intent_code": 1007, "xyzt_units": 3}, "is in micron"),
+        (
+            (4, 5, 6, 1, 3),
+            {"intent_code": 1007, "affine": None},
+            "does not say where",
+        ),
+    ],
+)
+def test_images_that_are_no_field_of_itk(
+    shape: tuple[int, ...], header: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = nifti(tmp_path, shape, **header)
+    with pytest.raises(TransformError) as error:
+        xarray_atlas.open_transform(path)
+    assert said in str(error.value)
+    assert "field.nii.gz" in str(error.value)
+
+
+def test_an_intent_that_is_stated(tmp_path: Path) -> None:
+    """What the error says to do about an intent."""
+    import nibabel
+
+    image: Any = nibabel.load(nifti(tmp_path, (4, 5, 6, 1, 3)))
+    image.header.set_intent("vector")
+    assert xarray_atlas.open_transform(image).kind == "field"
