@@ -14,39 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xarray_atlas
-from support.atlases import make_atlas, make_terminology
-from support.known_transforms import LPS, affine, itk_field, itk_matrix, smooth
+from support.known_transforms import (
+    ATLAS_SIZES,
+    LPS,
+    RAS,
+    affine,
+    atlas,
+    itk_field,
+    itk_matrix,
+    recording,
+    smooth,
+)
 from xarray_atlas import Transform
 from xarray_atlas.errors import TransformError
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import FieldStep, InverseStep, Step
 
-RAS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
-ATLAS_SIZES = (0.5, 0.4, 0.3)
-IMAGE_SIZES = (0.45, 0.35, 0.4)
 GRID = np.array([[0.9, 0, 0, -5], [0, 0.8, 0, -6], [0, 0, 0.7, -4.5], [0, 0, 0, 1]])
 """Of the field: from its indices to RAS mm."""
-
-
-def atlas(lazy: bool = True) -> xr.Dataset:
-    """Labels of 20 x 24 x 28 voxels that begin at (-5, -4, -3) mm to posterior, inferior, left."""
-    labels = np.random.default_rng(0).integers(0, 200, (20, 24, 28)).astype(np.uint32)
-    terms = make_terminology([-1] + [0] * 198)
-    template = np.random.default_rng(1).uniform(0, 100, labels.shape).astype("f4")
-    whole = da.from_array(labels, chunks=7) if lazy else labels
-    return make_atlas(whole, terms, ATLAS_SIZES, (-5.0, -4.0, -3.0), "asr", template=template)
-
-
-def recording(shape: tuple[int, ...] = (18, 22, 16)) -> xr.DataArray:
-    """An image in RAS, of which x comes first, from (-6, 0, -4) mm on."""
-    coords = {
-        dim: (dim, first + size * np.arange(n), {"units": "mm", "direction": way})
-        for dim, n, size, first, way in zip(
-            "xyz", shape, IMAGE_SIZES, (-4, -4, -4), RAS, strict=True
-        )
-    }
-    values = np.random.default_rng(2).uniform(0, 1, shape)
-    return xr.DataArray(values, coords, ("x", "y", "z"), name="recording")
 
 
 def warp(lazy: bool = False) -> FieldStep:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import SimpleITK as sitk
+import xarray as xr
 
+from support.atlases import make_atlas, make_terminology
+
+RAS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
+ATLAS_SIZES = (0.5, 0.4, 0.3)
+IMAGE_SIZES = (0.45, 0.35, 0.4)
 LPS = np.diag([-1.0, -1.0, 1.0])
 GRID = np.array([[0.0, 0.3, 0.02, 1], [-0.25, 0, 0, 3], [0.01, 0, -0.2, 5], [0, 0, 0, 1]])
 """From indices to RAS mm: axes turned, one reversed, oblique, another spacing along each."""
@@ -61,3 +68,24 @@ def orthogonal() -> np.ndarray:
     turn = GRID.copy()
     turn[0, 2] = turn[2, 0] = 0
     return turn
+
+
+def atlas(lazy: bool = True) -> xr.Dataset:
+    """Labels of 20 x 24 x 28 voxels that begin at (-5, -4, -3) mm to posterior, inferior, left."""
+    labels = np.random.default_rng(0).integers(0, 200, (20, 24, 28)).astype(np.uint32)
+    terms = make_terminology([-1] + [0] * 198)
+    template = np.random.default_rng(1).uniform(0, 100, labels.shape).astype("f4")
+    whole = da.from_array(labels, chunks=7) if lazy else labels
+    return make_atlas(whole, terms, ATLAS_SIZES, (-5.0, -4.0, -3.0), "asr", template=template)
+
+
+def recording(shape: tuple[int, ...] = (18, 22, 16)) -> xr.DataArray:
+    """An image in RAS, of which x comes first, from (-6, 0, -4) mm on."""
+    coords = {
+        dim: (dim, first + size * np.arange(n), {"units": "mm", "direction": way})
+        for dim, n, size, first, way in zip(
+            "xyz", shape, IMAGE_SIZES, (-4, -4, -4), RAS, strict=True
+        )
+    }
+    values = np.random.default_rng(2).uniform(0, 1, shape)
+    return xr.DataArray(values, coords, ("x", "y", "z"), name="recording")

@@ -11,6 +11,8 @@ from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import Space
 from xarray_atlas.terminology import Region, RegionKey, Terminology
+from xarray_atlas.transforms.remembered import grid_to_atlas
+from xarray_atlas.transforms.transform import Transform
 
 if TYPE_CHECKING:
     from xarray_atlas.checks.report import Report
@@ -48,6 +50,31 @@ class HierarchyMethods(Accessor[T]):
         ('asr', (0.1, 0.1, 0.1), (132, 80, 114))
         """
         return find_atlas(self._obj)[1]
+
+    @property
+    def transform(self) -> Transform:
+        """The transform from this grid to the atlas that was brought onto it.
+
+        Of what :func:`resample_like` made, or a part of it: a :class:`xarray_atlas.Transform`, from
+        its coordinates to those of the atlas, in mm, in the order of ``.atlas.space.dims`` and
+        ``.atlas.space.atlas.dims``.
+
+        Raises
+        ------
+        GridError
+            If it is the atlas itself.
+        TransformError
+            If its displacement fields, which are coordinates of the Dataset, were dropped.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> mine = ds.atlas.resample_like(ds.isel(z=slice(0, 50, 2)))
+        >>> mine.atlas.transform.points([[1.0, 2.0, 3.0]])
+        array([[1., 2., 3.]])
+        """
+        return grid_to_atlas(self._obj)
 
     @property
     def tree(self) -> Region:

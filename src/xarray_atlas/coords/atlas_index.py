@@ -74,8 +74,9 @@ class AtlasIndex(Index):
         del space["frames"]  # they are about one object
         if self.space.atlas is None:  # as it was before there were grids of images
             del space["atlas"], space["to_atlas"]
-        if not self.space.world:
-            del space["world"]
+        for name in ("world", "through"):
+            if not space[name]:
+                del space[name]
         content = f"{self.terminology.fingerprint} {sorted(space.items(), key=str)}"
         digest = hashlib.blake2b(content.encode(), digest_size=4).digest()
         return int.from_bytes(digest, "little") >> 1

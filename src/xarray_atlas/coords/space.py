@@ -76,6 +76,9 @@ class Space:
         Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
         position in `atlas`, both in mm and in the order of their dims. Empty where the
         two are related by more than a matrix, a displacement field.
+    through : str
+        Of such a grid with a displacement field: the steps of the transform to `atlas`, as JSON.
+        The fields are coordinates of the Dataset. ``ds.atlas.transform`` reads both.
     world : tuple of float
         Of an atlas from a file that says where it lies: the 4 x 4 matrix, row by row, that takes a
         position in mm along the right-left, anterior-posterior and superior-inferior axis (in this
@@ -111,6 +114,7 @@ class Space:
     world: tuple[float, ...] = ()
     orientation_assumed: bool = field(default=False, compare=False)
     frames: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    through: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         groups = ["".join(sorted(g)) for g in AXES.values()]
@@ -145,8 +149,9 @@ class Space:
             del values["world"]
         if not self.orientation_assumed:
             del values["orientation_assumed"]
-        if not self.frames:
-            del values["frames"]
+        for name in ("frames", "through"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values)
 
     @classmethod

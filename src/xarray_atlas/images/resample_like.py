@@ -35,11 +35,13 @@ from xarray_atlas.images.grids import (
 from xarray_atlas.kernels.sampling import SourceAxis
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.ends import IMAGE
 from xarray_atlas.transforms.registration import (
     atlas_names,
     nearest_letters,
     read_registration,
 )
+from xarray_atlas.transforms.remembered import grid_to_atlas, remember
 from xarray_atlas.transforms.steps import AffineStep
 from xarray_atlas.transforms.transform import Transform
 
@@ -101,7 +103,8 @@ def resample_like(
     Dataset
         On the image's spatial dimensions, in its order, in mm, decoded. Outside of the atlas labels
         and other integers are 0, floats are NaN. ``hemispheres`` are added where left and
-        right are known. ``ds.atlas.space.to_atlas`` is the matrix to ``ds.atlas.space.atlas``.
+        right are known. ``ds.atlas.transform`` leads back to the atlas; displacement fields
+        are coordinates of the result, on dimensions of their own.
 
     Raises
     ------
@@ -171,7 +174,10 @@ def resample_like(
     parts = zip(names, sizes, strict=True)
     axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
     mapping = Mapping3.of(through, target.centres, axes)
-    on_image = _space_of(target, atlas, through)
+    whole = through
+    if atlas.atlas is not None:  # the atlas was brought onto a grid before
+        whole = grid_to_atlas(obj) @ through.rename(target=IMAGE)
+    on_image, fields = _space_of(target, atlas, whole)
     chunks = _chunks_of(image, target)
     variables = with_hemispheres(ds)
     result = {
@@ -183,7 +189,7 @@ def resample_like(
         target.require_sizes("fractions=True")
         result["fraction"], coords = _fractions(variables, dims, mapping, target, terminology)
     built = atlas_coordinates(terminology, on_image, target.centres)
-    made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords(coords)
+    made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords({**coords, **fields})
     kept = other_coords(ds, names, {*made.variables, *made.dims})
     # a single plane has a scalar coordinate, as the image has it
     return made.assign_coords(kept).isel(dict.fromkeys(target.planes, 0))
@@ -201,26 +207,25 @@ def _require_method(method: str | None, ds: xr.Dataset) -> None:
 # -- where it lies
 
 
-def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
-    matrix, known = np.eye(4), True
+def _space_of(
+    target: ImageAxes, atlas: Space, transform: Transform
+) -> tuple[Space, dict[str, Variable]]:
+    """Return the space of the image's grid, and the fields that lead from it to the atlas."""
+    matrix = np.eye(4)
     for step in transform.steps:
         if isinstance(step, AffineStep):
             matrix = step.matrix @ matrix
-        else:
-            known = False
-    letters = nearest_letters(matrix, atlas.orientation)
-    origin = atlas
-    if atlas.atlas is not None:  # the atlas was brought onto a grid before
-        origin, known = atlas.atlas, known and bool(atlas.to_atlas)
-        if known:
-            matrix = np.reshape(atlas.to_atlas, (4, 4)) @ matrix
+    straight = all(isinstance(step, AffineStep) for step in transform.steps)
+    through, fields = ("", {}) if straight else remember(transform)
+    origin = atlas.atlas or atlas
+    letters = nearest_letters(matrix, origin.orientation)
     world: tuple[float, ...] = ()
     if target.world is not None:
         # its axes may have other names in the atlas than its file gives them
         to_ras = ras_matrix(target.letters, target.world)
         found = to_ras @ np.linalg.inv(ras_matrix(letters, IDENTITY))
         world = tuple(float(x) for x in found.ravel())
-    return Space(
+    space = Space(
         tuple(map(str, target.names)),
         letters,
         target.sizes,
@@ -229,9 +234,12 @@ def _space_of(target: ImageAxes, atlas: Space, transform: Transform) -> Space:
         midline_assumed=atlas.midline_assumed,
         shape=target.shape,
         atlas=origin,
-        to_atlas=tuple(float(x) for x in matrix.ravel()) if known else (),
+        to_atlas=tuple(float(x) for x in matrix.ravel()) if straight else (),
         world=world,
+        frames=origin.frames,
+        through=through,
     )
+    return space, fields
 
 
 def _chunks_of(image: xr.Dataset | xr.DataArray, target: ImageAxes) -> Any:

@@ -21,6 +21,7 @@ from xarray_atlas.coords.length_variable import LengthVariable
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, same_lengths, snap, without_noise
+from xarray_atlas.transforms.remembered import turned
 
 __all__ = ["reorient"]
 
@@ -177,6 +178,7 @@ def _turned(space: Space, order: Sequence[str], wanted: str) -> Space:
     return dataclasses.replace(
         space,
         to_atlas=_from_turned(space, at, wanted),
+        through=turned(space.through, _back(space, at, wanted)) if space.through else "",
         dims=tuple(space.dims[i] for i in at),
         orientation=wanted,
         voxel_size=tuple(space.voxel_size[i] for i in at),
@@ -190,6 +192,12 @@ def _from_turned(space: Space, at: Sequence[int], wanted: str) -> tuple[float, .
     """Return the matrix to the atlas of a grid that an atlas was brought onto, now turned."""
     if not space.to_atlas:
         return ()
+    matrix = np.reshape(space.to_atlas, (4, 4)) @ _back(space, at, wanted)
+    return tuple(float(value) for value in matrix.ravel())
+
+
+def _back(space: Space, at: Sequence[int], wanted: str) -> FloatArray:
+    """Return the matrix from a turned grid to the grid before."""
     back = np.zeros((4, 4))
     back[3, 3] = 1
     for column, row in enumerate(at):
@@ -197,8 +205,7 @@ def _from_turned(space: Space, at: Sequence[int], wanted: str) -> tuple[float, .
         back[row, column] = -1 if flipped else 1
         if flipped:
             back[row, 3] = 2 * space.corner[row] + space.voxel_size[row] * space.shape[row]
-    matrix = np.reshape(space.to_atlas, (4, 4)) @ back
-    return tuple(float(value) for value in matrix.ravel())
+    return back
 
 
 def _mirrored(values: FloatArray, space: Space, at: int) -> FloatArray:

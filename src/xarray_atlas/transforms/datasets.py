@@ -1,21 +1,23 @@
-"""Transforms as Datasets, and in files."""
+"""Transforms as Datasets, and in files: a description as JSON, and a variable for each field."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from xarray import Variable
 
 from xarray_atlas.errors import StoreExistsError, TransformError
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import COMPONENTS
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, InverseStep, Step
 
-__all__ = ["ATTR", "from_dataset", "save", "to_dataset"]
+__all__ = ["ATTR", "described_steps", "from_dataset", "read_steps", "save", "to_dataset"]
 
 ATTR = "xarray_atlas_transform"
 """The attribute that says what the variables of a Dataset are: a JSON object."""
@@ -24,26 +26,8 @@ VERSION = 1
 
 
 def to_dataset(transform: Any) -> xr.Dataset:
-    """Return a transform as a Dataset: a variable for each step, and its description."""
-    variables: dict[str, Any] = {}
-    steps = []
-    for number, step in enumerate(transform.steps):
-        name = f"step_{number}"
-        if isinstance(step, AffineStep):
-            variables[name] = (("to", "of"), step.matrix, {"long_name": "matrix of mm"})
-            steps.append({"kind": "affine", "variable": name})
-            continue
-        said: dict[str, Any] = {"kind": "field", "variable": name}
-        if isinstance(step, InverseStep):
-            said |= {"kind": "inverse", "tolerance": step.tolerance, "unsolved": step.unsolved}
-            step = step.step
-        assert isinstance(step, FieldStep)
-        said |= {"outside": step.outside, "degree": step.degree}
-        attrs: dict[str, Any] = {"units": "mm", "components": " ".join(COMPONENTS)}
-        attrs |= {"grid_to_mm": [float(value) for value in step.grid.ravel()]}
-        dims = ("component", *(f"{axis}_{number}" for axis in "ijk"))
-        variables[name] = (dims, step.data, attrs)
-        steps.append(said)
+    """Return a transform as a Dataset: its description, and a variable for each field."""
+    steps, variables = described_steps(transform.steps)
     described = {
         "version": VERSION,
         "source": transform.source.to_dict(),
@@ -72,32 +56,78 @@ def from_dataset(ds: xr.Dataset) -> tuple[tuple[Step, ...], End, End]:
             f"the transform was written in version {described['version']} of its form, by a later "
             f"release; this one reads up to {VERSION}"
         )
-    steps: list[Step] = []
-    for said in described["steps"]:
-        if said["variable"] not in ds:
-            raise TransformError(
-                f"the Dataset lacks the variable {said['variable']!r}, a step of the transform"
-            )
-        variable = ds[said["variable"]]
-        if said["kind"] == "affine":
-            steps.append(AffineStep(np.asarray(variable.values, np.float64)))
+    steps = read_steps(described["steps"], ds.variables)
+    return steps, End.from_dict(described["source"]), End.from_dict(described["target"])
+
+
+def described_steps(
+    steps: Sequence[Step], prefix: str = ""
+) -> tuple[list[dict[str, Any]], dict[str, Variable]]:
+    """Return what JSON can hold of the steps of a transform, and their fields.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    prefix : str, optional
+        Of the names of variables and their dimensions.
+
+    Returns
+    -------
+    described : list of dict
+        One for each step.
+    fields : dict of str to Variable
+        Of the shape (3, n, m, k), in mm.
+    """
+    described: list[dict[str, Any]] = []
+    fields: dict[str, Variable] = {}
+    for number, step in enumerate(steps):
+        if isinstance(step, AffineStep):
+            matrix = [float(value) for value in step.matrix.ravel()]
+            described.append({"kind": "affine", "matrix": matrix})
             continue
-        grid = np.reshape(variable.attrs["grid_to_mm"], (4, 4)).astype(np.float64)
-        data = variable.variable.data
+        said: dict[str, Any] = {"kind": "field"}
+        if isinstance(step, InverseStep):
+            said |= {"kind": "inverse", "tolerance": step.tolerance, "unsolved": step.unsolved}
+            step = step.step
+        assert isinstance(step, FieldStep)
+        name = f"{prefix}field_{number}"
+        grid = [float(value) for value in step.grid.ravel()]
+        said |= {"variable": name, "grid": grid, "outside": step.outside, "degree": step.degree}
+        described.append(said)
+        dims = (f"{prefix}component", *(f"{prefix}{axis}_{number}" for axis in "ijk"))
+        attrs = {"units": "mm", "components": " ".join(COMPONENTS), "grid_to_mm": grid}
+        fields[name] = Variable(dims, step.data, attrs)
+    return described, fields
+
+
+def read_steps(
+    described: Sequence[Mapping[str, Any]], variables: Mapping[Any, Variable]
+) -> tuple[Step, ...]:
+    """Read what :func:`described_steps` gave.
+
+    Raises
+    ------
+    TransformError
+        If a field is not among the variables.
+    """
+    steps: list[Step] = []
+    for said in described:
+        if said["kind"] == "affine":
+            steps.append(AffineStep(np.reshape(said["matrix"], (4, 4)).astype(np.float64)))
+            continue
+        if said["variable"] not in variables:
+            raise TransformError(f"the variable {said['variable']!r}, a field, is not there")
+        data = variables[said["variable"]].data
         data = getattr(data, "magnitude", data)
-        field = FieldStep(_plain(data), grid, said["outside"], said["degree"])
+        data = data if isinstance(data, da.Array) else np.asarray(data)
+        grid = np.reshape(said["grid"], (4, 4)).astype(np.float64)
+        field = FieldStep(data, grid, said["outside"], said["degree"])
         steps.append(
             InverseStep(field, said["tolerance"], said["unsolved"])
             if said["kind"] == "inverse"
             else field
         )
-    ends = (End.from_dict(described[side]) for side in ("source", "target"))
-    source, target = ends
-    return tuple(steps), source, target
-
-
-def _plain(data: Any) -> Any:
-    return data if isinstance(data, da.Array) else np.asarray(data)
+    return tuple(steps)
 
 
 def save(ds: xr.Dataset, path: str | Path) -> None:

@@ -1,0 +1,119 @@
+"""The transform of a grid onto which an atlas was brought.
+
+A matrix rides on the space. Of a chain with fields the space holds the description, and the fields
+are coordinates of the Dataset on dimensions of their own, so that they stay lazy, follow every
+operation of xarray, and are written by it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from dask.base import tokenize
+from xarray import Variable
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.space import DIRECTIONS, Space
+from xarray_atlas.errors import GridError, TransformError
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.datasets import described_steps, read_steps
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
+from xarray_atlas.transforms.steps import AffineStep, merged
+from xarray_atlas.transforms.transform import Transform
+
+__all__ = ["PREFIX", "grid_to_atlas", "remember", "turned"]
+
+PREFIX = "to_atlas_"
+"""Of the coordinates that hold fields, and of their dimensions."""
+
+
+def remember(transform: Transform) -> tuple[str, dict[str, Variable]]:
+    """Return what a space holds of a transform with fields, and the coordinates with these.
+
+    Parameters
+    ----------
+    transform : Transform
+        From the grid's coordinates to those of the atlas, in the order of the dims of both.
+    """
+    steps, fields = described_steps(transform.steps, PREFIX)
+    # by which two grids are told apart whose fields are not
+    token = tokenize(*(step for step in transform.steps))
+    return json.dumps({"steps": steps, "token": token}), fields
+
+
+def turned(through: str, back: FloatArray) -> str:
+    """Return the description of a transform from a grid that was turned.
+
+    Parameters
+    ----------
+    through : str
+        As :func:`remember` gave it.
+    back : float64 array of shape (4, 4)
+        From the coordinates of the turned grid to those before.
+    """
+    said = json.loads(through)
+    matrix = [float(value) for value in back.ravel()]
+    return json.dumps(said | {"steps": [{"kind": "affine", "matrix": matrix}, *said["steps"]]})
+
+
+def grid_to_atlas(obj: xr.Dataset | xr.DataArray) -> Transform:
+    """Return the transform from a grid to the atlas that was brought onto it.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        What :func:`resample_like` made, or a part of it.
+
+    Returns
+    -------
+    Transform
+        Points on both sides are in mm in the order of the dims of the spaces,
+        ``obj.atlas.space`` and ``obj.atlas.space.atlas``.
+
+    Raises
+    ------
+    GridError
+        If it is the atlas itself.
+    TransformError
+        If the fields of the transform were dropped.
+    """
+    _, space = find_atlas(obj)
+    if space.atlas is None:
+        raise GridError(
+            "this is the atlas itself, not a grid onto which it was brought; "
+            "ds.atlas.resample_like(image, transform) makes one"
+        )
+    steps: Any
+    if space.to_atlas:
+        steps = (AffineStep(np.reshape(space.to_atlas, (4, 4))),)
+    elif not space.through:
+        raise TransformError(
+            "how this grid leads to the atlas was not written with it, by an older version; bring "
+            "the atlas onto it again: ds.atlas.resample_like(image, transform)"
+        )
+    else:
+        try:
+            steps = read_steps(json.loads(space.through)["steps"], _variables(obj))
+        except TransformError as error:
+            kind = type(obj).__name__
+            raise TransformError(
+                f"this {kind} has lost the displacement field by which it leads to the atlas: "
+                f"{error}. It is among the coordinates of the Dataset that resample_like made; "
+                "pass that Dataset, or a part of it, rather than one of its variables"
+            ) from None
+    return Transform(merged(steps), _end(IMAGE, space), _end(ATLAS, space.atlas))
+
+
+def _variables(obj: xr.Dataset | xr.DataArray) -> Any:
+    return obj.variables if isinstance(obj, xr.Dataset) else obj.coords.variables
+
+
+def _end(name: str, space: Space) -> End:
+    first, second, third = space.dims
+    directions = tuple(DIRECTIONS[letter] for letter in space.orientation)
+    return End(
+        name, "dataset", (first, second, third), (directions[0], directions[1], directions[2])
+    )

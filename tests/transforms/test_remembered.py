@@ -1,0 +1,137 @@
+"""The transform of a grid onto which an atlas was brought, after what xarray does with it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xarray_atlas
+from support.known_transforms import affine, atlas, recording, smooth
+from xarray_atlas import Transform
+from xarray_atlas.errors import GridError, TransformError
+from xarray_atlas.transforms.ends import End
+from xarray_atlas.transforms.steps import FieldStep
+
+POINTS = np.array([[-1.0, 0.0, 1.0], [0.4, 1.1, 1.0], [2.0, -1.0, -1.3]])
+GRID = np.array([[0.9, 0, 0, -5], [0, 0.8, 0, -6], [0, 0, 0.7, -4.5], [0, 0, 0, 1]])
+
+KINDS = ["affine", "chain", "inverse"]
+
+
+def made(kind: str) -> Transform:
+    matrix = Transform.from_matrix(affine(4), target="between")
+    warp = Transform(
+        (FieldStep(smooth((12, 16, 14), 3, 0.5), GRID, "identity"),), End("between"), End("atlas")
+    )
+    whole = {"affine": matrix.rename(target="atlas"), "chain": warp @ matrix}
+    return whole[kind] if kind in whole else warp.rename("atlas", "image").inverse()
+
+
+@pytest.fixture(params=KINDS)
+def brought(request: Any) -> tuple[xr.Dataset, Any]:
+    """An atlas on the grid of a recording, and where its points lie in the atlas."""
+    ds, transform = atlas(), made(request.param)
+    mine = ds.atlas.resample_like(recording(), transform)
+    return mine, transform.bind(source=recording(), target=ds).points(POINTS)
+
+
+def test_it_leads_to_the_atlas(brought: Any) -> None:
+    mine, wanted = brought
+    found = mine.atlas.transform
+    assert (found.source.name, found.target.name) == ("image", "atlas")
+    np.testing.assert_allclose(found.points(POINTS), wanted, atol=1e-9)
+
+
+def test_after_what_xarray_does(brought: Any) -> None:
+    mine, wanted = brought
+    part = (mine.isel(x=slice(2, 9)) + 1).sel(y=slice("-1 mm", "2 mm"))
+    several = xr.concat([mine.isel(x=slice(0, 4)), mine.isel(x=slice(4, 9))], "x", **JOINED)
+    renamed = mine.rename(x="left_right").isel(z=3)
+    for after in (
+        part,
+        several,
+        renamed,
+        mine.compute(),
+        mine.copy(deep=True),
+        mine.transpose("z", ...),
+        pickle.loads(pickle.dumps(mine)),
+        mine.chunk(x=4),
+        mine.where(mine.annotation > 3),
+        xarray_atlas.decode(xarray_atlas.encode(mine)),
+        mine.assign_coords(time=3),
+    ):
+        np.testing.assert_allclose(after.atlas.transform.points(POINTS), wanted, atol=1e-9)
+
+
+JOINED: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "outer"}
+
+
+@pytest.mark.parametrize("form", ["zarr", "nc"])
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_after_a_file(brought: Any, form: str, tmp_path: Path) -> None:
+    mine, wanted = brought
+    path = tmp_path / f"mine.{form}"
+    if form == "zarr":
+        mine.to_zarr(path)
+        again = xr.open_zarr(path)
+    else:
+        mine.to_netcdf(path)
+        again = xr.open_dataset(path, chunks={})
+    np.testing.assert_allclose(again.atlas.transform.points(POINTS), wanted, atol=1e-9)
+    np.testing.assert_array_equal(again.annotation, mine.annotation)
+    assert xarray_atlas.decode(again).atlas.space == mine.atlas.space
+    again.close()
+
+
+def test_of_a_turned_grid(brought: Any) -> None:
+    mine, wanted = brought
+    turned = mine.atlas.reorient("asr" if mine.atlas.space.orientation != "asr" else "lpi")
+    old, new = mine.atlas.space, turned.atlas.space
+    at = POINTS[:, [old.position(axis) for axis in ("ap", "dv", "ml")]].copy()
+    for column, axis in enumerate(("ap", "dv", "ml")):
+        if old.direction(axis) != new.direction(axis):
+            here = old.position(axis)
+            ends = 2 * old.corner[here] + old.voxel_size[here] * old.shape[here]
+            at[:, column] = ends - at[:, column]
+    points = np.empty_like(at)
+    for column, axis in enumerate(("ap", "dv", "ml")):
+        points[:, new.position(axis)] = at[:, column]
+    np.testing.assert_allclose(turned.atlas.transform.points(points), wanted, atol=1e-9)
+
+
+def test_of_a_grid_of_a_grid(brought: Any) -> None:
+    mine, wanted = brought
+    small = recording((9, 11, 8))
+    shift = np.eye(4)
+    shift[:3, 3] = 0.1, 0.2, 0.3
+    twice = mine.atlas.resample_like(small, shift)
+    found = twice.atlas.transform.points(POINTS - shift[:3, 3])
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    assert twice.atlas.space.atlas == mine.atlas.space.atlas
+
+
+def test_where_it_is_not_known() -> None:
+    ds = atlas()
+    with pytest.raises(GridError, match="the atlas itself"):
+        ds.atlas.transform  # noqa: B018
+    mine = ds.atlas.resample_like(recording(), made("chain"))
+    with pytest.raises(TransformError, match="has lost the displacement field.*pass that Dataset"):
+        mine.annotation.atlas.transform  # noqa: B018
+    lost = mine.drop_vars("to_atlas_field_1")
+    with pytest.raises(TransformError, match="'to_atlas_field_1', a field, is not there"):
+        lost.atlas.transform  # noqa: B018
+
+
+def test_grids_through_other_fields_are_others() -> None:
+    ds = atlas()
+    one = ds.atlas.resample_like(recording(), made("chain"))
+    again = ds.atlas.resample_like(recording(), made("chain"))
+    other = ds.atlas.resample_like(recording(), made("inverse"))
+    assert one.atlas.space == again.atlas.space
+    assert one.atlas.space != other.atlas.space
+    assert one.terminology.item() != other.terminology.item()
