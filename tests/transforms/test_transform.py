@@ -382,3 +382,17 @@ def test_a_lazy_field_is_read_where_points_are(monkeypatch: pytest.MonkeyPatch) 
     at = np.array([[2.2, 3.3, 4.4], [2.8, 3.1, 4.0]]) @ GRID[:3, :3].T + GRID[:3, 3]
     assert warp.points(at).tolist() == field().points(at).tolist()
     assert len(READ) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2**14 + 1, 2**17 + 3])
+def test_many_points_are_those_of_each(count: int) -> None:
+    points = inside(count) if count else np.empty((0, 3))
+    warp = field()
+    found = warp.points(points)
+    step = warp.steps[0].apply([points[:, i] for i in range(3)])
+    np.testing.assert_array_equal(found, np.stack(step, axis=1))
+    far = field("error")
+    if count > 1:
+        points[-1] = 1000
+        with pytest.raises(TransformError, match=f"1 of {count:,} points lie outside"):
+            far.points(points)

@@ -34,7 +34,7 @@ from xarray_atlas.kernels.sampling import (
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.stored import read_from, stored_array
-from xarray_atlas.transforms.steps import AffineStep, InverseStep, Step
+from xarray_atlas.transforms.steps import AffineStep, Step, is_lazy
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
@@ -86,8 +86,7 @@ class Mapping3:
     @property
     def is_lazy(self) -> bool:
         """Whether it reads a lazy field."""
-        fields = [step.step if isinstance(step, InverseStep) else step for step in self.steps]
-        return any(isinstance(getattr(field, "data", None), da.Array) for field in fields)
+        return any(map(is_lazy, self.steps))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -20,7 +20,16 @@ from xarray_atlas.kernels.fields import displacements
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.lazy_fields import displacements_of_lazy
 
-__all__ = ["AffineStep", "FieldStep", "InverseStep", "Outside", "Positions", "Step", "merged"]
+__all__ = [
+    "AffineStep",
+    "FieldStep",
+    "InverseStep",
+    "Outside",
+    "Positions",
+    "Step",
+    "is_lazy",
+    "merged",
+]
 
 Positions = Sequence[FloatArray]
 """Of points along x, y and z: three arrays that broadcast together."""
@@ -227,6 +236,12 @@ class InverseStep:
 
     def __dask_tokenize__(self) -> Any:
         return ("InverseStep", self.step, self.tolerance, self.unsolved)
+
+
+def is_lazy(step: Step) -> bool:
+    """Tell whether a step reads a lazy field."""
+    field = step.step if isinstance(step, InverseStep) else step
+    return isinstance(field, FieldStep) and isinstance(field.data, da.Array)
 
 
 def merged(steps: Sequence[Step]) -> tuple[Step, ...]:

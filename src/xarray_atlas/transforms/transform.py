@@ -17,6 +17,7 @@ from xarray_atlas.transforms.binding import bound_steps
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import field_array, field_step
 from xarray_atlas.transforms.matrices import SPACES, checked_matrix
+from xarray_atlas.transforms.point_slabs import mapped_points
 from xarray_atlas.transforms.steps import (
     AffineStep,
     FieldStep,
@@ -24,6 +25,7 @@ from xarray_atlas.transforms.steps import (
     Outside,
     Positions,
     Step,
+    is_lazy,
     merged,
 )
 
@@ -247,10 +249,7 @@ class Transform:
                 f"points have the shape (n, 3), a column for each of {list(self.source.axes)}, not "
                 f"{array.shape}"
             )
-        found = np.empty(array.shape)
-        for column, part in enumerate(self.apply([array[:, i] for i in range(3)])):
-            found[:, column] = part
-        found[np.isnan(array).any(axis=1)] = np.nan
+        found = mapped_points(self.apply, array, any(map(is_lazy, self.steps)))
         return found * millimetre() if is_quantity else found
 
     def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
