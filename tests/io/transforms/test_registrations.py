@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from scipy import ndimage
 
 import xarray_atlas
@@ -188,8 +191,6 @@ def test_a_field_stays_on_disk(tmp_path: Path) -> None:
     assert field.data.dtype == np.float32
     assert field.data.shape == (3, 28, 34, 25)
     # it is read as nibabel has it, when it is asked for
-    import nibabel
-
     image: Any = nibabel.load(WARP)
     stored = np.asarray(image.dataobj)[:, :, :, 0].transpose(3, 0, 1, 2) * np.reshape(
         RAS, (3, 1, 1, 1)
@@ -206,3 +207,60 @@ def test_elastix_finds_the_initial_transform_in_a_folder_that_was_moved(tmp_path
     (moved / "TransformParameters.0.txt").unlink()
     with pytest.raises(xarray_atlas.errors.TransformError, match="put TransformParameters.0.txt"):
         xarray_atlas.open_transform(moved / "TransformParameters.1.txt")
+
+
+# -- images, through the package's own operations
+
+
+def as_atlas() -> xr.Dataset:
+    """The moving image as an atlas with world coordinates, its grey as the template."""
+    labels, grey = recorded("images")["labels"], recorded("images")["grey"]
+    matrix = geometry("moving")[1]
+    count = int(labels.max())
+    names = [f"region {i}" for i in range(1, count + 1)] + ["all"]
+    table = pd.DataFrame(
+        {
+            "id": range(1, count + 2),
+            "acronym": names,
+            "name": names,
+            "parent": [*[count + 1] * count, None],
+        }
+    )
+    return xarray_atlas.create_atlas(
+        nibabel.Nifti1Image(labels.T, matrix),
+        table,
+        template=nibabel.Nifti1Image(grey.T.astype(np.float32), matrix),
+        name="labels",
+    )
+
+
+def as_image() -> xr.DataArray:
+    size, matrix = geometry("fixed")
+    return xarray_atlas.open_image(nibabel.Nifti1Image(np.zeros(size, np.uint8), matrix))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("back", [False, True])
+def test_the_atlas_on_the_image_is_the_image_of_the_tool(tool: str, back: bool) -> None:
+    transform = opened(tool).rename("image", "atlas")
+    on_image = as_atlas().atlas.resample_like(as_image(), transform)
+    if back:  # the ends say which is the atlas; InverseStep.inverse gives the field itself
+        turned = transform.inverse()
+        assert turned.source.name == "atlas"
+        on_image = as_atlas().atlas.resample_like(as_image(), turned)
+    expected = recorded(f"{tool}_results")
+    np.testing.assert_array_equal(on_image["annotation"].values.T, expected["labels"])
+    # within the template, where no edge plays a part
+    index = moving_index(transform.points(centres("fixed")))
+    last = np.array(recorded("images")["grey"].shape)[:, None] - 1
+    inside = ((index >= 0) & (index <= last)).all(axis=0)
+    found = np.asarray(on_image["template"].values.T, float).ravel()
+    off = np.abs(found - expected["grey"].ravel() / 257)[inside]
+    assert inside.sum() > 5_000
+    assert off.max() < 1e-4 * 255
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_fixed_and_moving_do_not_say_which_is_the_atlas(tool: str) -> None:
+    with pytest.raises(xarray_atlas.errors.AtlasError, match="'atlas'"):
+        as_atlas().atlas.resample_like(as_image(), opened(tool))
