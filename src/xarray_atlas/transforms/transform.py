@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
@@ -15,8 +14,8 @@ from xarray_atlas.errors import TransformError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.binding import bound_steps
 from xarray_atlas.transforms.ends import End
-from xarray_atlas.transforms.field_arrays import field_array, field_step
-from xarray_atlas.transforms.matrices import SPACES, checked_matrix
+from xarray_atlas.transforms.field_arrays import field_array
+from xarray_atlas.transforms.making import Made
 from xarray_atlas.transforms.point_slabs import mapped_points
 from xarray_atlas.transforms.steps import (
     AffineStep,
@@ -24,10 +23,10 @@ from xarray_atlas.transforms.steps import (
     InverseStep,
     Outside,
     Positions,
-    Step,
     is_lazy,
     merged,
 )
+from xarray_atlas.transforms.written import Written
 
 if TYPE_CHECKING:
     from xarray_atlas.transforms.checking import TransformCheck
@@ -36,7 +35,7 @@ __all__ = ["Transform"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Transform:
+class Transform(Made, Written):
     """A map of points of one space to points of another: a registration's result.
 
     Make one with :meth:`from_matrix` or :meth:`from_field`, or read what a tool wrote with
@@ -64,101 +63,7 @@ class Transform:
     ('atlas', 'image', [[0.0, 0.0, 0.0]])
     """
 
-    steps: tuple[Step, ...]
-    source: End
-    target: End
-
     __array_ufunc__ = None  # an array @ a transform is an error, not an array of transforms
-
-    @classmethod
-    def from_matrix(
-        cls, matrix: Any, *, source: str = "image", target: str = "atlas", space: str = "RAS"
-    ) -> Self:
-        """Make a transform of a matrix between two worlds.
-
-        Parameters
-        ----------
-        matrix : (4, 4) array of float
-            Takes points of `source`, in mm in the order x, y, z, to points of `target`.
-        source, target : str
-            The names of the spaces.
-        space : "RAS" or "LPS", default: "RAS"
-            Whether mm grow towards right, anterior and superior, as nibabel has them, or towards
-            left, posterior and superior, as ITK and ANTs do. The transform is in RAS.
-
-        Returns
-        -------
-        Transform
-
-        Raises
-        ------
-        GridError
-            If it is no matrix that can be inverted.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray_atlas
-        >>> matrix = np.diag([2.0, 2.0, 2.0, 1.0])
-        >>> xarray_atlas.Transform.from_matrix(matrix, source="T1w", target="MNI")
-        Transform(T1w -> MNI: affine; points x, y, z in RAS mm)
-        """
-        if space not in SPACES:
-            raise ValueError(f"space={space!r} is not one of {list(SPACES)}")
-        turn = SPACES[space]
-        found = turn @ checked_matrix(matrix, "matrix") @ turn
-        return cls(merged([AffineStep(found)]), End(source), End(target))
-
-    @classmethod
-    def from_field(
-        cls,
-        field: xr.DataArray,
-        *,
-        source: str = "image",
-        target: str = "atlas",
-        outside: Outside = "error",
-    ) -> Self:
-        """Make a transform of a field of displacements.
-
-        Parameters
-        ----------
-        field : DataArray
-            Displacements that are added to points of `source`, lengths with a unit: on three
-            dimensions whose coordinates are lengths and say their ``direction``, and one of length
-            3 that is labelled. The labels "x", "y" and "z" mean RAS; the names of the field's
-            own coordinates mean displacements along those. It stays lazy.
-        source, target : str
-            The names of the spaces.
-        outside : "error", "nearest" or "identity", default: "error"
-            What happens to points outside of the field's voxels: an error, as at the
-            nearest face, or they stay where they are, as ITK and ANTs have it.
-
-        Returns
-        -------
-        Transform
-
-        Raises
-        ------
-        GridError
-            If the array does not say where its voxels lie, or what its components are.
-        UnitsError
-            If it has no unit.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray as xr, xarray_atlas
-        >>> coords = {"component": ["x", "y", "z"]}
-        >>> ways = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
-        >>> for dim, way in zip("ijk", ways):
-        ...     coords[dim] = (dim, np.arange(4.0), {"units": "mm", "direction": way})
-        >>> values = np.zeros((3, 4, 4, 4))
-        >>> values[0] = 0.5
-        >>> dims = ("component", "i", "j", "k")
-        >>> field = xr.DataArray(values, coords, dims, attrs={"units": "mm"})
-        >>> warp = xarray_atlas.Transform.from_field(field)
-        >>> warp.points([[1.0, 1.0, 1.0]])
-        array([[1.5, 1. , 1. ]])
-        """
-        return cls((field_step(field, outside),), End(source), End(target))
 
     @property
     def kind(self) -> str:
@@ -457,80 +362,6 @@ class Transform:
         from xarray_atlas.transforms.checking import check_transform
 
         return check_transform(self, grid)
-
-    def to_dataset(self) -> xr.Dataset:
-        """Return the transform as a Dataset, which any file format of xarray holds.
-
-        Returns
-        -------
-        Dataset
-            A variable for each field, which stays lazy; all else is in an attribute.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray_atlas
-        >>> saved = xarray_atlas.Transform.from_matrix(np.diag([2.0, 2.0, 2.0, 1.0])).to_dataset()
-        >>> list(saved.attrs)
-        ['xarray_atlas_transform']
-        >>> xarray_atlas.Transform.from_dataset(saved)
-        Transform(image -> atlas: affine; points x, y, z in RAS mm)
-        """
-        from xarray_atlas.transforms.datasets import to_dataset
-
-        return to_dataset(self)
-
-    @classmethod
-    def from_dataset(cls, ds: xr.Dataset) -> Self:
-        """Read what :meth:`to_dataset` gave.
-
-        Parameters
-        ----------
-        ds : Dataset
-
-        Returns
-        -------
-        Transform
-
-        Raises
-        ------
-        TransformError
-            If it is none.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray_atlas
-        >>> saved = xarray_atlas.Transform.from_matrix(np.eye(4)).to_dataset()
-        >>> xarray_atlas.Transform.from_dataset(saved).kind
-        'identity'
-        """
-        from xarray_atlas.transforms.datasets import from_dataset
-
-        return cls(*from_dataset(ds))
-
-    def save(self, path: str | Path) -> None:
-        """Write the transform to a zarr store, or to a netCDF file where `path` ends with ``.nc``.
-
-        :func:`open_transform` reads it.
-
-        Parameters
-        ----------
-        path : str or path
-            Of a new store or file.
-
-        Raises
-        ------
-        StoreExistsError
-            If there is something.
-
-        Examples
-        --------
-        >>> import numpy as np, tempfile, xarray_atlas
-        >>> path = tempfile.mkdtemp() + "/moved.zarr"
-        >>> xarray_atlas.Transform.from_matrix(np.eye(4)).save(path)
-        """
-        from xarray_atlas.transforms.datasets import save
-
-        save(self.to_dataset(), path)
 
     def __dask_tokenize__(self) -> Any:
         return ("Transform", self.steps, self.source, self.target)
