@@ -12,10 +12,20 @@ from typing import Any
 
 from xarray_atlas.errors import StoreNotFoundError, TransformError
 from xarray_atlas.io.transforms.ants_names import check_alone, check_order, is_back
+from xarray_atlas.io.transforms.bids import named_by_bids
+from xarray_atlas.io.transforms.brainglobe_registration import (
+    is_brainglobe_registration,
+    read_brainglobe_registration,
+)
+from xarray_atlas.io.transforms.brainreg import is_brainreg, read_brainreg
+from xarray_atlas.io.transforms.ccf_translator import NAME as CCF_TRANSLATOR
+from xarray_atlas.io.transforms.ccf_translator import is_ccf_translator, read_ccf_translator
 from xarray_atlas.io.transforms.elastix import is_elastix, read_elastix
 from xarray_atlas.io.transforms.itk import is_itk, read_itk
 from xarray_atlas.io.transforms.itk_fields import is_itk_field, read_itk_field
+from xarray_atlas.io.transforms.nitransforms_files import is_affine_file, read_affine_file
 from xarray_atlas.io.transforms.objects import is_transform_object, read_object
+from xarray_atlas.io.transforms.rfc5 import is_rfc5, read_rfc5
 from xarray_atlas.io.transforms.saved import is_saved, read_saved
 from xarray_atlas.io.zarr.stores import is_url, locate
 from xarray_atlas.transforms.ends import FIXED, MOVING, ROLES
@@ -54,43 +64,112 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader("ITK's and ANTs's .tfm, .txt, .mat and .h5", is_itk, read_itk, ("index",)),
     Reader("elastix's TransformParameters.0.txt", is_elastix, read_elastix),
+    Reader(
+        "affines of FreeSurfer (.lta), FSL and AFNI",
+        is_affine_file,
+        read_affine_file,
+        ("tool", "reference", "moving", "index"),
+    ),
     Reader("displacement fields of ITK and ANTs (1Warp.nii.gz)", is_itk_field, read_itk_field),
+    Reader(
+        "folders of brainglobe-registration",
+        is_brainglobe_registration,
+        read_brainglobe_registration,
+        ("voxel_size",),
+    ),
+    Reader("folders of brainreg", is_brainreg, read_brainreg, ("voxel_size", "shape")),
+    Reader(
+        "OME-Zarr's coordinate transformations of RFC-5",
+        is_rfc5,
+        read_rfc5,
+        ("source", "target", "space", "unit", "axes"),
+    ),
+    Reader(
+        f"the fields of brainglobe-ccf-translator ({CCF_TRANSLATOR!r})",
+        is_ccf_translator,
+        read_ccf_translator,
+        ("source", "target", "age", "folder"),
+    ),
 )
 """In this order they are asked."""
 
 
 def open_transform(
-    source: Any,
+    path: Any,
     *,
     maps: str | None = None,
     invert: bool | Sequence[bool] | None = None,
     index: int | None = None,
+    tool: str | None = None,
+    reference: Any = None,
+    moving: Any = None,
+    source: str | None = None,
+    target: str | None = None,
+    age: int | tuple[int, int] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    voxel_size: Any = None,
+    shape: Sequence[int] | None = None,
+    space: str | None = None,
+    unit: str | None = None,
+    axes: str | None = None,
 ) -> Transform:
     r"""Open what a registration tool left: a file, several of them, or an object.
 
     Parameters
     ----------
-    source : str, path, object, or list of these
+    path : str, path, object, or list of these
         A file of ITK, ANTs or SimpleITK (``.tfm``, ``.txt``, ``.mat``, ``.h5``), a displacement
         field in LPS mm as these write it (``1Warp.nii.gz``, ``.mha``, ``.nrrd``), the last of
-        elastix's ``TransformParameters.0.txt``, ``...1.txt``, a transform of SimpleITK, itk or
-        nitransforms, or what :meth:`Transform.save` wrote. Of a list, points go through the first
+        elastix's ``TransformParameters.0.txt``, ``...1.txt``, an affine of FreeSurfer (``.lta``),
+        FSL or AFNI (``.aff12.1D``), a folder of brainreg or brainglobe-registration, an OME-Zarr
+        with coordinate transformations (RFC-5), a transform of SimpleITK, itk or nitransforms, or
+        what :meth:`Transform.save` wrote; or ``"ccf-translator"``, the fields of
+        brainglobe-ccf-translator in `folder`. Of a list, points go through the first
         one first, which is the order of antsApplyTransforms: ``[warp, affine]``. There a file may
         be ``"[file,1]"``, which inverts it.
     maps : str, optional
         What the two ends are called, ``"image to atlas"``: whose points come in, and whose come
         out. By default ``"fixed to moving"``, as all of these tools map points of the fixed image,
-        onto whose grid a registration brings images, to the moving one.
+        onto whose grid a registration brings images, to the moving one; where a BIDS name, a
+        folder or a store tells them, the names of their spaces.
     invert : bool, or a sequence of bool with one for each of a list, optional
         Which are inverted, as antsApplyTransforms's flags or antspyx's `whichtoinvert` say it.
     index : int, optional
         Which one, of a file or an object with a list of transforms of a series of images.
+    tool : "fsl", "afni" or "freesurfer", optional
+        Which of them wrote an affine, where the name of the file does not tell: a text of 4 rows
+        of 4 numbers may be of FSL, or of others.
+    reference, moving : str, path, image of nibabel, or DataArray of :func:`open_image`, optional
+        For FSL and AFNI: the image that stayed, and the one that was moved, when they were
+        registered. Their affines tell between which points the matrix is.
+    source, target : str, optional
+        Which of several spaces, of OME-Zarr and "ccf-translator": whose points come in, and whose
+        come out.
+    age : int, or (int, int), optional
+        For "ccf-translator", in postnatal days: of the space that has several, or of both.
+    folder : str or path, optional
+        For "ccf-translator": where its fields and ``translation_metadata.csv`` are.
+    voxel_size : str, quantity, or one of these an axis, optional
+        For brainreg and brainglobe-registration: of the atlas, with its unit. By default as a copy
+        of that atlas on this machine says.
+    shape : (int, int, int), optional
+        For brainreg: of the raw image, in planes, rows and columns. Then points are those of the
+        raw image, as cellfinder counts them; by default those of the downsampled image.
+    space : "LPS" or "RAS", optional
+        For OME-Zarr whose axes do not state their orientation: whether x and y grow to the left and
+        posterior, as of ITK, or to the right and anterior, as of NIfTI.
+    unit : str, optional
+        For OME-Zarr whose axes have no unit.
+    axes : str, optional
+        For OME-Zarr without coordinate systems: the names of the axes, such as "zyx".
 
     Returns
     -------
     Transform
         It maps points in RAS mm as nibabel has them, whatever the tool's own space. Transforms of
-        two dimensions map x and y as the tool has them, and leave z as it is.
+        two dimensions map x and y as the tool has them, and leave z as it is. Between images
+        that have no world, as those of brainreg, points are mm along their axes, in the order of
+        the array; ``transform.source`` and ``transform.target`` say which.
 
     Raises
     ------
@@ -111,6 +190,11 @@ def open_transform(
     Fields stay on disk, and are read where points are mapped; a compressed one is held in memory up
     to 1 GiB. Beyond the outermost voxels of a field, or where a B-spline lacks coefficients, points
     stay where they are, as in ITK and elastix: ``transform.outside("error")`` makes them an error.
+    Of brainreg, brainglobe-registration, OME-Zarr and "ccf-translator" they are an error;
+    ``transform.outside("nearest")`` takes the nearest voxel.
+
+    In BIDS a file ``from-A_to-B_mode-image_xfm`` brings images of A onto the grid of B, so that it
+    maps points of B to A; ``mode-points`` maps points of A to B.
 
     Examples
     --------
@@ -126,17 +210,35 @@ def open_transform(
     >>> t.points([[1.0, 1.0, 1.0]])  # the file's 0.5 and 0.25 mm are to the left and to posterior
     array([[0.5 , 0.75, 3.  ]])
     """
-    several = isinstance(source, list | tuple)
-    given = list(source) if several else [source]
+    several = isinstance(path, list | tuple)
+    given = list(path) if several else [path]
     if not given:
         raise TransformError("open_transform takes a file, an object, or a list with one at least")
     sources, flags = _inverted(given, invert, several)
-    options = {"index": index}
-    if several and index is not None:
-        raise TransformError("index= chooses from one file; open it by itself, and pass the object")
+    given_options = {
+        "index": index,
+        "tool": tool,
+        "reference": reference,
+        "moving": moving,
+        "source": source,
+        "target": target,
+        "age": age,
+        "folder": folder,
+        "voxel_size": voxel_size,
+        "shape": shape,
+        "space": space,
+        "unit": unit,
+        "axes": axes,
+    }
+    options = {name: value for name, value in given_options.items() if value is not None}
+    if several and options:
+        raise TransformError(
+            f"{next(iter(options))}= says how one file is read; open it by itself, and pass the "
+            "object that you get"
+        )
     if maps is None and not several:
         check_alone(sources[0])
-    found = [_open(one, options) for one in sources]
+    found = [_open(one, options, maps is None) for one in sources]
     found = [t.inverse() if flag else t for t, flag in zip(found, flags, strict=True)]
     ends = _ends(maps)
     if not several:
@@ -145,13 +247,16 @@ def open_transform(
     return _chain(found, ends, sources)
 
 
-def _open(source: Any, options: dict[str, Any]) -> Transform:
-    """Open one file or object, with ends that are called as its tool has them."""
+def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
+    """Open one file or object, with ends that are called as its tool has them.
+
+    Where the caller does not name them (`unnamed`) a BIDS name must say its mode.
+    """
     if isinstance(source, Transform):
         if extra := [name for name, value in options.items() if value is not None]:
             raise TransformError(f"{extra[0]}= says nothing of a Transform, which is read already")
         return source
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, str | os.PathLike) and not is_ccf_translator(source):
         place = locate(source)
         if is_url(place):
             raise TransformError(f"{place} is a URL; transforms are read from local files")
@@ -163,10 +268,9 @@ def _open(source: Any, options: dict[str, Any]) -> Transform:
         what = source if isinstance(source, str) else f"a {type(source).__name__}"
         files = "; ".join(reader.files for reader in READERS)
         raise TransformError(f"{what} is no transform that is read here. These are: {files}")
-    passed = {name: value for name, value in options.items() if value is not None}
-    if extra := [name for name in passed if name not in reader.takes]:
+    if extra := [name for name in options if name not in reader.takes]:
         raise TransformError(f"{extra[0]}= says nothing of {source}: it is read as {reader.files}")
-    transform = reader.read(source, **passed)
+    transform = named_by_bids(reader.read(source, **options), source, unnamed)
     if is_back(source) and transform.source.name == FIXED:
         return transform.rename(source=MOVING, target=FIXED)
     return transform
