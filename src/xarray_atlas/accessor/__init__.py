@@ -17,6 +17,7 @@ from xarray_atlas.accessor.parcellations import ParcellationsMethods
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.accessor.points import PointsMethods
 from xarray_atlas.accessor.selecting import SelectingMethods
+from xarray_atlas.accessor.surfaces import SurfaceMethods
 
 __all__ = ["AtlasAccessor", "AtlasPlotAccessor", "register"]
 
@@ -25,6 +26,7 @@ class AtlasAccessor(
     HierarchyMethods[T],
     SelectingMethods[T],
     MeasuringMethods[T],
+    SurfaceMethods[T],
     PointsMethods[T],
     FramesMethods[T],
     ImagesMethods[T],

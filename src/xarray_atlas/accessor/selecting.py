@@ -70,6 +70,7 @@ class SelectingMethods(Accessor[T]):
         ml: Any = None,
         method: str | None = None,
         tolerance: Any = None,
+        frame: Any = None,
     ) -> T:
         """Select along the anatomical axes, by lengths in any unit.
 
@@ -86,6 +87,11 @@ class SelectingMethods(Accessor[T]):
             the order in which the axis is stored, as xarray's own `sel` does.
         tolerance : length, optional
             How far from the given length that may be.
+        frame : str, Frame or (4, 4) array, optional
+            The frame in which the positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
+            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
+            Dataset. Where its numbers are not in mm, positions say their unit. By default they are
+            coordinates of the Dataset.
 
         Returns
         -------
@@ -103,6 +109,9 @@ class SelectingMethods(Accessor[T]):
             For something that is not a length.
         TypeError
             For a slice with a step, which :meth:`xarray.Dataset.isel` takes.
+        PointsError
+            If there is no such frame, or the axis is tilted against the voxels, so that the plane
+            is oblique: ``ds.atlas.plot.section`` draws one.
 
         Examples
         --------
@@ -112,7 +121,7 @@ class SelectingMethods(Accessor[T]):
         >>> plane.annotation.dims, f"{plane.y.item():.3f}"
         (('z', 'x'), '2.025 millimeter')
         """
-        return select.sel(self._obj, ap, dv, ml, method=method, tolerance=tolerance)
+        return select.sel(self._obj, ap, dv, ml, method=method, tolerance=tolerance, frame=frame)
 
     def crop(
         self,
@@ -120,6 +129,7 @@ class SelectingMethods(Accessor[T]):
         pad: Any = None,
         hemisphere: str | Iterable[str] | None = None,
         progress: bool = False,
+        frame: Any = None,
     ) -> T:
         """Cut out the box around regions.
 
@@ -129,13 +139,18 @@ class SelectingMethods(Accessor[T]):
         ----------
         regions : str, int, Region, or list of these
             By acronym, full name, or id (int); of several it is the box around all.
-        pad : length, optional
+        pad : length or mapping of str to length, optional
             How much is kept on every side: voxels whose centre is no further than that from the
-            box. ``"0.2 mm"``, a quantity, or a number in mm.
+            box. ``"0.2 mm"``, a quantity, or a number in mm; or one along each of "ap", "dv" and
+            "ml", such as ``{"ap": "0.5 mm"}``.
         hemisphere : "left", "right" or a list of both, optional
             The box around the voxels of that side only.
         progress : bool, default: False
             Show a progress bar on stderr where the annotation has to be read.
+        frame : str, Frame or (4, 4) array, optional
+            The frame along whose axes, and in whose lengths, `pad` is: a name of
+            ``ds.atlas.frames``, such as "ibl", or a Frame. Of a tilted frame all voxels are kept
+            that a box parallel to its axes reaches.
 
         Returns
         -------
@@ -148,6 +163,8 @@ class SelectingMethods(Accessor[T]):
             If the regions have no voxel.
         UnitsError
             If `pad` is not a length, or negative.
+        PointsError
+            If there is no such frame.
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
@@ -163,7 +180,7 @@ class SelectingMethods(Accessor[T]):
         >>> f"{part.atlas.volume('RSP').item():.3f}", f"{ds.atlas.volume('RSP').item():.3f}"
         ('10.174 millimeter ** 3', '10.174 millimeter ** 3')
         """
-        return select.crop(self._obj, regions, pad, hemisphere, progress)
+        return select.crop(self._obj, regions, pad, hemisphere, progress, frame)
 
     @property
     def spacing(self) -> dict[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -28,14 +29,21 @@ from xarray_atlas.io.zarr.checked_store import was_refused
 from xarray_atlas.io.zarr.stores import has_neighbours, locate, options_of, protocol
 from xarray_atlas.kernels.spacing import TOLERANCE, same_lengths
 from xarray_atlas.reductions.stored import stored_array
+from xarray_atlas.regions.framed import columns_of
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.regions.surface import Mesh, mesh_from_labels, position_of_one
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.any_frame import any_frame
 
 __all__ = ["mesh"]
 
 
-def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None = None) -> Mesh:
+def mesh(
+    obj: xr.Dataset | xr.DataArray,
+    region: Regions,
+    hemisphere: str | None = None,
+    frame: Any = None,
+) -> Mesh:
     """Return the surface of a region, with its descendants, as triangles in mm.
 
     Of a whole atlas as :func:`open_atlas` opens it lazily from BrainGlobe's layout, it is the
@@ -52,18 +60,26 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
         By acronym, full name, or id (int).
     hemisphere : "left" or "right", optional
         Only that side. A voxel on the midline is left.
+    frame : str, Frame or (4, 4) array, optional
+        The frame in which the vertices are, along its axes and in its unit: a name of
+        ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
+        order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
+        Dataset.
 
     Returns
     -------
     Mesh
-        ``vertices`` in mm, in the coordinates of `obj` and in the order of its dimensions, and
-        ``faces``. Its ``source`` says where it comes from. Without a vertex if the region has
-        neither a voxel nor a stored mesh.
+        ``vertices`` in mm, in the coordinates of `obj` and in the order of its dimensions (or in
+        `frame`), and ``faces``. Its ``source`` says where it comes from. Without a vertex if the
+        region has neither a voxel nor a stored mesh.
 
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, or a spatial dimension is missing.
+        If a coordinate is unevenly spaced, or a spatial dimension is missing; if it is not known
+        where the frame lies in the Dataset.
+    PointsError
+        If there is no such frame.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     HemisphereError
@@ -115,12 +131,24 @@ def mesh(obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None
     ('10.174 millimeter ** 3', '10.174 millimeter ** 3')
     >>> rsp.vertices.min(axis=0).round(3)
     array([5.973, 0.173, 2.973])
+
+    In micrometres of the Allen CCF:
+
+    >>> xarray_atlas.mesh(ds, "RSP", frame="allen").vertices.min(axis=0).round()
+    array([5998.,  198., 2998.])
     """
-    if hemisphere is None:
-        found = _stored(obj, region)
-        if found is not None:
-            return found
-    return mesh_from_labels(obj, region, hemisphere)
+    found = _stored(obj, region) if hemisphere is None else None
+    if found is None:
+        found = mesh_from_labels(obj, region, hemisphere)
+    return found if frame is None else _in_frame(found, obj, frame)
+
+
+def _in_frame(found: Mesh, obj: xr.Dataset | xr.DataArray, frame: Any) -> Mesh:
+    chosen = any_frame(obj, frame)
+    columns = columns_of(annotation_of(obj), [str(dim) for dim in found.dims])
+    vertices = chosen.from_dataset(found.vertices[:, columns])
+    unit, name = chosen.unit, chosen.name
+    return dataclasses.replace(found, vertices=vertices, dims=chosen.axes, unit=unit, frame=name)
 
 
 def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:

@@ -23,7 +23,6 @@ from xarray_atlas.kernels.labels import Bools, Int64s, lookup
 from xarray_atlas.kernels.spacing import without_noise
 from xarray_atlas.kernels.tables import LabelTable
 from xarray_atlas.parcellation.parcels import chosen_parcels
-from xarray_atlas.points.frames import frame_as_attr
 from xarray_atlas.points.groups import PointGroups, group_points
 from xarray_atlas.points.lookup import Found, find
 from xarray_atlas.points.tables import read_points
@@ -32,6 +31,7 @@ from xarray_atlas.reductions.labels import scan
 from xarray_atlas.reductions.membership import LabelPlaces, label_places
 from xarray_atlas.reductions.rollup import counts_by_label
 from xarray_atlas.regions.volume import SIZES, Measured, measured
+from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["count_points"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
-from xarray_atlas.errors import GridError, PointsError
+from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.any_frame import require_unmoved
 from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.known_frames import BUILT_IN, frames_of, in_ccf, known_frame
@@ -21,11 +21,9 @@ from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 __all__ = [
     "FRAMES",
     "Placement",
-    "frame_as_attr",
     "frame_direction",
     "frame_question",
     "placement_of",
-    "settled_frame",
 ]
 
 FRAMES = {
@@ -91,10 +89,10 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
     if isinstance(frame, Frame) or frame not in BUILT_IN:
         found = known_frame(obj, frame)
         if found.to_corner is not None and found.name != "dataset":
-            _require_unmoved(obj, space, found.name)
+            require_unmoved(obj, space, found.name)
         return _placed_by(found, space)
     require_orientation(space)
-    _require_unmoved(obj, space, frame)
+    require_unmoved(obj, space, frame)
     matrix = frame_matrix(space, frame)
     return Placement(matrix[:3], _grows(matrix, space.atlas is None))
 
@@ -111,22 +109,6 @@ def _grows(matrix: FloatArray, straight: bool) -> tuple[int, int, int]:
     return int(signs[0]) or 1, int(signs[1]) or 1, int(signs[2]) or 1
 
 
-def _require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -> None:
-    """Raise a GridError where coordinates were changed, so that frames do not lead to them."""
-    for axis in AXES:
-        name = space.coordinate(obj, axis)
-        if name is None:
-            continue
-        outside = np.atleast_1d(space.outside(axis, lengths(obj, name)))
-        if outside.any():
-            raise GridError(
-                f"{outside.mean():.0%} of the coordinate {name!r} lies outside the volume of the "
-                f"atlas: was it moved, stretched or mirrored? frame={frame!r} leads to the "
-                "coordinates that the atlas was opened with. Look points up before you change "
-                "them, or pass positions in the coordinates as they are now, with frame='dataset'"
-            )
-
-
 def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> str | None:
     """Return the direction in which coordinates of a frame increase; None of a matrix."""
     _, space = find_atlas(obj)
@@ -138,29 +120,6 @@ def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> st
     if frame == "dataset":
         return space.direction(axis)
     return DIRECTIONS[CORNERS[frame][axis] if frame in CORNERS else WORLD[axis]]
-
-
-def frame_as_attr(frame: Any) -> str | list[float]:
-    """Return what a result says of its frame.
-
-    The name of one that every atlas has, or of a published convention; else a Frame as JSON, or the
-    16 numbers of a matrix.
-    """
-    if isinstance(frame, Frame):
-        return frame.to_json()
-    return str(frame) if isinstance(frame, str) else [float(value) for value in np.ravel(frame)]
-
-
-def settled_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Any:
-    """Return a frame as results state it: a name that means the same everywhere, or a Frame."""
-    if isinstance(frame, str) and frame in (*BUILT_IN, *CONVENTIONS):
-        return frame
-    if not isinstance(frame, str | Frame):
-        return frame
-    found = known_frame(obj, frame)
-    if found.name in (*BUILT_IN, *CONVENTIONS) and found == frames_of(obj).get(found.name):
-        return found.name
-    return found
 
 
 def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:

@@ -10,13 +10,13 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.space import AXES, DIRECTIONS
+from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import to_mm, unit_factor
-from xarray_atlas.coords.world import nearest_axes
 from xarray_atlas.errors import AtlasError, GridError, PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.tables import read_points
+from xarray_atlas.transforms.any_frame import nearest_directions
 from xarray_atlas.transforms.frames import AXIS_OF, Frame
 from xarray_atlas.transforms.known_frames import (
     convention_frame,
@@ -246,19 +246,11 @@ def _of_matrix(
             f"by this matrix 1 mm of the brain is {size:g} mm of the frame, as its unit is "
             f"{unit!r}. Pass the unit of the frame's numbers: unit='um' or unit='mm'"
         )
-    found = _directions(affine, space.orientation) if directions is None else list(directions)
+    nearest = nearest_directions(affine, space.orientation)
+    found = list(nearest if directions is None else directions)
     names = [AXIS_OF.get(text, text) for text in found] if axes is None else list(axes)
     return _frame(name, names, found, unit, affine, to_corner_of(space), volume_of(space),
                   about, said)  # fmt: skip
-
-
-def _directions(affine: FloatArray, orientation: str) -> list[str]:
-    """Return the anatomical direction nearest to each axis of a frame."""
-    columns, signs = nearest_axes(affine[:3, :3].T)
-    opposite = {"a": "p", "p": "a", "s": "i", "i": "s", "l": "r", "r": "l"}
-    pairs = zip(columns, signs, strict=True)
-    letters = [orientation[c] if sign > 0 else opposite[orientation[c]] for c, sign in pairs]
-    return [DIRECTIONS[letter] for letter in letters]
 
 
 def _finished(

@@ -19,12 +19,13 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Ints, Positions, lookup
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.parcellation.parcels import Parcels, chosen_parcels
-from xarray_atlas.points.frames import Placement, frame_as_attr, placement_of
+from xarray_atlas.points.frames import Placement, placement_of
 from xarray_atlas.points.hints import warn_of_misplaced
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["OUTSIDE", "STATUS", "Found", "find", "find_placed", "region_at", "status_variable"]
 

@@ -12,14 +12,9 @@ from xarray import Variable
 
 from xarray_atlas.coords.space import FRAME
 from xarray_atlas.errors import PointsError
-from xarray_atlas.points.frames import (
-    FRAMES,
-    frame_as_attr,
-    frame_direction,
-    frame_question,
-    settled_frame,
-)
+from xarray_atlas.points.frames import FRAMES, frame_direction, frame_question
 from xarray_atlas.points.tool_columns import tool_of
+from xarray_atlas.transforms.any_frame import frame_as_attr, settled_frame
 from xarray_atlas.transforms.frames import Frame, is_frame_json
 from xarray_atlas.transforms.known_frames import frames_of
 from xarray_atlas.transforms.stereotaxic import CONVENTIONS

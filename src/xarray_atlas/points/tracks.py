@@ -19,13 +19,14 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.labels import Bools, Int64s, Positions
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.parcellation.parcels import chosen_parcels
-from xarray_atlas.points.frames import frame_as_attr, placement_of
+from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.hints import warn_of_track
 from xarray_atlas.points.lookup import find_placed, status_variable
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.regions.results import text_coord
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["along"]
 

@@ -14,8 +14,10 @@ from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.space import FRAME
 from xarray_atlas.coords.units import quantity
+from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.rollup import points_by_region, totals_by_region, unassigned
+from xarray_atlas.regions.framed import in_frame
 from xarray_atlas.regions.results import Regions, text_coord, without_descendants
 from xarray_atlas.regions.volume import SIZES, Measured, measured, size_variable
 
@@ -28,6 +30,7 @@ def region_properties(
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
     progress: bool = False,
+    frame: Any = None,
 ) -> xr.Dataset:
     """Measure regions, with their descendants: how large they are, and where they lie.
 
@@ -51,12 +54,19 @@ def region_properties(
         Only voxels labelled with the region itself, without its descendants.
     progress : bool, default: False
         Show a progress bar on stderr while the annotation is read.
+    frame : str, Frame or (4, 4) array, optional
+        The frame in which positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
+        Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
+        the Dataset. By default they are coordinates of the Dataset.
 
     Returns
     -------
     Dataset
         On ``region``; a list of hemispheres adds ``hemisphere``. Along ``axis`` are the
-        spatial dimensions of the annotation, ``bound`` is lower and upper.
+        spatial dimensions of the annotation, ``bound`` is lower and upper. With `frame` the axes
+        are those of the frame, and positions and extents are in its unit; volumes stay those of
+        the atlas. Of a frame that is tilted against the voxels there is no ``bounding_box``,
+        ``extent``, ``start`` and ``stop``.
 
         ``voxels``
             Number of voxels, int64.
@@ -86,11 +96,14 @@ def region_properties(
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, or spatial dimensions are missing.
+        If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if it
+        is not known where the frame lies in the Dataset.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     HemisphereError
         If left and right cannot be told apart.
+    PointsError
+        If there is no such frame.
 
     Notes
     -----
@@ -114,6 +127,12 @@ def region_properties(
     array([ 5.975, 10.325])
     >>> ds.annotation.isel(z=slice(found.start.values[0], found.stop.values[0])).sizes["z"]
     87
+
+    In a stereotaxic frame:
+
+    >>> vta = xarray_atlas.region_properties(ds, "VTA", frame="ibl").centroid
+    >>> vta.axis.values.tolist(), vta.values.round(), vta.attrs["units"]
+    (['ml', 'ap', 'dv'], array([  -44., -2924., -4832.]), 'um')
     """
     found = measured(obj, regions, hemisphere, None, progress)
     direct = without_descendants(found.terminology, regions, direct)
@@ -156,7 +175,8 @@ def region_properties(
         "bound": text_coord("bound", ["lower", "upper"]),
         "unknown_label": labels[unknown],
     }
-    return found.dataset(variables, coords).assign_attrs(found.attrs)
+    result = found.dataset(variables, coords).assign_attrs(found.attrs)
+    return result if frame is None else in_frame(result, found.annotation, frame)
 
 
 def axis_lines(found: Measured) -> tuple[FloatArray, FloatArray]:
@@ -178,24 +198,25 @@ def centroid(
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
     progress: bool = False,
+    frame: Any = None,
 ) -> xr.DataArray:
     """Find the mean position of the voxels of regions, in mm.
 
     Parameters
     ----------
-    obj, regions, hemisphere, direct, progress
+    obj, regions, hemisphere, direct, progress, frame
         As :func:`region_properties` has them.
 
     Returns
     -------
-    DataArray of quantities in mm
+    DataArray of quantities in mm, or in the unit of the frame
         On ``axis``, and on ``region`` and ``hemisphere`` where a list was given. NaN for a
         region without a voxel. It need not lie in the region:
         ``region_properties(...).representative_point`` does.
 
     Raises
     ------
-    GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError
+    GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError, PointsError
         As :func:`region_properties` does.
 
     Examples
@@ -205,7 +226,7 @@ def centroid(
     >>> xarray_atlas.centroid(ds, "RSP").values.round(3)
     array([7.932, 0.986, 5.679])
     """
-    return region_properties(obj, regions, hemisphere, direct, progress)["centroid"]
+    return region_properties(obj, regions, hemisphere, direct, progress, frame)["centroid"]
 
 
 def bounding_box(
@@ -214,17 +235,18 @@ def bounding_box(
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
     progress: bool = False,
+    frame: Any = None,
 ) -> xr.DataArray:
     """Find the box around the voxels of regions, in mm.
 
     Parameters
     ----------
-    obj, regions, hemisphere, direct, progress
+    obj, regions, hemisphere, direct, progress, frame
         As :func:`region_properties` has them.
 
     Returns
     -------
-    DataArray of quantities in mm
+    DataArray of quantities in mm, or in the unit of the frame
         On ``axis`` and ``bound`` (lower, upper), and on ``region`` and ``hemisphere`` where a
         list was given: the outer faces of the outermost voxels. NaN for a region without
         a voxel.
@@ -233,6 +255,8 @@ def bounding_box(
     ------
     GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError
         As :func:`region_properties` does.
+    PointsError
+        If there is no such frame, or it is tilted against the voxels.
 
     See Also
     --------
@@ -245,4 +269,12 @@ def bounding_box(
     >>> xarray_atlas.bounding_box(ds, "RSP").sel(axis="x").values.round(3)
     array([2.925, 8.425])
     """
-    return region_properties(obj, regions, hemisphere, direct, progress)["bounding_box"]
+    found = region_properties(obj, regions, hemisphere, direct, progress, frame)
+    if "bounding_box" not in found:
+        raise PointsError(
+            f"the axes of frame={getattr(frame, 'name', frame)!r} are tilted against the voxels, "
+            "so that the box of a region along them is not known from its box in voxels. Take a "
+            "frame that is not tilted, or the vertices of its surface in this one: "
+            "ds.atlas.mesh(region, frame=frame).vertices"
+        )
+    return found["bounding_box"]

@@ -12,7 +12,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.hemispheres import HEMISPHERES, hemispheres_of, sides_if_known
-from xarray_atlas.coords.units import quantity
+from xarray_atlas.coords.units import quantity, unit_factor
 from xarray_atlas.errors import HemisphereError
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import FloatArray
@@ -37,18 +37,22 @@ class Mesh:
     Parameters
     ----------
     vertices : float64 array of shape (n, 3)
-        In mm, one column for each of `dims`.
+        In `unit`, one column for each of `dims`.
     faces : int64 array of shape (m, 3)
         The vertices of each triangle. They are turned so that normals point outwards where the
         columns are read as x, y and z of a right-handed frame, as viewers do.
     dims : tuple of hashable
-        The dimensions of the annotation, in its order.
+        The dimensions of the annotation, in its order; the axes of a frame.
     region : str
         Its acronym.
     hemisphere : str, optional
         The side, where it is of one.
     source : str
         Where it comes from: the URL or path of a stored mesh, or "labels" and their voxel size.
+    unit : str, default: "mm"
+        Of the vertices.
+    frame : str, optional
+        The name of the frame in which they are, where that is not the Dataset's.
 
     Examples
     --------
@@ -67,6 +71,8 @@ class Mesh:
     region: str
     hemisphere: str | None
     source: str
+    unit: str = "mm"
+    frame: str | None = None
 
     def __post_init__(self) -> None:
         vertices = np.array(self.vertices, np.float64).reshape(-1, 3)
@@ -82,7 +88,9 @@ class Mesh:
         return (
             f"<Mesh {of!r}: {len(self.vertices)} vertices, {len(self.faces)} faces, "
             f"{self.volume.magnitude:.4g} mm**3>\n"
-            f"    in mm along {', '.join(map(str, self.dims))}; from {self.source}"
+            f"    in {self.unit} along {', '.join(map(str, self.dims))}"
+            + ("" if self.frame is None else f" of frame {self.frame!r}")
+            + f"; from {self.source}"
         )
 
     @property
@@ -96,7 +104,7 @@ class Mesh:
         >>> f"{ds.atlas.mesh('TH').volume:.3f}", f"{ds.atlas.volume('TH').item():.3f}"
         ('20.487 millimeter ** 3', '20.487 millimeter ** 3')
         """
-        return quantity(_enclosed(self.vertices, self.faces), 3)
+        return quantity(_enclosed(self.vertices, self.faces) * unit_factor(self.unit) ** 3, 3)
 
     @property
     def area(self) -> Any:
@@ -113,10 +121,11 @@ class Mesh:
         '0.642 centimeter ** 2'
         """
         a, b, c = _corners(self.vertices, self.faces)
-        return quantity(float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2, 2)
+        twice = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+        return quantity(twice / 2 * unit_factor(self.unit) ** 2, 2)
 
     def to_trimesh(self) -> Any:
-        """Copy it to a :class:`trimesh.Trimesh`, vertex by vertex, in mm.
+        """Copy it to a :class:`trimesh.Trimesh`, vertex by vertex, in its unit.
 
         Returns
         -------
@@ -138,7 +147,7 @@ class Mesh:
         return trimesh.Trimesh(self.vertices.copy(), self.faces.copy(), process=False)
 
     def to_pyvista(self) -> Any:
-        """Copy it to a :class:`pyvista.PolyData`, vertex by vertex, in mm.
+        """Copy it to a :class:`pyvista.PolyData`, vertex by vertex, in its unit.
 
         Returns
         -------

@@ -1,0 +1,158 @@
+"""Surfaces of regions, and what lies beside and around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.atlases import meshing
+from xarray_atlas.regions import distance
+from xarray_atlas.regions.adjacency import adjacency
+from xarray_atlas.regions.results import Regions
+from xarray_atlas.regions.surface import Mesh
+
+__all__ = ["SurfaceMethods"]
+
+
+class SurfaceMethods(Accessor[T]):
+    """Finds the surfaces of regions, their neighbours and distances to them."""
+
+    def mesh(self, region: Regions, hemisphere: str | None = None, frame: Any = None) -> Mesh:
+        """Return the surface of a region: that of the store, or one made from the labels.
+
+        See :func:`xarray_atlas.mesh` for details.
+
+        Parameters
+        ----------
+        region : str, int or Region
+            By acronym, full name, or id (int).
+        hemisphere : "left" or "right", optional
+            Only that side. A voxel on the midline is left.
+        frame : str, Frame or (4, 4) array, optional
+            The frame in which the vertices are, along its axes and in its unit: a name of
+            ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
+            order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
+            Dataset.
+
+        Returns
+        -------
+        Mesh
+            Vertices in mm, or in the unit of the frame, and faces.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or a spatial dimension is missing; if it is not
+            known where the frame lies in the Dataset.
+        PointsError
+            If there is no such frame.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
+        StoreError
+            If the store cannot be reached, or the mesh in it is not complete.
+        ImportError
+            If DracoPy is not installed, which decodes stored meshes, or scikit-image, which makes
+            the others: ``pip install "xarray-atlas[mesh]"``.
+        TypeError
+            For a list of regions.
+
+        Warns
+        -----
+        UserWarning
+            If the store has a mesh in a form that is not read, or refuses to say whether it has one
+            (as a bucket does that may be read but not listed). It is made from the labels then.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> th = ds.atlas.mesh("TH")
+        >>> th.vertices.shape, f"{th.area:.1f}"
+        ((8968, 3), '64.2 millimeter ** 2')
+        """
+        return meshing.mesh(self._obj, region, hemisphere, frame)
+
+    def adjacency(self, regions: Regions | None = None) -> xr.DataArray:
+        """Measure the surface that each two of several disjoint regions share.
+
+        See :func:`xarray_atlas.adjacency` for details.
+
+        Parameters
+        ----------
+        regions : list of str, int or Region, optional
+            By acronym, full name, or id (int); each with its descendants. They must not overlap. By
+            default, of a parcellation, its parcels; of another atlas, all regions that have a
+            label, each without its descendants (as ``direct=True`` has it), since those of a whole
+            hierarchy overlap.
+
+        Returns
+        -------
+        DataArray of quantities in mm**2
+            On ``region`` and ``neighbour``.
+
+        Raises
+        ------
+        RegionOverlapError
+            If regions overlap, or one is given twice.
+        TypeError
+            For a single region.
+        GridError
+            If a coordinate is unevenly spaced, or a dimension is not spatial.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> shared = ds.atlas.parcellate("cosmos").atlas.adjacency()
+        >>> shared.sel(region="TH", neighbour=["HPF", "HY", "CB"]).values.round(1)
+        array([ 6.8, 12.8,  0. ])
+        """
+        return adjacency(self._obj, regions)
+
+    def distance_to(
+        self, regions: Regions, hemisphere: str | Iterable[str] | None = None
+    ) -> xr.DataArray:
+        """Measure how far the centre of each voxel is from regions.
+
+        See :func:`xarray_atlas.distance_to` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these
+            By acronym, full name, or id (int).
+        hemisphere : "left", "right" or a list of both, optional
+            Only the voxels of that side count as the region's. A voxel on the midline is left.
+
+        Returns
+        -------
+        DataArray of quantities in mm
+            On the annotation's grid.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, a dimension is not spatial, or labels are no
+            integers.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        HemisphereError
+            If left and right cannot be told apart.
+
+        Examples
+        --------
+        How far from the retrosplenial area the primary visual area goes:
+
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> distance = ds.atlas.distance_to("RSP").where(ds.atlas.mask("VISp"))
+        >>> f"{distance.max().compute().item():.2f}"
+        '1.84 millimeter'
+        """
+        return distance.distance_to(self._obj, regions, hemisphere)
