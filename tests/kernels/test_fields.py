@@ -10,7 +10,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xarray_atlas.kernels import fields
+from xarray_atlas.kernels import interpolation
 from xarray_atlas.kernels.fields import displacements, field_box
 
 pytestmark = pytest.mark.version_independent
@@ -117,7 +117,7 @@ def test_many_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = displacements(data, positions)
     np.testing.assert_allclose(whole, by_all_points(data, positions, 1), atol=1e-12)
     for slab in (1, 3, 4, 7, 20, 50, 119):
-        monkeypatch.setattr(fields, "SLAB", slab)
+        monkeypatch.setattr(interpolation, "SLAB", slab)
         again, _ = displacements(data, positions)
         np.testing.assert_array_equal(again, whole)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,30 +18,36 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from dask.array.core import concatenate3, normalize_chunks
+from dask.array.core import normalize_chunks
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 
-from xarray_atlas.kernels.sampling import (
+from xarray_atlas.images.boxes import Bounds, joined, nested, ranges, touched
+from xarray_atlas.kernels.interpolation import part_of, slabs
+from xarray_atlas.kernels.positions import (
+    GivenPositions,
+    MatrixPositions,
+    Positions,
     SourceAxis,
-    VoxelPositions,
     box_of,
-    linear,
-    nearest,
     voxel_positions,
     voxel_units,
 )
+from xarray_atlas.kernels.sampling import linear, nearest
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.stored import read_from, stored_array
 from xarray_atlas.transforms.steps import AffineStep, Step, is_lazy
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
+__all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "in_memory", "resampled"]
 
-Bounds = tuple[tuple[int, int], ...]
-Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], VoxelPositions], Any]
+BLOCK = 2**21
+"""Voxels of a block of a result, at most: what a few threads hold of the source stays small. Of a
+smaller block a larger share of the source is read for its neighbours too."""
+
+Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], Positions], Any]
 
 
 @dataclass(frozen=True)
@@ -93,16 +100,24 @@ class Mapping3:
         """Of the target."""
         return tuple(values.size for values in self.centres)
 
-    def positions(self, bounds: Bounds) -> VoxelPositions:
+    def positions(self, bounds: Bounds) -> Positions:
         """Return the positions of a block of the target, in voxel units of the source."""
         parts = [v[start:stop] for v, (start, stop) in zip(self.centres, bounds, strict=True)]
         if not self.steps:
-            return voxel_positions(self.matrix, parts)
-        found: Any = np.ix_(*parts)
-        for step in self.steps:
-            found = step.apply(found, "synchronous")  # on a worker's own thread
-        found = AffineStep(np.vstack([self.matrix, [0, 0, 0, 1]])).apply(found)
-        return [np.reshape(part, (1,) * (3 - np.ndim(part)) + np.shape(part)) for part in found]
+            return MatrixPositions(self.matrix, parts)
+        last = AffineStep(np.vstack([self.matrix, [0, 0, 0, 1]]))
+        grid = np.ix_(*parts)
+        shape = tuple(part.size for part in parts)
+        found = [np.empty(shape) for _ in range(3)]
+        # slab by slab, so that what is derived of positions stays in the cache; a lazy field is
+        # read once for a block
+        for slab in [()] if self.is_lazy else slabs(shape):
+            some: Any = [part_of(part, slab) for part in grid]
+            for step in (*self.steps, last):
+                some = step.apply(some, "synchronous")  # on a worker's own thread
+            for whole, part in zip(found, some, strict=True):
+                whole[slab] = part
+        return GivenPositions(found)
 
     def box(self, bounds: Bounds, method: str, margin: Sequence[float] = (0, 0, 0)) -> Any:
         """Return what a block needs of the source where there is no field."""
@@ -134,8 +149,9 @@ def block_chunks(
         What is needed on each side of a block, in voxels of the source along its axes.
     """
     limit = max(parse_bytes(dask.config.get("array.chunk-size")) // itemsize, 1)
+    largest_block = max(min(limit // beside, BLOCK), 1)
     found = normalize_chunks(
-        chunks, mapping.shape, limit=max(limit // beside, 1), dtype=np.uint8, previous_chunks=None
+        chunks, mapping.shape, limit=largest_block, dtype=np.uint8, previous_chunks=None
     )
     largest = [max(sizes) for sizes in found]
     # voxels of the source under one of the target, along each axis of the target
@@ -147,7 +163,7 @@ def block_chunks(
         counts = [min(s, a.count) for s, a in zip(spans, mapping.axes, strict=True)]
         return float(min(math.prod(counts), whole))
 
-    while max(needed(largest), math.prod(largest) * beside) > limit and max(largest) > 1:
+    while max(largest) > 1 and (needed(largest) > limit or math.prod(largest) > largest_block):
         at = int(np.argmax(largest))
         largest[at] = -(-largest[at] // 2)
     return tuple(
@@ -181,21 +197,41 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     """
     kernel = _Kernel(method, fill)
     lazy = isinstance(data, da.Array) or mapping.is_lazy
-    source = as_source(data, whole=bool(mapping.steps))
+    source = as_source(data, copy=lazy)
     # frames of a recording that are in one chunk are in one block too
     frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
     blocks = block_chunks(mapping, source.dtype.itemsize * max(frames, 1), chunks)
     result = by_block(source, mapping, kernel, method, blocks, fill)
-    return result if lazy else result.compute(scheduler="threads")
+    return result if lazy else in_memory(result)
 
 
-def as_source(data: Any, whole: bool = False) -> da.Array:
-    """Return an array as one of dask without empty chunks; one of numpy in one if `whole`."""
+def in_memory(result: da.Array) -> Any:
+    """Compute an array, each block into its place: blocks are not held beside the whole."""
+    whole = np.empty(result.shape, result.dtype)
+    da.store([result], [whole], lock=False, scheduler="threads")
+    return whole
+
+
+def as_source(data: Any, copy: bool = True) -> da.Array:
+    """Return an array as one of dask without empty chunks.
+
+    Parameters
+    ----------
+    data : numpy or dask array
+    copy : bool
+        Whether a numpy array may change before the result is computed.
+    """
     if isinstance(data, da.Array):
         full: da.Array = without_empty_chunks(data)
         return full
-    made: da.Array = da.from_array(np.asarray(data), chunks=-1 if whole else "auto")
-    return made
+    # one chunk, of which blocks take what they need
+    data = np.ascontiguousarray(data)
+    if copy:
+        copied: da.Array = da.from_array(data, chunks=-1)
+        return copied
+    name = f"source-{uuid.uuid4()}"
+    chunks = tuple((size,) for size in data.shape)
+    return da.Array({(name, *(0,) * data.ndim): data}, name, chunks, dtype=data.dtype)
 
 
 @dataclass(frozen=True)
@@ -210,7 +246,7 @@ class _Kernel:
         source: Any,
         start: Sequence[int],
         axes: Sequence[SourceAxis],
-        positions: VoxelPositions,
+        positions: Positions,
     ) -> Any:
         if self.method == "nearest":
             return nearest(source, start, axes, positions, self.fill)
@@ -258,9 +294,9 @@ def by_block(
     warped = bool(mapping.steps)
     stored = warped and stored_array(source) is not None
     reader = _Opaque(read_from(source), source.name) if stored else None
-    ranges = [_ranges(sizes) for sizes in source.chunks[-3:]]
-    edges = [_ranges(sizes) for sizes in blocks]
-    outer = [_ranges(sizes) for sizes in before]
+    chunk_ranges = [ranges(sizes) for sizes in source.chunks[-3:]]
+    edges = [ranges(sizes) for sizes in blocks]
+    outer = [ranges(sizes) for sizes in before]
     task = _Task(kernel, method, np.asarray(fill), front, reader, tuple(margin))
     token = tokenize(source.name, task, mapping, chunks)
     name, shared = f"resampled-{token}", f"mapping-{token}"
@@ -271,11 +307,11 @@ def by_block(
             box = mapping.box(bounds, method, margin)
         else:
             box = [(0, sum(sizes)) for sizes in source.chunks[-3:]]
-        touched = [] if box is None or stored else _touched(ranges, box)
-        start = tuple(ranges[axis][at[0]][0] for axis, at in enumerate(touched))
+        held = [] if box is None or stored else touched(chunk_ranges, box)
+        start = tuple(chunk_ranges[axis][at[0]][0] for axis, at in enumerate(held))
         for rest in itertools.product(*(range(len(part)) for part in outer)):
             size = tuple(outer[axis][at] for axis, at in enumerate(rest))
-            keys = _nested(source.name, rest, touched) if touched else None
+            keys = nested(source.name, rest, held) if held else None
             key = (name, *(0 for _ in front), *rest, *place)
             graph[key] = (task, keys, start, size, bounds, shared)
     depends: Any = [] if stored else [source]
@@ -311,47 +347,17 @@ class _Task:
         mapping: Mapping3 = shared.value
         shape = (*self.front, *(b - a for a, b in outer), *(b - a for a, b in bounds))
         positions = mapping.positions(bounds)
-        if self.reader is not None:
-            box = box_of(positions, mapping.axes, self.method, self.margin)
-            if box is not None:
-                start = tuple(first for first, _ in box)
-                parts = np.asarray(self.reader.value[tuple(slice(a, b) for a, b in (*outer, *box))])
-        if parts is None:
+        if isinstance(positions, GivenPositions):
+            box = box_of(positions.arrays, mapping.axes, self.method, self.margin)
+        else:
+            box = mapping.box(bounds, self.method, self.margin)
+        if box is None:
             return np.full(shape, self.fill)
-        parts = _joined(parts)
+        if self.reader is not None:
+            start = tuple(first for first, _ in box)
+            parts = np.asarray(self.reader.value[tuple(slice(a, b) for a, b in (*outer, *box))])
+        else:
+            parts, start = joined(parts, start, box)
         values = self.kernel(parts, start, mapping.axes, positions)
         whole = np.ascontiguousarray(np.broadcast_to(values, shape))
         return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
-
-
-def _joined(parts: Any) -> Any:
-    """Put chunks together; one of them is passed on as it is."""
-    inner: Any = parts
-    while isinstance(inner, list):
-        if len(inner) != 1:
-            return concatenate3(parts)
-        inner = inner[0]
-    return inner
-
-
-def _ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    stops = list(itertools.accumulate(sizes))
-    return list(zip([0, *stops[:-1]], stops, strict=True))
-
-
-def _touched(ranges: Sequence[Sequence[tuple[int, int]]], box: Bounds) -> list[list[int]]:
-    """Return which chunks a box reaches into, along each axis."""
-    return [
-        [at for at, (low, high) in enumerate(part) if low < stop and high > start]
-        for part, (start, stop) in zip(ranges, box, strict=True)
-    ]
-
-
-def _nested(name: str, rest: tuple[int, ...], touched: list[list[int]]) -> Any:
-    """Return the keys of chunks, nested as :func:`concatenate3` has them."""
-    nested: Any = [
-        [[(name, *rest, i, j, k) for k in touched[2]] for j in touched[1]] for i in touched[0]
-    ]
-    for _ in rest:
-        nested = [nested]
-    return nested

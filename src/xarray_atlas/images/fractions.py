@@ -9,9 +9,16 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from xarray_atlas.images.blocks import Mapping3, as_source, block_chunks, by_block
+from xarray_atlas.images.blocks import Mapping3, as_source, block_chunks, by_block, in_memory
 from xarray_atlas.kernels.labels import Int64s, lookup, runs
-from xarray_atlas.kernels.sampling import SourceAxis, VoxelPositions, nearest, voxel_positions
+from xarray_atlas.kernels.positions import (
+    GivenPositions,
+    Positions,
+    SourceAxis,
+    summed,
+    voxel_positions,
+)
+from xarray_atlas.kernels.sampling import nearest
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
 __all__ = ["MOST_POINTS", "label_fractions", "points_along"]
@@ -47,7 +54,7 @@ def label_fractions(
         All regions in one chunk, so that labels are read once.
     """
     lazy = isinstance(labels, da.Array) or mapping.is_lazy
-    source = as_source(labels, whole=bool(mapping.steps))
+    source = as_source(labels, copy=lazy)
     matrix = mapping.linear
     linear = matrix[:, :3]
     sized = np.asarray(sizes, float)
@@ -61,7 +68,7 @@ def label_fractions(
     blocks = block_chunks(mapping, 24, beside=max(count // 3, 1), margin=margin)
     zero = np.float64(0)
     result = by_block(source, mapping, kernel, "nearest", blocks, zero, (count,), margin)
-    return result if lazy else result.compute(scheduler="threads")
+    return result if lazy else in_memory(result)
 
 
 def points_along(matrix: FloatArray, sizes: Sequence[float]) -> tuple[int, ...]:
@@ -114,15 +121,15 @@ class _Exact(_Shares):
         source: Any,
         start: Sequence[int],
         axes: Sequence[SourceAxis],
-        positions: VoxelPositions,
+        positions: Positions,
     ) -> Any:
-        shape = np.broadcast_shapes(*(part.shape for part in positions))
+        shape = positions.shape
         total = np.zeros((self.count, int(np.prod(shape))))
         spans = np.abs(self.matrix[:, :3] * np.asarray(self.sizes)).sum(axis=1)
         (own_0, at_0, share_0), (own_1, at_1, share_1), (own_2, at_2, share_2) = (
             _overlaps(position.ravel(), float(span), axis, first, size)
             for position, span, axis, first, size in zip(
-                positions, spans, axes, start, source.shape, strict=True
+                summed(positions.part(())), spans, axes, start, source.shape, strict=True
             )
         )
         strides = np.array([shape[1] * shape[2], shape[2], 1])
@@ -183,10 +190,11 @@ class _Sampled(_Shares):
         source: Any,
         start: Sequence[int],
         axes: Sequence[SourceAxis],
-        positions: VoxelPositions,
+        positions: Positions,
     ) -> Any:
-        shape = np.broadcast_shapes(*(part.shape for part in positions))
+        shape = positions.shape
         total = np.zeros((self.count, int(np.prod(shape))))
+        centres = summed(positions.part(()))
         numbers = points_along(self.matrix, self.sizes)
         offsets = [
             size * ((np.arange(n) + 0.5) / n - 0.5)
@@ -198,7 +206,7 @@ class _Sampled(_Shares):
         for point in np.ndindex(*numbers):
             offset = [part[[i]] for part, i in zip(offsets, point, strict=True)]
             moved = voxel_positions(linear, offset)
-            there = [p + m.item() for p, m in zip(positions, moved, strict=True)]
-            labels = np.broadcast_to(nearest(source, start, axes, there, 0), shape)
-            self._add(total, np.ascontiguousarray(labels), places, weight)
+            there = [p + m.item() for p, m in zip(centres, moved, strict=True)]
+            labels = nearest(source, start, axes, GivenPositions(there), 0)
+            self._add(total, labels, places, weight)
         return total.reshape(self.count, *shape)

@@ -24,7 +24,7 @@ from xarray_atlas.images.grids import (
     require_method,
     warn_of_finer,
 )
-from xarray_atlas.kernels.sampling import SourceAxis
+from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.transforms.registration import atlas_names, read_registration
 
 __all__ = ["resample"]

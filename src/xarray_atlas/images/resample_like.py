@@ -32,7 +32,7 @@ from xarray_atlas.images.grids import (
     require_on_grid,
     with_hemispheres,
 )
-from xarray_atlas.kernels.sampling import SourceAxis
+from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.transforms.ends import IMAGE

@@ -8,11 +8,12 @@ B-splines, as in ITK's BSplineTransform and in elastix's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from xarray_atlas.kernels.interpolation import along_axes, around, part_of, separable, slabs
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
 __all__ = ["displacements", "field_box"]
@@ -20,9 +21,6 @@ __all__ = ["displacements", "field_box"]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Taps = tuple[Any, list[FloatArray]]
 """The first grid point that counts for each position, and the weights of it and the next ones."""
-
-SLAB = 2**15
-"""Positions that are worked on at once, so that what is derived of them stays in the cache."""
 
 
 def field_box(
@@ -120,16 +118,20 @@ def displacements(
     inside = _inside(positions, shape, degree, whole)
     if not math.prod(whole):
         return [np.zeros(whole) for _ in range(3)], inside
-    varying = [[axis for axis, n in enumerate(p.shape) if n > 1] for p in positions]
-    used = [axis for part in varying for axis in part]
-    if max(map(len, varying)) <= 1 and len(set(used)) == len(used):
-        along = [part[0] if part else -1 for part in varying]
-        return _separable(data, positions, degree, start, shape, whole, along), inside
+    along = separable([position.shape for position in positions])
+    if along is not None:
+        taps = [_taps(p, n, degree) for p, n in zip(positions, shape, strict=True)]
+        firsts = [
+            _own(first, begin, held, len(weights))
+            for (first, weights), begin, held in zip(taps, start, data.shape[1:], strict=True)
+        ]
+        weights = [own for _, own in taps]
+        return list(along_axes(data, firsts, weights, along, whole, np.dtype(float))), inside
     found = [np.empty(whole) for _ in range(3)]
     flat = [np.ascontiguousarray(component).reshape(-1) for component in data]
-    for part in _slabs(whole):
-        some = [_part(position, part) for position in positions]
-        _gathered(flat, data.shape[1:], some, degree, start, shape, [f[part] for f in found])
+    for slab in slabs(whole):
+        some = [part_of(position, slab) for position in positions]
+        _gathered(flat, data.shape[1:], some, degree, start, shape, [f[slab] for f in found])
     return found, inside
 
 
@@ -192,78 +194,6 @@ def _own(first: FloatArray, start: int, held: int, taps: int) -> Any:
     return first.astype(np.intp) - start
 
 
-# -- on a grid whose axes run along those of the field
-
-
-def _separable(
-    data: Any,
-    positions: Sequence[FloatArray],
-    degree: int,
-    start: Sequence[int],
-    shape: Sequence[int],
-    whole: tuple[int, ...],
-    along: Sequence[int],
-) -> list[FloatArray]:
-    """Interpolate along one axis after the other, the last one first: it has the shortest rows.
-
-    `along` is the axis of the target along which each position varies, -1 if along none.
-    """
-    values = data
-    for axis in (2, 1, 0):
-        first, weights = _taps(positions[axis].ravel(), shape[axis], degree)
-        own = _own(first, start[axis], data.shape[1 + axis], len(weights))
-        values = _along(values, 1 + axis, own, weights)
-    order = sorted(range(3), key=lambda axis: along[axis])
-    return [component.transpose(order).reshape(whole) for component in values]
-
-
-def _along(values: Any, axis: int, first: Any, weights: Sequence[FloatArray]) -> FloatArray:
-    """Interpolate along one axis, from float32 or float64 to float64."""
-    across = [1] * values.ndim
-    across[axis] = -1
-    total = None
-    for step, weight in enumerate(weights):
-        nothing = weight == 0
-        if nothing.all():
-            continue
-        part = values.take(first + step, axis).astype(np.float64, copy=False)
-        if not (weight == 1).all():
-            part *= weight.reshape(across)
-        if nothing.any():  # 0 times NaN is NaN
-            part[(slice(None),) * axis + (nothing,)] = 0
-        if total is None:
-            total = part
-        else:
-            total += part
-    return np.zeros_like(part) if total is None else total
-
-
-# -- anywhere
-
-
-def _slabs(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Cut an array into parts of at most SLAB elements, as far as its last axes allow."""
-    for axis in range(len(shape)):
-        inner = math.prod(shape[axis + 1 :])
-        if inner <= SLAB:
-            step = max(SLAB // max(inner, 1), 1)
-            for before in np.ndindex(*shape[:axis]):
-                fixed = tuple(slice(i, i + 1) for i in before)
-                for begin in range(0, shape[axis], step):
-                    yield (*fixed, slice(begin, begin + step))
-            return
-    yield ()
-
-
-def _part(position: FloatArray, part: tuple[slice, ...]) -> FloatArray:
-    """Take a part of an array that broadcasts."""
-    index = tuple(
-        slice(None) if n == 1 else along
-        for along, n in zip(part, position.shape[: len(part)], strict=True)
-    )
-    return position[index]
-
-
 def _gathered(
     flat: Sequence[Any],
     held: Sequence[int],
@@ -284,30 +214,4 @@ def _gathered(
         base = base + _own(first, begin, n, len(along)) * stride
         weights.append(along)
     for component, total in zip(flat, out, strict=True):
-        _sum(component, base, strides, weights, total, skip=False)
-        if np.isnan(total.sum()):
-            _sum(component, base, strides, weights, total, skip=True)
-
-
-def _sum(
-    values: Any,
-    base: Any,
-    strides: Sequence[int],
-    weights: Sequence[Sequence[FloatArray]],
-    total: FloatArray,
-    skip: bool,
-) -> None:
-    """Add up what the grid points around each position give, one axis inside the other."""
-
-    def along(axis: int, offset: int) -> Any:
-        if axis == 3:
-            return values.take(base + offset).astype(np.float64, copy=False)
-        found: Any = None
-        for step, weight in enumerate(weights[axis]):
-            part = along(axis + 1, offset + step * strides[axis]) * weight
-            if skip:
-                part = np.where(weight == 0, 0, part)
-            found = part if found is None else found.__iadd__(part)
-        return found
-
-    total[...] = along(0, 0)
+        around(component, base, strides, weights, total)

@@ -1,127 +1,35 @@
 """Values of one grid at the voxels of another: kernels on plain numpy blocks.
 
-Positions are in *voxel units* of the source: voxel i owns [i, i + 1) from the outer face of the
-first one, and a position within a millionth of a voxel below a face belongs to the upper voxel.
+They work slab by slab, so that what is derived of positions stays in the processor's cache.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xarray_atlas.kernels.interpolation import along_axes, around, separable, slabs
+from xarray_atlas.kernels.positions import (
+    GivenPositions,
+    Positions,
+    SourceAxis,
+    Sums,
+    VoxelPositions,
+    summed,
+)
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
-__all__ = ["SourceAxis", "box_of", "linear", "nearest", "voxel_positions", "voxel_units"]
-
-VoxelPositions = Sequence[FloatArray]
-"""Of voxels along each of the three axes of the source; they broadcast together."""
-
-NEGLIGIBLE = 1e-9
-"""Of a voxel: an axis along which positions change by less does not matter."""
-
-
-@dataclass(frozen=True)
-class SourceAxis:
-    """Where the voxels of the source lie along one axis.
-
-    Parameters
-    ----------
-    low : float
-        The outer face of its lowest voxel, in mm.
-    size : float
-        Of a voxel, in mm.
-    count : int
-        How many voxels there are.
-    falls : bool
-        Whether the lowest voxel is stored last.
-    """
-
-    low: float
-    size: float
-    count: int
-    falls: bool
-
-    @classmethod
-    def of(cls, centres: FloatArray, size: float) -> SourceAxis:
-        """Describe an axis by the centres of its voxels and their size."""
-        falls = bool(centres[-1] < centres[0])
-        return cls(float(centres.min()) - size / 2, size, centres.size, falls)
-
-
-def voxel_units(matrix: FloatArray, axes: Sequence[SourceAxis]) -> FloatArray:
-    """Return the matrix to voxel units of the source from one to its mm."""
-    sizes = np.array([axis.size for axis in axes])
-    lows = np.array([axis.low for axis in axes])
-    found: FloatArray = matrix[:3].copy()
-    found[:, 3] -= lows
-    scaled: FloatArray = found / sizes[:, None]
-    return scaled
-
-
-def voxel_positions(
-    matrix: FloatArray, centres: Sequence[FloatArray], displacements: Any = None
-) -> VoxelPositions:
-    """Find the positions of a block of target voxels, in voxel units of the source.
-
-    Parameters
-    ----------
-    matrix : float64 array of shape (3, 4)
-        From mm on the target to voxel units of the source.
-    centres : three float64 arrays
-        Of the block's voxels along each axis, in mm.
-    displacements : float64 array of shape (..., 3), optional
-        What is added, in voxel units.
-
-    Returns
-    -------
-    list of three float64 arrays
-        Each has length 1 along axes of the target that it does not depend on.
-    """
-    found = []
-    for row in matrix:
-        position = np.full((1, 1, 1), row[3])
-        for axis, values in enumerate(centres):
-            # without what a rotation by 90 degrees leaves, 6e-17, grids stay separable
-            if abs(row[axis]) * np.abs(values).max(initial=0) > NEGLIGIBLE:
-                shape = [1, 1, 1]
-                shape[axis] = -1
-                position = position + (row[axis] * values).reshape(shape)
-        found.append(position)
-    if displacements is not None:
-        found = [part + displacements[..., axis] for axis, part in enumerate(found)]
-    return found
-
-
-def box_of(
-    positions: VoxelPositions,
-    axes: Sequence[SourceAxis],
-    method: str,
-    margin: Sequence[float] = (0, 0, 0),
-) -> list[tuple[int, int]] | None:
-    """Return what is read of the source, a (start, stop) an axis; None where it is nothing."""
-    box = []
-    for position, axis, more in zip(positions, axes, margin, strict=True):
-        finite = position[np.isfinite(position)]
-        if not finite.size:
-            return None
-        low, high = float(finite.min()) - more, float(finite.max()) + more
-        if high < -TOLERANCE or low > axis.count - TOLERANCE:
-            return None
-        reach = 0.5 if method == "linear" else 0.0
-        last = min(int(np.floor(min(high + reach, axis.count) + TOLERANCE)), axis.count - 1)
-        start = min(int(np.floor(max(low - reach, 0.0) + TOLERANCE)), last)
-        box.append((axis.count - 1 - last, axis.count - start) if axis.falls else (start, last + 1))
-    return box
+__all__ = ["linear", "nearest"]
 
 
 def nearest(
     source: Any,
     start: Sequence[int],
     axes: Sequence[SourceAxis],
-    positions: VoxelPositions,
+    positions: Positions,
     fill: Any,
 ) -> Any:
     """Take the value of the voxel that holds each position.
@@ -133,25 +41,86 @@ def nearest(
     start : sequence of int
         Its first voxel along the last three axes.
     axes : three SourceAxis
-    positions : three float64 arrays
+    positions : Positions
     fill : scalar
         What there is outside.
     """
-    places, inside = [], np.ones((1, 1, 1), bool)
-    for position, axis, first, size in zip(positions, axes, start, source.shape[-3:], strict=True):
-        with np.errstate(invalid="ignore"):
-            held = np.floor(position + TOLERANCE)
-            within = (held >= 0) & (held < axis.count)  # NaN is not
-        voxel = np.where(within, held, 0).astype(np.int64)
-        voxel = (axis.count - 1 - voxel if axis.falls else voxel) - first
-        places.append(np.clip(voxel, 0, size - 1))
-        inside = inside & within
-    taken = source[(..., *places)]
-    return taken if inside.all() else np.where(inside, taken, np.asarray(fill, source.dtype))
+    flat, front = _flat(source)
+    out = np.empty((len(flat), *positions.shape), flat.dtype)
+    value = np.asarray(fill, flat.dtype)
+    grid = _strided(source.shape[-3:], start, axes)
+    ends = positions.ends(())
+    if _is_outside(ends, axes):
+        out[...] = value
+        return out.reshape(*front, *positions.shape)
+    known = _is_within(ends, axes)
+    scratch = _Scratch()
+    with np.errstate(invalid="ignore"):  # places of positions that are not finite
+        for slab in slabs(positions.shape):
+            parts = [frame[slab] for frame in out]
+            if not known:
+                ends = positions.ends(slab)
+                if _is_outside(ends, axes):
+                    for part in parts:
+                        part[...] = value
+                    continue
+            place, inside = _places(positions.part(slab), axes, grid, ends, parts[0].shape, scratch)
+            for frame, part in zip(flat, parts, strict=True):
+                # outside of the box it does not count what is taken
+                frame.take(place, out=part, mode="clip")
+                if inside is not None:
+                    np.copyto(part, value, where=~inside)
+    return out.reshape(*front, *positions.shape)
+
+
+class _Scratch:
+    """Room for arrays of a slab, made once: memory that is asked for anew is slower."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float64) -> Any:
+        size = math.prod(shape)
+        room = self.rooms.get(name)
+        if room is None or room.size < size:
+            room = self.rooms[name] = np.empty(size, dtype)
+        return room[:size].reshape(shape)
+
+
+def _places(
+    positions: Sums,
+    axes: Sequence[SourceAxis],
+    grid: tuple[float, Sequence[float]],
+    ends: Sequence[tuple[float, float]],
+    shape: tuple[int, ...],
+    scratch: _Scratch,
+) -> tuple[Any, Any]:
+    """Return the place in a flat box of the voxel that holds each position, and which are in one.
+
+    The second is None if all of them are. Places are exact as floats, and those are faster.
+    """
+    total = scratch.array("total", shape)
+    total[...] = grid[0]
+    inside: Any = None
+    for (first, last), axis, stride, along in zip(positions, axes, grid[1], ends, strict=True):
+        extent = np.broadcast_shapes(first.shape, np.shape(last))
+        held = scratch.array("held", extent)
+        np.add(first + TOLERANCE, last, out=held)
+        np.floor(held, out=held)
+        if not _is_within([along], [axis]):
+            within = held >= 0
+            within &= held < axis.count
+            inside = within if inside is None else inside & within
+        if stride != 1:
+            held *= stride
+        total += held
+    place = scratch.array("place", shape, np.intp)
+    np.copyto(place, total, casting="unsafe")
+    return place, inside
 
 
 def linear(
-    source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: VoxelPositions
+    source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
 ) -> Any:
     """Interpolate between the centres of the 8 voxels around each position.
 
@@ -163,32 +132,132 @@ def linear(
     float array
         Of the source's own type where it is a float (at least float32) or complex.
     """
-    kind = np.result_type(source.dtype, np.float32)
-    sides: list[list[tuple[Any, Any]]] = []
-    inside = np.ones((1, 1, 1), bool)
-    for position, axis, first, size in zip(positions, axes, start, source.shape[-3:], strict=True):
-        with np.errstate(invalid="ignore"):
-            # as nearest has it: the first face belongs to the first voxel, the last one to none
+    kind = np.result_type(source.dtype, np.float32).newbyteorder("=")
+    along = separable(positions.extents)
+    if along is not None:
+        return _linear_on_grid(source, start, axes, summed(positions.part(())), along, kind)
+    flat, front = _flat(source)
+    out = np.empty((len(flat), *positions.shape), kind)
+    strides = (source.shape[-2] * source.shape[-1], source.shape[-1], 1)
+    for slab in slabs(positions.shape):
+        parts = [frame[slab] for frame in out]
+        ends = positions.ends(slab)
+        if _is_outside(ends, axes):
+            for part in parts:
+                part[...] = np.nan
+            continue
+        some = summed(positions.part(slab))
+        base, inside, weights = _around(some, source.shape[-3:], start, axes, ends)
+        place = sum(own * stride for own, stride in zip(base, strides, strict=True))
+        place = np.broadcast_to(place, parts[0].shape)
+        for frame, part in zip(flat, parts, strict=True):
+            around(frame, place, strides, weights, part)
+            if inside is not None:
+                np.copyto(part, np.nan, where=~inside)
+    return out.reshape(*front, *positions.shape)
+
+
+def _linear_on_grid(
+    source: Any,
+    start: Sequence[int],
+    axes: Sequence[SourceAxis],
+    positions: VoxelPositions,
+    along: Sequence[int],
+    kind: Any,
+) -> Any:
+    """Interpolate where the axes of the target run along those of the source."""
+    ends = GivenPositions(positions).ends(())
+    first, inside, weights = _around(positions, source.shape[-3:], start, axes, ends)
+    shape = np.broadcast_shapes(*(position.shape for position in positions))
+    values = along_axes(source, first, weights, along, shape, kind)
+    if inside is not None:
+        np.copyto(values, np.nan, where=~inside)
+    return values
+
+
+def _around(
+    positions: VoxelPositions,
+    shape: Sequence[int],
+    start: Sequence[int],
+    axes: Sequence[SourceAxis],
+    ends: Sequence[tuple[float, float]],
+) -> tuple[list[Any], Any, list[list[FloatArray]]]:
+    """Return the first voxel of a box that counts, which positions are inside, and the weights."""
+    base, weights = [], []
+    inside: Any = None
+    for position, axis, first, size, (low, high) in zip(
+        positions, axes, start, shape, ends, strict=True
+    ):
+        at = position
+        # as nearest has it: the first face belongs to the first voxel, the last one to none
+        if not (low >= -TOLERANCE and high < axis.count - TOLERANCE):
             within = (position >= -TOLERANCE) & (position < axis.count - TOLERANCE)
-        at = np.clip(np.where(within, position, 0.5) - 0.5, 0, axis.count - 1)
-        lower = np.floor(at + TOLERANCE)
-        share = np.where(np.abs(at - lower) <= TOLERANCE, 0.0, at - lower)
-        lower = lower.astype(np.int64)
-        both = []
-        for voxel, weight in ((lower, 1 - share), (np.minimum(lower + 1, axis.count - 1), share)):
-            stored = (axis.count - 1 - voxel if axis.falls else voxel) - first
-            both.append((np.clip(stored, 0, size - 1), weight))
-        sides.append(both)
-        inside = inside & within
-    total: Any = 0
-    for voxels_0, weight_0 in sides[0]:
-        for voxels_1, weight_1 in sides[1]:
-            for voxels_2, weight_2 in sides[2]:
-                weight = weight_0 * weight_1 * weight_2
-                if not weight.any():
-                    continue
-                values = source[(..., voxels_0, voxels_1, voxels_2)].astype(kind)
-                part = values * weight.astype(kind.type(0).real.dtype)
-                # 0 times NaN is NaN
-                total = total + (part if weight.all() else np.where(weight != 0, part, 0))
-    return np.where(inside, total, np.asarray(np.nan, kind)).astype(kind, copy=False)
+            inside = within if inside is None else inside & within
+            at = np.where(within, position, 0.5)
+        lower, own = _between(at, axis, first, size)
+        base.append(lower)
+        weights.append(own)
+    return base, inside, weights
+
+
+def _between(
+    position: FloatArray, axis: SourceAxis, first: int, size: int
+) -> tuple[Any, list[FloatArray]]:
+    """Return the first of the two stored voxels of a box around each position, and their weights.
+
+    One voxel and weight where the box is one voxel thick.
+    """
+    at = np.clip(position - 0.5, 0, axis.count - 1)
+    lower = np.floor(at + TOLERANCE)
+    share = at - lower
+    share[np.abs(share) <= TOLERANCE] = 0
+    if axis.falls:  # the upper one is stored first
+        lower = axis.count - 2 - lower
+        own = [share, 1 - share]
+    else:
+        own = [1 - share, share]
+    stored = lower.astype(np.intp) - first
+    if size == 1:
+        return np.zeros_like(stored), [np.ones_like(share)]
+    # at an end of the box the one beyond has no weight
+    below, above = stored < 0, stored > size - 2
+    if below.any() or above.any():
+        own = [
+            np.where(below, own[1], np.where(above, 0, own[0])),
+            np.where(below, 0, np.where(above, own[0], own[1])),
+        ]
+        stored = np.clip(stored, 0, size - 2)
+    return stored, own
+
+
+def _is_within(ends: Sequence[tuple[float, float]], axes: Sequence[SourceAxis]) -> bool:
+    """Tell whether all positions are in a voxel of the source; not if there is a NaN."""
+    return all(
+        low + TOLERANCE >= 0 and high + TOLERANCE < axis.count
+        for (low, high), axis in zip(ends, axes, strict=True)
+    )
+
+
+def _is_outside(ends: Sequence[tuple[float, float]], axes: Sequence[SourceAxis]) -> bool:
+    return any(
+        high < -TOLERANCE or low >= axis.count - TOLERANCE
+        for (low, high), axis in zip(ends, axes, strict=True)
+    )
+
+
+def _flat(source: Any) -> tuple[Any, tuple[int, ...]]:
+    """Return what lies in front, and a box for each of it, in one piece."""
+    front = source.shape[:-3]
+    native = np.ascontiguousarray(source, source.dtype.newbyteorder("="))
+    return native.reshape(math.prod(front), math.prod(source.shape[-3:])), front
+
+
+def _strided(
+    shape: Sequence[int], start: Sequence[int], axes: Sequence[SourceAxis]
+) -> tuple[float, list[float]]:
+    """Return the place of voxel (0, 0, 0) in a flat box, and how far each axis goes in it."""
+    origin, strides = 0, []
+    for axis, first, stride in zip(axes, start, (shape[1] * shape[2], shape[2], 1), strict=True):
+        origin += stride * ((axis.count - 1 if axis.falls else 0) - first)
+        strides.append(float(-stride if axis.falls else stride))
+    return float(origin), strides

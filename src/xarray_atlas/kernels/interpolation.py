@@ -1,0 +1,178 @@
+"""Work on positions in parts that stay in the processor's cache, and weighted sums of grid points.
+
+An array of positions is worked on in slabs: each step of a chain of numpy operations then finds
+what the last one wrote in the cache of a core, and what is derived of a block takes no memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from xarray_atlas.kernels.spacing import FloatArray
+
+__all__ = ["Slab", "along_axes", "around", "part_of", "separable", "slabs"]
+
+SLAB = 2**15
+"""Positions that are worked on at once: 256 KiB for each array of float64."""
+
+Slab = tuple[slice, ...]
+"""A part of an array, by a slice along each of its first axes."""
+
+
+def slabs(shape: tuple[int, ...], largest: int | None = None) -> Iterator[Slab]:
+    """Cut an array of some shape into slabs that lie in one piece in memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    largest : int, optional
+        Elements of a slab, by default SLAB.
+    """
+    largest = SLAB if largest is None else largest
+    for axis in range(len(shape)):
+        inner = math.prod(shape[axis + 1 :])
+        if inner <= largest:
+            step = max(largest // max(inner, 1), 1)
+            for before in np.ndindex(*shape[:axis]):
+                fixed = tuple(slice(i, i + 1) for i in before)
+                for begin in range(0, shape[axis], step):
+                    yield (*fixed, slice(begin, min(begin + step, shape[axis])))
+            return
+    yield ()
+
+
+def part_of(array: Any, slab: Slab) -> Any:
+    """Take the part of an array that broadcasts to the shape of which the slab is a part."""
+    return array[tuple(slice(None) if n == 1 else s for s, n in zip(slab, array.shape))]  # noqa: B905
+
+
+def separable(extents: Sequence[tuple[int, ...]]) -> list[int] | None:
+    """Return the axis along which each of some arrays varies, -1 if it does along none.
+
+    Parameters
+    ----------
+    extents : sequence of tuple of int
+        The shapes of arrays that broadcast together, as many numbers each.
+
+    Returns
+    -------
+    list of int, or None
+        If one of them varies along several axes, or two along the same.
+    """
+    varying = [[axis for axis, n in enumerate(shape) if n > 1] for shape in extents]
+    used = [axis for part in varying for axis in part]
+    if max(map(len, varying)) > 1 or len(set(used)) < len(used):
+        return None
+    return [part[0] if part else -1 for part in varying]
+
+
+def along_axes(
+    values: Any,
+    first: Sequence[Any],
+    weights: Sequence[Sequence[FloatArray]],
+    along: Sequence[int],
+    shape: tuple[int, ...],
+    kind: Any,
+) -> Any:
+    """Sum up weighted grid points axis after axis, for positions on a grid along those axes.
+
+    Parameters
+    ----------
+    values : array of shape (..., n, m, k)
+    first : three arrays of int
+        The first grid point that counts for each position along each axis.
+    weights : three sequences of float64 arrays
+        Of that grid point and of the next ones. Where it is 0, a grid point may be NaN.
+    along : sequence of int
+        The axis of the result along which each one varies, as :func:`separable` tells.
+    shape : tuple of int
+        Of the result for one of the arrays in front.
+    kind : dtype
+        In which it is worked.
+
+    Returns
+    -------
+    array of shape (..., *shape)
+    """
+    front = values.ndim - 3
+    for axis in (2, 1, 0):  # the last one while rows are short
+        own = [weight.ravel() for weight in weights[axis]]
+        values = _along_axis(values, front + axis, first[axis].ravel(), own, kind)
+    order = sorted(range(3), key=lambda axis: along[axis])
+    turned = values.transpose(*range(front), *(front + axis for axis in order))
+    return turned.reshape(*values.shape[:front], *shape)
+
+
+def _along_axis(values: Any, axis: int, first: Any, weights: Sequence[Any], kind: Any) -> Any:
+    across = [1] * values.ndim
+    across[axis] = -1
+    real = np.dtype(kind).type(0).real.dtype
+    total = None
+    for step, weight in enumerate(weights):
+        nothing = weight == 0
+        if nothing.all():
+            continue
+        part = values.take(first + step, axis).astype(kind, copy=False)
+        with np.errstate(invalid="ignore"):  # of 0 times infinity
+            if not (weight == 1).all():
+                part *= weight.reshape(across).astype(real)
+        if nothing.any():  # 0 times NaN is NaN
+            part[(slice(None),) * axis + (nothing,)] = 0
+        if total is None:
+            total = part
+        else:
+            total += part
+    assert total is not None  # weights add up to 1
+    return total
+
+
+def around(
+    values: Any,
+    base: Any,
+    strides: Sequence[int],
+    weights: Sequence[Sequence[FloatArray]],
+    out: Any,
+) -> None:
+    """Sum up the weighted grid points around each position.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        A grid, flat.
+    base : array of intp
+        The first grid point that counts for each position.
+    strides : three ints
+        From one grid point to the next one along each axis.
+    weights : three sequences of float arrays
+        Of the grid points along each axis; they broadcast to the shape of `base`.
+    out : array
+        What is written to; it is worked in its type.
+    """
+    kind = out.dtype
+    real = kind.type(0).real.dtype
+    narrow = [[w.astype(real, copy=False) for w in axis] for axis in weights]
+
+    def total(axis: int, offset: int, skip: bool) -> Any:
+        if axis == 3:
+            # clipped places have no weight; clip is several times faster than raise
+            return values[offset:].take(base, mode="clip").astype(kind, copy=False)
+        found = None
+        for step, weight in enumerate(narrow[axis]):
+            part = total(axis + 1, offset + step * strides[axis], skip)
+            part *= weight
+            if skip:
+                np.copyto(part, 0, where=weight == 0)
+            if found is None:
+                found = part
+            else:
+                found += part
+        return found
+
+    with np.errstate(invalid="ignore"):  # of 0 times infinity
+        out[...] = total(0, 0, False)
+        if np.isnan(out.sum()):  # perhaps of a grid point without weight
+            out[...] = total(0, 0, True)
