@@ -31,6 +31,10 @@ def slabs(shape: tuple[int, ...], largest: int | None = None) -> Iterator[Slab]:
     shape : tuple of int
     largest : int, optional
         Elements of a slab, by default SLAB.
+
+    Yields
+    ------
+    tuple of slice
     """
     largest = SLAB if largest is None else largest
     for axis in range(len(shape)):
