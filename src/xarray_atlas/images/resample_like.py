@@ -38,6 +38,7 @@ from xarray_atlas.terminology import Terminology
 from xarray_atlas.transforms.ends import IMAGE
 from xarray_atlas.transforms.registration import (
     atlas_names,
+    bound_to_atlas,
     nearest_letters,
     read_registration,
 )
@@ -170,6 +171,8 @@ def resample_like(
     target = image_axes(image, obj)
     order_of_atlas = order_of_space(ds, atlas, dims)
     known = atlas_names(obj)
+    if isinstance(transform, Transform):
+        transform = bound_to_atlas(transform, image, known)
     through = read_registration(transform, target, atlas, order_of_atlas, order, space, known)
     parts = zip(names, sizes, strict=True)
     axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.image_axes import ImageAxes
@@ -28,7 +29,7 @@ from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["atlas_names", "nearest_letters", "read_registration", "towards_atlas"]
+__all__ = ["atlas_names", "bound_to_atlas", "nearest_letters", "read_registration", "towards_atlas"]
 
 ORDERS = ("dims", "xyz")
 
@@ -141,6 +142,29 @@ def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
             "open_transform(path, maps='image to atlas') says the same"
         )
     return transform if to else transform.inverse()
+
+
+def bound_to_atlas(transform: Transform, image: Any, names: Collection[str]) -> Transform:
+    """Bind the other end of a transform to an image that is an atlas itself.
+
+    Its points may be in a frame that only an atlas has, as mm from a corner.
+
+    Parameters
+    ----------
+    transform : Transform
+    image : Dataset or DataArray
+    names : collection of str
+        What the atlas that is brought onto it is called.
+
+    Returns
+    -------
+    Transform
+        Towards that atlas.
+    """
+    found = towards_atlas(transform, names)
+    if find_coordinate(image) is None or found.source.frame in ("dataset", "world"):
+        return found
+    return found.bind(source=image)
 
 
 def _three(parts: Sequence[str]) -> tuple[str, str, str]:

@@ -171,3 +171,42 @@ def test_no_chain(tmp_path: Path) -> None:
     folder = copied(tmp_path, lambda table: table[table.target_space != "turned"])
     with pytest.raises(TransformError, match="no chain from allen_mouse to turned"):
         opened("allen_mouse", 56, "turned", 56, folder)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_an_atlas_on_the_grid_of_another(back: bool, tmp_path: Path) -> None:
+    nib = pytest.importorskip("nibabel")
+    # a space of 13.2 x 8 x 11.4 mm in which all lies 0.6 mm further back, and 0.2 mm further right
+    shift = np.zeros((66, 40, 57, 3), np.float32)
+    shift[..., 0], shift[..., 2] = -3, 1
+    row = {
+        "dim_order": "[0, 1, 2]",
+        "dim_flip": "[False, False, False]",
+        "padding_micron": "[[0, 0], [0, 0], [0, 0]]",
+        "transformation_resolution_micron": 200,
+        "vector": 1,
+        "source_age_pnd": 56,
+        "target_age_pnd": 56,
+        **{
+            f"{axis}_physical_size_micron": n * 200
+            for axis, n in zip("XYZ", shift.shape, strict=False)
+        },
+    }
+    rows = []
+    for source, target, sign in (("moved", "allen_mouse", 1), ("allen_mouse", "moved", -1)):
+        (tmp_path / source).mkdir()
+        nib.save(nib.Nifti1Image(sign * shift, np.eye(4)), tmp_path / source / "field.nii.gz")
+        rows.append(
+            row | {"file_name": "field.nii.gz", "source_space": source, "target_space": target}
+        )
+    pd.DataFrame(rows).to_csv(tmp_path / "translation_metadata.csv", index=False)
+    ends = {"source": "moved", "target": "allen_mouse"}
+    if back:  # of which the inverse is taken
+        ends = {"source": "allen_mouse", "target": "moved"}
+    transform = xarray_atlas.open_transform("ccf-translator", folder=tmp_path, **ends)
+    allen = xarray_atlas.open_sample("100 um").assign_attrs(name="allen_mouse")
+    moved = xarray_atlas.open_sample("100 um").assign_attrs(name="moved")
+    result = allen.atlas.resample_like(moved, transform.outside("nearest"))
+    assert result.annotation.shape == moved.annotation.shape
+    own, there = result.annotation.values, allen.annotation.values
+    assert np.array_equal(own[6:, :, :-2], there[:-6, :, 2:])
