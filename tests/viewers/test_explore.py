@@ -29,7 +29,7 @@ from PIL import Image
 import xarray_atlas
 from support.browser import chromium, complaints, requests
 from support.stores import REGIONS, CountingStore, scaling, write_ome_zarr
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import GridError, PointsError
 from xarray_atlas.viewers.explore_surfaces import smoothed, surface_of
 from xarray_atlas.viewers.explore_volumes import MOST_VOXELS, read
 
@@ -812,3 +812,54 @@ def test_names_of_regions_are_text(browser, hostile):
     assert browser.execute_script("return document.title") == HOSTILE[0]
     assert requests(browser) == []
     assert complaints(browser) == []
+
+
+# -- in a frame
+
+
+@pytest.mark.parametrize("name", ["ibl", "allen", "trajectory-explorer"])
+def test_positions_in_a_frame(name, browser, tmp_path):
+    """As the page shows them for the voxel under the pointer, and above the planes."""
+    ds = xarray_atlas.open_sample("100 um")
+    ds.atlas.explore(frame=name).save(tmp_path / "atlas.html")
+    visit(browser, tmp_path / "atlas.html")
+    frame = ds.atlas.frames[name]
+
+    def numbers(z, y, x):
+        place = np.array([z, y, x]) * SIZE + FIRST
+        found = dict(zip(frame.axes, frame.from_dataset(place) + 0.0, strict=True))
+        return {axis: f"{found[axis]:.{ {'mm': 3, 'um': 0}[frame.unit] }f}" for axis in found}
+
+    search(browser, "Facial motor nucleus")  # so that planes go through centres of voxels
+    for x, y, at in known_points(browser, ds, 9, 5):
+        words = point_at(browser, x, y)[-1].split()
+        wanted = numbers(*at)
+        assert words == [*(w for a in ("ap", "dv", "ml") for w in (a, wanted[a])), frame.unit]
+    written = browser.execute_script(
+        "const pen = CanvasRenderingContext2D.prototype, fill = pen.fillText, found = [];"
+        "pen.fillText = function (...what) { found.push(what[0]); fill.apply(this, what); };"
+        "document.getElementById('outlines').dispatchEvent(new Event('change'));"
+        "pen.fillText = fill; return found;"
+    )
+    index = [
+        round((m + FIRST + SIZE * (count - 1)) / SIZE)
+        for m, count in zip(planes(browser)[0]["at"][:3], (114, 132, 80), strict=True)
+    ]
+    at = 131 - index[1], 79 - index[2], 113 - index[0]
+    wanted = numbers(*at)
+    assert f"ml {wanted['ml']} {frame.unit}" in written
+    for axis, i in (("ap", at[0]), ("dv", at[1])):
+        if frame.tilted:  # the plane of voxels is none of the frame
+            assert f"{axis} {i * SIZE + FIRST:.3f} mm in the atlas" in written
+        else:
+            assert f"{axis} {wanted[axis]} {frame.unit}" in written
+    footer = browser.find_element("id", "convention").text
+    assert (
+        f"in the frame '{name}', in {frame.unit}: {frame.axes[0]} {frame.directions[0]}" in footer
+    )
+    assert complaints(browser) == []
+
+
+def test_a_frame_that_there_is_not(atlas):
+    with pytest.raises(PointsError, match="no frame 'ib'; did you mean 'ibl'"):
+        atlas.atlas.explore(frame="ib")

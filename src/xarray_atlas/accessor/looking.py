@@ -72,7 +72,9 @@ class LookingMethods(Accessor[T]):
 
         return colors.norm(self._obj)
 
-    def explore(self, regions: Regions | None = None, *, template: bool = True) -> Explorer:
+    def explore(
+        self, regions: Regions | None = None, *, template: bool = True, frame: Any = None
+    ) -> Explorer:
         """Show the atlas in an interactive page, which needs no network.
 
         See :func:`xarray_atlas.explore` for details.
@@ -83,6 +85,11 @@ class LookingMethods(Accessor[T]):
             Whose surfaces are shown in 3-D, within the faint one around all that has a label.
         template : bool, default: True
             Whether to show ``template``, where the Dataset has one, under the annotation.
+        frame : str, Frame or (4, 4) array, optional
+            The frame in which positions are shown: a name of ``ds.atlas.frames``, such as "ibl", or
+            a Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
+            the Dataset. By default they are coordinates of `obj`. The planes stay those of the
+            voxels.
 
         Returns
         -------
@@ -93,7 +100,9 @@ class LookingMethods(Accessor[T]):
         ------
         GridError
             If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
-            spaced, or there are more than 8191 regions.
+            spaced, or there are more than 8191 regions; if it is not known where the frame lies.
+        PointsError
+            If there is no such frame.
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         ImportError
@@ -107,7 +116,7 @@ class LookingMethods(Accessor[T]):
         """
         from xarray_atlas.viewers import exploring
 
-        return exploring.explore(self._obj, regions, template=template)
+        return exploring.explore(self._obj, regions, template=template, frame=frame)
 
     def neuroglancer_url(
         self,

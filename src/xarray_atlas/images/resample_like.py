@@ -239,7 +239,7 @@ def _space_of(
         atlas=origin,
         to_atlas=tuple(float(x) for x in matrix.ravel()) if straight else (),
         world=world,
-        frames=origin.frames,
+        frames=atlas.frames,
         through=through,
     )
     return space, fields

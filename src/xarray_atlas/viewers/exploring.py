@@ -19,6 +19,8 @@ from xarray_atlas.optional import optional
 from xarray_atlas.printable import one_line
 from xarray_atlas.regions.mask import mask
 from xarray_atlas.regions.results import Regions, resolve_regions
+from xarray_atlas.transforms.any_frame import any_frame
+from xarray_atlas.viewers.explore_frames import page_frame
 from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of
 from xarray_atlas.viewers.explore_volumes import PageAtlas, nifti, read, region_table
 
@@ -86,7 +88,11 @@ class Explorer:
 
 
 def explore(
-    obj: xr.Dataset | xr.DataArray, regions: Regions | None = None, *, template: bool = True
+    obj: xr.Dataset | xr.DataArray,
+    regions: Regions | None = None,
+    *,
+    template: bool = True,
+    frame: Any = None,
 ) -> Explorer:
     """Show an atlas in an interactive page: three planes, surfaces, a search for regions.
 
@@ -104,6 +110,10 @@ def explore(
         Whose surfaces are shown in 3-D, within the faint one around all that has a label.
     template : bool, default: True
         Whether to show ``template``, where the Dataset has one, under the annotation.
+    frame : str, Frame or (4, 4) array, optional
+        The frame in which positions are shown: a name of ``ds.atlas.frames``, such as "ibl", or a
+        Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
+        Dataset. By default they are coordinates of `obj`. The planes stay those of the voxels.
 
     Returns
     -------
@@ -114,7 +124,9 @@ def explore(
     ------
     GridError
         If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
-        spaced, or there are more than 8191 regions.
+        spaced, or there are more than 8191 regions; if it is not known where the frame lies.
+    PointsError
+        If there is no such frame.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     ImportError
@@ -153,6 +165,7 @@ def explore(
     niivue, licence = _niivue()
     terminology, _ = find_atlas(obj)
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
+    chosen = None if frame is None else any_frame(obj, frame)
     shown = read(obj, template)
     table = region_table(shown)
     files = {
@@ -165,6 +178,7 @@ def explore(
         "title": one_line(obj.attrs.get("name") or terminology.name or "atlas"),
         "about": _about(obj, shown),
         "axes": shown.axes,
+        "frame": None if chosen is None else page_frame(chosen, shown),
         "template": shown.template,
         "regions": table,
         "unknown": [str(label) for label in shown.unknown],

@@ -135,7 +135,7 @@ function drawCaption(pen, { plane, left, top, width, height, at, x, y }, scale) 
   };
   write(plane ? plane.name : "surfaces", left + edge, top + edge, "left", "top");
   if (!plane) return;
-  write(`${place(plane.through, at)} mm`, left + width - edge, top + edge, "right", "top");
+  write(placeOfPlane(plane.through, at), left + width - edge, top + edge, "right", "top");
   const [low, high] = SIDES[plane.across], [below, above] = SIDES[plane.up];
   const [leftmost, rightmost] = x(1) > x(0) ? [low, high] : [high, low];
   const [topmost, bottom] = y(1) > y(0) ? [below, above] : [above, below];

@@ -42,8 +42,7 @@ function describe(box, region, voxel) {
     box.append(path);
   }
   if (voxel) {
-    const text = [1, 2, 0].map((axis) => place(axis, voxel[axis])).join("  ") + " mm";
-    box.append(element("p", text, "small place"));
+    box.append(element("p", position(voxel), "small place"));
   }
   return title;
 }
@@ -53,7 +52,7 @@ function convention() {
   const onLeft = ml.direction === "right-to-left" ? ["right", "radiological"] : ["left", "neurological"];
   const axes = [1, 2, 0].map((i) => `${atlas.axes[i].axis} (${atlas.axes[i].name}) ${atlas.axes[i].direction}`);
   return `The ${onLeft[0]} hemisphere is on the left of the picture (${onLeft[1]} convention). ` +
-    `Positions are centres of voxels, in mm: ${axes.join(", ")}. ` +
+    (atlas.frame ? `${atlas.frame.about} ` : `Positions are centres of voxels, in mm: ${axes.join(", ")}. `) +
     "Click or drag: move the planes. Wheel: through them. Right button: measure. In 3-D: turn, zoom. Drawn by NiiVue.";
 }
 

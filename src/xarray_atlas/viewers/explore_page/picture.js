@@ -43,6 +43,27 @@ function place(axis, index) {
   return `${name} ${(first + step * index).toFixed(3)}`;
 }
 
+// numbers of the frame, where one was asked for: a row of its matrix from voxels for each axis
+function inFrame(row, voxel) {
+  const { axes, matrix, digits } = atlas.frame;
+  const number = [0, 1, 2].reduce((sum, i) => sum + matrix[row][i] * voxel[i], matrix[row][3]);
+  return `${axes[row]} ${(number + 0).toFixed(digits)}`;
+}
+
+function position(voxel) {
+  if (!atlas.frame) return `${[1, 2, 0].map((axis) => place(axis, voxel[axis])).join("  ")} mm`;
+  return `${atlas.frame.order.map((row) => inFrame(row, voxel)).join("  ")} ${atlas.frame.unit}`;
+}
+
+// a plane of voxels is one of the frame only where an axis of the frame stands upright on it
+function placeOfPlane(axis, index) {
+  const row = atlas.frame ? atlas.frame.across[axis] : -1;
+  if (row < 0) return `${place(axis, index)} mm${atlas.frame ? " in the atlas" : ""}`;
+  const voxel = [0, 0, 0];
+  voxel[axis] = index;
+  return `${inFrame(row, voxel)} ${atlas.frame.unit}`;
+}
+
 // of a region and all below it, by the code of a voxel
 function within(region) {
   if (region < 0) return null;
