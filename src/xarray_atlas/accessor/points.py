@@ -23,6 +23,7 @@ class PointsMethods(Accessor[T]):
         level: int | None = None,
         parcellation: Any = None,
         frame: Any = None,
+        transform: Any = None,
         unit: Any = None,
         resolution: Any = None,
         axes: Iterable[str] | None = None,
@@ -62,6 +63,13 @@ class PointsMethods(Accessor[T]):
             be left out where the points state it: a Dataset or DataArrays whose positions have a
             ``direction`` and a unit are in "dataset", and results of this package have
             ``attrs["frame"]``.
+        transform : Transform, optional
+            Where the points are those of another space, such as an image that was registered: the
+            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
+            either direction. The points are in mm, or another unit that is said, along the axes of
+            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
+            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
+            leads from the points to these.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
             ``"voxel"`` says that they are indices of voxels.
@@ -112,7 +120,7 @@ class PointsMethods(Accessor[T]):
         >>> found.region.values.tolist(), found.hemisphere.values.tolist()
         (['Isocortex', 'MB'], ['left', 'right'])
         """
-        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read = {"frame": frame, "transform": transform, "unit": unit, "resolution": resolution}
         read |= {"axes": axes, "columns": columns}
         cut = {"level": level, "parcellation": parcellation}
         return lookup.region_at(self._obj, points, **cut, **read, outside=outside)
@@ -124,6 +132,7 @@ class PointsMethods(Accessor[T]):
         level: int | None = None,
         parcellation: Any = None,
         frame: Any = None,
+        transform: Any = None,
         unit: Any = None,
         resolution: Any = None,
         axes: Iterable[str] | None = None,
@@ -163,6 +172,13 @@ class PointsMethods(Accessor[T]):
             be left out where the points state it: a Dataset or DataArrays whose positions have a
             ``direction`` and a unit are in "dataset", and results of this package have
             ``attrs["frame"]``.
+        transform : Transform, optional
+            Where the points are those of another space, such as an image that was registered: the
+            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
+            either direction. The points are in mm, or another unit that is said, along the axes of
+            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
+            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
+            leads from the points to these.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
             ``"voxel"`` says that they are indices of voxels.
@@ -207,7 +223,7 @@ class PointsMethods(Accessor[T]):
         >>> found.length.values.round(2)
         array([0.69, 0.41, 1.13, 0.1 , 0.33])
         """
-        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read = {"frame": frame, "transform": transform, "unit": unit, "resolution": resolution}
         read |= {"axes": axes, "columns": columns}
         return tracks.along(self._obj, track, level=level, parcellation=parcellation, **read)
 
@@ -221,6 +237,7 @@ class PointsMethods(Accessor[T]):
         *,
         parcellation: Any = None,
         frame: Any = None,
+        transform: Any = None,
         unit: Any = None,
         resolution: Any = None,
         axes: Iterable[str] | None = None,
@@ -270,6 +287,13 @@ class PointsMethods(Accessor[T]):
             be left out where the points state it: a Dataset or DataArrays whose positions have a
             ``direction`` and a unit are in "dataset", and results of this package have
             ``attrs["frame"]``.
+        transform : Transform, optional
+            Where the points are those of another space, such as an image that was registered: the
+            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
+            either direction. The points are in mm, or another unit that is said, along the axes of
+            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
+            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
+            leads from the points to these.
         unit : str or pint.Unit, optional
             Of positions that do not say theirs; one that contradicts theirs is an error.
             ``"voxel"`` says that they are indices of voxels.
@@ -319,7 +343,7 @@ class PointsMethods(Accessor[T]):
         >>> found["count"].sel(region=["root", "RSP", "MB"]).values, found.background.item()
         (array([4, 3, 1]), 1)
         """
-        read = {"frame": frame, "unit": unit, "resolution": resolution}
+        read = {"frame": frame, "transform": transform, "unit": unit, "resolution": resolution}
         read |= {"axes": axes, "columns": columns}
         return counts.count_points(
             self._obj, points, by, level, hemisphere, mask, parcellation=parcellation, **read

@@ -31,7 +31,6 @@ from xarray_atlas.reductions.labels import scan
 from xarray_atlas.reductions.membership import LabelPlaces, label_places
 from xarray_atlas.reductions.rollup import counts_by_label
 from xarray_atlas.regions.volume import SIZES, Measured, measured
-from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["count_points"]
 
@@ -49,6 +48,7 @@ def count_points(
     *,
     parcellation: Any = None,
     frame: Any = None,
+    transform: Any = None,
     unit: Any = None,
     resolution: Any = None,
     axes: Iterable[str] | None = None,
@@ -81,7 +81,7 @@ def count_points(
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV.
-    frame, unit, resolution, axes, columns
+    frame, transform, unit, resolution, axes, columns
         As :func:`region_at` has them.
 
     Returns
@@ -142,7 +142,7 @@ def count_points(
     """
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, points, frame, unit, resolution, axes, columns)
+    read = read_points(obj, points, frame, unit, resolution, axes, columns, transform)
     names = _names(by)
     groups = group_points(read, names, None if mask is None else _labels_of(mask, names))
     result = measured(
@@ -187,7 +187,7 @@ def count_points(
         **{key: value for key, value in variables.items() if key != "count"},
     }
     found = result.dataset(variables, groups.coords)
-    return found.assign_attrs({**result.attrs, FRAME: frame_as_attr(read.frame)})
+    return found.assign_attrs({**result.attrs, FRAME: read.stated_frame})
 
 
 def _counted(

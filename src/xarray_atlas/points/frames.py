@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.transforms.any_frame import require_unmoved
 from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
 from xarray_atlas.transforms.frames import Frame
@@ -51,9 +54,13 @@ class Placement(NamedTuple):
     """Shape (3, 4)."""
     grows: tuple[int, int, int]
     """For each axis, 1 where the points grow as the Dataset does, -1 against it."""
+    through: Callable[[FloatArray], FloatArray] | None = None
+    """What takes the place of the matrix where points come through a transform."""
 
     def place(self, points: FloatArray) -> FloatArray:
         """Return where points of the shape (n, 3) lie."""
+        if self.through is not None:
+            return self.through(points)
         turn, move = self.matrix[:, :3], self.matrix[:, 3]
         if np.count_nonzero(turn) == 3 and np.diagonal(turn).all():
             # a product of matrices would make all three NaN where one is
@@ -70,8 +77,8 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
     ----------
     obj : Dataset or DataArray
         The atlas.
-    frame : str, Frame, or (4, 4) array of float
-        A name, a frame, or a matrix from points to the Dataset.
+    frame : str, Frame, PointsSpace, or (4, 4) array of float
+        A name, a frame, the space of a transform, or a matrix from points to the Dataset.
 
     Raises
     ------
@@ -81,6 +88,8 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
         If the volume does not say enough of itself.
     """
     _, space = find_atlas(obj)
+    if isinstance(frame, PointsSpace):
+        return Placement(np.eye(3, 4), (1, 1, 1), partial(frame.place, obj))
     if not isinstance(frame, str | Frame):
         matrix = checked_matrix(frame, "frame", PointsError, ", a Frame, or the name of one")
         return Placement(_in_axes(matrix, space, space)[:3], (1, 1, 1))
@@ -112,6 +121,8 @@ def _grows(matrix: FloatArray, straight: bool) -> tuple[int, int, int]:
 def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> str | None:
     """Return the direction in which coordinates of a frame increase; None of a matrix."""
     _, space = find_atlas(obj)
+    if isinstance(frame, PointsSpace):
+        return frame.directions[frame.anatomical.index(axis)]
     if not isinstance(frame, str | Frame):
         return None
     if isinstance(frame, Frame) or frame not in BUILT_IN:

@@ -25,7 +25,6 @@ from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["OUTSIDE", "STATUS", "Found", "find", "find_placed", "region_at", "status_variable"]
 
@@ -45,6 +44,7 @@ def region_at(
     level: int | None = None,
     parcellation: Any = None,
     frame: Any = None,
+    transform: Any = None,
     unit: Any = None,
     resolution: Any = None,
     axes: Iterable[str] | None = None,
@@ -87,6 +87,12 @@ def region_at(
         ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be left out
         where the points state it: a Dataset or DataArrays whose positions have a ``direction``
         and a unit are in "dataset", and results of this package have ``attrs["frame"]``.
+    transform : Transform, optional
+        Where the points are those of another space, such as an image that was registered: the map
+        between that space and the atlas (:func:`open_transform` reads one), in either direction.
+        The points are in mm, or another unit that is said, along the axes of the transform's end
+        (x, y and z in RAS mm where it was read from a file; its ``source`` and ``target`` say so).
+        `frame` is then a matrix or a :class:`Frame` that leads from the points to these.
     unit : str or pint.Unit, optional
         Of positions that do not say theirs; one that contradicts theirs is an error. ``"voxel"``
         says that they are indices of voxels.
@@ -176,7 +182,7 @@ def region_at(
         raise ValueError(f"outside is 'missing' or 'raise', not {outside!r}")
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, points, frame, unit, resolution, axes, columns)
+    read = read_points(obj, points, frame, unit, resolution, axes, columns, transform)
     if clash := {"region", "region_id", "hemisphere", "status"} & set(read.dims):
         name = sorted(map(str, clash))[0]
         raise PointsError(
@@ -205,7 +211,7 @@ def region_at(
         "status": status_variable(read.dims, status.reshape(shape)),
     }
     kept = read.kept.drop_vars([n for n in variables if n in read.kept.variables])
-    return kept.assign(variables).assign_attrs({FRAME: frame_as_attr(read.frame)})
+    return kept.assign(variables).assign_attrs({FRAME: read.stated_frame})
 
 
 def status_variable(dims: Iterable[Hashable], status: Any) -> Variable:

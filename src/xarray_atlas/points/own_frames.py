@@ -13,6 +13,7 @@ from xarray import Variable
 from xarray_atlas.coords.space import FRAME
 from xarray_atlas.errors import PointsError
 from xarray_atlas.points.frames import FRAMES, frame_direction, frame_question
+from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.points.tool_columns import tool_of
 from xarray_atlas.transforms.any_frame import frame_as_attr, settled_frame
 from xarray_atlas.transforms.frames import Frame, is_frame_json
@@ -24,7 +25,7 @@ __all__ = ["check_directions", "frame_name", "own_frame", "settle_frame"]
 
 def frame_name(frame: Any) -> str | None:
     """Return the name of a frame; None of a matrix, or where there is none."""
-    if isinstance(frame, Frame):
+    if isinstance(frame, Frame | PointsSpace):
         return frame.name
     return frame if isinstance(frame, str) else None
 

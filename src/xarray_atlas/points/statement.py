@@ -14,6 +14,7 @@ from xarray_atlas.errors import UnitsError
 from xarray_atlas.points.columns import axis_names, checked_axes
 from xarray_atlas.points.frames import FRAMES
 from xarray_atlas.points.own_frames import frame_name, settle_frame
+from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.points.units import Indices, indices_of, is_voxel
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.known_frames import known_frame
@@ -58,9 +59,11 @@ class Statement:
         return axis_names(self.obj, self.likely, more)
 
     @cached_property
-    def named(self) -> Frame | None:
+    def named(self) -> Frame | PointsSpace | None:
         """The frame where it is one with axes of its own; None of those that every atlas has."""
         frame = self.own if self.frame is None else self.frame
+        if isinstance(frame, PointsSpace):
+            return frame
         if isinstance(frame, Frame) or (isinstance(frame, str) and frame not in FRAMES):
             return known_frame(self.obj, frame)  # refuses what is none
         return None

@@ -25,9 +25,11 @@ from xarray_atlas.points.bregma import refuse_bregma
 from xarray_atlas.points.columns import checked_axes, choose, direction_axes
 from xarray_atlas.points.own_frames import check_directions, own_frame
 from xarray_atlas.points.paths import refuse_path
+from xarray_atlas.points.spaces import PointsSpace, points_space
 from xarray_atlas.points.statement import Statement
 from xarray_atlas.points.tool_columns import check_tool
 from xarray_atlas.points.units import VOXEL_SIZE, Indices, in_mm, magnitudes, own_unit
+from xarray_atlas.transforms.any_frame import frame_as_attr
 
 __all__ = ["Points", "read_points"]
 
@@ -48,7 +50,7 @@ class Points:
         The caller's coordinates and columns, as coordinates.
     positions : set of hashable
         Which of them are the positions themselves.
-    frame : str or array
+    frame : str, Frame, PointsSpace or array
         Whose coordinates they are.
     categories : dict of hashable to Index
         Of the columns that are categoricals, in their order.
@@ -67,6 +69,13 @@ class Points:
         """The number of points along each dimension."""
         return tuple(self.mm["ap"].shape)
 
+    @property
+    def stated_frame(self) -> str | list[float]:
+        """What a result says of whose coordinates they are."""
+        if isinstance(self.frame, PointsSpace):
+            return self.frame.name
+        return frame_as_attr(self.frame)
+
     def stacked(self) -> FloatArray:
         """Return the positions along ap, dv and ml, shape (points, 3)."""
         return np.stack([self.mm[axis].ravel() for axis in AXES], axis=-1)
@@ -80,6 +89,7 @@ def read_points(
     resolution: Any = None,
     axes: Iterable[str] | None = None,
     columns: Mapping[str, Any] | None = None,
+    transform: Any = None,
 ) -> Points:
     """Read points in any of the accepted forms; dask arrays of positions are computed.
 
@@ -98,6 +108,8 @@ def read_points(
         The three axes of an array, or which three of the columns are the positions.
     columns : mapping of str to hashable, optional
         What an axis is called by the caller.
+    transform : Transform, optional
+        From the space of the points to the atlas.
 
     Raises
     ------
@@ -111,7 +123,10 @@ def read_points(
         table = as_dataframe(points)
         points = points if table is None else table
     others = unit, None, axes, columns
-    refuse_bregma(obj, frame, lambda known: read_points(obj, points, known, *others))
+    if transform is None:
+        refuse_bregma(obj, frame, lambda known: read_points(obj, points, known, *others))
+    if transform is not None:
+        frame = points_space(obj, transform, frame, unit)
     own = own_frame(obj, points)
     if isinstance(points, pd.Series):  # one row of a table
         points = points.to_dict()

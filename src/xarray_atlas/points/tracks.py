@@ -22,11 +22,12 @@ from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.hints import warn_of_track
 from xarray_atlas.points.lookup import find_placed, status_variable
+from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.regions.results import text_coord
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.any_frame import frame_as_attr
+from xarray_atlas.transforms.steps import AffineStep
 
 __all__ = ["along"]
 
@@ -38,6 +39,7 @@ def along(
     level: int | None = None,
     parcellation: Any = None,
     frame: Any = None,
+    transform: Any = None,
     unit: Any = None,
     resolution: Any = None,
     axes: Iterable[str] | None = None,
@@ -56,7 +58,7 @@ def along(
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
         Two or more points in order, on one dimension; the ends of a straight probe are enough.
         As :func:`region_at` has `points`.
-    level, parcellation, frame, unit, resolution, axes, columns
+    level, parcellation, frame, transform, unit, resolution, axes, columns
         As :func:`region_at` has them.
 
     Returns
@@ -111,19 +113,22 @@ def along(
     """
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    read = read_points(obj, track, frame, unit, resolution, axes, columns)
+    read = read_points(obj, track, frame, unit, resolution, axes, columns, transform)
     if len(read.dims) != 1 or read.shape[0] < 2:
         raise PointsError(
             "a track is two points or more in order, on one dimension; this has the shape "
             f"{dict(zip(read.dims, read.shape, strict=True))}"
         )
-    points = placement_of(obj, read.frame).place(read.stacked())
+    grid = voxel_axes(obj)
+    stacked = read.stacked()
+    if isinstance(read.frame, PointsSpace) and np.isfinite(stacked).all():
+        stacked = _bent(read.frame, stacked, min(axis.size for axis in grid.values()) / 2)
+    points = placement_of(obj, read.frame).place(stacked)
     if not np.isfinite(points).all():
         first = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise PointsError(f"point {first} of the track is NaN or infinite; leave it out")
     if (points == points[0]).all():
         raise PointsError("the track goes nowhere: all of its points are the same")
-    grid = voxel_axes(obj)
     at, places = _crossings(points, grid)
     halves = (places[1:] + places[:-1]) / 2
     found = find_placed(obj, grid, halves)
@@ -134,7 +139,7 @@ def along(
     begin = _changes(position, status)
     end = np.append(begin[1:], position.size)
     segments = _segments(obj, terminology, position[begin], status[begin], at, places, begin, end)
-    return segments.assign_attrs({FRAME: frame_as_attr(read.frame)})
+    return segments.assign_attrs({FRAME: read.stated_frame})
 
 
 def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[FloatArray, FloatArray]:
@@ -176,6 +181,18 @@ def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[Float
         places.append(crossed[apart])
         walked += length
     return np.concatenate(distances), np.concatenate(places)
+
+
+def _bent(space: PointsSpace, track: FloatArray, step: float) -> FloatArray:
+    """Return a track with points at every step, where a field makes curves of its lines."""
+    if all(isinstance(part, AffineStep) for part in space.transform.steps):
+        return track
+    parts = [track[:1]]
+    for start, stop in pairwise(track):
+        count = max(1, int(np.ceil(np.linalg.norm(stop - start) / step)))
+        share = np.linspace(0, 1, count + 1)[1:, None]
+        parts.append((1 - share) * start + share * stop)
+    return np.concatenate(parts)
 
 
 def _changes(position: Int64s, status: Int64s) -> Positions:
