@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import dask.array as da
@@ -10,6 +11,7 @@ import SimpleITK as sitk
 import xarray as xr
 
 from support.atlases import make_atlas, make_terminology
+from xarray_atlas.coords.atlas_index import AtlasIndex
 
 RAS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
 ATLAS_SIZES = (0.5, 0.4, 0.3)
@@ -76,7 +78,10 @@ def atlas(lazy: bool = True) -> xr.Dataset:
     terms = make_terminology([-1] + [0] * 198)
     template = np.random.default_rng(1).uniform(0, 100, labels.shape).astype("f4")
     whole = da.from_array(labels, chunks=7) if lazy else labels
-    return make_atlas(whole, terms, ATLAS_SIZES, (-5.0, -4.0, -3.0), "asr", template=template)
+    ds = make_atlas(whole, terms, ATLAS_SIZES, (-5.0, -4.0, -3.0), "asr", template=template)
+    carrier = AtlasIndex(terms, dataclasses.replace(ds.atlas.space, shape=labels.shape))
+    coords = xr.Coordinates(carrier.create_variables(), indexes={carrier.name: carrier})
+    return ds.drop_vars(carrier.name).assign_coords(coords)
 
 
 def recording(shape: tuple[int, ...] = (18, 22, 16)) -> xr.DataArray:

@@ -135,3 +135,40 @@ def test_grids_through_other_fields_are_others() -> None:
     assert one.atlas.space == again.atlas.space
     assert one.atlas.space != other.atlas.space
     assert one.terminology.item() != other.terminology.item()
+
+
+@pytest.mark.filterwarnings("ignore:.*points lie outside of the:UserWarning")
+def test_frames_of_the_atlas_on_its_grid(brought: Any) -> None:
+    """The same label for the same place, in the atlas and on a grid of the recording."""
+    mine, _ = brought
+    ds = atlas()
+    centres = np.stack(np.meshgrid(*(mine[d].pint.dequantify().values for d in "xyz")), -1)
+    centres = centres.reshape(-1, 3)
+    centres = centres[np.abs(centres).max(axis=1) < 2.5]  # within the field
+    there = mine.atlas.transform.points(centres)
+    allen = ds.atlas.frames["allen"]
+    numbers = allen.from_dataset(there)
+    asked = {"unit": allen.unit, "axes": allen.axes, "frame": "allen"}
+    found = mine.atlas.region_at(numbers, **asked)
+    wanted = mine.atlas.region_at(centres, unit="mm", axes=("x", "y", "z"), frame="dataset")
+    np.testing.assert_array_equal(found.region_id, wanted.region_id)
+    own = ds.atlas.frame("mine", matrix=affine(8))
+    found = mine.atlas.region_at(own.from_dataset(there), unit="mm", frame=own)
+    np.testing.assert_array_equal(found.region_id, wanted.region_id)
+    assert isinstance(found.attrs["frame"], str)
+
+
+def test_results_in_frames_of_the_atlas(brought: Any) -> None:
+    mine, _ = brought
+    region = mine.atlas.region_properties().region.values[5]
+    plain = mine.atlas.centroid(region).pint.dequantify()
+    dims = list(mine.atlas.space.dims)
+    there = mine.atlas.transform.points(plain.sel(axis=dims).values[None])
+    allen = atlas().atlas.frames["allen"]
+    found = mine.atlas.centroid(region, frame="allen").pint.dequantify()
+    np.testing.assert_allclose(found.values, allen.from_dataset(there)[0], rtol=1e-6)
+    mesh = mine.atlas.mesh(region)
+    framed = mine.atlas.mesh(region, frame="allen")
+    columns = [list(mesh.dims).index(dim) for dim in dims]
+    there = mine.atlas.transform.points(mesh.vertices[:, columns])
+    np.testing.assert_allclose(framed.vertices, allen.from_dataset(there), rtol=1e-6)

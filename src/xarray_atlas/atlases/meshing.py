@@ -33,7 +33,7 @@ from xarray_atlas.regions.framed import columns_of
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.regions.surface import Mesh, mesh_from_labels, position_of_one
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.any_frame import any_frame
+from xarray_atlas.transforms.warped_frames import frame_on_grid
 
 __all__ = ["mesh"]
 
@@ -144,9 +144,10 @@ def mesh(
 
 
 def _in_frame(found: Mesh, obj: xr.Dataset | xr.DataArray, frame: Any) -> Mesh:
-    chosen = any_frame(obj, frame)
+    placed = frame_on_grid(obj, frame)
+    chosen = placed.frame
     columns = columns_of(annotation_of(obj), [str(dim) for dim in found.dims])
-    vertices = chosen.from_dataset(found.vertices[:, columns])
+    vertices = placed.from_dataset(found.vertices[:, columns])
     unit, name = chosen.unit, chosen.name
     return dataclasses.replace(found, vertices=vertices, dims=chosen.axes, unit=unit, frame=name)
 

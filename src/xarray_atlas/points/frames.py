@@ -11,6 +11,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
+from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.spaces import PointsSpace
@@ -19,7 +20,9 @@ from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.known_frames import BUILT_IN, frames_of, in_ccf, known_frame
 from xarray_atlas.transforms.matrices import checked_matrix, tidy
+from xarray_atlas.transforms.remembered import its_atlas
 from xarray_atlas.transforms.stereotaxic import CONVENTIONS
+from xarray_atlas.transforms.warped_frames import FrameOnGrid, frame_on_grid
 
 __all__ = [
     "FRAMES",
@@ -95,6 +98,10 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
         return Placement(_in_axes(matrix, space, space)[:3], (1, 1, 1))
     if isinstance(frame, str) and frame == "dataset":
         return Placement(np.eye(3, 4), (1, 1, 1))
+    if space.through:
+        placed = frame_on_grid(obj, frame)
+        if placed.transform is not None:
+            return Placement(np.eye(3, 4), (1, 1, 1), partial(_through, placed, space))
     if isinstance(frame, Frame) or frame not in BUILT_IN:
         found = known_frame(obj, frame)
         if found.to_corner is not None and found.name != "dataset":
@@ -104,6 +111,14 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
     require_unmoved(obj, space, frame)
     matrix = frame_matrix(space, frame)
     return Placement(matrix[:3], _grows(matrix, space.atlas is None))
+
+
+def _through(placed: FrameOnGrid, space: Space, points: FloatArray) -> FloatArray:
+    """Bring points along ap, dv, ml, in mm, through a field to the grid."""
+    frame = placed.frame
+    columns = [list(AXES).index(axis) for axis in frame.anatomical]
+    there = placed.to_dataset(points[:, columns] / unit_factor(frame.unit))
+    return there[:, [space.position(axis) for axis in AXES]]
 
 
 def _placed_by(frame: Frame, space: Space) -> Placement:
@@ -126,7 +141,7 @@ def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> st
     if not isinstance(frame, str | Frame):
         return None
     if isinstance(frame, Frame) or frame not in BUILT_IN:
-        found = known_frame(obj, frame)
+        found = known_frame(its_atlas(obj), frame)
         return found.directions[found.anatomical.index(axis)]
     if frame == "dataset":
         return space.direction(axis)

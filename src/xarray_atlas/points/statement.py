@@ -18,6 +18,7 @@ from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.points.units import Indices, indices_of, is_voxel
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.known_frames import known_frame
+from xarray_atlas.transforms.remembered import its_atlas
 
 __all__ = ["Statement"]
 
@@ -65,7 +66,7 @@ class Statement:
         if isinstance(frame, PointsSpace):
             return frame
         if isinstance(frame, Frame) or (isinstance(frame, str) and frame not in FRAMES):
-            return known_frame(self.obj, frame)  # refuses what is none
+            return known_frame(its_atlas(self.obj), frame)  # refuses what is none
         return None
 
     @cached_property

@@ -16,8 +16,9 @@ from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.regions.results import text_coord
-from xarray_atlas.transforms.any_frame import any_frame, frame_as_attr, settled_frame
+from xarray_atlas.transforms.any_frame import frame_as_attr, settled_frame
 from xarray_atlas.transforms.frames import Frame
+from xarray_atlas.transforms.warped_frames import frame_on_grid
 
 __all__ = ["columns_of", "in_frame"]
 
@@ -53,32 +54,31 @@ def columns_of(obj: xr.Dataset | xr.DataArray, dims: list[str]) -> list[int]:
     return [places[i] for i in range(3)]
 
 
-def in_frame(found: xr.Dataset, obj: xr.DataArray, frame: Any) -> xr.Dataset:
+def in_frame(found: xr.Dataset, obj: xr.Dataset | xr.DataArray, frame: Any) -> xr.Dataset:
     """Bring the properties of regions into a frame.
 
     Parameters
     ----------
     found : Dataset
         Along ``axis`` are the dimensions of the annotation.
-    obj : DataArray
-        The annotation.
+    obj : Dataset or DataArray
     frame : str, Frame, or (4, 4) array
     """
-    chosen = any_frame(obj, frame)
+    chosen = frame_on_grid(obj, frame)
     columns = columns_of(obj, [str(label) for label in found["axis"].values])
     stated = frame_as_attr(settled_frame(obj, frame))
     variables: dict[Any, Variable] = {}
     for name in POINTS:
         old = found.variables[name].transpose(..., "axis")
         numbers = chosen.from_dataset(np.asarray(old.values)[..., columns])
-        variables[name] = _length(old.dims, numbers, chosen, {**old.attrs, FRAME: stated})
+        variables[name] = _length(old.dims, numbers, chosen.frame, {**old.attrs, FRAME: stated})
     if chosen.tilted:
         rest = found.drop_vars([*BOXES, *POINTS, "axis", "bound"])
     else:
         rest = found.drop_vars([*BOXES, *POINTS, "axis"])
-        variables |= _boxes(found, chosen, columns, stated)
+        variables |= _boxes(found, chosen.frame, columns, stated)
     order = [name for name in found.data_vars if name in variables or name in rest]
-    result = rest.assign(variables).assign_coords(axis=text_coord("axis", list(chosen.axes)))
+    result = rest.assign(variables).assign_coords(axis=text_coord("axis", list(chosen.frame.axes)))
     return result[order]
 
 

@@ -176,7 +176,7 @@ def region_properties(
         "unknown_label": labels[unknown],
     }
     result = found.dataset(variables, coords).assign_attrs(found.attrs)
-    return result if frame is None else in_frame(result, found.annotation, frame)
+    return result if frame is None else in_frame(result, obj, frame)
 
 
 def axis_lines(found: Measured) -> tuple[FloatArray, FloatArray]:

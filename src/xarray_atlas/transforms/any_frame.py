@@ -22,6 +22,7 @@ from xarray_atlas.transforms.known_frames import (
     volume_of,
 )
 from xarray_atlas.transforms.matrices import checked_matrix, tidy
+from xarray_atlas.transforms.remembered import its_atlas
 from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 
 __all__ = [
@@ -110,6 +111,7 @@ def settled_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Any:
         return frame
     if not isinstance(frame, str | Frame):
         return frame
+    obj = its_atlas(obj)
     found = known_frame(obj, frame)
     if found.name in (*BUILT_IN, *CONVENTIONS) and found == frames_of(obj).get(found.name):
         return found.name

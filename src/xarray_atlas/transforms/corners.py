@@ -124,9 +124,9 @@ def _to_atlas(space: Space, frame: str) -> FloatArray:
     assert space.atlas is not None
     if not space.to_atlas:
         raise GridError(
-            f"points of frame={frame!r} cannot be brought onto this grid: it is related to the "
-            "atlas by a displacement field, whose inverse is not known. Look them up in the atlas "
-            "itself, or pass their positions on this grid with frame='dataset'"
+            f"frame={frame!r} has no matrix here: a displacement field leads from this grid to the "
+            "atlas, ds.atlas.transform. Points and results in that frame go through it; for "
+            "others use the atlas itself, or frame='dataset'"
         )
     rows = [*(space.atlas.position(axis) for axis in AXES), 3]
     columns = [*(space.position(axis) for axis in AXES), 3]

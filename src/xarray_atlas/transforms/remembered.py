@@ -15,7 +15,7 @@ import xarray as xr
 from dask.base import tokenize
 from xarray import Variable
 
-from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.atlas_index import AtlasIndex, find_atlas
 from xarray_atlas.coords.space import DIRECTIONS, Space
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
@@ -24,7 +24,7 @@ from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
 from xarray_atlas.transforms.steps import AffineStep, merged
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["PREFIX", "grid_to_atlas", "remember", "turned"]
+__all__ = ["PREFIX", "grid_to_atlas", "its_atlas", "remember", "turned"]
 
 PREFIX = "to_atlas_"
 """Of the coordinates that hold fields, and of their dimensions."""
@@ -105,6 +105,28 @@ def grid_to_atlas(obj: xr.Dataset | xr.DataArray) -> Transform:
                 "pass that Dataset, or a part of it, rather than one of its variables"
             ) from None
     return Transform(merged(steps), _end(IMAGE, space), _end(ATLAS, space.atlas))
+
+
+def its_atlas(obj: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
+    """Return what knows the frames of an atlas: of a grid that a field leads to, the atlas alone.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+
+    Returns
+    -------
+    Dataset or DataArray
+        `obj` itself where it is an atlas, or a matrix leads to it; else a Dataset without voxels
+        that carries the space of the atlas.
+    """
+    terminology, space = find_atlas(obj)
+    if not space.through or space.atlas is None:
+        return obj
+    carrier = AtlasIndex(terminology, space.atlas)
+    return xr.Dataset(
+        coords=xr.Coordinates(carrier.create_variables(), indexes={carrier.name: carrier})
+    )
 
 
 def _variables(obj: xr.Dataset | xr.DataArray) -> Any:
