@@ -172,3 +172,24 @@ def test_results_in_frames_of_the_atlas(brought: Any) -> None:
     columns = [list(mesh.dims).index(dim) for dim in dims]
     there = mine.atlas.transform.points(mesh.vertices[:, columns])
     np.testing.assert_allclose(framed.vertices, allen.from_dataset(there), rtol=1e-6)
+
+
+def test_meshes_go_through_their_points() -> None:
+    ds = atlas()
+    plain = ds.atlas.mesh("R5")
+    dims = list(ds.atlas.space.dims)
+    columns = [list(plain.dims).index(dim) for dim in dims]
+    for kind in ("affine", "chain"):
+        transform = made(kind)
+        found = ds.atlas.mesh("R5", transform=transform)
+        assert (found.dims, found.frame) == (("x", "y", "z"), "image")
+        back = transform.bind(target=ds).points(found.vertices)
+        np.testing.assert_allclose(back, plain.vertices[:, columns], atol=2e-4)
+        same = ds.atlas.mesh("R5", transform=transform.inverse())
+        np.testing.assert_allclose(same.vertices, found.vertices, atol=2e-4)
+    bound = made("affine").bind(source=recording())
+    assert ds.atlas.mesh("R5", transform=bound).dims == ("x", "y", "z")
+    with pytest.raises(ValueError, match="pass one of them"):
+        ds.atlas.mesh("R5", transform=made("affine"), frame="allen")
+    with pytest.raises(TransformError, match="transform= is a Transform, not ndarray"):
+        ds.atlas.mesh("R5", transform=np.eye(4))

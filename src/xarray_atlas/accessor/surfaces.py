@@ -20,7 +20,13 @@ __all__ = ["SurfaceMethods"]
 class SurfaceMethods(Accessor[T]):
     """Finds the surfaces of regions, their neighbours and distances to them."""
 
-    def mesh(self, region: Regions, hemisphere: str | None = None, frame: Any = None) -> Mesh:
+    def mesh(
+        self,
+        region: Regions,
+        hemisphere: str | None = None,
+        frame: Any = None,
+        transform: Any = None,
+    ) -> Mesh:
         """Return the surface of a region: that of the store, or one made from the labels.
 
         See :func:`xarray_atlas.mesh` for details.
@@ -36,6 +42,10 @@ class SurfaceMethods(Accessor[T]):
             ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
             order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
             Dataset.
+        transform : Transform, optional
+            Between the atlas and another space, such as an image that was registered, in either
+            direction: the vertices are then points of that space, in mm along the axes of the
+            transform's end. One that leads to the atlas is inverted, its fields too.
 
         Returns
         -------
@@ -49,6 +59,9 @@ class SurfaceMethods(Accessor[T]):
             known where the frame lies in the Dataset.
         PointsError
             If there is no such frame.
+        TransformError
+            If `transform` does not say which of its ends is the atlas, or has no inverse at a
+            vertex.
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
@@ -75,7 +88,7 @@ class SurfaceMethods(Accessor[T]):
         >>> th.vertices.shape, f"{th.area:.1f}"
         ((8968, 3), '64.2 millimeter ** 2')
         """
-        return meshing.mesh(self._obj, region, hemisphere, frame)
+        return meshing.mesh(self._obj, region, hemisphere, frame, transform)
 
     def adjacency(self, regions: Regions | None = None) -> xr.DataArray:
         """Measure the surface that each two of several disjoint regions share.

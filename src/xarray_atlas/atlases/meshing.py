@@ -33,6 +33,11 @@ from xarray_atlas.regions.framed import columns_of
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.regions.surface import Mesh, mesh_from_labels, position_of_one
 from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.registration import (
+    atlas_names,
+    checked_transform,
+    towards_atlas,
+)
 from xarray_atlas.transforms.warped_frames import frame_on_grid
 
 __all__ = ["mesh"]
@@ -43,6 +48,7 @@ def mesh(
     region: Regions,
     hemisphere: str | None = None,
     frame: Any = None,
+    transform: Any = None,
 ) -> Mesh:
     """Return the surface of a region, with its descendants, as triangles in mm.
 
@@ -65,6 +71,10 @@ def mesh(
         ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
         order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
         Dataset.
+    transform : Transform, optional
+        Between the atlas and another space, such as an image that was registered, in either
+        direction: the vertices are then points of that space, in mm along the axes of the
+        transform's end. One that leads to the atlas is inverted, its fields too.
 
     Returns
     -------
@@ -80,6 +90,8 @@ def mesh(
         where the frame lies in the Dataset.
     PointsError
         If there is no such frame.
+    TransformError
+        If `transform` does not say which of its ends is the atlas, or has no inverse at a vertex.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     HemisphereError
@@ -140,7 +152,23 @@ def mesh(
     found = _stored(obj, region) if hemisphere is None else None
     if found is None:
         found = mesh_from_labels(obj, region, hemisphere)
+    if transform is not None:
+        if frame is not None:
+            raise ValueError(
+                "frame= puts the vertices into a frame of the atlas, and transform= into another "
+                "space; pass one of them"
+            )
+        return _through(found, obj, transform)
     return found if frame is None else _in_frame(found, obj, frame)
+
+
+def _through(found: Mesh, obj: xr.Dataset | xr.DataArray, transform: Any) -> Mesh:
+    from_atlas = checked_transform(transform)
+    from_atlas = towards_atlas(from_atlas, atlas_names(obj)).inverse().bind(source=obj)
+    columns = columns_of(annotation_of(obj), [str(dim) for dim in found.dims])
+    vertices = from_atlas.points(found.vertices[:, columns])
+    end = from_atlas.target
+    return dataclasses.replace(found, vertices=vertices, dims=end.axes, frame=end.name)
 
 
 def _in_frame(found: Mesh, obj: xr.Dataset | xr.DataArray, frame: Any) -> Mesh:

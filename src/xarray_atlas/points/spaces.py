@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.space import AXES
-from xarray_atlas.errors import PointsError, TransformError
+from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.corners import CORNERS
 from xarray_atlas.transforms.frames import AXIS_OF, Frame
 from xarray_atlas.transforms.matrices import applied, checked_matrix
-from xarray_atlas.transforms.registration import atlas_names, towards_atlas
+from xarray_atlas.transforms.registration import atlas_names, checked_transform, towards_atlas
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["PointsSpace", "points_space"]
@@ -93,21 +93,17 @@ def points_space(
     Raises
     ------
     TransformError
-        If it does not say which of its ends is the atlas.
+        If it is no Transform, or does not say which of its ends is the atlas.
     PointsError
         If `frame` is one of the atlas.
     """
-    if not isinstance(transform, Transform):
-        raise TransformError(
-            f"transform= is a Transform, not {type(transform).__name__}: open_transform(path) "
-            "reads one, and Transform.from_matrix(matrix, source='image', target='atlas') makes one"
-        )
+    checked = checked_transform(transform)
     if unit == "voxel":
         raise PointsError(
             "a transform takes positions in mm, not indices of voxels. Take them from the image: "
             "image.z.values[index], or multiply them by its affine, and pass unit='mm'"
         )
-    known = towards_atlas(transform, atlas_names(obj))
+    known = towards_atlas(checked, atlas_names(obj))
     end = known.source
     if frame is None or (isinstance(frame, str) and frame in (end.name, end.frame)):
         return PointsSpace(known, None, end.axes, end.directions)

@@ -29,7 +29,14 @@ from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["atlas_names", "bound_to_atlas", "nearest_letters", "read_registration", "towards_atlas"]
+__all__ = [
+    "atlas_names",
+    "checked_transform",
+    "bound_to_atlas",
+    "nearest_letters",
+    "read_registration",
+    "towards_atlas",
+]
 
 ORDERS = ("dims", "xyz")
 
@@ -114,6 +121,22 @@ def read_registration(
 def atlas_names(obj: xr.Dataset | xr.DataArray) -> set[str]:
     """Return the names by which an end of a transform means an atlas."""
     return {ATLAS, *(str(obj.attrs[key]) for key in ("name", "atlas") if key in obj.attrs)}
+
+
+def checked_transform(transform: Any) -> Transform:
+    """Return what is a Transform.
+
+    Raises
+    ------
+    TransformError
+        If it is none; it says how to make one.
+    """
+    if isinstance(transform, Transform):
+        return transform
+    raise TransformError(
+        f"transform= is a Transform, not {type(transform).__name__}: open_transform(path) reads "
+        "one, and Transform.from_matrix(matrix, source='image', target='atlas') makes one"
+    )
 
 
 def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
