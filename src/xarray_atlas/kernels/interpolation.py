@@ -103,9 +103,15 @@ def along_axes(
     array of shape (..., *shape)
     """
     front = values.ndim - 3
-    for axis in (2, 1, 0):  # the last one while rows are short
+    firsts = [each.ravel() for each in first]
+    begins = [int(each.min()) for each in firsts]
+    stops = [int(f.max()) + len(w) for f, w in zip(firsts, weights, strict=True)]
+    values = values[(..., *map(slice, begins, stops))]
+    # first along the axis that makes it smallest
+    growth = [f.size / (stop - begin) for f, begin, stop in zip(firsts, begins, stops, strict=True)]
+    for axis in sorted(range(3), key=growth.__getitem__):
         own = [weight.ravel() for weight in weights[axis]]
-        values = _along_axis(values, front + axis, first[axis].ravel(), own, kind)
+        values = _along_axis(values, front + axis, firsts[axis] - begins[axis], own, kind)
     order = sorted(range(3), key=lambda axis: along[axis])
     turned = values.transpose(*range(front), *(front + axis for axis in order))
     return turned.reshape(*values.shape[:front], *shape)
