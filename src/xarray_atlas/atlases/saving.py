@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from xarray import Variable
 
+from xarray_atlas.atlases.saved_frames import saved_frames
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import (
     affine_of,
@@ -25,7 +26,7 @@ from xarray_atlas.coords.grid import (
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space, require_orientation
 from xarray_atlas.errors import GridError, StoreError
-from xarray_atlas.io.brainglobe.manifest import MIDLINE, TO_RAS
+from xarray_atlas.io.brainglobe.manifest import FRAMES, MIDLINE, TO_RAS
 from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
 from xarray_atlas.io.zarr.stores import is_url
 from xarray_atlas.io.zarr.write_ome_zarr import CHUNK, Pyramid
@@ -164,6 +165,8 @@ def save(
         about[MIDLINE] = _in_store(ds, space, pyramid, space.midline)
     if space.world:
         about[TO_RAS] = _to_ras(ds, pyramid)
+    if frames := saved_frames(ds, spacing(ds)):
+        about[FRAMES] = frames
     write_atlas(
         Path(path).expanduser().absolute(),
         NewAtlas(

@@ -217,6 +217,7 @@ class StoredAtlas:
             shape=shape,
             world=to_ras,
             orientation_assumed=self._orientation_assumed,
+            frames=() if self.manifest is None else self.manifest.frames,
         )
         ml = space.position("ml")
         low, high = corner[ml], corner[ml] + shape[ml] * level.scale[ml]

@@ -14,8 +14,9 @@ from xarray_atlas.errors import ComponentNotFoundError, StoreFormatError
 from xarray_atlas.io.copies.records import leads_out
 from xarray_atlas.io.zarr.stores import locate, read_bytes
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.transforms.frames import Frame
 
-__all__ = ["MANIFEST", "MIDLINE", "TO_RAS", "Manifest", "Component", "read_manifest"]
+__all__ = ["FRAMES", "MANIFEST", "MIDLINE", "TO_RAS", "Manifest", "Component", "read_manifest"]
 
 MANIFEST = "manifest.json"
 MIDLINE = "midline_mm"
@@ -24,6 +25,10 @@ MIDLINE = "midline_mm"
 TO_RAS = "to_ras_mm"
 """Another: the 4 x 4 matrix from the positions that OME-Zarr's metadata give, in mm along the
 axes in their order, to RAS mm, the world of the file from which the atlas was made."""
+
+FRAMES = "frames"
+"""Another: frames that were added to the atlas, as objects of JSON; from mm from the anterior,
+superior, left outer corner of the volume."""
 
 LABELS = ("annotations_compressed.ome.zarr", "annotation.ome.zarr")
 """What the labels of an annotation set are called, the newest name first."""
@@ -124,6 +129,12 @@ class Manifest:
         return matrix
 
     @property
+    def frames(self) -> tuple[str, ...]:
+        """Frames that were saved with the atlas, each as JSON."""
+        said = self.content.get(FRAMES) or ()
+        return tuple(json.dumps(Frame.from_dict(frame).to_dict()) for frame in said)
+
+    @property
     def voxel_size(self) -> tuple[float, ...]:
         """In mm, one an axis; the manifest has micrometres."""
         return tuple(float(size) / 1000 for size in self.content["resolution"])
@@ -222,6 +233,7 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
         manifest = Manifest("/".join(parts[:-4]), "/".join(parts[-4:]), json.loads(content))
         _ = manifest.name, manifest.version, manifest.annotation, manifest.terminology
         _ = manifest.template, manifest.references, manifest.coordinate_space, manifest.to_ras
+        _ = manifest.frames
         if len(manifest.voxel_size) != 3:
             raise ValueError(f"a resolution of {len(manifest.voxel_size)} numbers, not 3")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

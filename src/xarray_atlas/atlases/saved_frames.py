@@ -1,0 +1,60 @@
+"""Frames that were added to a Dataset, as they are saved with its volume."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.space import AXES
+from xarray_atlas.transforms.corners import CORNERS
+from xarray_atlas.transforms.frames import Frame
+from xarray_atlas.transforms.known_frames import BUILT_IN, frames_of, to_corner_of
+from xarray_atlas.transforms.stereotaxic import CONVENTIONS
+
+__all__ = ["saved_frames"]
+
+
+def saved_frames(
+    ds: xr.Dataset | xr.DataArray, sizes: Mapping[Hashable, float]
+) -> list[dict[str, Any]]:
+    """Return the frames that were added to an atlas, for the volume that is saved of it.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        What is saved: its outer corner becomes that of the whole volume.
+    sizes : mapping of hashable to float
+        The size of a voxel in mm along each dimension.
+
+    Returns
+    -------
+    list of dict
+        From mm from that corner; none where it is not known how the Dataset lies to them.
+    """
+    _, space = find_atlas(ds)
+    added = [f for name, f in frames_of(ds).items() if name not in (*BUILT_IN, *CONVENTIONS)]
+    if not added or to_corner_of(space) is None:
+        return []
+    to_dataset, volume = np.zeros((4, 4)), []
+    to_dataset[3, 3] = 1.0
+    for column, axis in enumerate(AXES):
+        name, row = space.coordinate(ds, axis), space.position(axis)
+        assert name is not None  # the volume that is saved has all three
+        positions, half = lengths(ds, name), sizes[ds.coords[name].dims[0]] / 2
+        low, high = positions.min() - half, positions.max() + half
+        along = space.orientation[row] == CORNERS["allen"][axis]
+        to_dataset[row, column] = 1.0 if along else -1.0
+        to_dataset[row, 3] = low if along else high
+        volume.append(float(high - low))
+    return [_of_volume(frame, to_dataset, volume).to_dict() for frame in added]
+
+
+def _of_volume(frame: Frame, to_dataset: Any, volume: list[float]) -> Frame:
+    matrix = frame.matrix @ to_dataset
+    return dataclasses.replace(frame, matrix=matrix, to_corner=np.eye(4), volume=tuple(volume))
