@@ -78,7 +78,9 @@ def test_a_manifest_with_what_is_no_frame(sample: xr.Dataset, tmp_path: Path) ->
 
 def test_an_atlas_without_one_says_nothing(tmp_path: Path) -> None:
     xarray_atlas.open_sample("100 um").isel(z=slice(3)).atlas.save(tmp_path)
-    assert "frames" not in json.loads(next(tmp_path.glob("atlases/*_100um/*/manifest.json")).read_text())
+    assert "frames" not in json.loads(
+        next(tmp_path.glob("atlases/*_100um/*/manifest.json")).read_text()
+    )
 
 
 def test_on_the_grid_of_an_image(known: xr.Dataset) -> None:
