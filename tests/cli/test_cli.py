@@ -486,7 +486,9 @@ def test_wrong_command_lines_have_status_2(args, capsys):
     assert err.startswith("usage: xarray-atlas")
 
 
-@pytest.mark.parametrize("command", [[], ["volume"], ["info"], ["regions"]])
+@pytest.mark.parametrize(
+    "command", [[], ["volume"], ["info"], ["regions"], ["frames"], ["at"], ["where"]]
+)
 def test_help_fits_and_says_what_is_printed(command, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as caught:

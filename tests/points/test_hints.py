@@ -185,3 +185,14 @@ def test_a_track_that_goes_through_no_region(atlas: xr.Dataset) -> None:
     # from outside into the brain is what tracks do
     into = pd.DataFrame([[1.0, -2.0, 1.8], [1.0, 0.5, 1.8]], columns=list(AXES))
     atlas.atlas.along(into, frame="brainglobe", **asked)
+
+
+def test_coordinates_from_bregma_lead_to_the_conventions() -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    rng = np.random.default_rng(4)
+    points = rng.uniform((-3.5, -5, -2), (-1.5, -2.5, 2), (100, 3))
+    for scale in (1.0, 1e3):
+        with pytest.warns(UserWarning, match=r"with .*a frame of bregma, such as frame='ibl'"):
+            ds.atlas.count_points(
+                points * scale, axes=("ap", "dv", "ml"), unit="mm", frame="brainglobe"
+            )

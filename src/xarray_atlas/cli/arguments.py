@@ -8,6 +8,7 @@ from typing import Any
 
 from xarray_atlas import __version__
 from xarray_atlas.cli import download as cli_download
+from xarray_atlas.cli import positions
 from xarray_atlas.cli.check import CHECK, CHECK_OUTPUT, add_options
 
 __all__ = ["PROGRAM", "parse"]
@@ -25,6 +26,8 @@ examples:
   xarray-atlas volume "Primary visual area" --hemisphere both --format csv
   xarray-atlas regions visual
   xarray-atlas list --species "mus musculus"
+  xarray-atlas at --frame ibl --unit mm -- 0.5 -3.1 -4.5
+  xarray-atlas where VTA --frame ibl
   xarray-atlas info --atlas allen_mouse_25um
   xarray-atlas info --atlas s3://bucket/path/annotation.ome.zarr
   xarray-atlas download allen_mouse_25um
@@ -158,6 +161,38 @@ def _parser() -> argparse.ArgumentParser:
     regions.add_argument("text", nargs="?", metavar="TEXT", help="part of an acronym or name")
     regions.add_argument("--regex", action="store_true", help="TEXT is a regular expression")
     _add_atlas(regions, ("table", "csv", "json"))
+
+    known = commands.add_parser(
+        "frames",
+        help="the coordinate systems that are known for an atlas",
+        description=positions.FRAMES,
+        epilog=positions.FRAMES_OUTPUT,
+        **layout,
+    )
+    _add_atlas(known, ("table", "csv", "json"))
+    _add_level(known)
+
+    at = commands.add_parser(
+        "at",
+        help="the region at a position, in a frame",
+        description=positions.AT,
+        epilog=positions.AT_OUTPUT,
+        **layout,
+    )
+    positions.add_at(at)
+    _add_atlas(at, ("table", "csv", "json"))
+    _add_level(at)
+
+    where = commands.add_parser(
+        "where",
+        help="where regions lie, in a frame",
+        description=positions.WHERE,
+        epilog=positions.WHERE_OUTPUT,
+        **layout,
+    )
+    positions.add_where(where)
+    _add_atlas(where, ("table", "csv", "json"))
+    _add_level(where)
 
     listing = commands.add_parser(
         "list",

@@ -44,6 +44,8 @@ SHELL_NAMES = {
     "voxel_size=": "--voxel-size ",
     "orientation=": "--orientation ",
     "root=": "--root ",
+    "pass unit='um' or unit='mm'": "pass --unit um or --unit mm",
+    "frame=": "--frame ",
     "xarray_atlas.list_atlases lists them": "xarray-atlas list shows them",
     "pass the int ": "use --id ",
     "by its id": "by its id (--id)",
@@ -221,6 +223,26 @@ def _list(args: argparse.Namespace) -> str:
     return to_csv(shown) if args.format == "csv" else to_table(shown)
 
 
+def _frames(args: argparse.Namespace) -> str:
+    from xarray_atlas.cli import positions
+
+    return positions.frames(args, _open(args))
+
+
+def _at(args: argparse.Namespace) -> str:
+    from xarray_atlas.cli import positions
+
+    with _progress():
+        return positions.at(args, _open(args))
+
+
+def _where(args: argparse.Namespace) -> str:
+    from xarray_atlas.cli import positions
+
+    with _progress():
+        return positions.where(args, _open(args))
+
+
 def _check(args: argparse.Namespace) -> tuple[str, int]:
     from xarray_atlas.checks.checking import check
     from xarray_atlas.cli.check import show, status
@@ -244,6 +266,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], str | tuple[str, int]]] = {
     "volume": _volume,
     "info": _info,
     "regions": _regions,
+    "frames": _frames,
+    "at": _at,
+    "where": _where,
     "check": _check,
     "list": _list,
     "download": _download,

@@ -21,6 +21,8 @@ from xarray_atlas.points.frames import FRAMES, placement_of
 from xarray_atlas.points.own_frames import frame_name
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
+from xarray_atlas.transforms.known_frames import in_ccf
+from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 
 __all__ = ["warn_of_misplaced", "warn_of_track"]
 
@@ -131,7 +133,7 @@ def _likely(
     longest = max(axis.size * axis.centres.size for axis in axes.values())
     thickest = max(axis.size for axis in axes.values())
     texts, index, held, judged = [], [], [], []
-    for text, moved, other in [("", tried, frame), *_alternatives(axes, tried, frame)]:
+    for text, moved, other in [("", tried, frame), *_alternatives(obj, axes, tried, frame)]:
         try:
             placed = placement_of(obj, other).place(moved)
         except GridError:
@@ -160,8 +162,8 @@ def _likely(
     span = ", ".join(f"{a} {p:g} to {q:g}" for a, p, q in zip(AXES, low, high, strict=True))
     return (
         f": they span {span} mm. Neither another frame, unit nor order of axes puts most of them "
-        "into the brain. Coordinates from bregma, or any other origin, need a 4 x 4 matrix: "
-        "frame=matrix"
+        "into the brain. Coordinates from bregma, or any other origin, need a frame of their own: "
+        "ds.atlas.frames lists those that are known, and ds.atlas.frame(name, ...) makes one"
     )
 
 
@@ -188,7 +190,7 @@ def _labelled(
 
 
 def _alternatives(
-    axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
+    obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
 ) -> Iterator[tuple[str, FloatArray, Any]]:
     """Give what else points may be: what to say of it, the points, and their frame."""
     for scale, text in SCALES.items():
@@ -213,6 +215,17 @@ def _alternatives(
             yield f"{text} and frame={other!r}", points * scale, other
         for order in orders:
             yield f"{text} and {_in_order(order)}", points[:, order] * scale, frame
+    if in_ccf(*find_atlas(obj)) and frame_name(frame) not in CONVENTIONS:
+        first, *names = CONVENTIONS
+        listed = ", ".join(map(repr, names))
+        for scale, text in ((1.0, ""), *SCALES.items()):
+            said = f"{text} and " * bool(text)
+            yield (
+                f"{said}a frame of bregma, such as frame={first!r} (the points do not say which: "
+                f"there are {listed} too)",
+                points * scale,
+                first,
+            )
 
 
 def _in_order(order: tuple[int, ...]) -> str:

@@ -70,7 +70,7 @@ def bregma_question(
         rows.append((f"  frame={name!r}", _listed(shown), note + one.citation))
     width = max(len(row[0]) for row in rows)
     lines = [f"{start}. Pass one of these ({heading}):"]
-    lines += [f"{name:<{width}}  {place}  ({source})" for name, place, source in rows]
+    lines += [f"{name:<{width}}  {place}  ({source});" for name, place, source in rows]
     lines.append("or a frame of your own: ds.atlas.frame('mine', bregma=..., frame=...)")
     return "\n".join(lines)
 

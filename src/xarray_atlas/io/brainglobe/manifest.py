@@ -130,7 +130,7 @@ class Manifest:
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """Frames that were saved with the atlas, each as JSON."""
+        """The frames that were saved with the atlas, each as JSON."""
         said = self.content.get(FRAMES) or ()
         return tuple(json.dumps(Frame.from_dict(frame).to_dict()) for frame in said)
 

@@ -1,0 +1,165 @@
+"""Commands about positions: ``frames``, ``at`` and ``where``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
+from xarray_atlas.errors import PointsError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["AT", "AT_OUTPUT", "FRAMES", "FRAMES_OUTPUT", "WHERE", "WHERE_OUTPUT",
+           "add_at", "add_where", "at", "frames", "where"]  # fmt: skip
+
+FRAMES = """\
+List the coordinate systems that are known for an atlas: their axes, in the
+order of their numbers, the directions in which these grow, unit and source.
+"""
+
+FRAMES_OUTPUT = """\
+output:
+  name, axes, directions (of each axis), unit and source; json: a list of
+  objects with all that a frame holds, its matrix and assumptions among it
+
+examples:
+  xarray-atlas frames
+  xarray-atlas frames --atlas allen_mouse_25um --format json
+"""
+
+AT = """\
+Name the region at a position, or at each of many. Numbers come in threes, in
+the order of the frame's axes (see: xarray-atlas frames), or from a CSV file
+with a header, in columns that are called as the axes are.
+"""
+
+AT_OUTPUT = """\
+output:
+  the numbers, region (acronym), name, id, hemisphere and status (ok, background,
+  unknown_label or outside); of a CSV file all of its columns first
+
+examples:
+  xarray-atlas at --frame ibl --unit mm -- 0.5 -3.1 -4.5
+  xarray-atlas at --frame allen --unit um --points cells.csv --format csv
+"""
+
+WHERE = """\
+Say where regions lie, each with all its descendants: the mean position of their
+voxels, in a frame.
+"""
+
+WHERE_OUTPUT = """\
+output:
+  region (acronym), name, and a column for each axis of the frame, which says its
+  unit; without --frame they are the coordinates of the atlas, in mm
+
+examples:
+  xarray-atlas where VTA CA1 --frame ibl
+  xarray-atlas where VTA --frame pinpoint-qiu2018 --format json
+"""
+
+
+def add_at(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``at``."""
+    parser.add_argument("numbers", nargs="*", type=float, metavar="NUMBER", help="three a position")
+    parser.add_argument("--points", metavar="FILE", help="a CSV file instead of the numbers")
+    _add_frame(parser)
+    parser.add_argument("--unit", metavar="UNIT", help='of the numbers, such as "um" or "mm"')
+    parser.add_argument(
+        "--level", type=int, help="the ancestor at that level of the hierarchy; the root is 0"
+    )
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``where``."""
+    parser.add_argument("regions", nargs="+", metavar="REGION", help="acronym or full name")
+    _add_frame(parser)
+
+
+def _add_frame(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--frame",
+        metavar="NAME",
+        help="the coordinate system of the numbers: xarray-atlas frames lists those there are",
+    )
+
+
+def frames(args: argparse.Namespace, ds: xr.Dataset) -> str:
+    """Write the frames of an atlas."""
+    from xarray_atlas.transforms.known_frames import frames_of
+
+    known = frames_of(ds).values()
+    if args.format == "json":
+        return json.dumps([frame.to_dict() for frame in known], indent=2)
+    rows: list[Row] = [
+        {
+            "name": frame.name,
+            "axes": ", ".join(frame.axes),
+            "directions": ", ".join(frame.directions),
+            "unit": frame.unit,
+            "source": frame.citation,
+        }
+        for frame in known
+    ]
+    return to_csv(rows) if args.format == "csv" else to_table(rows)
+
+
+def at(args: argparse.Namespace, ds: xr.Dataset) -> str:
+    """Write the regions at positions."""
+    import pandas as pd
+
+    from xarray_atlas.coords.atlas_index import find_atlas
+    from xarray_atlas.points.lookup import region_at
+    from xarray_atlas.transforms.known_frames import known_frame
+
+    if bool(args.numbers) == bool(args.points):
+        raise PointsError("pass the numbers of positions, three for each, or a CSV file: --points")
+    if args.points:
+        table = pd.read_csv(args.points)
+    else:
+        if len(args.numbers) % 3:
+            raise PointsError(f"a position has three numbers, and there are {len(args.numbers)}")
+        axes = ["ap", "dv", "ml"] if args.frame is None else list(known_frame(ds, args.frame).axes)
+        threes = [args.numbers[i : i + 3] for i in range(0, len(args.numbers), 3)]
+        table = pd.DataFrame(threes, columns=axes)
+    found = region_at(ds, table, level=args.level, frame=args.frame, unit=args.unit)
+    terminology, _ = find_atlas(ds)
+    names = dict(zip(terminology.distinct_acronyms, terminology.names, strict=True))
+    meanings = found.status.attrs["flag_meanings"].split()
+    regions = found.region.values.tolist()
+    columns = {str(column): table[column].tolist() for column in table}
+    columns |= {
+        "region": regions,
+        "name": [str(names.get(region, "")) for region in regions],
+        "id": found.region_id.values.tolist(),
+        "hemisphere": found.hemisphere.values.tolist(),
+        "status": [meanings[flag] for flag in found.status.values],
+    }
+    rows = to_records(list(columns), *columns.values())
+    if args.format == "json":
+        return json.dumps({"frame": args.frame, "unit": args.unit, "points": rows}, indent=2)
+    return to_csv(rows) if args.format == "csv" else to_table(rows)
+
+
+def where(args: argparse.Namespace, ds: xr.Dataset) -> str:
+    """Write the centroids of regions."""
+    from xarray_atlas.regions.properties import centroid
+
+    found = centroid(ds, args.regions, frame=args.frame)
+    unit = found.attrs["units"]
+    columns: dict[str, list[Any]] = {
+        "region": found.region.values.tolist(),
+        "name": found.region_name.values.tolist(),
+    }
+    for i, axis in enumerate(found["axis"].values.tolist()):
+        key = str(axis) if args.format == "json" else f"{axis}_{unit}"
+        columns[key] = found.transpose("region", "axis").values[:, i].tolist()
+    rows = to_records(list(columns), *columns.values())
+    if args.format == "json":
+        about = {"frame": args.frame or "dataset", "unit": unit}
+        return json.dumps({**about, "regions": rows}, indent=2)
+    decimals = {"mm": 3, "um": 0}.get(unit, 6)
+    return to_csv(rows) if args.format == "csv" else to_table(rows, decimals)
