@@ -13,7 +13,7 @@ import xarray_atlas
 from xarray_atlas.errors import TransformError
 
 nib = pytest.importorskip("nibabel")
-linear = pytest.importorskip("nitransforms.linear")
+nitransforms_linear = pytest.importorskip("nitransforms.linear")
 
 POINTS = np.random.default_rng(17).uniform(-90, 90, (10_000, 3))
 
@@ -64,7 +64,7 @@ def test_files_of_nitransforms(orientation: str, kind: str, folder: Path) -> Non
     # nitransforms itself
     formats = {"fs.lta": "lta", "fs.v2v.lta": "lta", "itk.tfm": "itk", "afni-array": "afni"}
     kwargs = {key: options[key] for key in ("reference", "moving") if key in options}
-    theirs = linear.load(path, fmt=formats.get(kind, kind), **kwargs)
+    theirs = nitransforms_linear.load(path, fmt=formats.get(kind, kind), **kwargs)
     expected = theirs.map(POINTS) if theirs.matrix.ndim == 2 else mapped(theirs.matrix[1])
     np.testing.assert_allclose(found, expected, rtol=0, atol=UM / 10)
     # the matrix that all of the files hold; a .lta maps points of the moving image to the fixed one
@@ -168,3 +168,29 @@ def test_damaged_files(tmp_path: Path) -> None:
     path.write_text("type = 1\nnxforms = 1\n")
     with pytest.raises(TransformError, match=r"broken.lta of FreeSurfer cannot be read"):
         xarray_atlas.open_transform(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tool", "tolerance"),
+    # AFNI's numbers are written with 6 digits
+    [("a.lta", None, 0.1), ("a.mat", "fsl", 0.1), ("a.aff12.1D", None, 0.5)],
+)
+def test_two_different_images(name: str, tool: Any, tolerance: float, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    images = []
+    for shape, zooms, turn, flip in (
+        ((20, 24, 18), (2.0, 2.5, 3.0), (0.2, -0.1, 0.3), -1),
+        ((31, 17, 22), (1.5, 1.25, 2.0), (-0.15, 0.25, 0.05), 1),
+    ):
+        linear = nib.eulerangles.euler2mat(*turn) @ np.diag([flip * zooms[0], *zooms[1:]])
+        affine = nib.affines.from_matvec(linear, rng.uniform(-30, 30, 3))
+        images.append(nib.Nifti1Image(np.zeros(shape, np.uint8), affine))
+    fixed, moving = images
+    matrix = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.3, 0.1, -0.2), [4, -7, 2])
+    fmt = {"a.lta": "lta", "a.mat": "fsl"}.get(name, "afni")
+    written = nitransforms_linear.Affine(matrix, reference=fixed)
+    written.to_filename(tmp_path / name, fmt=fmt, moving=moving)
+    options = {} if fmt == "lta" else {"reference": fixed, "moving": moving, "tool": tool}
+    found = xarray_atlas.open_transform(tmp_path / name, maps="image to atlas", **options)
+    assert (found.source.name, found.target.name) == ("image", "atlas")
+    np.testing.assert_allclose(found.points(POINTS), mapped(matrix), rtol=0, atol=tolerance * UM)
