@@ -14,7 +14,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.warnings import find_stack_level
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.labels import Bools, Ints
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.frames import FRAMES, placement_of
@@ -136,8 +136,8 @@ def _likely(
     for text, moved, other in [("", tried, frame), *_alternatives(obj, axes, tried, frame)]:
         try:
             placed = placement_of(obj, other).place(moved)
-        except GridError:
-            continue  # not a frame of this grid
+        except (GridError, TransformError):
+            continue  # not a frame of this grid, or not in the field of a transform
         if text and np.abs(moved).max() < max(SPREAD * longest, 2 * thickest):
             continue
         found = [axes[a].owners(placed[:, i]) for i, a in enumerate(AXES)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 
 import xarray_atlas
@@ -225,3 +226,32 @@ def test_incomplete_folders(write: Callable[..., Path]) -> None:
 def test_options_of_others_are_refused(write: Callable[..., Path]) -> None:
     with pytest.raises(TransformError, match="index= says nothing"):
         xarray_atlas.open_transform(write(positions()), voxel_size="25 um", index=0)
+
+
+@pytest.mark.filterwarnings("ignore:no manifest says where left and right meet")
+def test_cells_of_the_raw_image(write: Callable[..., Path]) -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    small = np.array(ds.annotation.shape)
+    # the downsampled image is the atlas 0.3 mm further back
+    fields = np.indices(tuple(small)) * 0.1
+    fields[0] += 0.3
+    voxels, shape = np.array([25.0, 20.0, 50.0]), (456, 660, 160)
+    sizes = [str(size) for size in voxels]
+    folder = write(fields.astype(np.float32), orientation="lps", voxel_sizes=sizes)
+    transform = xarray_atlas.open_transform(folder, voxel_size="100 um", shape=shape)
+    index = np.random.default_rng(4).integers(0, shape, (10_000, 3))
+    # x, y and z of cellfinder are columns, rows and planes
+    cells = pd.DataFrame(index * voxels, columns=["z", "y", "x"])
+    with pytest.warns(UserWarning, match="outside of the brain"):
+        found = ds.atlas.region_at(cells, unit="um", transform=transform.outside("nearest"))
+    # planes run from left, of which centres of the first and last stay; rows from posterior
+    there = np.empty((len(index), 3))
+    there[:, 2] = small[2] - 1 - index[:, 0] * (small[2] - 1) / (shape[0] - 1)
+    there[:, 0] = small[0] - 1 - ((index[:, 1] + 0.5) * small[0] / shape[1] - 0.5)
+    there[:, 1] = (index[:, 2] + 0.5) * small[1] / shape[2] - 0.5
+    there[:, 0] += 3
+    # away from the boundaries of voxels, and within the atlas
+    clear = (np.abs(there % 1 - 0.5) > 1e-3).all(axis=1) & (there[:, 0] < small[0] - 1)
+    expected = ds.annotation.values[tuple(np.round(there[clear]).astype(int).T)]
+    assert clear.sum() > 5000
+    assert np.array_equal(found.region_id.values[clear], expected)
