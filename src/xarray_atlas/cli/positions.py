@@ -38,8 +38,8 @@ with a header, in columns that are called as the axes are.
 
 AT_OUTPUT = """\
 output:
-  the numbers, region (acronym), name, id, hemisphere and status (ok, background,
-  unknown_label or outside); of a CSV file all of its columns first
+  the numbers, region (acronym), name, id, hemisphere and status (ok,
+  background, unknown_label or outside); of a CSV file its columns first
 
 examples:
   xarray-atlas at --frame ibl --unit mm -- 0.5 -3.1 -4.5
@@ -47,14 +47,14 @@ examples:
 """
 
 WHERE = """\
-Say where regions lie, each with all its descendants: the mean position of their
-voxels, in a frame.
+Say where regions lie, each with all its descendants: the mean position of
+their voxels, in a frame.
 """
 
 WHERE_OUTPUT = """\
 output:
-  region (acronym), name, and a column for each axis of the frame, which says its
-  unit; without --frame they are the coordinates of the atlas, in mm
+  region (acronym), name, and a column for each axis of the frame, which says
+  its unit; without --frame they are the coordinates of the atlas, in mm
 
 examples:
   xarray-atlas where VTA CA1 --frame ibl

@@ -44,7 +44,7 @@ def bregma_question(
     terminology, space = find_atlas(obj)
     start = (
         "no frame 'bregma': it does not say which one. The conventions differ in where bregma "
-        "lies, in scale and in tilt, by up to half a millimetre for one place"
+        "lies, in scale and in tilt, by several tenths of a millimetre for one place"
     )
     if not in_ccf(terminology, space):
         return (
