@@ -509,7 +509,9 @@ def test_warning_names_what_would_be_inside(allen, scale, order, message):
 
 
 def test_bregma_is_named(allen):
-    with pytest.warns(UserWarning, match="from bregma.* 4 x 4 matrix"):
+    with pytest.warns(
+        UserWarning, match="a frame of bregma, such as frame=.ibl.|bregma, or any other"
+    ):
         allen.atlas.region_at([[-3.0, -2, -1]], axes=AXES, unit="mm", frame="dataset")
 
 
