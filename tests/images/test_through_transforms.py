@@ -184,3 +184,39 @@ def test_the_field_is_one_key_of_the_graph() -> None:
     data = atlas().atlas.resample_like(recording().chunk(x=3), of(warp())).annotation.data
     layer = data.__dask_graph__().layers[data.name]
     assert len(layer) == data.npartitions + 1
+
+
+def huge(shape: tuple[int, int, int] = (1500, 1500, 1500)) -> Transform:
+    """A field of 40 GB, each chunk of which moves everything by 0.1 mm to the right."""
+    data = da.concatenate(
+        [
+            da.full((1, *shape), shift, chunks=(1, 100, 100, 100), dtype="f4")
+            for shift in (0.1, 0, 0)
+        ]
+    ).rechunk({0: 3})
+    grid = np.diag([0.01, 0.01, 0.01, 1])
+    grid[:3, 3] = -7.5
+    return of(FieldStep(data, grid, "error"))
+
+
+def test_a_field_larger_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    ds, image = atlas(), recording((6, 5, 4))
+    with dask.config.set({"array.chunk-size": "2 kB"}):
+        mine = ds.atlas.resample_like(image.chunk(x=2), huge())
+    shift = np.eye(4)
+    shift[0, 3] = np.float32(0.1)
+    wanted = ds.atlas.resample_like(image, Transform.from_matrix(shift))
+    np.testing.assert_array_equal(mine.annotation.values, wanted.annotation.values)
+
+
+def test_on_a_cluster() -> None:
+    from distributed import Client, LocalCluster
+
+    ds, image = atlas(), recording().chunk(x=6)
+    kinds = ("field, affine", "inverse")
+    wanted = [ds.atlas.resample_like(image, KINDS[kind]()).annotation.values for kind in kinds]
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster):
+        for kind, labels in zip(kinds, wanted, strict=True):
+            found = ds.atlas.resample_like(image, KINDS[kind]()).annotation.values
+            np.testing.assert_array_equal(found, labels)
