@@ -43,6 +43,7 @@ from xarray_atlas.regions.reorient import reorient
 from xarray_atlas.regions.select import crop, sel
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.regions.volume import area, volume
+from xarray_atlas.sections.section import section
 from xarray_atlas.terminology import Region, Terminology
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.transform import Transform
@@ -112,6 +113,7 @@ __all__ = [
     "resample",
     "resample_like",
     "save",
+    "section",
     "sel",
     "set_options",
     "to_nifti",

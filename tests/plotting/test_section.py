@@ -28,8 +28,8 @@ from xarray_atlas.kernels.greys import grey_limits
 from xarray_atlas.plotting.artists import ScaleBar
 from xarray_atlas.plotting.label_places import label_places
 from xarray_atlas.plotting.lengths import bar_length
-from xarray_atlas.plotting.planes import plane_at
 from xarray_atlas.plotting.region_names import RegionName
+from xarray_atlas.sections.positions import plane_at
 
 mpl.use("agg")
 pytestmark = pytest.mark.version_independent
@@ -144,11 +144,11 @@ def test_axes_are_in_mm_of_the_dataset(sample: xr.Dataset) -> None:
     ax = sample.atlas.plot.section(ap="7.01 mm", ax=new_axes())
     assert ax.get_xlim() == pytest.approx((-0.025, 11.375))  # half voxels around 0.025 + 0.1 i
     assert ax.get_ylim() == pytest.approx((7.975, -0.025))
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (mm)", "y (mm)")
-    assert ax.get_title() == "z = 7.025 mm"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("ML to left (mm)", "DV to inferior (mm)")
+    assert ax.get_title() == "AP = 7.025 mm"
     assert ax.get_aspect() == 1
     ax = sample.rename(y="depth").atlas.plot.section(x="3 mm", ax=new_axes())
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("z (mm)", "depth (mm)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("AP to posterior (mm)", "DV to inferior (mm)")
     # the voxel that holds a position is drawn there
     image = ax.images[0]
     left, right, bottom, top = image.get_extent()
@@ -235,7 +235,7 @@ def test_a_face_belongs_to_the_plane_that_holds_its_points(sample: xr.Dataset, f
 
 def test_no_plane_is_drawn_for_a_position_between_planes(sample: xr.Dataset) -> None:
     picked = sample.isel(z=[0, 100, 101])
-    assert picked.atlas.plot.section(ap=0.06, ax=new_axes()).get_title() == "z = 0.025 mm"
+    assert picked.atlas.plot.section(ap=0.06, ax=new_axes()).get_title() == "AP = 0.025 mm"
     with pytest.raises(GridError, match=r"ap = 6 mm lies between .* nearest is at 10.025 mm"):
         picked.atlas.plot.section(ap="6 mm")
     with pytest.raises(GridError, match=r"outside: .* from -0.025 to 10.175 mm"):
@@ -714,7 +714,7 @@ def test_planes_through_all_of_the_atlas() -> None:
     sample = xarray_atlas.open_sample("100 um")
     axes = sample.atlas.plot.sections(n=4, axis="dv")
     assert [ax.get_title() for ax in axes] == [
-        f"y = {at} mm" for at in (1.025, 3.025, 5.025, 7.025)
+        f"DV = {at} mm" for at in (1.025, 3.025, 5.025, 7.025)
     ]
     assert axes[0].figure is axes[-1].figure
     assert len(axes[0].figure.axes) == 4
@@ -724,7 +724,7 @@ def test_planes_through_all_of_the_atlas() -> None:
     first, stop = held[0], held[-1] + 1
     axes = sample.atlas.plot.sections(n=4, axis="y", labels=True)
     places = first + (np.arange(4) + 0.5) * (stop - first) / 4
-    expected = [f"y = {sample.y.pint.magnitude[int(p)]:.6g} mm" for p in places]
+    expected = [f"DV = {sample.y.pint.magnitude[int(p)]:.6g} mm" for p in places]
     assert [ax.get_title() for ax in axes] == expected
     # on axes of one's own
     own = plt.subplots(2, 3)[1]
@@ -739,7 +739,7 @@ def test_planes_through_all_of_the_atlas() -> None:
 def test_there_are_as_many_sections_as_planes(sample: xr.Dataset) -> None:
     part = sample.isel(z=slice(50, 53))
     axes = part.atlas.plot.sections(12, **PLAIN)
-    assert [ax.get_title() for ax in axes] == ["z = 5.025 mm", "z = 5.125 mm", "z = 5.225 mm"]
+    assert [ax.get_title() for ax in axes] == ["AP = 5.025 mm", "AP = 5.125 mm", "AP = 5.225 mm"]
     with pytest.raises(GridError, match="4 axes were given, but there are 3 planes along 'z'"):
         part.atlas.plot.sections(ax=plt.subplots(4)[1])
     sections = sample.atlas.plot.sections
@@ -764,7 +764,7 @@ def test_a_plane_is_through_one_region(sample: xr.Dataset) -> None:
 
 def test_three_planes_through_a_point(sample: xr.Dataset) -> None:
     axes = sample.atlas.plot.ortho(ap="7 mm", dv=2, ml=4.0)
-    assert [ax.get_title() for ax in axes] == ["z = 7.025 mm", "y = 2.025 mm", "x = 4.025 mm"]
+    assert [ax.get_title() for ax in axes] == ["AP = 7.025 mm", "DV = 2.025 mm", "ML = 4.025 mm"]
     axes[0].figure.canvas.draw()
     sizes = []
     for ax, (x, y) in zip(axes, ((4.025, 2.025), (4.025, 7.025), (7.025, 2.025)), strict=True):
@@ -776,7 +776,10 @@ def test_three_planes_through_a_point(sample: xr.Dataset) -> None:
     assert sizes == pytest.approx([sizes[0]] * 6, rel=0.01)
     point = sample.atlas.region_properties("RSP").representative_point
     axes = sample.atlas.plot.ortho("RSP")
-    titles = [f"{d} = {point.sel(axis=d).item().magnitude:.6g} mm" for d in "zyx"]
+    titles = [
+        f"{name} = {point.sel(axis=d).item().magnitude:.6g} mm"
+        for name, d in zip(("AP", "DV", "ML"), "zyx", strict=True)
+    ]
     assert [ax.get_title() for ax in axes] == titles
     with pytest.raises(GridError, match="through a point"):
         sample.atlas.plot.ortho(ap=3, dv=2)

@@ -16,6 +16,7 @@ from xarray_atlas.accessor.measuring import MeasuringMethods
 from xarray_atlas.accessor.parcellations import ParcellationsMethods
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.accessor.points import PointsMethods
+from xarray_atlas.accessor.sections import SectionsMethods
 from xarray_atlas.accessor.selecting import SelectingMethods
 from xarray_atlas.accessor.surfaces import SurfaceMethods
 
@@ -25,6 +26,7 @@ __all__ = ["AtlasAccessor", "AtlasPlotAccessor", "register"]
 class AtlasAccessor(
     HierarchyMethods[T],
     SelectingMethods[T],
+    SectionsMethods[T],
     MeasuringMethods[T],
     SurfaceMethods[T],
     PointsMethods[T],

@@ -30,6 +30,12 @@ class PlanesMethods:
         ml: Any = None,
         region: RegionKey | None = None,
         axis: str = "ap",
+        frame: Any = None,
+        tilt: Any = None,
+        roll: Any = None,
+        about: Mapping[str, Any] | None = None,
+        through: Any = None,
+        unit: Any = None,
         ax: Axes | None = None,
         template: bool = True,
         outlines: bool | Mapping[str, Any] = True,
@@ -47,12 +53,39 @@ class PlanesMethods:
         ap, dv, ml : length, optional
             Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
             number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``.
+            ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
+            instead; a number has a unit where the frame does not count in mm.
         region : str, int or Region, optional
             The plane through a point inside of that region (its ``representative_point``). To find
             it takes a pass over the annotation, if none has been made.
         axis : str, default: "ap"
             Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
+        frame : str, Frame or (4, 4) array, optional
+            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
+            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
+            oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
+            holds their centre. By default the coordinates of the Dataset.
+        tilt : str or pint.Quantity, optional
+            The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
+            of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
+            Positive moves the upper edge (superior; of a horizontal plane anterior) to anterior in
+            a coronal plane, to superior in a horizontal one, to the right in a sagittal one.
+        roll : str or pint.Quantity, optional
+            The angle by which the tilted plane is rotated about the vertical axis of its picture.
+            Positive moves the right side of the animal (of a sagittal plane the anterior edge) to
+            anterior in a coronal plane, to superior in a horizontal one, to the right in a sagittal
+            one.
+        about : mapping of str to length, optional
+            The point of the plane about which it is rotated, along its two axes:
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
+            it is the point inside of it.
+        through : points, optional
+            Three points of the plane, which say all of it, as :func:`xarray_atlas.region_at` takes
+            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
+            the shape (3, 3) in the order of the frame's axes. They are in `frame`.
+        unit : str or pint.Unit, optional
+            Of these points, where they do not say theirs.
         ax : matplotlib Axes, optional
             The current ones by default.
         template : bool, default: True
@@ -78,16 +111,22 @@ class PlanesMethods:
         Raises
         ------
         GridError
-            If no plane is named, or more than one, or it lies outside the volume.
+            If no plane is named, or more than one, or it lies outside the volume; if three points
+            lie on one line, or the angles make a plane that is nearer to another anatomical one.
+        PointsError
+            If there is no such frame, or it is not said in which the three points are.
         RegionNotFoundError, AmbiguousRegionError, UnitsError
-            For a region that is not there, and for what is no length.
+            For a region that is not there, for what is no length or angle, and where a unit is
+            missing.
 
         Examples
         --------
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> ds.atlas.plot.section(region="CA1", axis="ml", labels=False).get_title()
-        'x = 8.725 mm'
+        'ML = 8.725 mm'
+        >>> ds.atlas.plot.section(ap="-2 mm", frame="ibl").get_xlabel()
+        'ML to right (µm, ibl)'
         """
         from xarray_atlas import plotting
 
@@ -98,6 +137,12 @@ class PlanesMethods:
             ml=ml,
             region=region,
             axis=axis,
+            frame=frame,
+            tilt=tilt,
+            roll=roll,
+            about=about,
+            through=through,
+            unit=unit,
             ax=ax,
             template=template,
             outlines=outlines,
@@ -108,7 +153,16 @@ class PlanesMethods:
         )
 
     def sections(
-        self, n: int = 12, axis: str = "ap", *, ax: Any = None, **kwargs: Any
+        self,
+        n: int = 12,
+        axis: str = "ap",
+        *,
+        frame: Any = None,
+        tilt: Any = None,
+        roll: Any = None,
+        about: Mapping[str, Any] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
         """Draw planes evenly through the whole atlas.
 
@@ -121,6 +175,26 @@ class PlanesMethods:
         axis : str, default: "ap"
             Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal),
             or a dimension.
+        frame : str, Frame or (4, 4) array, optional
+            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
+            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
+            oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
+            holds their centre. By default the coordinates of the Dataset.
+        tilt : str or pint.Quantity, optional
+            The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
+            of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
+            Positive moves the upper edge (superior; of a horizontal plane anterior) to anterior in
+            a coronal plane, to superior in a horizontal one, to the right in a sagittal one.
+        roll : str or pint.Quantity, optional
+            The angle by which the tilted plane is rotated about the vertical axis of its picture.
+            Positive moves the right side of the animal (of a sagittal plane the anterior edge) to
+            anterior in a coronal plane, to superior in a horizontal one, to the right in a sagittal
+            one.
+        about : mapping of str to length, optional
+            The point of the plane about which it is rotated, along its two axes:
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
+            it is the point inside of it.
         ax : array or list of matplotlib Axes, optional
             A figure is made by default.
         **kwargs
@@ -145,7 +219,9 @@ class PlanesMethods:
         """
         from xarray_atlas import plotting
 
-        return plotting.sections(self._obj, n, axis, ax=ax, **kwargs)
+        return plotting.sections(
+            self._obj, n, axis, frame=frame, tilt=tilt, roll=roll, about=about, ax=ax, **kwargs
+        )
 
     def ortho(
         self,
@@ -154,6 +230,7 @@ class PlanesMethods:
         ap: Any = None,
         dv: Any = None,
         ml: Any = None,
+        frame: Any = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
@@ -167,7 +244,14 @@ class PlanesMethods:
             The point is one inside of that region (its ``representative_point``). To find it takes
             a pass over the annotation, if none has been made.
         ap, dv, ml : length, optional
-            The point itself, instead: all three; dimensions' names do as well.
+            The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
+            point of the frame, and its axes' names are taken instead.
+        frame : optional
+            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
+            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
+            oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
+            holds their centre. By default the coordinates of the Dataset.
         ax : array or list of three matplotlib Axes, optional
             A figure is made by default.
         **kwargs
@@ -189,171 +273,8 @@ class PlanesMethods:
         >>> ds = xarray_atlas.open_sample("100 um")
         >>> axes = ds.atlas.plot.ortho(ap="7 mm", dv="2 mm", ml="4 mm", labels=False)
         >>> [ax.get_title() for ax in axes]
-        ['z = 7.025 mm', 'y = 2.025 mm', 'x = 4.025 mm']
+        ['AP = 7.025 mm', 'DV = 2.025 mm', 'ML = 4.025 mm']
         """
         from xarray_atlas import plotting
 
-        return plotting.ortho(self._obj, region, ap=ap, dv=dv, ml=ml, ax=ax, **kwargs)
-
-    def values(
-        self,
-        values: Any,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        region: RegionKey | None = None,
-        axis: str = "ap",
-        ax: Axes | None = None,
-        outlines: bool | Mapping[str, Any] = True,
-        labels: bool = False,
-        directions: bool = True,
-        scale_bar: bool = True,
-        add_colorbar: bool = True,
-        **kwargs: Any,
-    ) -> Axes:
-        """Draw a plane in which each region has the colour of a value.
-
-        See :func:`xarray_atlas.plotting.values` for details.
-
-        Parameters
-        ----------
-        values : Series, mapping or DataArray
-            Numbers by region: a Series or mapping by acronym, name or id, or a DataArray on
-            ``region``, as the package's own results are. On ``hemisphere`` too, each side has its
-            own.
-        ap, dv, ml : length, optional
-            Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
-            number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``.
-        region : str, int or Region, optional
-            The plane through a point inside of that region.
-        axis : str, default: "ap"
-            Across which axis the plane through `region` lies.
-        ax : matplotlib Axes, optional
-            The current ones by default.
-        outlines : bool or mapping, default: True
-            Draw the faces between voxels of different labels; a mapping goes on to matplotlib's
-            LineCollection: ``{"color": "white"}``.
-        labels : bool, default: False
-            Write acronyms into the parts of regions that have room for them. They are matplotlib's
-            texts, in ``ax.texts``.
-        directions : bool, default: True
-            Write on each rim to which side it lies: A or P, S or I, L or R.
-        scale_bar : bool, default: True
-            Draw a bar of a round length.
-        add_colorbar : bool, default: True
-            Beside it a colour bar, with the name and the unit of the values.
-        **kwargs
-            Of :meth:`matplotlib.axes.Axes.imshow`: ``cmap``, ``vmin``, ``vmax``, ``norm``, ...
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Raises
-        ------
-        GridError
-            If no plane is named, or more than one, or it lies outside the volume.
-        ValueError
-            If the values have further dimensions, or give a region twice.
-        RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
-        HemisphereError
-            If left and right cannot be told apart.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> change = pd.Series({"RSP": 0.2, "SSp": -0.1}, name="change")
-        >>> ax = ds.atlas.plot.values(change, ap="7 mm", cmap="RdBu_r", vmin=-0.3, vmax=0.3)
-        """
-        from xarray_atlas import plotting
-
-        return plotting.values(
-            self._obj,
-            values,
-            ap=ap,
-            dv=dv,
-            ml=ml,
-            region=region,
-            axis=axis,
-            ax=ax,
-            outlines=outlines,
-            labels=labels,
-            directions=directions,
-            scale_bar=scale_bar,
-            add_colorbar=add_colorbar,
-            **kwargs,
-        )
-
-    def outlines(
-        self,
-        ax: Axes | None = None,
-        *,
-        ap: Any = None,
-        dv: Any = None,
-        ml: Any = None,
-        region: RegionKey | None = None,
-        axis: str = "ap",
-        x: Any = None,
-        y: Any = None,
-        **kwargs: Any,
-    ) -> Axes:
-        """Draw where regions meet over a picture of one's own.
-
-        See :func:`xarray_atlas.plotting.outlines` for details.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            The current ones by default. Those on which nothing has been drawn are set up as
-            :func:`xarray_atlas.plotting.section` does.
-        ap, dv, ml : length, optional
-            Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
-            number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``.
-        region : str, int or Region, optional
-            The plane through a point inside of that region.
-        axis : str, default: "ap"
-            Across which axis the plane through `region` lies.
-        x, y : str, optional
-            What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
-            :func:`xarray_atlas.plotting.section` has it: "ml" and "dv" of a coronal plane, "ap" and
-            "dv" of a sagittal one, "ml" and "ap" of a horizontal one. A length is a position along
-            the dimension of that name.
-        **kwargs
-            Of :class:`matplotlib.collections.LineCollection`: ``color``, ``linewidth`` in points
-            (one pixel of the figure by default), ``transform``, ...
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Raises
-        ------
-        GridError
-            If no plane is named, or more than one, or it lies outside the volume; and for an `x` or
-            `y` that is not in the plane.
-
-        Warns
-        -----
-        UserWarning
-            If the axes reach over many times the size of the atlas, and so are not in mm.
-
-        Examples
-        --------
-        >>> import matplotlib.pyplot as plt
-        >>> import xarray_atlas
-        >>> ds = xarray_atlas.open_sample("100 um")
-        >>> figure, ax = plt.subplots()
-        >>> drawn = ax.scatter([4.2, 7.1], [1.5, 2.0])  # cells, in mm
-        >>> ax = ds.atlas.plot.outlines(ax, ap="7 mm", color="grey")
-        """
-        from xarray_atlas import plotting
-
-        return plotting.outlines(
-            self._obj, ax, ap=ap, dv=dv, ml=ml, region=region, axis=axis, x=x, y=y, **kwargs
-        )
+        return plotting.ortho(self._obj, region, ap=ap, dv=dv, ml=ml, frame=frame, ax=ax, **kwargs)

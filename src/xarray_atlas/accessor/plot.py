@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from xarray_atlas.accessor.overlays import OverlaysMethods
 from xarray_atlas.accessor.planes import PlanesMethods
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AtlasPlotAccessor"]
 
 
-class AtlasPlotAccessor(PlanesMethods):
+class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
     """What draws an atlas: it is ``.atlas.plot``.
 
     All but `surface` take and return matplotlib's axes, and need the extra ``plot``; `surface`

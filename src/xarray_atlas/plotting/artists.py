@@ -55,13 +55,17 @@ class ScaleBar(Line2D):
         Whether it lies in a right corner.
     y : float
         Where, as a share of the height of the axes.
+    factor : float
+        How many mm one unit of the axes is.
     **kwargs
         Of matplotlib's Line2D.
     """
 
-    def __init__(self, text: Annotation, right: bool, y: float, **kwargs: Any) -> None:
+    def __init__(
+        self, text: Annotation, right: bool, y: float, factor: float = 1.0, **kwargs: Any
+    ) -> None:
         super().__init__((0, 0), (y, y), **kwargs)
-        self.text, self.right = text, right
+        self.text, self.right, self.factor = text, right, factor
         self.width = 0.0
 
     def draw(self, renderer: Any) -> None:
@@ -73,7 +77,7 @@ class ScaleBar(Line2D):
         """Take the length for what is in sight; nothing is set where that is as it was."""
         assert self.axes is not None
         left, right = self.axes.get_xlim()
-        width = abs(right - left)
+        width = abs(right - left) * self.factor
         if width == self.width:
             return
         self.width = width

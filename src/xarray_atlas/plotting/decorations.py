@@ -36,8 +36,9 @@ def set_up(ax: Axes, plane: Plane) -> None:
     """Give axes the limits, the aspect and the names of a plane, as atlases are shown."""
     ax.set(
         xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
-        xlabel=f"{plane.x.name} (mm)", ylabel=f"{plane.y.name} (mm)", title=plane.title,
+        xlabel=plane.x.label, ylabel=plane.y.label, title=plane.title,
     )  # fmt: skip
+    ax.format_coord = plane.describe  # type: ignore[method-assign]
 
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
@@ -62,7 +63,7 @@ def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     """Draw a bar of a round length into the corner that holds least of the brain."""
     from xarray_atlas.plotting.artists import ScaleBar
 
-    width, height = plane.x.length, plane.y.length
+    width, height = plane.x.length * plane.factor, plane.y.length * plane.factor
     right, low = _emptiest(plane, bar_length(width) / width + 2 * MARGIN)
     y = MARGIN * width / height if low else 1 - MARGIN * width / height
     halo = _halo(ink)
@@ -72,7 +73,7 @@ def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
     )  # fmt: skip
     text.set_in_layout(False)
     bar = ScaleBar(
-        text, right, y, transform=ax.transAxes, color=ink, linewidth=2.5,
+        text, right, y, plane.factor, transform=ax.transAxes, color=ink, linewidth=2.5,
         solid_capstyle="butt", path_effects=halo,
     )  # fmt: skip
     ax.add_artist(bar)

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.coords.grid import annotation_of, lengths
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import AXES
+from xarray_atlas.coords.units import quantity, unit_factor
 from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.decorations import add_cross
 from xarray_atlas.plotting.palette import INSTALL, region_of
-from xarray_atlas.plotting.planes import (
-    PICTURES,
-    Plane,
-    anatomical,
-    axis_of,
-    on_axis,
-    plane_at,
-    point_in,
-    positions_in,
-    read,
-    read_all,
-)
+from xarray_atlas.plotting.planes import Plane, anatomical, only, read, read_all
 from xarray_atlas.plotting.section import draw_section, ink_on
 from xarray_atlas.printable import one_line
 from xarray_atlas.reductions import cache
+from xarray_atlas.sections.asked import Asked, anatomical_name, frame_of, take_positions
+from xarray_atlas.sections.placing import cut, placed, span_of
+from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of, on_axis, point_in
+from xarray_atlas.sections.views import View, view_of
 from xarray_atlas.terminology import RegionKey
 
 __all__ = ["ortho", "sections"]
@@ -47,6 +44,10 @@ def sections(
     n: int = 12,
     axis: str = "ap",
     *,
+    frame: Any = None,
+    tilt: Any = None,
+    roll: Any = None,
+    about: Mapping[str, Any] | None = None,
     ax: Any = None,
     **kwargs: Any,
 ) -> AxesArray:
@@ -65,6 +66,8 @@ def sections(
     axis : str, default: "ap"
         Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal), or a
         dimension.
+    frame, tilt, roll, about
+        As :func:`section` has them.
     ax : array or list of matplotlib Axes, optional
         A figure is made by default.
     **kwargs
@@ -85,9 +88,11 @@ def sections(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.sections(n=3)
     >>> [ax.get_title() for ax in axes]
-    ['z = 2.225 mm', 'z = 6.625 mm', 'z = 11.025 mm']
+    ['AP = 2.225 mm', 'AP = 6.625 mm', 'AP = 11.025 mm']
     """
-    across = axis_of(obj, axis)
+    asked = Asked(frame=frame, tilt=tilt, roll=roll, about=about)
+    asked.require_consistent()
+    across = axis_of(obj, axis) if frame is None else anatomical_name(frame_of(obj, frame), axis)
     _, dim = on_axis(obj, across)
     if ax is not None:
         given = np.asarray(ax, object).ravel()
@@ -95,7 +100,8 @@ def sections(
     n = operator.index(n)
     if n < 1:
         raise GridError(f"n is how many planes are drawn: at least 1, not {n!r}")
-    said = {*AXES, "region", *map(str, annotation_of(obj).dims)} & set(kwargs)
+    names = {*AXES, "region", "through", *map(str, annotation_of(obj).dims)}
+    said = (names if frame is None else {*names, *frame_of(obj, frame).axes}) & set(kwargs)
     if said:
         raise TypeError(
             f"sections() draws planes through all of the atlas, and takes no {said.pop()}=; "
@@ -106,11 +112,20 @@ def sections(
         raise GridError(f"{n} axes were given, but there are {stop - first} planes along {dim!r}")
     if stop == first:
         raise GridError(f"no plane across {across!r}: nothing is left along {dim!r}")
-    n = min(n, stop - first)
-    places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
-    template = kwargs.get("template", True)
-    cut = read(obj.isel({dim: places}), ["template"] if template else [])
-    planes = [anatomical(cut.isel({dim: i})) for i in range(n)]
+    kept = ["template"] if kwargs.get("template", True) else []
+    atlas, view = only(obj, kept), None if asked.plain else view_of(obj, asked, across)
+    if view is None or view.straight:
+        n = min(n, stop - first)
+        places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
+        cut_out = read(atlas.isel({dim: places}), kept)
+        planes = [_voxels(cut_out, dim, i, view, frame) for i in range(n)]
+    else:
+        low, high = span_of(obj.isel({dim: slice(first, stop)}), view)
+        positions = low + (np.arange(n) + 0.5) * (high - low) / n
+        views = [view_of(obj, replace(asked, positions={across: quantity(at)})) for at in positions]
+        found = [placed(atlas, each, None, frame, whole=True) for each in views]
+        loaded = read_all([plane for plane, _ in found], kept)
+        planes = [anatomical(o, view=v) for o, (_, v) in zip(loaded, found, strict=True)]
     if ax is None:
         given = _grid(planes)
     kwargs = {"labels": False, "outlines": THIN, **kwargs}
@@ -123,6 +138,14 @@ def sections(
         each.title.set_fontsize("medium")
         each.spines[:].set_visible(False)
     return given
+
+
+def _voxels(cut_out: Atlas, dim: Any, i: int, view: View | None, frame: Any) -> Plane:
+    """Lay out one of several planes of voxels that have been read."""
+    if view is None:
+        return anatomical(cut_out.isel({dim: i}))
+    plane, here = placed(cut_out, view, i, frame)
+    return anatomical(read(plane), view=here)
 
 
 def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
@@ -163,6 +186,7 @@ def ortho(
     ap: Any = None,
     dv: Any = None,
     ml: Any = None,
+    frame: Any = None,
     ax: Any = None,
     **kwargs: Any,
 ) -> AxesArray:
@@ -176,7 +200,10 @@ def ortho(
         The point is one inside of that region (its ``representative_point``). To
         find it takes a pass over the annotation, if none has been made.
     ap, dv, ml : length, optional
-        The point itself, instead: all three; dimensions' names do as well.
+        The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
+        point of the frame, and its axes' names are taken instead.
+    frame : optional
+        As :func:`section` has it.
     ax : array or list of three matplotlib Axes, optional
         A figure is made by default.
     **kwargs
@@ -198,28 +225,51 @@ def ortho(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> axes = ds.atlas.plot.ortho("RSP")
     >>> [ax.get_title() for ax in axes]
-    ['z = 7.725 mm', 'y = 1.225 mm', 'x = 5.525 mm']
+    ['AP = 7.725 mm', 'DV = 1.225 mm', 'ML = 5.525 mm']
     """
-    point = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    point = take_positions(obj, kwargs, frame, {"ap": ap, "dv": dv, "ml": ml})
     if (region is None) == (len(point) < 3) or (region is not None and point):
         raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
     for axis in PICTURES:
         on_axis(obj, axis)  # or an error that says which there are
     if region is not None:
-        point = dict(point_in(obj, region))
-    template = kwargs.get("template", True)
-    cuts = {axis: plane_at(obj, axis, point[axis]) for axis in PICTURES}
-    loaded = read_all(list(cuts.values()), ["template"] if template else [])
-    planes = dict(zip(cuts, map(anatomical, loaded), strict=True))
-    centre = {axis: float(lengths(cuts[axis], on_axis(obj, axis)[0])) for axis in PICTURES}
+        point = _point_of(obj, region, frame)
+    kept = ["template"] if kwargs.get("template", True) else []
+    atlas = only(obj, kept)
+    cuts = {axis: cut(atlas, Asked({axis: point[axis]}, frame=frame)) for axis in PICTURES}
+    loaded = read_all([plane for plane, _ in cuts.values()], kept)
+    planes = {
+        axis: anatomical(plane, view=view)
+        for plane, (axis, (_, view)) in zip(loaded, cuts.items(), strict=True)
+    }
+    centre = {axis: _position(plane) for axis, plane in planes.items()}
     axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
     if axes.size != 3:
         raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")
     for each, (axis, plane) in zip(axes, planes.items(), strict=True):
         draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
         horizontal, vertical = PICTURES[axis]
-        add_cross(each, centre[horizontal], centre[vertical], ink_on(each, plane, template))
+        ink = ink_on(each, plane, bool(kept))
+        add_cross(each, centre[horizontal], centre[vertical], ink)
     return axes
+
+
+def _point_of(obj: Atlas, region: RegionKey, frame: Any) -> dict[str, Any]:
+    """Return a point inside of a region by axis, in the Dataset or in a frame."""
+    point = point_in(obj, region)
+    if frame is None:
+        return dict(point)
+    _, space = find_atlas(obj)
+    chosen = frame_of(obj, frame)
+    numbers = chosen.from_dataset([point[axis] for axis in sorted(AXES, key=space.position)])
+    lengths = quantity(numbers * unit_factor(chosen.unit))
+    return dict(zip(chosen.anatomical, lengths, strict=True))
+
+
+def _position(plane: Plane) -> float:
+    """Return where a plane lies across, in the unit of its picture."""
+    assert plane.shown.position is not None
+    return plane.shown.position / plane.factor
 
 
 def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
@@ -238,7 +288,9 @@ def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
         for axis, name in ((coronal.y, "dv"), (coronal.x, "ml"))
     )
     at = region_of(coronal.terminology, int(coronal.labels[row, column]))
-    text = ", ".join(plane.title for plane in planes.values())
+    text = ", ".join(plane.shown.where for plane in planes.values())
+    if coronal.shown.frame:
+        text = f"{text} ({one_line(coronal.shown.frame)})"
     if at >= 0:
         terminology = coronal.terminology
         names = (one_line(column[at]) for column in (terminology.acronyms, terminology.names))

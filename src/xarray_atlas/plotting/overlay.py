@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,9 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.plotting.decorations import current_axes, set_up
 from xarray_atlas.plotting.edges import face_runs
-from xarray_atlas.plotting.planes import (
-    Plane,
-    anatomical,
-    cut,
-    positions_in,
-    read,
-)
+from xarray_atlas.plotting.planes import Plane, anatomical, only, read
+from xarray_atlas.sections.asked import Asked, frame_of
+from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -41,11 +38,17 @@ def outlines(
     ml: Any = None,
     region: RegionKey | None = None,
     axis: str = "ap",
+    frame: Any = None,
+    tilt: Any = None,
+    roll: Any = None,
+    about: Mapping[str, Any] | None = None,
+    through: Any = None,
+    unit: Any = None,
     x: Any = None,
     y: Any = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw where the regions of a plane meet, over a picture whose axes are in mm.
+    """Draw where the regions of a plane meet, over a picture whose axes are in mm, or in a frame.
 
     The faces between voxels of different labels, and nothing else: limits, aspect and
     direction of the axes stay as they are. To draw fewer regions, cut the atlas first:
@@ -64,6 +67,9 @@ def outlines(
         The plane through a point inside of that region.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies.
+    frame, tilt, roll, about, through, unit
+        As :func:`section` has them. In a frame the axes of the picture are in its coordinates
+        and its unit.
     x, y : str, optional
         What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
         :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
@@ -81,6 +87,8 @@ def outlines(
     ------
     GridError
         As :func:`section` does; and for an `x` or `y` that is not in the plane.
+    PointsError, UnitsError
+        As :func:`section` does.
 
     Warns
     -----
@@ -97,6 +105,8 @@ def outlines(
     True
     """
     dims = [str(dim) for dim in annotation_of(obj).dims]
+    if frame is not None:
+        dims = list(frame_of(obj, frame).axes)
     shown = {}
     for name, given in {"x": x, "y": y}.items():
         # of a dimension that is called so it may be a position too, as "6 mm"
@@ -108,8 +118,12 @@ def outlines(
             kwargs[name] = given
         else:
             shown[name] = given
-    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
-    plane = anatomical(read(cut(obj, positions, region, axis)), **shown)
+    asked = Asked.of(
+        obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
+        roll=roll, about=about, through=through, unit=unit,
+    )  # fmt: skip
+    found, view = cut(only(obj), asked)
+    plane = anatomical(read(found), **shown, view=view)
     ax = current_axes(ax)
     empty = not ax.has_data()
     add_outlines(ax, plane, **kwargs)
@@ -121,16 +135,19 @@ def outlines(
 
 
 def _warn_of_other_units(ax: Axes, plane: Plane) -> None:
-    """Warn where the axes would hold the whole atlas several times: they are not in mm then."""
+    """Warn where the axes would hold the whole atlas several times: they are in another unit."""
     _, space = find_atlas(plane.obj)
+    whole, unit = space.atlas or space, plane.shown.unit
     for axis, (first, last) in ((plane.x, ax.get_xlim()), (plane.y, ax.get_ylim())):
-        i = next(i for i, letter in enumerate(space.orientation) if letter.upper() in axis.sides)
-        if not space.shape or abs(last - first) < FAR * space.shape[i] * space.voxel_size[i]:
+        i = whole.position(axis.axis)
+        if not whole.shape:
+            return
+        if abs(last - first) * plane.factor < FAR * whole.shape[i] * whole.voxel_size[i]:
             return
     warnings.warn(
-        f"outlines are drawn in mm, and the axes reach over {abs(last - first):g}: are they in "
-        "pixels, or in um? imshow(..., extent=(left, right, bottom, top)) says where a picture "
-        "lies, in mm",
+        f"outlines are drawn in {unit}, and the axes reach over {abs(last - first):g}: are they in "
+        f"pixels, or in {'um' if unit == 'mm' else 'another unit'}? imshow(..., extent=(left, "
+        f"right, bottom, top)) says where a picture lies, in {unit}",
         UserWarning,
         stacklevel=find_stack_level(),
     )

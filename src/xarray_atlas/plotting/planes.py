@@ -1,44 +1,39 @@
-"""Which plane of an atlas is drawn, how it lies in the picture, and what is read of it."""
+"""How a plane of an atlas lies in its picture, and what is read of it."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pint
 import xarray as xr
 from dask.base import compute, is_dask_collection
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import (
-    annotation_of,
-    dimension_along,
-    lengths,
-    refuse_further,
-    spacing,
-)
-from xarray_atlas.coords.space import AXES
-from xarray_atlas.coords.units import to_mm
-from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.coords.grid import annotation_of, lengths, spacing
+from xarray_atlas.coords.space import AXES, FRAME
+from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Ints
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
-from xarray_atlas.points.voxels import voxel_axis
-from xarray_atlas.regions.properties import region_properties
-from xarray_atlas.terminology import RegionKey, Terminology
+from xarray_atlas.plotting.palette import region_of
+from xarray_atlas.printable import one_line
+from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of
+from xarray_atlas.sections.views import View
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.transforms.frames import Frame, is_frame_json
 
-__all__ = [
-    "PICTURES", "Plane", "PlaneAxis", "anatomical", "axis_of", "cut", "on_axis", "plane_at",
-    "point_in", "positions_in", "read", "read_all",
-]  # fmt: skip
-
-PICTURES = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}
-"""Across which axis a plane lies, and which axes then run across and up the picture."""
+__all__ = ["Plane", "PlaneAxis", "anatomical", "only", "read", "read_all"]
 
 LEFT, TOP = "RA", "SA"
 """The sides that are on the left and at the top of a picture, as BrainGlobe's atlases lie."""
 
-Atlas = xr.Dataset | xr.DataArray
+LONG = 26
+"""Letters of the label of an axis; a longer one has a second line."""
 
 
 @dataclass(frozen=True)
@@ -47,47 +42,126 @@ class PlaneAxis:
 
     Parameters
     ----------
-    name : hashable
-        Of the coordinate.
+    axis : "ap", "dv" or "ml"
     dim : hashable
     first, last : float
-        The outer faces of the first and the last voxel, in mm.
+        The outer faces of the first and the last voxel, in the unit of the picture.
     sides : str
         The letters of the sides where the coordinate is low and high.
     count : int
         How many voxels.
+    label : str
+        What is written along it.
     """
 
-    name: Hashable
+    axis: str
     dim: Hashable
     first: float
     last: float
     sides: str
     count: int
+    label: str
 
     def ends(self, wanted: str) -> tuple[float, float]:
-        """Return both faces in mm, first the one on a wanted side."""
+        """Return both faces, first the one on a wanted side."""
         low, high = sorted((self.first, self.last))
         return (low, high) if self.sides[0] in wanted else (high, low)
 
     def corners(self, index: Any) -> FloatArray:
-        """Return the position in mm of faces, 0 being that before the first voxel."""
+        """Return the position of faces, 0 being that before the first voxel."""
         return np.asarray(self.first + self.step * np.asarray(index, np.float64))
 
     @property
     def step(self) -> float:
-        """From one voxel to the next, in mm; negative where the coordinate falls."""
+        """From one voxel to the next; negative where the coordinate falls."""
         return (self.last - self.first) / self.count
 
     @property
     def length(self) -> float:
-        """Of all voxels, in mm."""
+        """Of all voxels."""
         return abs(self.last - self.first)
 
     @property
     def voxel(self) -> float:
-        """The size of a voxel in mm."""
+        """The size of a voxel."""
         return abs(self.step)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """In whose coordinates a plane is shown.
+
+    Attributes
+    ----------
+    unit : str
+        Of the picture.
+    frame : str
+        The name of the frame; "" for coordinates of the Dataset.
+    axis : str
+        The anatomical axis across the plane.
+    position : float or None
+        Along it, in mm; None where it is not known.
+    view : View or None
+    """
+
+    unit: str
+    frame: str
+    axis: str
+    position: float | None
+    view: View | None
+
+    @property
+    def factor(self) -> float:
+        """How many mm one unit is."""
+        return unit_factor(self.unit)
+
+    @cached_property
+    def symbol(self) -> str:
+        """The unit as it is written."""
+        return f"{pint.get_application_registry().Unit(self.unit):~P}"
+
+    @property
+    def where(self) -> str:
+        """Where the plane is in the frame."""
+        if self.position is None:
+            return ""
+        oblique = self.view is not None and not self.view.straight
+        position = round(self.position, 3) if oblique else self.position
+        text = f"{self.axis.upper()} = {position / self.factor:.6g} {self.symbol}"
+        if self.view is not None:
+            angles = {"tilt": self.view.tilt, "roll": self.view.roll}
+            text += "".join(
+                f", {name} {at:.3g}\N{DEGREE SIGN}" for name, at in angles.items() if at
+            )
+        return text
+
+    @property
+    def title(self) -> str:
+        """Where the plane is, and in which frame."""
+        return f"{self.where} ({one_line(self.frame)})" if self.frame and self.where else self.where
+
+    def label(self, axis: str, direction: str) -> str:
+        """Return what is written along an axis, such as "ML to left (mm)"."""
+        tilted = self.view is not None and not self.view.along_frame(self._place(axis))
+        unit = f"{self.symbol}, {one_line(self.frame)}" if self.frame else self.symbol
+        side = direction.rpartition("-")[2]
+        name = f"{axis.upper()} to {side}{', tilted' if tilted else ''}"
+        separator = " " if len(name) + len(unit) < LONG else "\n"
+        return f"{name}{separator}({unit})"
+
+    def place(self, at: dict[str, float]) -> dict[str, float]:
+        """Return the position in the frame of a point of the picture, by axis, in its unit."""
+        if self.position is not None:
+            at = {**at, self.axis: self.position / self.factor}
+        if self.view is None:
+            return at
+        on_plane = [at[axis] * self.factor for axis in self.view.frame.anatomical]
+        in_frame = (self.view.to_frame @ [*on_plane, 1.0])[:3] / self.factor
+        return dict(zip(self.view.frame.anatomical, in_frame.tolist(), strict=True))
+
+    def _place(self, axis: str) -> int:
+        assert self.view is not None
+        return self.view.frame.anatomical.index(axis)
 
 
 @dataclass(frozen=True)
@@ -100,12 +174,21 @@ class Plane:
     labels: Ints
     x: PlaneAxis
     y: PlaneAxis
-    title: str
-    """Where it is."""
+    shown: Shown
+
+    @property
+    def title(self) -> str:
+        """Where it is."""
+        return self.shown.title
+
+    @property
+    def factor(self) -> float:
+        """How many mm one unit of the picture is."""
+        return self.shown.factor
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """What imshow takes: left, right, bottom and top of the array, in mm."""
+        """What imshow takes: left, right, bottom and top of the array."""
         return self.x.first, self.x.last, self.y.last, self.y.first
 
     def values(self, array: xr.DataArray) -> Any:
@@ -120,144 +203,28 @@ class Plane:
                 return self.values(array)
         return None
 
-
-def positions_in(obj: Atlas, keywords: dict[str, Any], **positions: Any) -> dict[str, Any]:
-    """Collect what says where a plane is, by axis; take dimensions out of the keywords.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-    keywords : dict
-        Of the caller; names of the object's dimensions are removed from it.
-    **positions : length or None
-        By "ap", "dv" and "ml".
-    """
-    found = {axis: position for axis, position in positions.items() if position is not None}
-    for dim in [dim for dim in annotation_of(obj).dims if dim in keywords]:
-        axis = axis_of(obj, str(dim))
-        if axis in found:
-            raise GridError(f"{dim!r} is the dimension of {axis!r}: give one of the two")
-        position = keywords.pop(str(dim))
-        if position is not None:
-            found[axis] = position
-    return found
-
-
-def axis_of(obj: Atlas, name: str) -> str:
-    """Return the anatomical axis that is meant by itself or by a dimension."""
-    _, space = find_atlas(obj)
-    names = space.coordinates(obj)
-    if name in AXES:
-        return name
-    for axis, coordinate in names.items():
-        if coordinate is not None and name in (coordinate, *obj.coords[coordinate].dims):
-            return axis
-    there = [str(d) for d in annotation_of(obj).dims]
-    raise GridError(f"no axis {name!r}; there are 'ap', 'dv', 'ml', and the dimensions {there}")
-
-
-def on_axis(obj: Atlas, axis: str) -> tuple[Hashable, Hashable]:
-    """Return the coordinate and the dimension along an anatomical axis."""
-    return dimension_along(obj, axis, f"no plane across {axis!r}")
-
-
-def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
-    """Return the plane of voxels that hold a position, with nothing read of it.
-
-    Of a position on the face between two it is the second one, as that of points is.
-
-    Raises
-    ------
-    GridError
-        If none does.
-    UnitsError
-        If it is not a length.
-    """
-    name, dim = on_axis(obj, axis)
-    at = to_mm(position, f"position along {axis!r}")
-    if np.ndim(at) or not np.isfinite(at):
-        raise UnitsError(f"one position along {axis!r} makes a plane, not {position!r}")
-    _, space = find_atlas(obj)
-    voxels = voxel_axis(annotation_of(obj), space, axis)
-    if not voxels.centres.size:
-        raise GridError(f"no plane across {axis!r}: nothing is left along {name!r}")
-    for grows in (1, -1):  # the last face of all is in the last voxel
-        (index,), (inside,) = voxels.owners(np.array([at]), grows)
-        if inside:
-            return obj.isel({dim: int(index)})
-    lower, upper = voxels.edges
-    if not lower[0] < at < upper[-1]:
-        raise GridError(
-            f"{axis} = {at:g} mm lies outside: the voxels along {name!r} reach from "
-            f"{lower[0]:.6g} to {upper[-1]:.6g} mm"
+    def describe(self, x: float, y: float) -> str:
+        """Return what is at a point of the picture: its position, and the region."""
+        at = self.shown.place({self.x.axis: x, self.y.axis: y})
+        digits = max(round(3 + math.log10(self.factor)), 0)
+        text = ", ".join(f"{a.upper()} {at[a]:.{digits}f}" for a in AXES if a in at)
+        text = f"{text} {self.shown.symbol}"
+        column, row = (
+            math.floor((value - axis.first) / axis.step)
+            for value, axis in ((x, self.x), (y, self.y))
         )
-    nearest = voxels.centres[np.abs(voxels.centres - at).argmin()]
-    raise GridError(
-        f"{axis} = {at:g} mm lies between the planes that there are along {name!r}, of "
-        f"{voxels.size:g} mm; the nearest is at {nearest:.6g} mm"
-    )
+        if 0 <= row < self.y.count and 0 <= column < self.x.count:
+            region = region_of(self.terminology, int(self.labels[row, column]))
+            if region >= 0:
+                text = f"{text}  {one_line(self.terminology.acronyms[region])}"
+        return text
 
 
-def point_in(obj: Atlas, region: RegionKey) -> dict[str, float]:
-    """Return a point inside of a region, in mm, by axis."""
-    terminology, _ = find_atlas(obj)
-    terminology.position(region)  # of one, not of a list
-    found = region_properties(obj, region).representative_point
-    point = dict(zip(map(str, found["axis"].values), found.pint.magnitude.tolist(), strict=True))
-    if np.isnan(list(point.values())).any():
-        raise GridError(
-            f"no plane through {region!r}: it has no voxel in this part of the atlas, at this "
-            "resolution"
-        )
-    return {axis_of(obj, dim): at for dim, at in point.items()}
-
-
-def cut(
-    obj: Atlas, positions: Mapping[str, Any], region: RegionKey | None = None, axis: str = "ap"
-) -> Atlas:
-    """Return the plane that is asked for, with nothing read of it.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        An atlas, or one plane of it.
-    positions : mapping
-        A length by axis.
-    region : str, int or Region, optional
-        The plane holds a point of it.
-    axis : str
-        Across which axis it lies then.
-    """
-    annotation = annotation_of(obj)
-    asked = len(positions) + (region is not None)
-    if annotation.ndim == 2:
-        if asked:
-            raise GridError(
-                f"this {type(obj).__name__} is one plane already, of "
-                f"{' and '.join(map(repr, annotation.dims))}: give no position"
-            )
+def only(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
+    """Leave out the variables of a Dataset that a picture does not show."""
+    if not isinstance(obj, xr.Dataset) or "annotation" not in obj.data_vars:
         return obj
-    refuse_further(annotation, "draw")
-    if annotation.ndim != 3:
-        raise GridError(
-            f"a plane is drawn of three spatial dimensions, or of two; the annotation has "
-            f"{annotation.dims}"
-        )
-    if not asked:
-        thin = [dim for dim in annotation.dims if annotation.sizes[dim] == 1]
-        if len(thin) == 1:
-            return obj.isel({thin[0]: 0})
-    if asked != 1:
-        given = [*positions, *(["region"] if region is not None else [])]
-        raise GridError(
-            "which plane? Give one of ap=, dv=, ml=, a dimension, or region="
-            + (f"; {', '.join(given)} say it more than once" if given else "")
-        )
-    if region is not None:
-        axis = axis_of(obj, axis)
-        positions = {axis: point_in(obj, region)[axis]}
-    ((across, position),) = positions.items()
-    return plane_at(obj, across, position)
+    return obj[[name for name in ("annotation", *others) if name in obj.data_vars]]
 
 
 def read(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
@@ -286,7 +253,9 @@ def read_all(planes: Sequence[Atlas], others: Iterable[str] = ()) -> list[Atlas]
     ]
 
 
-def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plane:
+def anatomical(
+    plane: Atlas, x: str | None = None, y: str | None = None, view: View | None = None
+) -> Plane:
     """Lay out a plane that has been read.
 
     Parameters
@@ -295,6 +264,8 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
         Of two dimensions.
     x, y : str, optional
         The dimensions that run across and up the picture; by default as atlases are shown.
+    view : View, optional
+        How it lies in the frame in which it is shown.
 
     Raises
     ------
@@ -313,25 +284,41 @@ def anatomical(plane: Atlas, x: str | None = None, y: str | None = None) -> Plan
         if name is not None and plane.coords[name].dims in {(d,) for d in annotation.dims}
     }
     (across,) = set(AXES) - set(along)
+    shown = _shown(plane, across, names, view)
     horizontal, vertical = PICTURES[across]
     if x is not None or y is not None:
         horizontal, vertical = _chosen(plane, along, x, y)
     axes = []
     for axis in (horizontal, vertical):
         name = along[axis]
-        values = lengths(plane, name)
+        values = lengths(plane, name) / shown.factor
         (dim,) = plane.coords[name].dims
-        half = without_noise(sizes[dim]) / 2
+        half = without_noise(sizes[dim]) / 2 / shown.factor
         half = -half if values[-1] < values[0] else half
         letter = space.orientation[space.position(axis)].upper()
         (opposite,) = set(AXES[axis].upper()) - {letter}
+        label = shown.label(axis, space.direction(axis))
         axes.append(
-            PlaneAxis(
-                name, dim, values[0] - half, values[-1] + half, letter + opposite, values.size
-            )
-        )
+            PlaneAxis(axis, dim, values[0] - half, values[-1] + half, letter + opposite,
+                      values.size, label)
+        )  # fmt: skip
     labels = annotation.transpose(axes[1].dim, axes[0].dim).values
-    return Plane(plane, terminology, labels, axes[0], axes[1], _title(plane, names[across]))
+    return Plane(plane, terminology, labels, axes[0], axes[1], shown)
+
+
+def _shown(
+    plane: Atlas, across: str, names: dict[str, Hashable | None], view: View | None
+) -> Shown:
+    """Return in whose coordinates a plane is shown: those of a view, else its own."""
+    name = names[across]
+    position = None if name is None else float(lengths(plane, name))
+    if view is not None:
+        unit, frame = (view.frame.unit, view.frame.name) if view.named else ("mm", "")
+        return Shown(unit, frame, across, view.position, view)
+    stated = {str(plane.coords[n].attrs.get(FRAME, "")) for n in names.values() if n is not None}
+    frame = stated.pop() if len(stated) == 1 else ""
+    frame = Frame.from_json(frame).name if is_frame_json(frame) else frame
+    return Shown("mm", frame, across, position, None)
 
 
 def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[str, str]:
@@ -345,9 +332,3 @@ def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[s
         raise GridError(f"x and y are two axes, not twice {x!r}")
     horizontal, vertical = (axis if axis is not None else left.pop() for axis in named)
     return horizontal, vertical
-
-
-def _title(plane: Atlas, name: Hashable | None) -> str:
-    if name is None:
-        return ""
-    return f"{name} = {float(lengths(plane, name)):.6g} mm"

@@ -17,7 +17,9 @@ from xarray_atlas.plotting.decorations import (
 )
 from xarray_atlas.plotting.overlay import add_outlines
 from xarray_atlas.plotting.palette import brightness
-from xarray_atlas.plotting.planes import Plane, anatomical, cut, positions_in, read
+from xarray_atlas.plotting.planes import Plane, anatomical, only, read
+from xarray_atlas.sections.asked import Asked
+from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def section(
     ml: Any = None,
     region: RegionKey | None = None,
     axis: str = "ap",
+    frame: Any = None,
+    tilt: Any = None,
+    roll: Any = None,
+    about: Mapping[str, Any] | None = None,
+    through: Any = None,
+    unit: Any = None,
     ax: Axes | None = None,
     template: bool = True,
     outlines: bool | Mapping[str, Any] = True,
@@ -47,7 +55,8 @@ def section(
     Superior is up; of a horizontal plane anterior is. Anterior is on the left of a sagittal
     plane, and the **right** side on the left of others, as BrainGlobe stores its atlases
     (``ax.invert_xaxis()`` turns it). So it is however the atlas is stored, and letters say it.
-    Positions are those of the Dataset, in mm. Only what the plane needs is read, once.
+    Axes are in mm in the Dataset, or in the unit of the frame in which the plane is asked for.
+    Only what the plane needs is read, once.
 
     Parameters
     ----------
@@ -56,12 +65,39 @@ def section(
     ap, dv, ml : length, optional
         Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``,
         or a number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-        ``z="6 mm"``.
+        ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
+        instead; a number has a unit where the frame does not count in mm.
     region : str, int or Region, optional
         The plane through a point inside of that region (its ``representative_point``). To
         find it takes a pass over the annotation, if none has been made.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
+    frame : str, Frame or (4, 4) array, optional
+        The frame in which the plane is asked for, and in which axes are ticked and labelled: a
+        name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in
+        the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an oblique
+        plane: its pixels, about as large as a voxel, have the label of the voxel that holds their
+        centre. By default the coordinates of the Dataset.
+    tilt : str or pint.Quantity, optional
+        The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis of
+        its picture: the right-left axis, of a sagittal plane the anterior-posterior one. Positive
+        moves the upper edge (superior; of a horizontal plane anterior) to anterior in a coronal
+        plane, to superior in a horizontal one, to the right in a sagittal one.
+    roll : str or pint.Quantity, optional
+        The angle by which the tilted plane is rotated about the vertical axis of its picture.
+        Positive moves the right side of the animal (of a sagittal plane the anterior edge) to
+        anterior in a coronal plane, to superior in a horizontal one, to the right in a sagittal
+        one.
+    about : mapping of str to length, optional
+        The point of the plane about which it is rotated, along its two axes:
+        ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
+        it is the point inside of it.
+    through : points, optional
+        Three points of the plane, which say all of it, as :func:`~xarray_atlas.region_at` takes
+        points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of the
+        shape (3, 3) in the order of the frame's axes. They are in `frame`.
+    unit : str or pint.Unit, optional
+        Of these points, where they do not say theirs.
     ax : matplotlib Axes, optional
         The current ones by default.
     template : bool, default: True
@@ -87,9 +123,12 @@ def section(
     Raises
     ------
     GridError
-        If no plane is named, or more than one, or it lies outside the volume.
+        If no plane is named, or more than one, or it lies outside the volume; if three points lie
+        on one line, or the angles make a plane that is nearer to another anatomical one.
+    PointsError
+        If there is no such frame, or it is not said in which the three points are.
     RegionNotFoundError, AmbiguousRegionError, UnitsError
-        For a region that is not there, and for what is no length.
+        For a region that is not there, for what is no length or angle, and where a unit is missing.
 
     Examples
     --------
@@ -97,13 +136,26 @@ def section(
     >>> ds = xarray_atlas.open_sample("100 um")
     >>> ax = ds.atlas.plot.section(ap="7 mm")
     >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title()
-    ('x (mm)', 'y (mm)', 'z = 7.025 mm')
+    ('ML to left (mm)', 'DV to inferior (mm)', 'AP = 7.025 mm')
+
+    In a stereotaxic frame, and tilted:
+
+    >>> ax = ds.atlas.plot.section(ap="-2 mm", frame="ibl")
+    >>> ax.get_xlabel(), ax.get_title()
+    ('ML to right (µm, ibl)', 'AP = -1950 µm (ibl)')
+    >>> ds.atlas.plot.section(ap="7 mm", tilt="5 deg").get_title()
+    'AP = 7 mm, tilt 5°'
     """
-    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
-    plane = read(cut(obj, positions, region, axis), ["template"] if template else [])
+    asked = Asked.of(
+        obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
+        roll=roll, about=about, through=through, unit=unit,
+    )  # fmt: skip
+    below = ["template"] if template else []
+    plane, view = cut(only(obj, below), asked)
+    plane = read(plane, below)
     ax = current_axes(ax)
     return draw_section(
-        ax, anatomical(plane), template=template, outlines=outlines, labels=labels,
+        ax, anatomical(plane, view=view), template=template, outlines=outlines, labels=labels,
         directions=directions, scale_bar=scale_bar, **kwargs,
     )  # fmt: skip
 

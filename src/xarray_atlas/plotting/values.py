@@ -11,8 +11,10 @@ import xarray as xr
 
 from xarray_atlas.images.paint import paint
 from xarray_atlas.plotting.decorations import current_axes
-from xarray_atlas.plotting.planes import anatomical, cut, positions_in, read
+from xarray_atlas.plotting.planes import anatomical, only, read
 from xarray_atlas.plotting.section import draw_frame, ink_on, show
+from xarray_atlas.sections.asked import Asked
+from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ def values(
     ml: Any = None,
     region: RegionKey | None = None,
     axis: str = "ap",
+    frame: Any = None,
+    tilt: Any = None,
+    roll: Any = None,
+    about: Mapping[str, Any] | None = None,
+    through: Any = None,
+    unit: Any = None,
     ax: Axes | None = None,
     outlines: bool | Mapping[str, Any] = True,
     labels: bool = False,
@@ -60,6 +68,8 @@ def values(
         The plane through a point inside of that region.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies.
+    frame, tilt, roll, about, through, unit
+        As :func:`section` has them.
     ax : matplotlib Axes, optional
         The current ones by default.
     outlines : bool or mapping, default: True
@@ -79,7 +89,7 @@ def values(
 
     Raises
     ------
-    GridError
+    GridError, PointsError, UnitsError
         As :func:`section` does.
     ValueError
         If the values have further dimensions, or give a region twice.
@@ -97,9 +107,13 @@ def values(
     >>> figure.axes[1].get_ylabel()
     'volume (mm³)'
     """
-    positions = positions_in(obj, kwargs, ap=ap, dv=dv, ml=ml)
+    asked = Asked.of(
+        obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
+        roll=roll, about=about, through=through, unit=unit,
+    )  # fmt: skip
     sided = ["hemispheres"] if _has_sides(values) else []
-    plane = anatomical(read(cut(obj, positions, region, axis), sided))
+    found, view = cut(only(obj, sided), asked)
+    plane = anatomical(read(found, sided), view=view)
     painted = paint(plane.obj, values)
     further = [dim for dim in painted.dims if dim not in (plane.x.dim, plane.y.dim)]
     if further:
