@@ -18,8 +18,8 @@ u = pint.get_application_registry()
 
 # by hand: from the corner of the CCF in um to IBL's, in the order ml, ap, dv
 BREGMA = np.array([5400.0, 332, 5739])
-CONVENTIONS = ["ibl", "needles", "mri-toronto"]
-SCALES = {"ibl": (1, 1, 1), "needles": (1.087, 0.952, 1), "mri-toronto": (1.031, 0.885, 0.952)}
+CONVENTIONS = ["ibl", "ibl-needles", "mri-toronto"]
+SCALES = {"ibl": (1, 1, 1), "ibl-needles": (1.087, 0.952, 1), "mri-toronto": (1.031, 0.885, 0.952)}
 
 
 @pytest.fixture(scope="module", params=["asr", "ras", "lip"])
@@ -219,7 +219,7 @@ def test_crop_pads_in_the_frame(ds: xr.Dataset) -> None:
     xr.testing.assert_identical(plain, same)
     # 0.52 mm of the stretched frame are 0.478 mm of the atlas: a plane less than 0.52 mm
     wide = ds.atlas.crop("VTA", pad={"ap": "0.56 mm"})
-    less = ds.atlas.crop("VTA", pad={"ap": "0.56 mm"}, frame="needles")
+    less = ds.atlas.crop("VTA", pad={"ap": "0.56 mm"}, frame="ibl-needles")
     dim = ds[ds.atlas.space.coordinate(ds, "ap")].dims[0]
     assert less.sizes[dim] == wide.sizes[dim] - 2
     with pytest.raises(UnitsError, match="has no unit"):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.version_independent
 
 NAMES = (
     "ibl",
-    "needles",
+    "ibl-needles",
     "mri-toronto",
     "pinpoint-dorr2008",
     "pinpoint-qiu2018",
@@ -49,7 +49,7 @@ def in_frame(ds: xr.Dataset, name: str, corner_um: np.ndarray) -> dict[str, np.n
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("ibl", "AllenAtlas"), ("needles", "NeedlesAtlas"), ("mri-toronto", "MRITorontoAtlas")],
+    [("ibl", "AllenAtlas"), ("ibl-needles", "NeedlesAtlas"), ("mri-toronto", "MRITorontoAtlas")],
 )
 @pytest.mark.parametrize("resolution", [10, 25, 50])
 def test_ibl_against_iblatlas(ds: xr.Dataset, name: str, kind: str, resolution: int) -> None:
@@ -68,7 +68,11 @@ def test_ibl_against_iblatlas(ds: xr.Dataset, name: str, kind: str, resolution: 
 
 @pytest.mark.parametrize(
     ("name", "scale"),
-    [("ibl", (1, 1, 1)), ("needles", (1.087, 0.952, 1)), ("mri-toronto", (1.031, 0.885, 0.952))],
+    [
+        ("ibl", (1, 1, 1)),
+        ("ibl-needles", (1.087, 0.952, 1)),
+        ("mri-toronto", (1.031, 0.885, 0.952)),
+    ],
 )
 def test_ibl_by_its_numbers(ds: xr.Dataset, name: str, scale: tuple[float, ...]) -> None:
     um = corner_points()
@@ -82,7 +86,9 @@ def test_ibl_by_its_numbers(ds: xr.Dataset, name: str, scale: tuple[float, ...])
 def test_the_frame_of_centres_finds_the_voxels_of_iblatlas(kind: str) -> None:
     iblatlas = pytest.importorskip("iblatlas.atlas")
     theirs = getattr(iblatlas, kind)(50, mock=True)
-    name = {"AllenAtlas": "ibl", "NeedlesAtlas": "needles", "MRITorontoAtlas": "mri-toronto"}[kind]
+    name = {"AllenAtlas": "ibl", "NeedlesAtlas": "ibl-needles", "MRITorontoAtlas": "mri-toronto"}[
+        kind
+    ]
     ds = xarray_atlas.open_sample("50 um")
     frame = ds.atlas.frame(name, centres="50 um")
     rng = np.random.default_rng(4)

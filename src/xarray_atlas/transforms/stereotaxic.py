@@ -220,14 +220,14 @@ CONVENTIONS = {
              _IBL_CENTRES.format("ibl")),
         ),
         Convention(
-            "needles",
+            "ibl-needles",
             (5.4, 0.332, 5.739),
             f"International Brain Laboratory, iblatlas (NeedlesAtlas); {_DORR}",
             _IBL,
             (_IBL_BREGMA, _LEVEL,
              "the CCF is stretched by 1.087 along ap and pressed to 0.952 along dv, as the MRI "
              "atlas of Dorr et al. was aligned to it by hand",
-             _IBL_CENTRES.format("needles")),
+             _IBL_CENTRES.format("ibl-needles")),
             scale=(1.087, 0.952, 1.0),
         ),
         Convention(
