@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,66 @@ def test_affines_of_nitransforms(name: str, data: Path) -> None:
 def test_a_composite_of_ants_in_hdf5(data: Path) -> None:
     path = data / "transforms" / "nitransforms" / "affine-antsComposite.h5"
     check(xarray_atlas.open_transform(path), sitk.ReadTransform(str(path)))
+
+
+@pytest.mark.parametrize("end", [".tfm", ".h5"])
+def test_a_series_asks_which(end: str, tmp_path: Path) -> None:
+    """As a correction of a subject's motion leaves it: one matrix for each frame."""
+    shifts = [(1.0, 10.0, 100.0), (2.0, 20.0, 200.0), (3.0, 30.0, 300.0)]
+    path = tmp_path / f"series{end}"
+    kind = "TranslationTransform_double_3_3"
+    if end == ".tfm":
+        blocks = [
+            f"#Transform {i}\nTransform: {kind}\nParameters: {' '.join(map(str, shift))}\n"
+            "FixedParameters:\n"
+            for i, shift in enumerate(shifts)
+        ]
+        path.write_text("#Insight Transform File V1.0\n" + "\n".join(blocks))
+    else:
+        with h5py.File(path, "w") as file:
+            for i, shift in enumerate(shifts):
+                group = file.create_group(f"TransformGroup/{i}")
+                group["TransformType"] = [kind]
+                group["TransformParameters"] = np.array(shift)
+                group["TransformFixedParameters"] = np.zeros(0)
+    with pytest.raises(TransformError, match=r"a list of 3 transforms .* index=0 to index=2"):
+        xarray_atlas.open_transform(path)
+    for index, shift in enumerate(shifts):
+        found = xarray_atlas.open_transform(path, index=index)
+        assert found.points([[0, 0, 0]]).tolist() == [[-shift[0], -shift[1], shift[2]]]
+    with pytest.raises(TransformError, match="index=3 was passed"):
+        xarray_atlas.open_transform(path, index=3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files there have no holes")
+def test_a_field_larger_than_memory_is_not_read(tmp_path: Path) -> None:
+    """96 GB of zeros, of which the file system keeps none."""
+    import tracemalloc
+
+    import nibabel
+
+    shape = (2000, 2000, 2000, 1, 3)
+    header = nibabel.Nifti2Header()
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.float32)
+    header.set_intent("vector")
+    header.set_sform(np.diag([0.01, 0.01, 0.01, 1.0]), 1)
+    header["vox_offset"], header["magic"] = 544, b"n+2\0\r\n\x1a\n"
+    path = tmp_path / "1Warp.nii"
+    with open(path, "wb") as file:
+        header.write_to(file)
+        file.truncate(544 + int(np.prod(shape)) * 4)
+        for component, value in enumerate((1.0, 2.0, 3.0)):  # at the voxel (1999, 1999, 1999)
+            file.seek(544 + (component + 1) * 2000**3 * 4 - 4)
+            file.write(np.float32(value).tobytes())
+    tracemalloc.start()
+    found = xarray_atlas.open_transform(path)
+    at = np.array([[19.99, 19.99, 19.99], [0.0, 0.0, 0.0], [10.0, 5.0, 10.0]])
+    moved = found.points(at)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(moved - at, [[-1.0, -2.0, 3.0], [0, 0, 0], [0, 0, 0]], atol=1e-5)
+    assert peak < 100e6
 
 
 def test_a_composite_is_not_a_list(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_each_may_be_inverted(tmp_path: Path) -> None:
         ({"invert": True}, "does not say which"),
         ({"invert": (True,)}, "1 flags for 2 transforms"),
         ({"invert": (True, False)}, "different directions"),
-        ({"index": 1}, "index= chooses from one file"),
+        ({"index": 1}, "index= says how one file is read"),
         ({"maps": "atlas"}, "names whose points"),
         ({"maps": "atlas to atlas"}, "names whose points"),
         ({"maps": 3}, "names whose points"),

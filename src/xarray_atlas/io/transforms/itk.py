@@ -12,11 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xarray_atlas.errors import StoreError, TransformError
-from xarray_atlas.io.transforms.reading import field_step_of_itk, fixed_to_moving, lps_grid
+from xarray_atlas.io.transforms.reading import (
+    field_step_of_itk,
+    fixed_to_moving,
+    lazy_field_step_of_itk,
+    lps_grid,
+)
 from xarray_atlas.io.transforms.simpleitk import EXTRA, simpleitk, steps_of_simpleitk
 from xarray_atlas.optional import optional
 from xarray_atlas.transforms.steps import Step
@@ -220,11 +224,14 @@ def _hdf5_steps(path: str, stored: Any, lazy: bool) -> tuple[list[Step], int]:
         raise TransformError(
             f"{path} has a displacement field of {size} voxels and {parameters.size} numbers"
         )
-    if lazy:
-        data = _Vectors(path, parameters.name, parameters.dtype, size).array()
-    else:
+    grid = lps_grid(origin, spacing, direction, path)
+    if not lazy or ndim == 2:
         data = parameters[()].reshape(*size[::-1], ndim).T
-    return [field_step_of_itk(data, lps_grid(origin, spacing, direction, path), path)], ndim
+        return [field_step_of_itk(data, grid, path)], ndim
+    vectors = _Vectors(path, parameters.name, parameters.dtype, size)
+    plane = 3 * size[0] * size[1] * vectors.dtype.itemsize
+    chunks = (3, size[0], size[1], max(1, PLANES // plane))
+    return [lazy_field_step_of_itk(vectors, (3, 2, 1, 0), chunks, grid, path)], ndim
 
 
 class _Vectors:
@@ -252,12 +259,3 @@ class _Vectors:
             raise StoreError(f"{self.path} cannot be read: {error}") from error
         block = found.astype(self.dtype, copy=False).reshape(stop - start, *self.shape[1:])
         return block[(slice(None), *key[1:])]
-
-    def array(self) -> da.Array:
-        """Return it component first, as (component, i, j, k)."""
-        plane = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-        chunks = (max(1, PLANES // plane), *self.shape[1:])
-        meta = np.empty((0,) * self.ndim, self.dtype)
-        array = da.from_array(self, chunks, name=False, asarray=False, fancy=False, meta=meta)
-        found: da.Array = array.T
-        return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,11 @@ from xarray_atlas.errors import AtlasError, StoreError, TransformError
 from xarray_atlas.io.files.images.files import is_image, is_image_file, read_image
 from xarray_atlas.io.files.images.image import SPATIAL, Image
 from xarray_atlas.io.files.images.voxels import WholeVoxels
-from xarray_atlas.io.transforms.reading import field_step_of_itk, fixed_to_moving
+from xarray_atlas.io.transforms.reading import (
+    field_step_of_itk,
+    fixed_to_moving,
+    lazy_field_step_of_itk,
+)
 from xarray_atlas.transforms.matrices import SPACES
 from xarray_atlas.transforms.transform import Transform
 
@@ -26,8 +29,8 @@ __all__ = ["is_itk_field", "read_itk_field"]
 VECTORS = ("component", "channel")
 """What the readers of images call the axis of vectors."""
 
-EDGE = 96
-"""Voxels along each axis of a chunk, in which all three components are."""
+CHUNK = 2**24
+"""About how many bytes a chunk has: whole rows along i, which lie together, and 64 along j."""
 
 HELD = 2**30
 """Bytes of a compressed field up to which it is held in memory, once it is read."""
@@ -102,26 +105,28 @@ def read_itk_field(source: Any) -> Transform:
             f"the header of {place} does not say where the voxels of the field lie"
             + (f": it {image.geometry.fault}" if image.geometry.fault else "")
         )
-    # (component, i, j, k)
-    data = _array(image, vectors or VECTORS[0], count)
     grid = SPACES["LPS"] @ image.geometry.affine
     if flat:
         keep = [0, 1, 3]
-        data, grid = data[..., 0], grid[np.ix_(keep, keep)]
-    return fixed_to_moving([field_step_of_itk(data, grid, place)], 2 if flat else 3)
+        data = image.array({vectors: count})[..., 0]  # (component, i, j)
+        return fixed_to_moving([field_step_of_itk(data, grid[np.ix_(keep, keep)], place)], 2)
+    order = [image.axes.index(axis) for axis in (vectors, *SPATIAL)]
+    voxels, chunks = _lazy(image)
+    return fixed_to_moving([lazy_field_step_of_itk(voxels, order, chunks, grid, place)])
 
 
-def _array(image: Image, vectors: str, count: int) -> Any:
+def _lazy(image: Image) -> tuple[Any, tuple[int, ...]]:
+    """Return voxels that are read where they are indexed, and chunks (component, i, j, k)."""
     voxels = image.voxels
-    large = np.prod(voxels.shape, dtype=float) * np.dtype(voxels.dtype).itemsize > HELD
-    chunks = {vectors: count, **dict.fromkeys(SPATIAL, EDGE)}
+    size = np.dtype(voxels.dtype).itemsize
+    large = np.prod(voxels.shape, dtype=float) * size > HELD
     if isinstance(voxels, WholeVoxels) and large and image.place.lower().endswith(".nii.gz"):
-        plane = np.prod(voxels.shape[:2], dtype=float) * count * np.dtype(voxels.dtype).itemsize
-        thick = max(1, int(SLAB // plane))
-        first, second, third = SPATIAL
-        chunks |= {first: voxels.shape[0], second: voxels.shape[1], third: thick}
-        image = replace(image, voxels=_Proxied(image.place, voxels.dtype, voxels.shape))
-    return image.array(chunks)
+        first, second = voxels.shape[:2]
+        thick = max(1, int(SLAB // (3 * first * second * size)))
+        return _Proxied(image.place, voxels.dtype, voxels.shape), (3, first, second, thick)
+    rows = 64
+    length = voxels.shape[image.axes.index(SPATIAL[0])]
+    return voxels, (3, length, rows, max(1, int(CHUNK // (3 * length * rows * size))))
 
 
 class _Proxied:

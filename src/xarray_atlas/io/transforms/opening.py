@@ -244,7 +244,7 @@ def open_transform(
     if not several:
         return _named(found[0], ends)
     check_order(sources, [t.source.name == MOVING for t in found])
-    return _chain(found, ends, sources)
+    return _chain(found, ends, sources, flags)
 
 
 def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
@@ -331,7 +331,10 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
     return transform.rename(*ends)
 
 
-def _chain(found: list[Transform], ends: tuple[str, str] | None, sources: list[Any]) -> Transform:
+def _chain(
+    found: list[Transform], ends: tuple[str, str] | None, sources: list[Any], flags: list[bool]
+) -> Transform:
+    """Join transforms, of which points go through the first one first."""
     for one, other in pairwise(found):
         same = dataclasses.replace(one.target, name="") == dataclasses.replace(
             other.source, name=""
@@ -343,7 +346,7 @@ def _chain(found: list[Transform], ends: tuple[str, str] | None, sources: list[A
     names = [(t.source.name, t.target.name) for t in found]
     if all(set(pair) == set(ROLES) for pair in names):
         if ends is None and len(set(names)) > 1:
-            raise TransformError(_contradiction(names, sources))
+            raise TransformError(_contradiction(names, sources, flags))
         whole = names[0]
     else:
         if broken := [i for i, (a, b) in enumerate(pairwise(names)) if a[1] != b[0]]:
@@ -359,15 +362,15 @@ def _chain(found: list[Transform], ends: tuple[str, str] | None, sources: list[A
     return _named(joined.rename(*whole), ends)
 
 
-def _contradiction(names: list[tuple[str, str]], sources: list[Any]) -> str:
+def _contradiction(names: list[tuple[str, str]], sources: list[Any], flags: list[bool]) -> str:
     each = "; ".join(
         f"{os.path.basename(s) if isinstance(s, str | os.PathLike) else type(s).__name__}: "
         f"points of {a} to {b}"
         for s, (a, b) in zip(sources, names, strict=True)
     )
-    flags = tuple(pair == (FIXED, MOVING) for pair in names)
+    back = tuple(flag != (pair == (FIXED, MOVING)) for flag, pair in zip(flags, names, strict=True))
     return (
         f"the transforms of the list map in different directions: {each}. To go from moving to "
-        f"fixed with ANTs's inverse warp, invert the affine: invert={flags}. If the list is right "
-        "as it is, name its ends: maps='fixed to moving'"
+        f"fixed, as with ANTs's inverse warp and the inverse of its affine, pass invert={back}. If "
+        "the list is right as it is, name its ends: maps='fixed to moving'"
     )

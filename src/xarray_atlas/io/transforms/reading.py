@@ -16,9 +16,11 @@ from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = [
+    "TurnedVoxels",
     "affine_step",
     "field_step_of_itk",
     "fixed_to_moving",
+    "lazy_field_step_of_itk",
     "lps_grid",
     "plane_end",
     "spline_step_of_itk",
@@ -121,6 +123,71 @@ def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
     ``itk::DisplacementFieldTransform`` and in ANTs.
     """
     return _step(data, grid, place, degree=1)
+
+
+class TurnedVoxels:
+    """The displacements of a file in LPS mm as an array (3, n, m, k) in RAS mm, read where indexed.
+
+    All is done in one place, and not by arrays of dask on each other: a field of a few thousand
+    chunks has a graph of as many tasks for each of them, which are gone through for each block.
+
+    Parameters
+    ----------
+    voxels : LazyVoxels
+        It is indexed with slices, and with integers on axes of length 1.
+    order : sequence of int
+        Which axes of `voxels` are those of components, i, j and k; others have the length 1.
+    """
+
+    def __init__(self, voxels: Any, order: Sequence[int]) -> None:
+        self.voxels = voxels
+        self.order = tuple(order)
+        self.shape = tuple(int(voxels.shape[axis]) for axis in self.order)
+        self.dtype = np.dtype(voxels.dtype)
+        self.ndim = 4
+        # where each axis is once those of length 1 are gone
+        left = sorted(self.order)
+        self.turn = tuple(left.index(axis) for axis in self.order)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        whole: list[Any] = [0] * len(self.voxels.shape)
+        for axis, part in zip(self.order, key, strict=True):
+            whole[axis] = part
+        found = np.asarray(self.voxels[tuple(whole)]).transpose(self.turn)
+        signs = np.array([-1, -1, 1], self.dtype)[key[0]].reshape(-1, 1, 1, 1)
+        return found.astype(self.dtype, copy=False) * signs
+
+    def array(self, chunks: Sequence[int]) -> da.Array:
+        """Return it as a dask array with chunks of a size."""
+        meta = np.empty((0,) * 4, self.dtype)
+        size = tuple(min(n, chunk) for n, chunk in zip(self.shape, chunks, strict=True))
+        array: da.Array = da.from_array(
+            self, size, name=False, asarray=False, fancy=False, meta=meta
+        )
+        return array
+
+
+def lazy_field_step_of_itk(
+    voxels: Any, order: Sequence[int], chunks: Sequence[int], grid: FloatArray, place: str
+) -> FieldStep:
+    """Return a displacement field of a volume that is read where it is indexed, as a step.
+
+    Parameters
+    ----------
+    voxels : LazyVoxels
+    order : sequence of int
+        As :class:`TurnedVoxels` has it.
+    chunks : sequence of int
+        Of components, i, j and k.
+    grid : (4, 4) array
+        From indices to LPS mm.
+    place : str
+        What it is of, for errors.
+    """
+    data = TurnedVoxels(voxels, order)
+    if data.shape[0] != 3:
+        raise TransformError(f"the field of {place} has {data.shape[0]} components, not 3")
+    return FieldStep(data.array(chunks), LPS @ grid, "identity")
 
 
 def spline_step_of_itk(coefficients: Any, grid: FloatArray, place: str) -> FieldStep:
