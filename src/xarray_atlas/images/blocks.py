@@ -133,6 +133,7 @@ def block_chunks(
     chunks: Any = "auto",
     beside: int = 1,
     margin: Sequence[float] = (0, 0, 0),
+    largest_block: int = BLOCK,
 ) -> tuple[tuple[int, ...], ...]:
     """Choose the blocks of a result so that neither they nor what they need is large.
 
@@ -147,9 +148,11 @@ def block_chunks(
         How many values there are for each voxel of the result.
     margin : sequence of float, optional
         What is needed on each side of a block, in voxels of the source along its axes.
+    largest_block : int, optional
+        Voxels of a block, at most.
     """
     limit = max(parse_bytes(dask.config.get("array.chunk-size")) // itemsize, 1)
-    largest_block = max(min(limit // beside, BLOCK), 1)
+    largest_block = max(min(limit // beside, largest_block), 1)
     found = normalize_chunks(
         chunks, mapping.shape, limit=largest_block, dtype=np.uint8, previous_chunks=None
     )
@@ -200,7 +203,8 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     source = as_source(data, copy=lazy)
     # frames of a recording that are in one chunk are in one block too
     frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
-    blocks = block_chunks(mapping, source.dtype.itemsize * max(frames, 1), chunks)
+    size = source.dtype.itemsize * max(frames, 1)
+    blocks = block_chunks(mapping, size, chunks, largest_block=BLOCK if lazy else BLOCK // 8)
     result = by_block(source, mapping, kernel, method, blocks, fill)
     return result if lazy else in_memory(result)
 
@@ -225,7 +229,7 @@ def as_source(data: Any, copy: bool = True) -> da.Array:
         full: da.Array = without_empty_chunks(data)
         return full
     # one chunk, of which blocks take what they need
-    data = np.ascontiguousarray(data)
+    data = np.asarray(data)
     if copy:
         copied: da.Array = da.from_array(data, chunks=-1)
         return copied

@@ -19,15 +19,16 @@ def joined(
 ) -> tuple[Any, tuple[int, ...]]:
     """Put what a box holds of some chunks together, and say where it starts.
 
-    A single chunk is passed on as it is.
+    A single chunk is passed on as it is where it lies in one piece.
     """
     single: Any = parts
-    while isinstance(single, list):
-        if len(single) != 1:
-            break
+    while isinstance(single, list) and len(single) == 1:
         single = single[0]
-    else:
-        return single, start
+    if not isinstance(single, list):
+        if single.flags.c_contiguous:
+            return single, start
+        inner = (slice(a - low, b - low) for (a, b), low in zip(box, start, strict=True))
+        return single[(..., *inner)], tuple(first for first, _ in box)
     while not isinstance(parts[0][0], list) or not isinstance(parts[0][0][0], np.ndarray):
         parts = parts[0]  # along axes in front there is one chunk
     first = parts[0][0][0]

@@ -210,10 +210,13 @@ def box_of(
     """Return what is read of the source, a (start, stop) an axis; None where it is nothing."""
     box = []
     for position, axis, more in zip(positions, axes, margin, strict=True):
-        finite = position[np.isfinite(position)]
-        if not finite.size:
-            return None
-        low, high = float(finite.min()) - more, float(finite.max()) + more
+        low, high = float(position.min(initial=np.inf)), float(position.max(initial=-np.inf))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite = position[np.isfinite(position)]
+            if not finite.size:
+                return None
+            low, high = float(finite.min()), float(finite.max())
+        low, high = low - more, high + more
         if high < -TOLERANCE or low > axis.count - TOLERANCE:
             return None
         reach = 0.5 if method == "linear" else 0.0
