@@ -10,7 +10,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xarray_atlas.kernels import interpolation
+from xarray_atlas.kernels import fields
 from xarray_atlas.kernels.fields import displacements, field_box
 
 pytestmark = pytest.mark.version_independent
@@ -117,9 +117,27 @@ def test_many_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = displacements(data, positions)
     np.testing.assert_allclose(whole, by_all_points(data, positions, 1), atol=1e-12)
     for slab in (1, 3, 4, 7, 20, 50, 119):
-        monkeypatch.setattr(interpolation, "SLAB", slab)
+        monkeypatch.setattr(fields, "SLAB", slab)
         again, _ = displacements(data, positions)
         np.testing.assert_array_equal(again, whole)
+
+
+@pytest.mark.parametrize("degree", [1, 3])
+def test_the_order_in_memory_does_not_matter(degree: int) -> None:
+    data = field_of((5, 7, 6))
+    positions = scattered((5, 7, 6), 200, 0)
+    wanted, _ = displacements(data, positions, degree)
+    last = np.ascontiguousarray(np.moveaxis(data, 0, -1))
+    for same in (
+        np.moveaxis(last, -1, 0),
+        np.asfortranarray(data),
+        data[:, ::-1, :, ::-1].copy()[:, ::-1, :, ::-1],
+        np.repeat(data, 2, axis=3)[..., ::2],
+        data[::-1].copy()[::-1],
+        np.moveaxis(np.ascontiguousarray(last[..., ::-1]), -1, 0)[::-1],
+    ):
+        found, _ = displacements(same, positions, degree)
+        np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("askew", [False, True])

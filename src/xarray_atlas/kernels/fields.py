@@ -13,12 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from xarray_atlas.kernels.interpolation import along_axes, around, part_of, separable, slabs
+from xarray_atlas.kernels.interpolation import (
+    along_axes,
+    around,
+    flat_view,
+    part_of,
+    separable,
+    slabs,
+)
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 
 __all__ = ["displacements", "field_box"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+SLAB = 2**13
+"""Positions that are worked on at once: so that the voxels around them stay in the cache for the
+next component, which often lies beside them."""
+
 Taps = tuple[Any, list[FloatArray]]
 """The first grid point that counts for each position, and the weights of it and the next ones."""
 
@@ -128,10 +139,21 @@ def displacements(
         weights = [own for _, own in taps]
         return list(along_axes(data, firsts, weights, along, whole, np.dtype(float))), inside
     found = [np.empty(whole) for _ in range(3)]
-    flat = [np.ascontiguousarray(component).reshape(-1) for component in data]
-    for slab in slabs(whole):
+    views = [flat_view(component) for component in data]
+    for slab in slabs(whole, SLAB):
         some = [part_of(position, slab) for position in positions]
-        _gathered(flat, data.shape[1:], some, degree, start, shape, [f[slab] for f in found])
+        taps = [_taps(p, n, degree) for p, n in zip(some, shape, strict=True)]
+        firsts = [
+            _own(first, begin, held, len(weights))
+            for (first, weights), begin, held in zip(taps, start, data.shape[1:], strict=True)
+        ]
+        weights = [own for _, own in taps]
+        base, same = None, None
+        for (flat, strides, origin), component in zip(views, found, strict=True):
+            if base is None or same != (strides, origin):  # most often the same for all
+                base = sum(first * stride for first, stride in zip(firsts, strides, strict=True))
+                base, same = base + origin, (strides, origin)
+            around(flat, base, strides, weights, component[slab])
     return found, inside
 
 
@@ -192,26 +214,3 @@ def _own(first: FloatArray, start: int, held: int, taps: int) -> Any:
             f"need {start + low} to {start + high}; field_box tells what is needed"
         )
     return first.astype(np.intp) - start
-
-
-def _gathered(
-    flat: Sequence[Any],
-    held: Sequence[int],
-    positions: Sequence[FloatArray],
-    degree: int,
-    start: Sequence[int],
-    shape: Sequence[int],
-    out: Sequence[FloatArray],
-) -> None:
-    """Interpolate at a few positions: the sum over the grid points around each of them."""
-    base: Any = 0
-    strides = (held[1] * held[2], held[2], 1)
-    weights = []
-    for position, size, begin, n, stride in zip(
-        positions, shape, start, held, strides, strict=True
-    ):
-        first, along = _taps(position, size, degree)
-        base = base + _own(first, begin, n, len(along)) * stride
-        weights.append(along)
-    for component, total in zip(flat, out, strict=True):
-        around(component, base, strides, weights, total)

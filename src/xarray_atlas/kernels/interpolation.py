@@ -14,7 +14,7 @@ import numpy as np
 
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["Slab", "along_axes", "around", "part_of", "separable", "slabs"]
+__all__ = ["Slab", "along_axes", "around", "flat_view", "part_of", "separable", "slabs"]
 
 SLAB = 2**15
 """Positions that are worked on at once: 256 KiB for each array of float64."""
@@ -52,6 +52,35 @@ def slabs(shape: tuple[int, ...], largest: int | None = None) -> Iterator[Slab]:
 def part_of(array: Any, slab: Slab) -> Any:
     """Take the part of an array that broadcasts to the shape of which the slab is a part."""
     return array[tuple(slice(None) if n == 1 else s for s, n in zip(slab, array.shape))]  # noqa: B905
+
+
+def flat_view(array: Any) -> tuple[Any, list[int], int]:
+    """Return the memory of an array, in which its elements lie with any strides.
+
+    So an array that is a view, such as one component of a field that is stored component last, is
+    gathered from without a copy, which would be of all of it.
+
+    Parameters
+    ----------
+    array : array of one dimension or more
+
+    Returns
+    -------
+    flat : array of one dimension
+    strides : list of int
+        In elements of `flat`.
+    origin : int
+        Where the first element of the array is in `flat`.
+    """
+    size = array.itemsize
+    if any(stride % size for stride in array.strides):
+        array = np.ascontiguousarray(array)
+    strides = [stride // size for stride in array.strides]
+    lowest = array[tuple(slice(None, None, -1 if s < 0 else 1) for s in strides)]
+    reach = [(n - 1) * abs(s) for n, s in zip(array.shape, strides, strict=True)]
+    flat = np.lib.stride_tricks.as_strided(lowest, (sum(reach) + 1,), (size,), writeable=False)
+    origin = sum(r for r, s in zip(reach, strides, strict=True) if s < 0)
+    return flat, strides, origin
 
 
 def separable(extents: Sequence[tuple[int, ...]]) -> list[int] | None:
@@ -168,8 +197,10 @@ def around(
 
     def total(axis: int, offset: int, skip: bool) -> Any:
         if axis == 3:
-            # clipped places have no weight; clip is several times faster than raise
-            return values[offset:].take(base, mode="clip").astype(kind, copy=False)
+            # no place is beyond an end; to clip it is several times faster than to raise
+            part = values[offset:] if offset >= 0 else values
+            place = base if offset >= 0 else base + offset
+            return part.take(place, mode="clip").astype(kind, copy=False)
         found = None
         for step, weight in enumerate(narrow[axis]):
             part = total(axis + 1, offset + step * strides[axis], skip)
