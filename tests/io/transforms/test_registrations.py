@@ -264,3 +264,12 @@ def test_the_atlas_on_the_image_is_the_image_of_the_tool(tool: str, back: bool) 
 def test_fixed_and_moving_do_not_say_which_is_the_atlas(tool: str) -> None:
     with pytest.raises(xarray_atlas.errors.AtlasError, match="'atlas'"):
         as_atlas().atlas.resample_like(as_image(), opened(tool))
+
+
+def test_without_inverse_warps_no_way_back_is_named(tmp_path: Path) -> None:
+    for path in (WARP, AFFINE):
+        shutil.copy(path, tmp_path)
+    with pytest.raises(xarray_atlas.errors.TransformError) as error:
+        xarray_atlas.open_transform(tmp_path / "reg_0GenericAffine.mat")
+    assert "['reg_1Warp.nii.gz', 'reg_0GenericAffine.mat']" in str(error.value)
+    assert "invert" not in str(error.value)

@@ -34,6 +34,11 @@ class Stage:
     number: int
     kind: str
 
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return f"{self.prefix}{self.number}{self.kind}"
+
 
 def stage_of(source: Any) -> Stage | None:
     """Return the stage that the name of a file says, None where it says none."""
@@ -60,19 +65,23 @@ def check_alone(source: Any) -> None:
     one = stage_of(source)
     if one is None:
         return
-    others = [stage_of(os.path.join(one.folder, name)) for name in os.listdir(one.folder)]
-    stages = {s.number: s for s in others if s and s.prefix == one.prefix}
-    if set(stages) <= {one.number}:
+    found = [stage_of(os.path.join(one.folder, name)) for name in os.listdir(one.folder)]
+    stages = [stage for stage in found if stage and stage.prefix == one.prefix]
+    if {stage.number for stage in stages} == {one.number}:
         return
-    names = {s.prefix + str(s.number) + s.kind for s in others if s and s.prefix == one.prefix}
-    forward = sorted((n for n in names if "InverseWarp" not in n), key=_number, reverse=True)
-    back = sorted((n for n in names if "Warp" not in n or is_back(n)), key=_number)
-    flags = tuple(not is_back(n) for n in back)
+    names = {stage.number: stage.name for stage in stages if not is_back(stage.name)}
+    inverses = {stage.number: stage.name for stage in stages if is_back(stage.name)}
+    forward = [names[number] for number in sorted(names, reverse=True)]
+    said = f"open_transform({forward}) maps points of the fixed image to the moving one"
+    warped = {number for number, name in names.items() if "Warp" in name}
+    if inverses and warped <= set(inverses):
+        back = [(names | inverses)[number] for number in sorted(names | inverses)]
+        flags = tuple(not is_back(name) for name in back)
+        said += f", open_transform({back}, invert={flags}) the other way"
     raise TransformError(
         f"{os.path.basename(source)} is one stage of a registration by ANTs, and its other stages "
-        f"lie beside it. Pass all of them: open_transform({forward}) maps points of the fixed "
-        f"image to the moving one, open_transform({back}, invert={flags}) the other way. For "
-        "this stage alone name the two ends of its points: maps='fixed to affine', for example"
+        f"lie beside it. Pass all of them: {said}. For this stage alone name the two ends of its "
+        "points: maps='fixed to affine', for example"
     )
 
 
@@ -104,8 +113,3 @@ def check_order(sources: Sequence[Any], backwards: Sequence[bool]) -> None:
                 "order: forward with the last stage first, [1Warp, 0GenericAffine]; back with the "
                 "first stage first, [0GenericAffine, 1InverseWarp] with invert=(True, False)"
             )
-
-
-def _number(name: str) -> int:
-    found = STAGE.match(name)
-    return int(found["number"]) if found else 0
