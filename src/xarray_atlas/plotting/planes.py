@@ -5,35 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pint
 import xarray as xr
 from dask.base import compute, is_dask_collection
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of, lengths, spacing
-from xarray_atlas.coords.space import AXES, FRAME
-from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.coords.space import AXES
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Ints
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 from xarray_atlas.plotting.palette import region_of
+from xarray_atlas.plotting.shown import Shown
 from xarray_atlas.printable import one_line
 from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of
 from xarray_atlas.sections.views import View
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.frames import Frame, is_frame_json
 
 __all__ = ["Plane", "PlaneAxis", "anatomical", "only", "read", "read_all"]
 
 LEFT, TOP = "RA", "SA"
 """The sides that are on the left and at the top of a picture, as BrainGlobe's atlases lie."""
-
-LONG = 26
-"""Letters of the label of an axis; a longer one has a second line."""
 
 
 @dataclass(frozen=True)
@@ -85,83 +79,6 @@ class PlaneAxis:
     def voxel(self) -> float:
         """The size of a voxel."""
         return abs(self.step)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """In whose coordinates a plane is shown.
-
-    Attributes
-    ----------
-    unit : str
-        Of the picture.
-    frame : str
-        The name of the frame; "" for coordinates of the Dataset.
-    axis : str
-        The anatomical axis across the plane.
-    position : float or None
-        Along it, in mm; None where it is not known.
-    view : View or None
-    """
-
-    unit: str
-    frame: str
-    axis: str
-    position: float | None
-    view: View | None
-
-    @property
-    def factor(self) -> float:
-        """How many mm one unit is."""
-        return unit_factor(self.unit)
-
-    @cached_property
-    def symbol(self) -> str:
-        """The unit as it is written."""
-        return f"{pint.get_application_registry().Unit(self.unit):~P}"
-
-    @property
-    def where(self) -> str:
-        """Where the plane is in the frame."""
-        if self.position is None:
-            return ""
-        oblique = self.view is not None and not self.view.straight
-        position = round(self.position, 3) if oblique else self.position
-        text = f"{self.axis.upper()} = {position / self.factor:.6g} {self.symbol}"
-        if self.view is not None:
-            angles = {"tilt": self.view.tilt, "roll": self.view.roll}
-            text += "".join(
-                f", {name} {at:.3g}\N{DEGREE SIGN}" for name, at in angles.items() if at
-            )
-        return text
-
-    @property
-    def title(self) -> str:
-        """Where the plane is, and in which frame."""
-        return f"{self.where} ({one_line(self.frame)})" if self.frame and self.where else self.where
-
-    def label(self, axis: str, direction: str) -> str:
-        """Return what is written along an axis, such as "ML to left (mm)"."""
-        tilted = self.view is not None and not self.view.along_frame(self._place(axis))
-        unit = f"{self.symbol}, {one_line(self.frame)}" if self.frame else self.symbol
-        side = direction.rpartition("-")[2]
-        name = f"{axis.upper()} to {side}{', tilted' if tilted else ''}"
-        separator = " " if len(name) + len(unit) < LONG else "\n"
-        return f"{name}{separator}({unit})"
-
-    def place(self, at: dict[str, float]) -> dict[str, float]:
-        """Return the position in the frame of a point of the picture, by axis, in its unit."""
-        if self.position is not None:
-            at = {**at, self.axis: self.position / self.factor}
-        if self.view is None:
-            return at
-        on_plane = [at[axis] * self.factor for axis in self.view.frame.anatomical]
-        in_frame = (self.view.to_frame @ [*on_plane, 1.0])[:3] / self.factor
-        return dict(zip(self.view.frame.anatomical, in_frame.tolist(), strict=True))
-
-    def _place(self, axis: str) -> int:
-        assert self.view is not None
-        return self.view.frame.anatomical.index(axis)
 
 
 @dataclass(frozen=True)
@@ -284,7 +201,7 @@ def anatomical(
         if name is not None and plane.coords[name].dims in {(d,) for d in annotation.dims}
     }
     (across,) = set(AXES) - set(along)
-    shown = _shown(plane, across, names, view)
+    shown = Shown.of(plane, across, view)
     horizontal, vertical = PICTURES[across]
     if x is not None or y is not None:
         horizontal, vertical = _chosen(plane, along, x, y)
@@ -304,21 +221,6 @@ def anatomical(
         )  # fmt: skip
     labels = annotation.transpose(axes[1].dim, axes[0].dim).values
     return Plane(plane, terminology, labels, axes[0], axes[1], shown)
-
-
-def _shown(
-    plane: Atlas, across: str, names: dict[str, Hashable | None], view: View | None
-) -> Shown:
-    """Return in whose coordinates a plane is shown: those of a view, else its own."""
-    name = names[across]
-    position = None if name is None else float(lengths(plane, name))
-    if view is not None:
-        unit, frame = (view.frame.unit, view.frame.name) if view.named else ("mm", "")
-        return Shown(unit, frame, across, view.position, view)
-    stated = {str(plane.coords[n].attrs.get(FRAME, "")) for n in names.values() if n is not None}
-    frame = stated.pop() if len(stated) == 1 else ""
-    frame = Frame.from_json(frame).name if is_frame_json(frame) else frame
-    return Shown("mm", frame, across, position, None)
 
 
 def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[str, str]:

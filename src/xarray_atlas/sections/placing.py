@@ -29,7 +29,7 @@ from xarray_atlas.sections.positions import (
     plane_at,
     point_in,
 )
-from xarray_atlas.sections.views import Box, View, view_of
+from xarray_atlas.sections.views import SECTION, Box, View, view_of
 from xarray_atlas.transforms.any_frame import frame_as_attr, settled_frame
 from xarray_atlas.transforms.frames import Frame
 
@@ -262,6 +262,7 @@ def _resampled(
     rows = [space.dims.index(dim) for dim in order_of_space(ds, space, dims)]
     matrix = view.to_dataset[np.ix_([*rows, 3], [*order, 3])]
     plane = resample_like(ds, image, matrix).isel({names[view.across]: 0})
+    plane[names[view.across]].attrs[SECTION] = view.to_attr()
     if view.named:
         stated = frame_as_attr(settled_frame(ds, frame))
         for i in order:

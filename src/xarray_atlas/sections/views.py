@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,10 @@ from xarray_atlas.sections.turning import about_point, angles_of, normal_of, tur
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.matrices import applied, tidy
 
-__all__ = ["Box", "View", "view_of"]
+__all__ = ["SECTION", "Box", "View", "view_of"]
+
+SECTION = "section"
+"""The attribute of the coordinate across a plane in which it says how it lies."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,14 @@ class View:
     def on_plane(self, positions: FloatArray) -> FloatArray:
         """Return positions in the Dataset as coordinates of the plane, in mm, shape (..., 3)."""
         return applied(np.linalg.inv(self.to_dataset), positions)
+
+    def to_attr(self) -> str:
+        """Return how the plane lies as JSON, for an attribute of the coordinate across it."""
+        said: dict[str, Any] = {"frame": self.frame.name if self.named else "", "axis": self.axis}
+        said |= {"unit": self.frame.unit, "position": self.position}
+        said |= {"tilt": self.tilt, "roll": self.roll, "oblique": not self.straight}
+        said |= {"anatomical": list(self.frame.anatomical), "directions": self.frame.directions}
+        return json.dumps(said | {"to_frame": self.to_frame.tolist()})
 
     def along_frame(self, place: int) -> bool:
         """Tell whether an axis of the plane is one of the frame's."""
