@@ -163,9 +163,9 @@ def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
         raise PointsError(bregma_question(obj))
     known = list(frames_of(obj))
     close = difflib.get_close_matches(name.lower(), known)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}? There are" if close else "; there are"
     raise PointsError(
-        f"no frame {name!r}{hint}; there are {', '.join(map(repr, known))}, Frames of your own "
+        f"no frame {name!r}{hint} {', '.join(map(repr, known))}, Frames of your own "
         "(ds.atlas.frame(name, ...) makes one of a matrix or of bregma), and a 4 x 4 matrix that "
         "takes points in mm to coordinates of the Dataset"
     )
