@@ -6,6 +6,7 @@ from typing import Any
 
 import dask
 import dask.array as da
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -26,7 +27,7 @@ from support.known_transforms import (
     smooth,
 )
 from xarray_atlas import Transform
-from xarray_atlas.errors import TransformError
+from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import FieldStep, InverseStep, Step
 
@@ -80,9 +81,10 @@ def itk_image(array: xr.DataArray) -> sitk.Image:
     for column, dim in enumerate(array.dims[::-1]):
         coord = array.coords[dim].pint.dequantify()
         axis, sign = letters[coord.attrs["direction"]]
-        direction[axis, column] = sign
+        step = float(coord.values[1] - coord.values[0])
+        direction[axis, column] = sign * np.sign(step)
         origin[axis] = sign * coord.values[0]
-        spacing.append(float(coord.values[1] - coord.values[0]))
+        spacing.append(abs(step))
     image.SetSpacing(spacing)
     image.SetDirection((LPS @ direction).ravel())
     image.SetOrigin(LPS @ origin)
@@ -220,3 +222,60 @@ def test_on_a_cluster() -> None:
         for kind, labels in zip(kinds, wanted, strict=True):
             found = ds.atlas.resample_like(image, KINDS[kind]()).annotation.values
             np.testing.assert_array_equal(found, labels)
+
+
+def turned_image(ds: xr.Dataset) -> xr.DataArray:
+    """The labels as a NIfTI file of another program might have them: turned, and elsewhere."""
+    labels = ds.annotation.values[::-1, :, ::-1].transpose(2, 0, 1)  # x, z, y
+    affine = np.zeros((4, 4))
+    # x runs to the left and is mirrored, z to posterior and is mirrored, y to inferior
+    affine[0, 0], affine[1, 1], affine[2, 2], affine[3, 3] = 0.3, 0.5, -0.4, 1
+    affine[:3, 3] = 90, -126, 72
+    return xarray_atlas.open_image(nibabel.Nifti1Image(labels.astype("i4"), affine))
+
+
+def test_another_image_of_the_atlas_was_registered() -> None:
+    ds, image = atlas(), recording()
+    registered = turned_image(ds)
+    # from the recording to that image: the places of the atlas's own coordinates in it
+    shift = np.eye(4)
+    corners = {"x": 90 - 0.15 + 28 * 0.3, "y": -126 - 0.25 + 20 * 0.5, "z": 72 + 0.2}
+    own = {"x": 3 + 0.15, "y": 5 + 0.25, "z": 4 + 0.2}  # RAS mm of the same corner
+    shift[:3, 3] = [corners[axis] - own[axis] for axis in "xyz"]
+    t = Transform.from_matrix(shift @ MATRIX.matrix)
+    with pytest.raises(GridError, match=r"no part of the image.*bind\(target=ds, image="):
+        ds.atlas.resample_like(image, t)
+    with pytest.raises(GridError, match="no part of the image"):
+        xarray_atlas.resample(image, ds, t)
+    bound = t.bind(target=ds, image=registered)
+    mine = ds.atlas.resample_like(image, bound)
+    wanted = ds.atlas.resample_like(image, of(MATRIX))
+    np.testing.assert_array_equal(mine.annotation.values, wanted.annotation.values)
+    theirs = itk_resampled(
+        registered.transpose(*registered.dims[::-1]),
+        image,
+        itk_matrix(t.matrix),
+        sitk.sitkNearestNeighbor,
+    )
+    np.testing.assert_array_equal(mine.annotation.values, theirs)
+    with pytest.raises(GridError, match="whole volume of the atlas"):
+        t.bind(target=ds, image=registered[:20])
+    with pytest.raises(ValueError, match="pass the atlas too"):
+        t.bind(source=image, image=registered)
+    with pytest.raises(TransformError, match="leave it out"):
+        bound.bind(target=ds, image=registered)
+
+
+def test_the_wrong_space_does_not_pass() -> None:
+    """LPS read as RAS, in a BrainGlobe atlas, whose RAS mm are all below zero."""
+    ds = xarray_atlas.open_sample("100 um")
+    image = ds.isel(z=slice(20, 40), y=slice(10, 30), x=slice(20, 40))
+    shift = np.eye(4)
+    shift[:3, 3] = 0.3, -0.2, 0.1
+    flip = np.diag([-1.0, -1, 1, 1])
+    right = Transform.from_matrix(shift @ flip @ flip)
+    assert ds.atlas.resample_like(image.annotation.drop_vars("terminology"), right).annotation.any()
+    with pytest.raises(GridError, match="in LPS"):
+        ds.atlas.resample_like(
+            image.annotation.drop_vars("terminology"), Transform.from_matrix(flip @ shift)
+        )

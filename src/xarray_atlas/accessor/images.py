@@ -211,8 +211,9 @@ class ImagesMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If an axis of the image is missing or uneven, if the transform is no 4 x 4 matrix that
-            can be inverted and no field on the image's grid, or if labels are asked for linearly.
+            If a Transform takes no part of the image into the atlas; if an axis of the image is
+            missing or uneven, if the transform is no 4 x 4 matrix that can be inverted and no field
+            along the image's axes, or if labels are asked for linearly.
         UnitsError
             If a coordinate has no unit.
 

@@ -43,6 +43,9 @@ from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "in_memory", "resampled"]
 
+MOVED = 0.25
+"""The share of a grid's length by which fields are taken to move positions, at most."""
+
 BLOCK = 2**21
 """Voxels of a block of a result, at most: what a few threads hold of the source stays small. Of a
 smaller block a larger share of the source is read for its neighbours too."""
@@ -89,6 +92,23 @@ class Mapping3:
             if isinstance(step, AffineStep):
                 found = found @ step.matrix
         return np.asarray(found[:3], np.float64)
+
+    @property
+    def meets(self) -> bool:
+        """Whether the box around the target meets that of the source, by the matrices alone.
+
+        Fields are taken to move positions by :data:`MOVED` at most, and are not read.
+        """
+        ends = []
+        for values in self.centres:
+            step = abs(values[-1] - values[0]) / max(values.size - 1, 1)
+            ends.append(np.array([values.min() - step, values.max() + step]))
+        parts = zip(voxel_positions(self.linear, ends), self.axes, strict=True)
+        beyond = MOVED if self.steps else 0.0
+        return all(
+            part.max() >= -(1 + beyond * axis.count) and part.min() <= 1 + (1 + beyond) * axis.count
+            for part, axis in parts
+        )
 
     @property
     def is_lazy(self) -> bool:

@@ -23,6 +23,7 @@ from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.spacing import FloatArray
 
 __all__ = [
+    "apart",
     "attrs_of",
     "fill_of",
     "grid_axes",
@@ -162,6 +163,28 @@ def require_on_grid(name: Hashable, variable: Variable, dims: Sequence[Hashable]
             f"{name!r} ({variable.dtype} on {list(variable.dims)}) is not on the grid of the atlas "
             f"and cannot be brought onto another; leave it out with ds.drop_vars({name!r})"
         )
+
+
+def apart(
+    names: Sequence[Hashable],
+    centres: Sequence[FloatArray],
+    atlas_names: Sequence[Hashable],
+    atlas_centres: Sequence[FloatArray],
+) -> GridError:
+    """Return the error that a transform takes no part of an image into the atlas."""
+
+    def span(names: Sequence[Hashable], centres: Sequence[FloatArray]) -> str:
+        parts = zip(names, centres, strict=True)
+        return ", ".join(f"{name} {c.min():g} to {c.max():g}" for name, c in parts)
+
+    return GridError(
+        "the transform takes no part of the image into the atlas. The image spans "
+        f"{span(names, centres)} mm, the atlas {span(atlas_names, atlas_centres)} mm, each in its "
+        "own coordinates. Is it the wrong way round (transform.inverse(), or maps= of "
+        "open_transform), is a matrix in LPS (space='LPS'), or was another image of the atlas "
+        "registered than ds.atlas.to_nifti writes, which lies elsewhere in its RAS mm "
+        "(transform.bind(target=ds, image=open_image(path)))?"
+    )
 
 
 def other_coords(

@@ -13,6 +13,7 @@ from xarray_atlas.coords.image_axes import image_axes
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.grids import (
+    apart,
     fill_of,
     grid_axes,
     is_label,
@@ -26,6 +27,7 @@ from xarray_atlas.images.grids import (
 )
 from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.transforms.registration import atlas_names, read_registration
+from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["resample"]
 
@@ -122,6 +124,8 @@ def resample(
     centres = tuple(lengths(like, name) for name in names)
     source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
     mapping = Mapping3.of(through.inverse(), centres, source)
+    if isinstance(transform, Transform) and not mapping.meets:
+        raise apart(axes.names, axes.centres, names, centres)
     if not labels:
         # from voxel units to mm of the image
         back = mapping.linear * np.array(axes.sizes)[:, None]

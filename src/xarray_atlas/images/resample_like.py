@@ -19,6 +19,7 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.fractions import label_fractions
 from xarray_atlas.images.grids import (
+    apart,
     attrs_of,
     fill_of,
     grid_axes,
@@ -110,8 +111,9 @@ def resample_like(
     Raises
     ------
     GridError
-        If an axis of the image is missing or uneven, if the transform is no 4 x 4 matrix that can
-        be inverted and no field on the image's grid, or if labels are asked for linearly.
+        If a Transform takes no part of the image into the atlas; if an axis of
+        the image is missing or uneven, if the transform is no 4 x 4 matrix that can be inverted and
+        no field along the image's axes, or if labels are asked for linearly.
     UnitsError
         If a coordinate has no unit.
 
@@ -177,6 +179,8 @@ def resample_like(
     parts = zip(names, sizes, strict=True)
     axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
     mapping = Mapping3.of(through, target.centres, axes)
+    if isinstance(transform, Transform) and not mapping.meets:
+        raise apart(target.names, target.centres, names, [lengths(ds, name) for name in names])
     whole = through
     if atlas.atlas is not None:  # the atlas was brought onto a grid before
         whole = grid_to_atlas(obj) @ through.rename(target=IMAGE)

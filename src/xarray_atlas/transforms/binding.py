@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
-from xarray_atlas.coords.image_axes import ImageAxes
+from xarray_atlas.coords.image_axes import ImageAxes, image_axes
 from xarray_atlas.coords.space import (
     AXES,
     DIRECTIONS,
@@ -22,13 +22,18 @@ from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.corners import frame_matrix
 from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End
+from xarray_atlas.transforms.frames import SAME_VOLUME
 from xarray_atlas.transforms.steps import AffineStep, Step
 
 __all__ = ["atlas_coordinates_of", "bound_steps", "coordinates_of", "image_coordinates_of"]
 
 
 def bound_steps(
-    steps: Sequence[Step], end: End, obj: xr.Dataset | xr.DataArray, is_source: bool
+    steps: Sequence[Step],
+    end: End,
+    obj: xr.Dataset | xr.DataArray,
+    is_source: bool,
+    image: xr.Dataset | xr.DataArray | None = None,
 ) -> tuple[list[Step], End]:
     """Return steps from, or to, the coordinates of an object, and their end."""
     is_atlas = find_coordinate(obj) is not None
@@ -40,6 +45,8 @@ def bound_steps(
             f"{other}=, or take transform.inverse()"
         )
     bound, matrix, _ = coordinates_of(obj, end)
+    if image is not None and is_atlas:
+        matrix = _of_its_image(obj, end, image)
     if is_source:
         return [AffineStep(matrix).inverse(), *steps], bound
     return [*steps, AffineStep(matrix)], bound
@@ -73,6 +80,42 @@ def coordinates_of(
     letters = [LETTERS[obj.coords[name].attrs["direction"]] for name in names]
     bound, matrix = _image(names, letters, world_of(obj), end)
     return bound, matrix, names
+
+
+def _of_its_image(
+    obj: xr.Dataset | xr.DataArray, end: End, image: xr.Dataset | xr.DataArray
+) -> FloatArray:
+    """Return the matrix to an atlas from RAS mm of an image of its whole volume."""
+    _, space = find_atlas(obj)
+    if end.frame != "world":
+        raise TransformError(
+            "image= says where an image of the atlas lies in RAS mm, and the points of "
+            f"{end.name!r} are in frame={end.frame!r}, which is known without it; leave it out"
+        )
+    if space.world:
+        raise TransformError(
+            "image= is for an atlas without a world of its own, and this one lies in the world of "
+            "its file; leave it out"
+        )
+    if not space.shape:
+        raise GridError("how large the whole volume is was not written with this atlas")
+    axes = image_axes(image, obj)
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for column, (axis, letter) in enumerate(zip(axes.anatomical, axes.letters, strict=True)):
+        row = space.position(axis)
+        long = space.voxel_size[row] * space.shape[row]
+        theirs = axes.sizes[column] * axes.centres[column].size
+        if abs(theirs - long) > SAME_VOLUME * long:
+            raise GridError(
+                f"the image is {theirs:g} mm long along {axis!r} and the whole atlas {long:g} mm; "
+                "image= is an image of the whole volume of the atlas, such as its template"
+            )
+        same = letter == space.orientation[row]
+        matrix[row, column] = 1 if same else -1
+        first = axes.corner[column] if same else axes.corner[column] + theirs
+        matrix[row, 3] = space.corner[row] - matrix[row, column] * first
+    return np.asarray(matrix @ np.linalg.inv(ras_matrix(axes.letters, axes.world)), np.float64)
 
 
 def image_coordinates_of(axes: ImageAxes, end: End) -> tuple[End, FloatArray]:

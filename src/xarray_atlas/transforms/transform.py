@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.units import millimetre, to_mm
 from xarray_atlas.errors import TransformError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
@@ -294,6 +295,8 @@ class Transform(Made, Written):
         self,
         source: xr.Dataset | xr.DataArray | None = None,
         target: xr.Dataset | xr.DataArray | None = None,
+        *,
+        image: xr.Dataset | xr.DataArray | None = None,
     ) -> Self:
         """Return the same transform between the coordinates of two objects.
 
@@ -302,6 +305,10 @@ class Transform(Made, Written):
         source, target : Dataset or DataArray, optional
             An atlas, or an image whose coordinates say their ``direction``. Points on that side
             are then in mm in its own coordinates, in the order of its dimensions.
+        image : DataArray, optional
+            The image of the whole atlas that was registered, such as its template, as
+            :func:`open_image` opens it: where the atlas has no world, and that image was not
+            written by :func:`to_nifti`. Its RAS mm are those of the transform.
 
         Returns
         -------
@@ -310,7 +317,8 @@ class Transform(Made, Written):
         Raises
         ------
         GridError
-            If an object does not say where its coordinates lie.
+            If an object does not say where its coordinates lie, or `image` is not one of the
+            whole atlas.
         TransformError
             If that side is bound already, or the object is an atlas where the transform has the
             image.
@@ -319,7 +327,7 @@ class Transform(Made, Written):
         -----
         In an atlas or image that has no world, as BrainGlobe's atlases, RAS mm are the
         coordinates, with their sign turned on an axis that grows the other way: what the affine of
-        :func:`to_nifti` gives.
+        :func:`to_nifti` gives. Another image of the atlas may lie elsewhere; pass it as `image`.
 
         Examples
         --------
@@ -330,9 +338,15 @@ class Transform(Made, Written):
         array([[2., 3., 1.]])
         """
         found = self
+        if image is not None and not any(
+            obj is not None and find_coordinate(obj) is not None for obj in (source, target)
+        ):
+            raise ValueError("image= is an image of the atlas; pass the atlas too, as target=")
         for side, obj in (("source", source), ("target", target)):
             if obj is not None:
-                steps, end = bound_steps(found.steps, getattr(found, side), obj, side == "source")
+                steps, end = bound_steps(
+                    found.steps, getattr(found, side), obj, side == "source", image
+                )
                 values: dict[str, Any] = {"steps": merged(steps), side: end}
                 found = dataclasses.replace(found, **values)
         return found
