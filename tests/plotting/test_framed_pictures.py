@@ -205,7 +205,7 @@ def test_values_in_a_frame_are_those_of_the_regions(sample: xr.Dataset) -> None:
     ds = xarray_atlas.open_atlas(sample.attrs["source"], resolution="100 um", midline="5.675 mm")
     given = ds.atlas.volume(["CTX", "TH"], hemisphere=["left", "right"])
     given = given * xr.DataArray([1, 10], dims="hemisphere")
-    for asked in ({"ap": "-2 mm", "frame": "ibl"}, {"ap": "-2 mm", "frame": "needles",
+    for asked in ({"ap": "-2 mm", "frame": "ibl"}, {"ap": "-2 mm", "frame": "ibl-needles",
                                                     "tilt": "6 deg"}):  # fmt: skip
         plane = ds.atlas.section(**asked)
         ax = ds.atlas.plot.values(given, **asked, ax=new_axes())

@@ -6,6 +6,7 @@ from typing import Any
 
 import dask
 import numpy as np
+import pandas as pd
 import pint
 import pytest
 import xarray as xr
@@ -131,7 +132,7 @@ def test_a_tilted_frame_gives_an_oblique_plane(sample: xr.Dataset) -> None:
     assert plane.ml.attrs["frame"] == "pinpoint-qiu2018"
 
 
-@pytest.mark.parametrize("frame", ["ibl", "needles", "mri-toronto", "allen", "brainglobe"])
+@pytest.mark.parametrize("frame", ["ibl", "ibl-needles", "mri-toronto", "allen", "brainglobe"])
 @pytest.mark.parametrize("orientation", ["asr", "lip"])
 def test_a_plane_of_a_frame_is_the_plane_of_the_position_that_it_converts_to(
     sample: xr.Dataset, frame: str, orientation: str
@@ -166,7 +167,7 @@ def test_a_plane_of_a_frame_is_the_plane_of_the_position_that_it_converts_to(
     "asked",
     [
         {"ap": "-2 mm", "frame": "ibl"},
-        {"ap": "-2 mm", "frame": "needles", "tilt": "10 deg"},
+        {"ap": "-2 mm", "frame": "ibl-needles", "tilt": "10 deg"},
         {"ml": "0.4 mm", "frame": "trajectory-explorer"},
         {"dv": "-3 mm", "frame": "pinpoint-dorr2008", "roll": "-6 deg"},
         {"dv": "3 mm", "tilt": "5 deg"},
@@ -200,6 +201,59 @@ def test_points_and_planes_agree(sample: xr.Dataset, asked: dict[str, Any]) -> N
         numbers = dict(zip(frame.axes, (frame.from_dataset(there) * mm).T, strict=True))
         for i, name in enumerate(dims):
             np.testing.assert_allclose(points[:, i], numbers[name], atol=1e-9)
+
+
+@pytest.mark.parametrize("frame", ["ibl", "allen", "brainglobe"])
+def test_on_a_face_the_plane_is_that_of_the_points(frame: str) -> None:
+    source = xarray_atlas.open_sample("100 um").attrs["source"]
+    ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    rng = np.random.default_rng(2)
+    at = {"ibl": -2000.0}.get(frame, 7400.0)  # a face between voxels of 100 um
+    plane = ds.atlas.section(ap=f"{at} um", frame=frame)
+    index = [rng.integers(20, n - 20, 200) for n in plane.annotation.shape]
+    dv, ml = (
+        plane[name].pint.magnitude[i] * 1000 for name, i in zip(("dv", "ml"), index, strict=True)
+    )
+    labels = plane.annotation.values[tuple(index)]
+    held = labels != 0
+    points = {"ap": np.full(held.sum(), at), "dv": dv[held], "ml": ml[held]}
+    found = ds.atlas.region_at(points, frame=frame, unit="um").region_id.values
+    ids = [ds.atlas.terminology.region(int(label)).id for label in labels[held]]
+    np.testing.assert_array_equal(found, ids)
+
+
+def test_a_plane_of_a_world(tmp_path: Any) -> None:
+    """Against the affine of a NIfTI file, of an array that runs to the left."""
+    nibabel = pytest.importorskip("nibabel")
+    affine = np.diag([-0.5, 0.6, 0.7, 1.0])
+    affine[:3, 3] = 5, -7, -6
+    values = np.random.default_rng(0).integers(0, 5, (20, 24, 18)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / "labels.nii.gz")
+    names = list("abcd")
+    table = pd.DataFrame({"id": [1, 2, 3, 4], "acronym": names, "name": names,
+                          "parent_id": [0, 1, 1, 1]})  # fmt: skip
+    ds = xarray_atlas.create_atlas(tmp_path / "labels.nii.gz", table, name="made")
+    for asked in ({"y": 0.5}, {"ap": "0.5 mm"}, {"ap": "500 um", "tilt": "8 deg"}):
+        plane = ds.atlas.section(frame="world", **asked)
+        assert plane.annotation.dims == ("z", "x")
+        z, x = np.meshgrid(plane.z.pint.magnitude, plane.x.pint.magnitude, indexing="ij")
+        y = np.full(z.shape, plane.y.item().magnitude)
+        if "tilt" in asked:  # about the middle of the volume, the upper edge to anterior
+            middle = -6 + 8.5 * 0.7
+            angle = np.radians(8)
+            y, z = y + np.sin(angle) * (z - middle), middle + np.cos(angle) * (z - middle)
+        index = [(at - first) / step for at, first, step in zip((x, y, z), (5, -7, -6),
+                                                                (-0.5, 0.6, 0.7), strict=True)]  # fmt: skip
+        expected = map_coordinates(values, index, order=0, mode="grid-constant")
+        np.testing.assert_array_equal(plane.annotation.values, expected)
+
+
+def test_a_section_in_another_frame(sample: xr.Dataset) -> None:
+    plane = sample.atlas.section(ap="-2 mm", frame="ibl")
+    again = plane.atlas.section(frame="ibl-needles")
+    np.testing.assert_array_equal(again.annotation, plane.annotation)
+    np.testing.assert_allclose(again.dv.pint.magnitude, 0.952 * plane.dv.pint.magnitude)
+    assert again.ap.item().magnitude == pytest.approx(-1.95 * 1.087)
 
 
 def test_a_plane_through_three_points_holds_them(sample: xr.Dataset) -> None:
@@ -469,7 +523,7 @@ def test_a_plane_of_voxels_of_other_shapes() -> None:
 def test_nothing_is_read_before_it_is_used(sample: xr.Dataset) -> None:
     lazy = sample.chunk(30)
     with dask.config.set(scheduler=no_compute):
-        for asked in ({"ap": "-2 mm", "frame": "ibl"}, {"ap": "-2 mm", "frame": "needles"},
+        for asked in ({"ap": "-2 mm", "frame": "ibl"}, {"ap": "-2 mm", "frame": "ibl-needles"},
                       {"ap": "7 mm", "tilt": "5 deg"},
                       {"ap": "-2 mm", "frame": "pinpoint-qiu2018"}):  # fmt: skip
             assert lazy.atlas.section(**asked).annotation.chunks is not None
