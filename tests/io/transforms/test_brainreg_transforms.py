@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import xarray_atlas
 from xarray_atlas.errors import TransformError
+from xarray_atlas.io.files.images.voxels import RawVoxels
 
 tifffile = pytest.importorskip("tifffile")
 ndimage = pytest.importorskip("scipy.ndimage")
@@ -255,3 +257,37 @@ def test_cells_of_the_raw_image(write: Callable[..., Path]) -> None:
     expected = ds.annotation.values[tuple(np.round(there[clear]).astype(int).T)]
     assert clear.sum() > 5000
     assert np.array_equal(found.region_id.values[clear], expected)
+
+
+def test_only_what_points_need_is_read(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(positions((150, 40, 140)))
+    transform = xarray_atlas.open_transform(folder, voxel_size="25 um")
+    read: list[int] = []
+    whole = RawVoxels.__getitem__
+
+    def counted(self: Any, key: Any) -> Any:
+        found = whole(self, key)
+        read.append(found.size)
+        return found
+
+    monkeypatch.setattr(RawVoxels, "__getitem__", counted)
+    # across the boundary of two chunks
+    index = np.array([[126.5, 10.5, 127.5], [128.2, 11.5, 128.5]])
+    found = transform.points(index * 0.025)
+    assert 0 < sum(read) < 3 * 6**3
+    fields = [tifffile.imread(folder / f"deformation_field_{axis}.tiff") for axis in range(3)]
+    expected = np.stack([ndimage.map_coordinates(f, index.T, order=1) for f in fields], 1)
+    np.testing.assert_allclose(found, expected + 0.0125, rtol=0, atol=1e-5)
+
+
+def test_sent_to_workers_and_saved(write: Callable[..., Path], tmp_path: Path) -> None:
+    transform = xarray_atlas.open_transform(write(positions()), voxel_size="25 um")
+    points = np.random.default_rng(5).uniform(0.01, 0.3, (100, 3))
+    expected = transform.points(points)
+    assert np.array_equal(pickle.loads(pickle.dumps(transform)).points(points), expected)
+    transform.save(tmp_path / "saved.zarr")
+    back = xarray_atlas.open_transform(tmp_path / "saved.zarr")
+    assert (back.source, back.target) == (transform.source, transform.target)
+    np.testing.assert_allclose(back.points(points), expected, rtol=0, atol=1e-9)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xarray_atlas.coords.space import DIRECTIONS
@@ -14,6 +13,7 @@ from xarray_atlas.coords.world import ras_matrix
 from xarray_atlas.errors import TransformError
 from xarray_atlas.io.files.images import read_image
 from xarray_atlas.io.files.images.section import read_section
+from xarray_atlas.io.transforms.lazy_shifts import Component, lazy_shifts
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import FieldStep, Outside
@@ -46,24 +46,33 @@ def to_ras(orientation: str) -> FloatArray:
 
 
 def field_along_axes(
-    shifts: Sequence[Any],
+    parts: Sequence[Any],
+    chunks: Any,
     orientation: str,
     voxel_size: Sequence[float],
     first: Sequence[float] = (0.0, 0.0, 0.0),
+    factors: Sequence[float] = (1.0, 1.0, 1.0),
+    positions: bool = False,
     outside: Outside = "error",
 ) -> FieldStep:
     """Make a step of displacements along the axes of an array.
 
     Parameters
     ----------
-    shifts : three dask arrays of shape (n, m, k)
-        In mm, along each axis of the array.
+    parts : three dask arrays or LazyVoxels, of shape (n, m, k)
+        Displacements along each axis of the array, or positions.
+    chunks : tuple
+        Of these, as dask has them.
     orientation : str
         A letter for each axis: the side on which the first voxel lies.
     voxel_size : sequence of float
         In mm, along each axis.
     first : sequence of float
         Where the centre of the first voxel lies along each axis, in mm.
+    factors : sequence of float
+        From the numbers along each axis to mm.
+    positions : bool
+        Whether the numbers are positions in mm, from where `first` counts, and no displacements.
     outside : "error", "nearest" or "identity"
 
     Returns
@@ -73,34 +82,46 @@ def field_along_axes(
         array runs to the left, posterior or inferior.
     """
     turn = to_ras(orientation)
-    rows: list[Any] = [None] * 3
-    for column in range(3):
-        row = int(np.flatnonzero(turn[:3, column])[0])
-        rows[row] = shifts[column] if turn[row, column] > 0 else -shifts[column]
-    data = da.stack(rows)
+    components = []
+    for row in turn[:3, :3]:
+        axis = int(np.flatnonzero(row)[0])
+        own = (axis, float(first[axis]), float(voxel_size[axis])) if positions else None
+        components.append(Component(parts[axis], float(row[axis] * factors[axis]), own))
     index = np.diag([*voxel_size, 1.0])
     index[:3, 3] = first
-    # the three components of a voxel are read together
-    return FieldStep(data.rechunk({0: 3}), turn @ index, outside)
+    return FieldStep(lazy_shifts(components, chunks), turn @ index, outside)
 
 
-def deformation_tiffs(folder: Path, count: int) -> list[Any]:
+def deformation_tiffs(folder: Path, count: int) -> tuple[list[Any], Any]:
     """Open ``deformation_field_0.tiff`` and so on, lazily, as volumes of one shape.
+
+    Returns
+    -------
+    parts : list of LazyVoxels or dask arrays
+    chunks : tuple
+        In which they are read, as dask has them.
 
     Raises
     ------
     TransformError
         If one is missing, or they differ in shape.
     """
-    arrays = []
+    parts = []
+    chunks: Any = ()
     for axis in range(count):
         path = folder / f"deformation_field_{axis}.tiff"
         if not path.is_file():
             there = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
             raise TransformError(f"{folder} holds no {path.name}, but {there}")
         section = read_section(path)
-        arrays.append(read_image(path).array() if section is None else section)
-    if len({array.shape for array in arrays}) != 1:
-        shapes = ", ".join(" x ".join(map(str, array.shape)) for array in arrays)
+        if section is None:
+            image = read_image(path)
+            chunks = chunks or image.array().chunks
+            parts.append(image.voxels if image.axes == ARRAY_AXES else image.array())
+        else:
+            chunks = section.chunks
+            parts.append(section)
+    if len({part.shape for part in parts}) != 1:
+        shapes = ", ".join(" x ".join(map(str, part.shape)) for part in parts)
         raise TransformError(f"the deformation fields in {folder} have different shapes: {shapes}")
-    return arrays
+    return parts, chunks

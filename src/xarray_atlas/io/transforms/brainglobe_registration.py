@@ -86,7 +86,7 @@ def read_brainglobe_registration(
     atlas = next((str(metadata[name]) for name in NAMES if metadata.get(name)), "")
     sizes = atlas_sizes(atlas, voxel_size, place)
     volume = (place / "deformation_field_2.tiff").is_file()
-    shifts = deformation_tiffs(place, 3 if volume else 2)
+    shifts, chunks = deformation_tiffs(place, 3 if volume else 2)
     steps: list[Step] = []
     to_turned = np.eye(4)
     if not volume:
@@ -101,11 +101,9 @@ def read_brainglobe_registration(
                 f"{place / METADATA[0]} does not say to which plane of the atlas the section was "
                 f"registered: its 'atlas_2d_slice_index' is {plane!r}"
             )
-        shifts = [da.zeros_like(shifts[0]), *shifts]
+        shifts = [da.zeros(shifts[0].shape, dtype=shifts[0].dtype), *shifts]
         to_turned[0, 3] = plane
-    field = field_along_axes(
-        [u * size for u, size in zip(shifts, sizes, strict=True)], BRAINGLOBE, sizes
-    )
+    field = field_along_axes(shifts, chunks, BRAINGLOBE, sizes, factors=sizes)
     turn = to_ras(BRAINGLOBE)
     # between indices and mm from the outer corner of the atlas
     to_index = np.diag([*(1 / np.array(sizes)), 1.0])

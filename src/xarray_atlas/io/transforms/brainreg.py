@@ -29,7 +29,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from xarray_atlas.coords.headers import OPPOSITE
@@ -106,15 +105,9 @@ def read_brainreg(
     metadata = _metadata(place)
     atlas = str(metadata.get("atlas") or "")
     sizes = atlas_sizes(atlas, voxel_size, place)
-    positions = deformation_tiffs(place, 3)
+    positions, chunks = deformation_tiffs(place, 3)
     small = positions[0].shape
-    shifts = []
-    for axis, position in enumerate(positions):
-        along = [1, 1, 1]
-        along[axis] = -1
-        own = np.arange(small[axis]) * sizes[axis]
-        shifts.append(position - da.from_array(own.reshape(along)))
-    field = field_along_axes(shifts, BRAINGLOBE, sizes)
+    field = field_along_axes(positions, chunks, BRAINGLOBE, sizes, positions=True)
     turn = to_ras(BRAINGLOBE)
     from_corner = np.eye(4)
     from_corner[:3, 3] = np.array(sizes) / 2

@@ -30,6 +30,7 @@ import difflib
 import os
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from xarray_atlas.io.transforms.axis_fields import (
     field_along_axes,
     to_ras,
 )
+from xarray_atlas.io.transforms.itk_fields import lazy_vectors
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.steps import AffineStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
@@ -301,16 +303,37 @@ def _step(row: dict[str, Any], place: Path) -> Step:
             f"it from {URL}/{space}/{name}"
         )
     size = float(row["transformation_resolution_micron"]) / 1000
-    field = read_image(path).array()
-    if field.ndim != 4 or field.shape[0] != 3:
+    image = read_image(path)
+    if len(image.axes) != 4 or image.voxels.shape[3] != 3:
         raise TransformError(
-            f"{path} has the shape {tuple(field.shape[1:])} x {field.shape[0]}; a field of "
+            f"{path} has the shape {tuple(image.voxels.shape)}; a field of "
             "brainglobe-ccf-translator has three components along its fourth axis"
         )
-    # int64 or float64 where the file is scaled
-    factor = np.float32(float(row["vector"]) * size)
-    shifts = [field[axis].astype(np.float32, copy=False) * factor for axis in range(3)]
-    return field_along_axes(shifts, BRAINGLOBE, [size] * 3, first=[size / 2] * 3)
+    voxels, chunks = lazy_vectors(image)
+    parts = [_Component(voxels, i) for i in range(3)]
+    factors = [float(row["vector"]) * size] * 3
+    return field_along_axes(parts, chunks[1:], BRAINGLOBE, [size] * 3, [size / 2] * 3, factors)
+
+
+@dataclass(frozen=True)
+class _Component:
+    """One component of a field whose components are its fourth axis."""
+
+    voxels: Any
+    at: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of its three axes."""
+        return tuple(self.voxels.shape[:3])
+
+    @property
+    def dtype(self) -> Any:
+        """Of its numbers."""
+        return self.voxels.dtype
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        return self.voxels[(*key, self.at)]
 
 
 def _without_field(row: dict[str, Any]) -> FloatArray:

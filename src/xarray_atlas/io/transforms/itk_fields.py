@@ -24,7 +24,7 @@ from xarray_atlas.io.transforms.reading import (
 from xarray_atlas.transforms.matrices import SPACES
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["is_itk_field", "read_itk_field"]
+__all__ = ["is_itk_field", "lazy_vectors", "read_itk_field"]
 
 VECTORS = ("component", "channel")
 """What the readers of images call the axis of vectors."""
@@ -111,12 +111,25 @@ def read_itk_field(source: Any) -> Transform:
         data = image.array({vectors: count})[..., 0]  # (component, i, j)
         return fixed_to_moving([field_step_of_itk(data, grid[np.ix_(keep, keep)], place)], 2)
     order = [image.axes.index(axis) for axis in (vectors, *SPATIAL)]
-    voxels, chunks = _lazy(image)
+    voxels, chunks = lazy_vectors(image)
     return fixed_to_moving([lazy_field_step_of_itk(voxels, order, chunks, grid, place)])
 
 
-def _lazy(image: Image) -> tuple[Any, tuple[int, ...]]:
-    """Return voxels that are read where they are indexed, and chunks (component, i, j, k)."""
+def lazy_vectors(image: Image) -> tuple[Any, tuple[int, ...]]:
+    """Return the voxels of vectors, which are read where they are indexed, and their chunks.
+
+    Parameters
+    ----------
+    image : Image
+        With three components.
+
+    Returns
+    -------
+    voxels : LazyVoxels
+        Along the axes of the image.
+    chunks : tuple of int
+        Of components, i, j and k.
+    """
     voxels = image.voxels
     size = np.dtype(voxels.dtype).itemsize
     large = np.prod(voxels.shape, dtype=float) * size > HELD

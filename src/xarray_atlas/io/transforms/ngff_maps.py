@@ -28,7 +28,7 @@ FIELDS = {"displacements": "displacement", "coordinates": "coordinate"}
 
 @dataclass(frozen=True)
 class Field:
-    """A field of displacements between the axes of a coordinate system, in its numbers.
+    """A field between the axes of a coordinate system, in its numbers.
 
     Parameters
     ----------
@@ -36,11 +36,14 @@ class Field:
         A component for each axis, first.
     scale, first : tuple of float
         The distance of voxels along each axis, and where the first one lies.
+    positions : bool
+        Whether it holds where points go, and no displacements.
     """
 
     data: Any
     scale: tuple[float, ...]
     first: tuple[float, ...]
+    positions: bool
 
 
 Map = FloatArray | Field
@@ -203,16 +206,8 @@ def _field(kind: str, given: Mapping[str, Any], count: int, nodes: Nodes) -> Fie
     scale, first = np.diag(block), matrix[left, count + 1]
     if not np.array_equal(block, np.diag(scale)) or not np.all(scale > 0):
         raise ValueError(f"the voxels of the field at {given['path']!r} do not lie along its axes")
-    data = da.moveaxis(array, at[0], 0)
-    if kind == "coordinates":
-        places = []
-        for axis in range(count):
-            along = [1] * count
-            along[axis] = -1
-            own_places = first[axis] + scale[axis] * np.arange(data.shape[axis + 1])
-            places.append(data[axis] - da.from_array(own_places.reshape(along)))
-        data = da.stack(places)
-    return Field(data, tuple(scale.tolist()), tuple(first.tolist()))
+    data = da.moveaxis(array, at[0], 0) if at[0] else array
+    return Field(data, tuple(scale.tolist()), tuple(first.tolist()), kind == "coordinates")
 
 
 def spatial_part(maps: Sequence[Map], spatial: Sequence[int], count: int, place: str) -> list[Map]:

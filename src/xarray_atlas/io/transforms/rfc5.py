@@ -28,6 +28,7 @@ import zarr
 from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.coords.world import ras_matrix
 from xarray_atlas.errors import TransformError
+from xarray_atlas.io.transforms.lazy_shifts import Component, lazy_shifts
 from xarray_atlas.io.transforms.ngff_maps import Field, Map, maps_of, spatial_part
 from xarray_atlas.io.zarr.axes import LETTERS
 from xarray_atlas.io.zarr.ome_zarr import metadata_of
@@ -118,11 +119,12 @@ def _steps(each: Map, to_ras: FloatArray) -> list[Step]:
         return [AffineStep(to_ras @ each @ np.linalg.inv(to_ras))]
     index = np.diag([*each.scale, 1.0])
     index[:3, 3] = each.first
-    rows = []
+    components = []
     for row in to_ras[:3, :3]:
-        column = int(np.flatnonzero(row)[0])
-        rows.append(each.data[column] * row[column])
-    return [FieldStep(da.stack(rows).rechunk({0: 3}), to_ras @ index, "error")]
+        axis = int(np.flatnonzero(row)[0])
+        own = (axis, each.first[axis], each.scale[axis]) if each.positions else None
+        components.append(Component(each.data[axis], float(row[axis]), own))
+    return [FieldStep(lazy_shifts(components, each.data.chunks[1:]), to_ras @ index, "error")]
 
 
 @dataclass(frozen=True)

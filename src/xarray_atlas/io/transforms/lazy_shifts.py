@@ -1,0 +1,91 @@
+"""Displacements that are computed of a tool's numbers where they are read.
+
+They are one array for dask, of which any part reads that part of the files. (Operations of dask on
+the arrays of files would read whole chunks beside it.)
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+__all__ = ["Component", "lazy_shifts"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of a displacement field: ``factor * (part - own)``.
+
+    Parameters
+    ----------
+    part : dask array or LazyVoxels, of shape (n, m, k)
+        The tool's numbers.
+    factor : float
+        To mm, and with a negative sign where the axis runs the other way.
+    own : (int, float, float), optional
+        Where the numbers are positions, what is subtracted of them: those of the voxels along one
+        axis of the array. Which axis, the position of the first voxel, and the step.
+    """
+
+    part: Any
+    factor: float = 1.0
+    own: tuple[int, float, float] | None = None
+
+    def __call__(self, key: tuple[Any, ...], dtype: Any) -> Any:
+        """Return a part of the component."""
+        found = self.part[key]
+        if hasattr(found, "compute"):  # within a task: on its own thread
+            found = found.compute(scheduler="synchronous")
+        own: Any = np.zeros((), dtype)
+        if self.own is not None:
+            axis, first, step = self.own
+            own = (first + step * np.arange(self.part.shape[axis]))[key[axis]]
+            after = sum(not isinstance(one, int | np.integer) for one in key[axis + 1 :])
+            own = own.reshape(own.shape + (1,) * after).astype(dtype)
+        shifts: Any = np.subtract(found, own, dtype=dtype)
+        return np.multiply(shifts, dtype.type(self.factor), out=shifts if shifts.ndim else None)
+
+
+class _Shifts:
+    """Three components, read where they are indexed by slices and integers."""
+
+    def __init__(self, components: Sequence[Component]) -> None:
+        self.components = tuple(components)
+        parts = [component.part for component in components]
+        self.shape = (3, *parts[0].shape)
+        self.ndim = 4
+        self.dtype = np.result_type(np.float32, *(part.dtype for part in parts))
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        chosen: Any = np.arange(3)[key[0]]
+        if not chosen.ndim:
+            return self.components[chosen](key[1:], self.dtype)
+        return np.stack([self.components[at](key[1:], self.dtype) for at in chosen])
+
+
+def lazy_shifts(components: Sequence[Component], chunks: Any) -> Any:
+    """Return a displacement field as a dask array of shape (3, n, m, k).
+
+    Parameters
+    ----------
+    components : three Components
+        Of which the parts have one shape.
+    chunks : tuple
+        Along the three axes, as dask has them.
+
+    Returns
+    -------
+    dask array
+        All components of a voxel are in one chunk.
+    """
+    shifts = _Shifts(components)
+    meta = np.empty((0,) * 4, shifts.dtype)
+    name = f"shifts-{uuid.uuid4().hex}"
+    # with fancy=False dask (2026.8) reads whole chunks where a part is asked for: its optimization
+    # fuses such slices only if they are lists (dask.array.optimization._optimize_slices)
+    return da.from_array(shifts, ((3,), *chunks), name=name, asarray=False, meta=meta)
