@@ -21,7 +21,7 @@ from xarray_atlas.coords.world import ras_matrix, world_of
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.corners import frame_matrix
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End, require_volume
 from xarray_atlas.transforms.frames import SAME_VOLUME
 from xarray_atlas.transforms.steps import AffineStep, Step
 
@@ -129,6 +129,7 @@ def _image(
     bound = _end(end, IMAGE, names, letters)
     if end.frame == "dataset":
         return bound, _same(end, bound)
+    require_volume(end)
     if end.frame != "world":
         raise TransformError(
             f"the transform's points of {end.name!r} are in frame={end.frame!r} of an atlas, which "
@@ -140,6 +141,7 @@ def _image(
 def atlas_coordinates_of(space: Space, end: End) -> tuple[End, FloatArray]:
     """Return an atlas's coordinates as an end, and the matrix to them from those of `end`."""
     require_orientation(space)
+    require_volume(end)
     bound = _end(end, ATLAS, space.dims, space.orientation)
     if end.frame == "dataset":
         return bound, _same(end, bound)

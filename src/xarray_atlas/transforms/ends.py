@@ -9,8 +9,19 @@ from typing import Any, Self
 
 from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.coords.world import WORLD_DIRECTIONS
+from xarray_atlas.errors import TransformError
 
-__all__ = ["ATLAS", "FIXED", "IMAGE", "LETTERS", "MOVING", "ROLES", "End"]
+__all__ = [
+    "ATLAS",
+    "FIXED",
+    "IMAGE",
+    "LETTERS",
+    "MOVING",
+    "PLANE",
+    "ROLES",
+    "End",
+    "require_volume",
+]
 
 FIXED, MOVING = "fixed", "moving"
 """The roles that images have in a registration, which do not say which of them is the atlas."""
@@ -18,6 +29,9 @@ FIXED, MOVING = "fixed", "moving"
 ROLES = (FIXED, MOVING)
 
 IMAGE, ATLAS = "image", "atlas"
+
+PLANE = "plane"
+"""The frame of points of a transform of two dimensions, which have no directions in the brain."""
 
 LETTERS = {direction: letter for letter, direction in DIRECTIONS.items()}
 """The letter of an orientation for each direction: the side from which it runs."""
@@ -114,3 +128,18 @@ class End:
         """
         axes, directions = tuple(values["axes"]), tuple(values["directions"])
         return cls(values["name"], values["frame"], axes, directions)
+
+
+def require_volume(end: End) -> None:
+    """Refuse points in a plane, which may lie anywhere in the brain.
+
+    Raises
+    ------
+    TransformError
+    """
+    if end.frame == PLANE:
+        raise TransformError(
+            f"the transform maps points of {end.name!r} in a plane, x and y of a transform of two "
+            "dimensions, and no file says where that plane lies in the brain. Map points first, "
+            "transform.points(xyz), and put the result into the plane of the atlas"
+        )

@@ -23,7 +23,7 @@ from xarray_atlas.coords.world import is_oblique, ras_matrix
 from xarray_atlas.errors import GridError, TransformError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step
 from xarray_atlas.transforms.binding import atlas_coordinates_of, image_coordinates_of
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, End, require_volume
 from xarray_atlas.transforms.field_arrays import turned_field
 from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
@@ -164,6 +164,8 @@ def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
             "transform.rename(source='atlas', target='image') where the atlas was fixed. "
             "open_transform(path, maps='image to atlas') says the same"
         )
+    require_volume(transform.source)
+    require_volume(transform.target)
     return transform if to else transform.inverse()
 
 

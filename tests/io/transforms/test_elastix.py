@@ -49,9 +49,21 @@ def test_files_of_brainglobe_registration(name: str, data: Path) -> None:
     one = sitk.AffineTransform(2)
     one.SetCenter([float(v) for v in said["CenterOfRotationPoint"]])
     one.SetParameters([float(v) for v in said["TransformParameters"]])
+    # the second was registered back: its fixed image is the moving one of the first
+    back = name.startswith("Inverse")
+    assert found.source.name == ("moving" if back else "fixed")
     at = np.random.default_rng(0).uniform(0, 400, (10_000, 3))
     expected = np.array([one.TransformPoint(p) for p in at[:, :2].tolist()])
     assert np.abs(found.points(at)[:, :2] - expected).max() < MICROMETRE
+
+
+def test_where_a_plane_lies_is_not_known() -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    transform = xarray_atlas.open_transform(KINDS / "affine_2d.txt", maps="image to atlas")
+    with pytest.raises(TransformError, match="no file says where that plane lies"):
+        ds.atlas.region_at([[1.0, 2.0, 0.0]], unit="mm", transform=transform)
+    with pytest.raises(TransformError, match="no file says where that plane lies"):
+        transform.bind(source=ds.template if "template" in ds else None, target=ds)
 
 
 def changed(tmp_path: Path, kind: str, *changes: tuple[str, str]) -> Path:
@@ -158,6 +170,25 @@ def test_adding_two_fields_is_an_error(tmp_path: Path) -> None:
         ),
     )
     with pytest.raises(TransformError, match="one of the two is a matrix"):
+        xarray_atlas.open_transform(path)
+
+
+def test_a_list_with_an_initial_transform_is_an_error() -> None:
+    first, last = (FOLDER / "elastix" / f"TransformParameters.{n}.txt" for n in (0, 1))
+    for files in ([first, last], [last, first]):
+        with pytest.raises(TransformError, match="pass the last file of elastix alone"):
+            xarray_atlas.open_transform(files)
+    assert len(xarray_atlas.open_transform([last]).steps) == 2
+
+
+def test_an_initial_transform_without_a_name(tmp_path: Path) -> None:
+    """As itk.ParameterObject.WriteParameterFile leaves the second of two."""
+    path = changed(
+        tmp_path,
+        "added_affine_3d",
+        ("InitialTransformParameterFileName", '(InitialTransformParameterFileName "")'),
+    )
+    with pytest.raises(TransformError, match="WriteParameterFiles"):
         xarray_atlas.open_transform(path)
 
 

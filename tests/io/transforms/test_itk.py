@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -212,6 +213,43 @@ def test_a_large_compressed_field_is_read_by_slabs(tmp_path: Path, monkeypatch: 
     sitk.WriteImage(vectors(kind=np.float32), str(path))
     found = xarray_atlas.open_transform(path)
     assert found.steps[0].data.chunks[3] == (3, 3, 1)  # type: ignore[union-attr]
+    check(found, displacement())
+
+
+def test_single_precision_in_hdf5_as_ants_writes_it(tmp_path: Path) -> None:
+    """``antsRegistration --write-composite-transform 1 --float 1``."""
+    image = vectors(kind=np.float32)
+    affine = LINEAR["affine"]()
+    path = tmp_path / "reg_Composite.h5"
+    with h5py.File(path, "w") as file:
+
+        def add(number: int, kind: str, parameters: Any, fixed: Any) -> None:
+            group = file.create_group(f"TransformGroup/{number}")
+            ascii_text = h5py.string_dtype("ascii")
+            group.create_dataset("TransformType", data=[f"{kind}_float_3_3"], dtype=ascii_text)
+            group["TransformParameters"] = np.array(parameters, np.float32)
+            group["TransformFixedParameters"] = np.array(fixed, np.float64)
+
+        add(0, "CompositeTransform", [], [])
+        add(1, "AffineTransform", affine.GetParameters(), affine.GetFixedParameters())
+        grid = [*image.GetSize(), *image.GetOrigin(), *image.GetSpacing(), *image.GetDirection()]
+        add(2, "DisplacementFieldTransform", sitk.GetArrayFromImage(image).ravel(), grid)
+    found = xarray_atlas.open_transform(path)
+    check(found, sitk.ReadTransform(str(path)))
+    check(found, sitk.CompositeTransform([affine, displacement()]))
+    assert found.steps[0].data.dtype == np.float32  # type: ignore[union-attr]
+    back = path.rename(tmp_path / "reg_InverseComposite.h5")
+    assert xarray_atlas.open_transform(back).source.name == "moving"
+
+
+@pytest.mark.parametrize("end", [".nii", ".nii.gz", ".mha", ".nrrd", ".h5"])
+def test_a_field_is_sent_to_another_process(end: str, tmp_path: Path) -> None:
+    path = tmp_path / f"field{end}"
+    if end == ".h5":
+        sitk.WriteTransform(displacement(), str(path))
+    else:
+        sitk.WriteImage(vectors(kind=np.float32), str(path))
+    found = pickle.loads(pickle.dumps(xarray_atlas.open_transform(path)))
     check(found, displacement())
 
 

@@ -22,7 +22,11 @@ STAGE = re.compile(
     r"(?:Rigid|Affine|Similarity|Translation|DerivedInitialMovingTranslation)\.mat)$"
 )
 
-BACK = re.compile(r"^(?:.*InverseWarp\.(?:nii|nii\.gz|mha|nrrd)|.*InverseComposite\.h5)$")
+BACK = re.compile(
+    r"^(?:.*InverseWarp\.(?:nii|nii\.gz|mha|nrrd)|.*InverseComposite\.h5|"
+    r"InverseTransformParameters\.\d+\.txt)$"
+)
+"""ANTs's names, and brainglobe-registration's of what it registered back with elastix."""
 
 
 @dataclass(frozen=True)

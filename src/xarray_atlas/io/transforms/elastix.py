@@ -32,7 +32,7 @@ from xarray_atlas.io.transforms.simpleitk import simpleitk, steps_of_simpleitk
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["is_elastix", "read_elastix"]
+__all__ = ["check_elastix_list", "is_elastix", "read_elastix"]
 
 LINE = re.compile(r"^\s*\((\w+)\s+(.*?)\)\s*(?://.*)?$", re.MULTILINE)
 
@@ -146,10 +146,10 @@ def _steps(path: str, after: tuple[str, ...]) -> tuple[list[Step], int]:
         raise TransformError(f"{path} is between images of other than two or three dimensions")
     _require_direction(said, ndim)
     steps = [_step(said, ndim)]
-    initial = next((said.text(key) for key in INITIAL if key in said.values), NONE)
-    if initial == NONE:
+    initial = _initial(said)
+    if initial is None:
         return steps, ndim
-    first, other = _steps(_find(initial, path), (*after, path))
+    first, other = _steps(initial, (*after, path))
     if other != ndim:
         raise TransformError(f"{path} and its initial transform {initial} differ in dimension")
     how = said.text("HowToCombineTransforms", "")
@@ -161,6 +161,39 @@ def _steps(path: str, after: tuple[str, ...]) -> tuple[list[Step], int]:
         f'{path} has an initial transform and (HowToCombineTransforms "{how}"); elastix writes '
         '"Compose" (points go through the initial one first) or "Add" (displacements are added)'
     )
+
+
+def check_elastix_list(sources: Sequence[Any]) -> None:
+    """Refuse a list in which one file of elastix is the initial transform of another one.
+
+    Raises
+    ------
+    TransformError
+        If points would go through it twice.
+    """
+    files = [os.path.abspath(source) for source in sources if is_elastix(source)]
+    for path in files:
+        initial, after = _initial(_Parameters(path)), [path]
+        while initial is not None and initial not in after:
+            if initial in files:
+                raise TransformError(
+                    f"{os.path.basename(path)} begins with {os.path.basename(initial)}, which is "
+                    "in the list too; pass the last file of elastix alone"
+                )
+            after.append(initial)
+            initial = _initial(_Parameters(initial))
+
+
+def _initial(said: _Parameters) -> str | None:
+    """Return the file of the initial transform, None where there is none."""
+    name = next((said.text(key) for key in INITIAL if key in said.values), NONE)
+    if not name:
+        raise TransformError(
+            f"{said.path} has an initial transform and does not name its file, as itk-elastix "
+            "writes a single one of several. Write all of them, which names them: "
+            "itk.ParameterObject.WriteParameterFiles(parameters, names)"
+        )
+    return None if name == NONE else _find(name, said.path)
 
 
 def _find(name: str, path: str) -> str:

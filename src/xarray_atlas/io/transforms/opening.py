@@ -20,7 +20,7 @@ from xarray_atlas.io.transforms.brainglobe_registration import (
 from xarray_atlas.io.transforms.brainreg import is_brainreg, read_brainreg
 from xarray_atlas.io.transforms.ccf_translator import NAME as CCF_TRANSLATOR
 from xarray_atlas.io.transforms.ccf_translator import is_ccf_translator, read_ccf_translator
-from xarray_atlas.io.transforms.elastix import is_elastix, read_elastix
+from xarray_atlas.io.transforms.elastix import check_elastix_list, is_elastix, read_elastix
 from xarray_atlas.io.transforms.itk import is_itk, read_itk
 from xarray_atlas.io.transforms.itk_fields import is_itk_field, read_itk_field
 from xarray_atlas.io.transforms.nitransforms_files import is_affine_file, read_affine_file
@@ -244,6 +244,7 @@ def open_transform(
     if not several:
         return _named(found[0], ends)
     check_order(sources, [t.source.name == MOVING for t in found])
+    check_elastix_list(sources)
     return _chain(found, ends, sources, flags)
 
 

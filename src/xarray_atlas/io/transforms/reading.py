@@ -10,7 +10,7 @@ import numpy as np
 
 from xarray_atlas.errors import GridError, TransformError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.transforms.ends import FIXED, MOVING, End
+from xarray_atlas.transforms.ends import FIXED, MOVING, PLANE, End
 from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
@@ -34,7 +34,7 @@ THICK = 1e6
 
 def plane_end(name: str) -> End:
     """Return an end of points in a plane, which has no directions in the brain: x, y, and any z."""
-    return End(name, "plane", ("x", "y", "z"), ("along x", "along y", "along z"))
+    return End(name, PLANE, ("x", "y", "z"), ("along x", "along y", "along z"))
 
 
 def fixed_to_moving(steps: Sequence[Step], ndim: int = 3) -> Transform:
