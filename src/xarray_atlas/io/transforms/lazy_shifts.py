@@ -14,6 +14,8 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from xarray_atlas.io.transforms.reading import as_slices
+
 __all__ = ["Component", "lazy_shifts"]
 
 
@@ -36,7 +38,7 @@ class Component:
     factor: float = 1.0
     own: tuple[int, float, float] | None = None
 
-    def __call__(self, key: tuple[Any, ...], dtype: Any) -> Any:
+    def __call__(self, key: tuple[slice, ...], dtype: Any) -> Any:
         """Return a part of the component."""
         found = self.part[key]
         if hasattr(found, "compute"):  # within a task: on its own thread
@@ -45,14 +47,13 @@ class Component:
         if self.own is not None:
             axis, first, step = self.own
             own = (first + step * np.arange(self.part.shape[axis]))[key[axis]]
-            after = sum(not isinstance(one, int | np.integer) for one in key[axis + 1 :])
-            own = own.reshape(own.shape + (1,) * after).astype(dtype)
+            own = own.reshape(-1, *(1,) * (2 - axis)).astype(dtype)
         shifts: Any = np.subtract(found, own, dtype=dtype)
-        return np.multiply(shifts, dtype.type(self.factor), out=shifts if shifts.ndim else None)
+        return np.multiply(shifts, dtype.type(self.factor), out=shifts)
 
 
 class _Shifts:
-    """Three components, read where they are indexed by slices and integers."""
+    """Three components, read where they are indexed."""
 
     def __init__(self, components: Sequence[Component]) -> None:
         self.components = tuple(components)
@@ -62,10 +63,9 @@ class _Shifts:
         self.dtype = np.result_type(np.float32, *(part.dtype for part in parts))
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        chosen: Any = np.arange(3)[key[0]]
-        if not chosen.ndim:
-            return self.components[chosen](key[1:], self.dtype)
-        return np.stack([self.components[at](key[1:], self.dtype) for at in chosen])
+        slices, rest = as_slices(key)
+        found = [each(slices[1:], self.dtype) for each in self.components[slices[0]]]
+        return np.stack(found)[rest]
 
 
 def lazy_shifts(components: Sequence[Component], chunks: Any) -> Any:
@@ -86,6 +86,5 @@ def lazy_shifts(components: Sequence[Component], chunks: Any) -> Any:
     shifts = _Shifts(components)
     meta = np.empty((0,) * 4, shifts.dtype)
     name = f"shifts-{uuid.uuid4().hex}"
-    # with fancy=False dask (2026.8) reads whole chunks where a part is asked for: its optimization
-    # fuses such slices only if they are lists (dask.array.optimization._optimize_slices)
+    # with fancy=False dask reads whole chunks where a part is asked for (see as_slices)
     return da.from_array(shifts, ((3,), *chunks), name=name, asarray=False, meta=meta)

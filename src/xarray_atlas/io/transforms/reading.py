@@ -18,6 +18,7 @@ from xarray_atlas.transforms.transform import Transform
 __all__ = [
     "TurnedVoxels",
     "affine_step",
+    "as_slices",
     "field_step_of_itk",
     "fixed_to_moving",
     "lazy_field_step_of_itk",
@@ -125,6 +126,35 @@ def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
     return _step(data, grid, place, degree=1)
 
 
+def as_slices(key: Sequence[Any]) -> tuple[tuple[slice, ...], tuple[Any, ...]]:
+    """Return slices that hold what a key asks for, and the key to that within them.
+
+    Arrays that dask makes with ``fancy=False`` are asked for slices and integers alone, but for
+    whole chunks of them, also where a part is wanted: the optimization of dask 2026.8 fuses slices
+    of such arrays only with lists (``dask.array.optimization._optimize_slices``).
+
+    Parameters
+    ----------
+    key : sequence of slice, int, or list of int
+        One of these is a list at the most.
+    """
+    slices: list[slice] = []
+    rest: list[Any] = []
+    for part in key:
+        if isinstance(part, slice):
+            slices.append(part)
+            rest.append(slice(None))
+        elif np.ndim(part) == 0:
+            slices.append(slice(int(part), int(part) + 1))
+            rest.append(0)
+        else:
+            chosen = np.asarray(part)
+            low = int(chosen.min()) if chosen.size else 0
+            slices.append(slice(low, int(chosen.max()) + 1 if chosen.size else low))
+            rest.append(chosen - low)
+    return tuple(slices), tuple(rest)
+
+
 class TurnedVoxels:
     """The displacements of a file in LPS mm as an array (3, n, m, k) in RAS mm, read where indexed.
 
@@ -134,7 +164,7 @@ class TurnedVoxels:
     Parameters
     ----------
     voxels : LazyVoxels
-        It is indexed with slices, and with integers on axes of length 1.
+        It is indexed with slices, and with the integer 0 on axes of length 1.
     order : sequence of int
         Which axes of `voxels` are those of components, i, j and k; others have the length 1.
     """
@@ -150,20 +180,20 @@ class TurnedVoxels:
         self.turn = tuple(left.index(axis) for axis in self.order)
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        slices, rest = as_slices(key)
         whole: list[Any] = [0] * len(self.voxels.shape)
-        for axis, part in zip(self.order, key, strict=True):
+        for axis, part in zip(self.order, slices, strict=True):
             whole[axis] = part
         found = np.asarray(self.voxels[tuple(whole)]).transpose(self.turn)
-        signs = np.array([-1, -1, 1], self.dtype)[key[0]].reshape(-1, 1, 1, 1)
-        return found.astype(self.dtype, copy=False) * signs
+        signs = np.array([-1, -1, 1], self.dtype)[slices[0]].reshape(-1, 1, 1, 1)
+        return (found.astype(self.dtype, copy=False) * signs)[rest]
 
     def array(self, chunks: Sequence[int]) -> da.Array:
         """Return it as a dask array with chunks of a size."""
         meta = np.empty((0,) * 4, self.dtype)
         size = tuple(min(n, chunk) for n, chunk in zip(self.shape, chunks, strict=True))
-        array: da.Array = da.from_array(
-            self, size, name=False, asarray=False, fancy=False, meta=meta
-        )
+        # with fancy=False dask reads whole chunks where a part is asked for (see as_slices)
+        array: da.Array = da.from_array(self, size, name=False, asarray=False, meta=meta)
         return array
 
 

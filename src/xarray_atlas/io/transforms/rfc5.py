@@ -296,7 +296,7 @@ class _Below:
             raise TransformError(f"{self.document.place}/{path} is no array")
         # a name that no other opening has
         name = f"{posixpath.basename(path)}-{uuid.uuid4().hex}"
-        return da.from_array(found, chunks=found.chunks, name=name, fancy=False)
+        return da.from_array(found, chunks=found.chunks, name=name)
 
     def image(self, path: str) -> tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the finest array of an image, its axes, and what places its voxels."""
