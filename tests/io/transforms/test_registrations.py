@@ -273,3 +273,15 @@ def test_without_inverse_warps_no_way_back_is_named(tmp_path: Path) -> None:
         xarray_atlas.open_transform(tmp_path / "reg_0GenericAffine.mat")
     assert "['reg_1Warp.nii.gz', 'reg_0GenericAffine.mat']" in str(error.value)
     assert "invert" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*points lie outside")
+@pytest.mark.parametrize("tool", TOOLS)
+def test_regions_at_points_are_the_labels_of_the_tool(tool: str) -> None:
+    """Points of the fixed image through the transform, against the label image of the tool."""
+    transform = opened(tool).rename("image", "atlas")
+    found = as_atlas().atlas.region_at(
+        centres("fixed"), unit="mm", transform=transform, outside="missing"
+    )
+    expected = recorded(f"{tool}_results")["labels"].ravel().astype(int)
+    np.testing.assert_array_equal(found["region_id"].fillna(0).astype(int).values, expected)
