@@ -54,7 +54,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
             "atlas": "example_mouse_25um",
             "orientation": "asr",
             "voxel_sizes": ["25", "25", "25"],
-            "brainreg_directory": "brain",
         }
         (tmp_path / "brainreg.json").write_text(json.dumps(known | metadata))
         return tmp_path
@@ -141,13 +140,9 @@ def test_raw_voxels_go_where_the_downsampling_put_them(
     own = np.indices(small[0].shape) * resolution / 1000
     # the image is the atlas, so that only the way to the downsampled image is left
     metadata: dict[str, Any] = {"orientation": letters, "voxel_sizes": [str(v) for v in voxels]}
-    if planes == "rescale":  # which the plugin does, and does not write this
-        metadata["brainreg_directory"] = ""
+    if planes == "rescale":  # as the plugin does, which writes this
+        metadata["data_orientation"] = letters
     folder = write(own.astype(np.float32), **metadata)
-    if planes == "rescale":
-        text = json.loads((folder / "brainreg.json").read_text())
-        del text["brainreg_directory"]
-        (folder / "brainreg.json").write_text(json.dumps(text))
     transform = xarray_atlas.open_transform(folder, voxel_size="25 um", shape=shape)
     assert (transform.source.name, transform.target.name) == ("image", "atlas")
     # within the outermost centres, where linear downsampling is exact
@@ -163,6 +158,17 @@ def test_raw_voxels_go_where_the_downsampling_put_them(
         size = shape[column] * voxels[column] / resolution
         tools[:, axis_of[letter]] = size - along if letter in "pil" else along
     assert np.abs(there - tools).max() < 1.1
+
+
+def test_factors_of_rows_and_columns_may_be_swapped(write: Callable[..., Path]) -> None:
+    # one TIFF file of the command line: 80 rows by the factor of columns, 8 / 25, and 40 columns by
+    # that of rows, 12 / 25
+    folder = write(positions((22, 26, 19)), voxel_sizes=["25", "12", "8"])
+    transform = xarray_atlas.open_transform(folder, voxel_size="25 um", shape=(22, 80, 40))
+    raw = np.array([[0, 9.5, 19.5], [21, 59.5, 9.5]]) * [0.025, 0.012, 0.008]
+    small = xarray_atlas.open_transform(folder, voxel_size="25 um")
+    expected = small.points(np.array([[0, 2.75, 9.0], [21, 19.0, 4.25]]) * 0.025)
+    np.testing.assert_allclose(transform.points(raw), expected, rtol=0, atol=1e-9)
 
 
 def test_a_wrong_shape_is_refused(write: Callable[..., Path]) -> None:

