@@ -136,9 +136,9 @@ def along_axes(
     begins = [int(each.min()) for each in firsts]
     stops = [int(f.max()) + len(w) for f, w in zip(firsts, weights, strict=True)]
     values = values[(..., *map(slice, begins, stops))]
-    # first along the axis that makes it smallest
-    growth = [f.size / (stop - begin) for f, begin, stop in zip(firsts, begins, stops, strict=True)]
-    for axis in sorted(range(3), key=growth.__getitem__):
+    # always in this order, so that a value is the same in any block; of a slab the first axis is
+    # short, and along the middle one whole rows are taken
+    for axis in (0, 2, 1):
         own = [weight.ravel() for weight in weights[axis]]
         values = _along_axis(values, front + axis, firsts[axis] - begins[axis], own, kind)
     order = sorted(range(3), key=lambda axis: along[axis])

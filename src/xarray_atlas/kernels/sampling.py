@@ -50,7 +50,7 @@ def nearest(
     value = np.asarray(fill, flat.dtype)
     grid = _strided(source.shape[-3:], start, axes)
     ends = positions.ends(())
-    if _is_outside(ends, axes):
+    if _is_outside(ends, axes) or not len(flat):
         out[...] = value
         return out.reshape(*front, *positions.shape)
     known = _is_within(ends, axes)
@@ -139,7 +139,7 @@ def linear(
     flat, front = _flat(source)
     out = np.empty((len(flat), *positions.shape), kind)
     strides = (source.shape[-2] * source.shape[-1], source.shape[-1], 1)
-    for slab in slabs(positions.shape):
+    for slab in slabs(positions.shape) if len(flat) else ():
         parts = [frame[slab] for frame in out]
         ends = positions.ends(slab)
         if _is_outside(ends, axes):
