@@ -180,14 +180,17 @@ def _inside(
 def _taps(position: FloatArray, size: int, degree: int) -> Taps:
     """Return the first grid point that counts, as a whole float, and the weights from there on."""
     if degree == 1:
-        at = np.clip(position, 0, size - 1)
+        share = np.clip(position, 0, size - 1)
         if size == 1:
-            return np.zeros(at.shape), [np.ones(at.shape)]
-        first = np.minimum(np.floor(at + TOLERANCE), size - 2)
-        share = at - first
+            return np.zeros(share.shape), [np.ones(share.shape)]
+        first = np.asarray(share + TOLERANCE)
+        np.floor(first, out=first)
+        share -= first
         # so that on the grid the values are those of the grid, also beside a NaN
-        share[np.abs(share) <= TOLERANCE] = 0
-        share[np.abs(share - 1) <= TOLERANCE] = 1
+        np.copyto(share, 0, where=np.abs(share) <= TOLERANCE)
+        if not np.max(first, initial=0.0) <= size - 2:  # also of a NaN
+            last = first > size - 2
+            first, share = np.where(last, first - 1, first), np.where(last, share + 1, share)
         return first, [1 - share, share]
     at = np.clip(position, 1, size - 2)
     first = np.minimum(np.floor(at), size - 3)

@@ -195,25 +195,30 @@ def around(
     real = kind.type(0).real.dtype
     narrow = [[w.astype(real, copy=False) for w in axis] for axis in weights]
 
-    def total(axis: int, offset: int, skip: bool) -> Any:
+    total = out if out.flags.c_contiguous else np.empty(out.shape, kind)
+    spare = [np.empty(out.shape, kind) for _ in weights]
+
+    def add_up(axis: int, offset: int, into: Any, skip: bool) -> None:
         if axis == 3:
             # no place is beyond an end; to clip it is several times faster than to raise
-            part = values[offset:] if offset >= 0 else values
-            place = base if offset >= 0 else base + offset
-            return part.take(place, mode="clip").astype(kind, copy=False)
-        found = None
+            held, place = (values[offset:], base) if offset >= 0 else (values, base + offset)
+            if values.dtype == kind:
+                held.take(place, out=into, mode="clip")
+            else:
+                into[...] = held.take(place, mode="clip")
+            return
         for step, weight in enumerate(narrow[axis]):
-            part = total(axis + 1, offset + step * strides[axis], skip)
+            part = spare[axis] if step else into
+            add_up(axis + 1, offset + step * strides[axis], part, skip)
             part *= weight
             if skip:
                 np.copyto(part, 0, where=weight == 0)
-            if found is None:
-                found = part
-            else:
-                found += part
-        return found
+            if step:
+                into += part
 
     with np.errstate(invalid="ignore"):  # of 0 times infinity
-        out[...] = total(0, 0, False)
-        if np.isnan(out.sum()):  # perhaps of a grid point without weight
-            out[...] = total(0, 0, True)
+        add_up(0, 0, total, False)
+        if np.isnan(total.sum()):  # perhaps of a grid point without weight
+            add_up(0, 0, total, True)
+    if total is not out:
+        out[...] = total

@@ -207,21 +207,24 @@ def _between(
 
     One voxel and weight where the box is one voxel thick.
     """
-    at = np.clip(position - 0.5, 0, axis.count - 1)
-    lower = np.floor(at + TOLERANCE)
-    share = at - lower
-    share[np.abs(share) <= TOLERANCE] = 0
+    share = position - 0.5
+    np.clip(share, 0, axis.count - 1, out=share)
+    lower = share + TOLERANCE
+    np.floor(lower, out=lower)
+    share -= lower
+    np.copyto(share, 0, where=np.abs(share) <= TOLERANCE)
     if axis.falls:  # the upper one is stored first
         lower = axis.count - 2 - lower
         own = [share, 1 - share]
     else:
         own = [1 - share, share]
-    stored = lower.astype(np.intp) - first
+    stored = lower.astype(np.intp)
+    stored -= first
     if size == 1:
         return np.zeros_like(stored), [np.ones_like(share)]
     # at an end of the box the one beyond has no weight
-    below, above = stored < 0, stored > size - 2
-    if below.any() or above.any():
+    if stored.min() < 0 or stored.max() > size - 2:
+        below, above = stored < 0, stored > size - 2
         own = [
             np.where(below, own[1], np.where(above, 0, own[0])),
             np.where(below, 0, np.where(above, own[0], own[1])),
