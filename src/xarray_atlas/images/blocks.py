@@ -24,7 +24,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 
 from xarray_atlas.images.boxes import Bounds, joined, nested, ranges, touched
-from xarray_atlas.kernels.interpolation import part_of, slabs
+from xarray_atlas.images.warped import warped_positions
 from xarray_atlas.kernels.positions import (
     GivenPositions,
     MatrixPositions,
@@ -126,18 +126,7 @@ class Mapping3:
         if not self.steps:
             return MatrixPositions(self.matrix, parts)
         last = AffineStep(np.vstack([self.matrix, [0, 0, 0, 1]]))
-        grid = np.ix_(*parts)
-        shape = tuple(part.size for part in parts)
-        found = [np.empty(shape) for _ in range(3)]
-        # slab by slab, so that what is derived of positions stays in the cache; a lazy field is
-        # read once for a block
-        for slab in [()] if self.is_lazy else slabs(shape):
-            some: Any = [part_of(part, slab) for part in grid]
-            for step in (*self.steps, last):
-                some = step.apply(some, "synchronous")  # on a worker's own thread
-            for whole, part in zip(found, some, strict=True):
-                whole[slab] = part
-        return GivenPositions(found)
+        return warped_positions((*self.steps, last), parts)
 
     def box(self, bounds: Bounds, method: str, margin: Sequence[float] = (0, 0, 0)) -> Any:
         """Return what a block needs of the source where there is no field."""
