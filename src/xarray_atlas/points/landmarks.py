@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.coords.angles import to_degrees
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import to_mm, unit_factor
@@ -204,16 +205,8 @@ def _scale(scale: Any) -> dict[str, float]:
 
 def _degrees(pitch: Any) -> float:
     """Return an angle in degrees: a number, a quantity, or text such as "5 deg"."""
-    if isinstance(pitch, str) or hasattr(pitch, "units"):
-        import pint
-
-        try:
-            quantity = pint.get_application_registry().Quantity(pitch)
-            found = float(quantity.to("degree").magnitude)
-        except Exception as error:  # pint raises many kinds for text it cannot parse
-            raise UnitsError(f"pitch={pitch!r} is not an angle such as '5 deg'") from error
-    else:
-        found = float(pitch)
+    stated = isinstance(pitch, str) or hasattr(pitch, "units")
+    found = to_degrees(pitch, "pitch") if stated else float(pitch)
     if not -90 < found < 90:
         raise PointsError(f"pitch={pitch!r} is not an angle between -90 and 90 degrees")
     return found

@@ -83,7 +83,8 @@ def section(
     -------
     Dataset or DataArray
         As `obj`, on the two axes of the plane, in mm. A plane of the Dataset has its coordinates.
-        One in a frame has those of the frame, called as its axes are, and ``attrs["frame"]``. An
+        One in a frame has those of the frame, called as its axes are, and ``attrs["frame"]``;
+        lengths and areas are then those of the frame, which may be scaled. An
         axis of a plane that `tilt`, `roll` or `through` turned is counted in mm along the plane,
         from the position in the frame at the point about which it is rotated. Pixels of an
         oblique plane are about as large as a voxel, and have the label of the voxel that holds
