@@ -158,6 +158,25 @@ def test_pinpoint_by_its_numbers(ds: xr.Dataset, name: str, scaling: tuple[float
     assert frame.tilted
 
 
+def test_pinpoint_as_its_users_saw_it(ds: xr.Dataset) -> None:
+    """The centre of VTA, with IBL's bregma as it was then: github.com/VirtualBrainLab/Pinpoint#363.
+
+    At about 3 mm behind bregma in the plain CCF, and 2.6 mm "after MRI transformation".
+    """
+    ibl = ds.atlas.centroid("VTA", frame="ibl").sel(axis="ap").item().to("mm").magnitude
+    assert ibl == pytest.approx(-3, abs=0.1)
+    then = ds.atlas.frame(
+        "pinpoint 0.9",
+        bregma={"ap": "5.4 mm", "dv": "0.332 mm", "ml": "5.7 mm"},
+        frame="allen",
+        pitch=5,
+        scale={"ap": 1.031, "dv": 0.885, "ml": 0.952},
+        order="scale, rotate",
+    )
+    found = ds.atlas.centroid("VTA", frame=then).sel(axis="ap").item().magnitude
+    assert found == pytest.approx(-2.6, abs=0.05)
+
+
 # -- the trajectory explorer
 
 
