@@ -66,6 +66,9 @@ def test_labels_at_points(kind: str) -> None:
         back = transform(kind).inverse("0.01 um", "missing")
         back = xarray_atlas.region_at(ds, table, transform=back, unit="um")
         assert (back.region_id == found.region_id).mean() > 0.97
+    turned = ds.atlas.reorient("sra")  # dv, ml, ap
+    here = xarray_atlas.region_at(turned, table, transform=transform(kind), unit="um")
+    np.testing.assert_array_equal(here.region_id, found.region_id)
     rows = xarray_atlas.region_at(ds, points, transform=transform(kind), unit="mm")
     np.testing.assert_array_equal(rows.region_id, found.region_id)
     other = xarray_atlas.region_at(
