@@ -144,6 +144,13 @@ def read_ccf_translator(
     if start == end:
         raise TransformError(f"source and target are both {_named(start, ages)}")
     route = _route(table, start, end, ages, path)
+    fields = [row for row in route if row["file_name"] != "False"]
+    if missing := [row for row in fields if _file(row, place) is None]:
+        names = [f"{row['source_space']}/{row['file_name']}" for row in missing]
+        raise TransformError(
+            f"the chain needs {', '.join(names)}, which {place} does not hold; the tool gets "
+            f"each from {URL}/{names[0]}"
+        )
     steps: list[Step] = [AffineStep(to_ras(BRAINGLOBE))]
     for row in route:
         steps.append(_step(row, place))
@@ -295,13 +302,8 @@ def _step(row: dict[str, Any], place: Path) -> Step:
             f"the row of {space}/{name} has a field, and pads, permutes or flips axes too, which "
             "no row of brainglobe-ccf-translator 0.22 does: it does not say which comes first"
         )
-    places = (place / space / name, place / "deformation_fields" / space / name, place / name)
-    path = next((each for each in places if each.is_file()), None)
-    if path is None:
-        raise TransformError(
-            f"the chain needs the field {space}/{name}, which {place} does not hold; the tool gets "
-            f"it from {URL}/{space}/{name}"
-        )
+    path = _file(row, place)
+    assert path is not None  # which was looked for before
     size = float(row["transformation_resolution_micron"]) / 1000
     image = read_image(path)
     if len(image.axes) != 4 or image.voxels.shape[3] != 3:
@@ -313,6 +315,13 @@ def _step(row: dict[str, Any], place: Path) -> Step:
     parts = [_Component(voxels, i) for i in range(3)]
     factors = [float(row["vector"]) * size] * 3
     return field_along_axes(parts, chunks[1:], BRAINGLOBE, [size] * 3, [size / 2] * 3, factors)
+
+
+def _file(row: dict[str, Any], place: Path) -> Path | None:
+    """Return where the field of a row is, None where it is not there."""
+    space, name = row["source_space"], row["file_name"]
+    places = (place / space / name, place / "deformation_fields" / space / name, place / name)
+    return next((each for each in places if each.is_file()), None)
 
 
 @dataclass(frozen=True)
@@ -340,7 +349,8 @@ def _without_field(row: dict[str, Any]) -> FloatArray:
     """Return the matrix of a row that pads, permutes and flips, between mm from the outer corners.
 
     Volumes of the target are padded by b mm before the first voxel, their axis order[k] becomes
-    axis k, and where flip[k] that is reversed within s[k], the size of the source. So of a
+    axis k, and where flip[k] that is reversed within s[k], the size of the source (as the tool's
+    own script writes it; its rows of Perens' atlases have the target's, and flip none). So of a
     point p of the source, q[order[k]] = (s[k] - p[k] where flipped, else p[k]) - b[order[k]].
     """
     order = [int(axis) for axis in ast.literal_eval(row["dim_order"])]
