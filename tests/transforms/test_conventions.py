@@ -105,6 +105,17 @@ def test_the_frame_of_centres_finds_the_voxels_of_iblatlas(kind: str) -> None:
     assert (plain != ours).any(axis=1).mean() > 0.5  # half a voxel along each axis
 
 
+@pytest.mark.parametrize(("name", "scale"), [("ibl", 1), ("mri-toronto", 0.885)])
+def test_the_frame_of_centres_is_half_a_voxel_away(ds: xr.Dataset, name: str, scale: float) -> None:
+    """The centre of the first voxel of 25 um is called as the corner is without it."""
+    of_centres = ds.atlas.frame(name, centres="25 um")
+    corner, centre = (ds.atlas.frames["allen"].to_dataset([[v, v, v]]) for v in (0, 12.5))
+    plain = ds.atlas.frames[name].from_dataset(corner)
+    np.testing.assert_allclose(of_centres.from_dataset(centre), plain, atol=1e-6)
+    assert plain[0, 2] == pytest.approx(332 * scale)
+    assert of_centres.name == f"{name}-25um"
+
+
 # -- Pinpoint
 
 
