@@ -379,7 +379,7 @@ def test_angles_have_units(sample: xr.Dataset) -> None:
 
 def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
     section = sample.atlas.section
-    with pytest.raises(PointsError, match=r"no frame 'ibI'; .*there are 'dataset', .*'ibl'"):
+    with pytest.raises(PointsError, match=r"no frame 'ibI'; .*[Tt]here are 'dataset', .*'ibl'"):
         section(ap="-2 mm", frame="ibI")
     with pytest.raises(PointsError, match="'pinpoint-qiu2018'"):
         section(ap="-2 mm", frame="bregma")

@@ -96,7 +96,10 @@ class Shown:
     @cached_property
     def symbol(self) -> str:
         """The unit as it is written."""
-        return f"{pint.get_application_registry().Unit(self.unit):~P}"
+        text = f"{pint.get_application_registry().Unit(self.unit):~P}"
+        return text.replace(
+            "\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}"
+        )  # versions of pint differ
 
     @property
     def where(self) -> str:
