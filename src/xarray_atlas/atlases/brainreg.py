@@ -116,6 +116,7 @@ def open_brainreg(
     See Also
     --------
     create_atlas : For what other programs leave.
+    open_transform : The points of the same folder: of cells in the raw image, for example.
 
     Examples
     --------
