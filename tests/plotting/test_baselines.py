@@ -91,11 +91,22 @@ def three_planes(ds: xr.Dataset) -> Any:
     return ds.atlas.plot.ortho(ap="7.4 mm", dv="2.4 mm", ml="4.6 mm")[0]
 
 
+def in_a_frame(ds: xr.Dataset) -> Any:
+    ax = plt.subplots(figsize=(6, 4.4), layout="constrained")[1]
+    return ds.drop_vars("template").atlas.plot.section(ap="-2 mm", frame="ibl", ax=ax)
+
+
+def oblique_on_template(ds: xr.Dataset) -> Any:
+    ax = plt.subplots(figsize=(6, 3.8), layout="constrained")[1]
+    asked = {"frame": "pinpoint-qiu2018", "tilt": "10 deg", "roll": "-6 deg"}
+    return ds.atlas.plot.section(ml="-1 mm", **asked, ax=ax)
+
+
 PICTURES: dict[str, Callable[[xr.Dataset], Any]] = {
     draw.__name__: draw
     for draw in (
         coronal, sagittal_on_template, horizontal, values_of_both_sides, outlines_on_a_picture,
-        montage, three_planes,
+        montage, three_planes, in_a_frame, oblique_on_template,
     )
 }  # fmt: skip
 

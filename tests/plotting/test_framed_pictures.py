@@ -196,6 +196,12 @@ def test_the_template_is_drawn_below(sample: xr.Dataset) -> None:
         below, above = ax.images
         assert below.get_extent() == above.get_extent()
         assert np.asarray(below.get_array()).shape == np.asarray(above.get_array()).shape
+    # beyond the volume it is black, as around the brain
+    asked = {"ap": "1 mm", "tilt": "20 deg", "roll": "15 deg"}
+    below = ds.atlas.plot.section(**asked, ax=new_axes(), **PLAIN).images[0]
+    beyond = np.isnan(np.ma.filled(below.get_array(), np.nan))
+    assert beyond.any()
+    assert (below.to_rgba(below.get_array())[beyond] == [0, 0, 0, 1]).all()
     # a variable that is not on the grid is left alone
     odd = sample.assign(other=("time", np.arange(3.0)))
     odd.atlas.plot.section(ap="7 mm", tilt="9 deg", ax=new_axes(), **PLAIN)

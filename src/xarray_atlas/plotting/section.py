@@ -175,7 +175,12 @@ def draw_section(
     below = plane.other("template") if template else None
     if below is not None:
         low, high = grey_limits(below) or (0, 1)
-        show(ax, plane, below, cmap="gray", vmin=low, vmax=high)
+        grey: Any = "gray"
+        if plane.shown.oblique:  # beyond the volume there is no template: black as around the brain
+            from matplotlib import colormaps
+
+            grey = colormaps["gray"].with_extremes(bad="black")
+        show(ax, plane, below, cmap=grey, vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
     made: dict[str, Any] = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
     own = kwargs.get("cmap")
