@@ -109,15 +109,6 @@ class Case:
 
         return xarray_atlas.resample_like(ds, self.image, self.transform(kind)).annotation
 
-    def into_array(self, kind: str) -> Any:
-        """Ours: blocks of the labels written to their place as soon as they are made."""
-        import dask.array as da
-
-        made = self.labels(kind, self.ds).data
-        whole = np.empty(made.shape, made.dtype)
-        da.store([made], [whole], lock=False)
-        return whole
-
     def values(self, kind: str, image: Any, atlas: Any) -> Any:
         """Ours: a float image through the transform, as an atlas's template."""
         import xarray_atlas
@@ -178,7 +169,6 @@ def report_images(case: Case, repeat: int) -> None:
         del theirs
         for name, run in (
             ("from the store", lambda kind=kind: case.labels(kind, case.ds).values),
-            ("from the store into an array", lambda kind=kind: case.into_array(kind)),
             ("in memory", lambda kind=kind: case.labels(kind, loaded).values),
         ):
             costs = in_turn(run, lambda kind=kind: case.itk(kind, image), repeat)
@@ -235,8 +225,6 @@ def memory_of(task: str, case: Case) -> float:
     elif who == "memory":
         loaded = case.ds.compute()
         _, cost = cost_of(lambda: case.labels(kind, loaded).values)
-    elif who == "array":
-        _, cost = cost_of(lambda: case.into_array(kind))
     else:
         _, cost = cost_of(lambda: case.labels(kind, case.ds).values)
     return cost["megabytes"]
@@ -246,7 +234,6 @@ def report_memory(options: argparse.Namespace, result: float) -> None:
     print(f"\n{'':36}{'growth, MB':>12}   the result takes {result:.0f}")
     names = {
         "memory": "in memory",
-        "array": "from the store into an array",
         "store": "from the store",
         "SimpleITK": "SimpleITK, in memory",
     }

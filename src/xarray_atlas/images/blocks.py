@@ -20,9 +20,9 @@ import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
 from dask.base import tokenize
-from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 
+from xarray_atlas.images.assembled import Room, assembled_array, room_key
 from xarray_atlas.images.boxes import Bounds, joined, nested, ranges, touched
 from xarray_atlas.images.warped import warped_positions
 from xarray_atlas.kernels.positions import (
@@ -41,7 +41,7 @@ from xarray_atlas.reductions.stored import read_from, stored_array
 from xarray_atlas.transforms.steps import AffineStep, Step, is_lazy
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "in_memory", "resampled"]
+__all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
 
 MOVED = 0.25
 """The share of a grid's length by which fields are taken to move positions, at most."""
@@ -215,14 +215,7 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     size = source.dtype.itemsize * max(frames, 1)
     blocks = block_chunks(mapping, size, chunks, largest_block=BLOCK if lazy else BLOCK // 8)
     result = by_block(source, mapping, kernel, method, blocks, fill)
-    return result if lazy else in_memory(result)
-
-
-def in_memory(result: da.Array) -> Any:
-    """Compute an array, each block into its place: blocks are not held beside the whole."""
-    whole = np.empty(result.shape, result.dtype)
-    da.store([result], [whole], lock=False, scheduler="threads")
-    return whole
+    return result if lazy else result.compute(scheduler="threads")
 
 
 def as_source(data: Any, copy: bool = True) -> da.Array:
@@ -326,10 +319,9 @@ def by_block(
             size = tuple(outer[axis][at] for axis, at in enumerate(rest))
             keys = nested(source.name, rest, held) if held else None
             key = (name, *(0 for _ in front), *rest, *place)
-            graph[key] = (task, keys, start, size, bounds, shared)
+            graph[key] = (task, keys, start, size, bounds, shared, room_key(name))
     depends: Any = [] if stored else [source]
-    layers = HighLevelGraph.from_collections(name, graph, dependencies=depends)
-    return da.Array(layers, name, chunks, dtype=np.asarray(fill).dtype)
+    return assembled_array(name, graph, depends, chunks, np.asarray(fill).dtype)
 
 
 @dataclass(frozen=True)
@@ -355,22 +347,39 @@ class _Task:
     margin: tuple[float, ...]
 
     def __call__(
+        self,
+        parts: Any,
+        start: tuple[int, ...],
+        outer: Bounds,
+        bounds: Bounds,
+        shared: _Opaque,
+        room: Room | None,
+    ) -> Any:
+        block = (*((0, size) for size in self.front), *outer, *bounds)
+        values = self._values(parts, start, outer, bounds, shared)
+        if room is not None:
+            place = room.part(block)
+            place[...] = values
+            return place
+        shape = tuple(stop - first for first, stop in block)
+        whole = np.ascontiguousarray(np.broadcast_to(values, shape))
+        return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
+
+    def _values(
         self, parts: Any, start: tuple[int, ...], outer: Bounds, bounds: Bounds, shared: _Opaque
     ) -> Any:
+        """Return the values of a block, or one for all of it."""
         mapping: Mapping3 = shared.value
-        shape = (*self.front, *(b - a for a, b in outer), *(b - a for a, b in bounds))
         positions = mapping.positions(bounds)
         if isinstance(positions, GivenPositions):
             box = box_of(positions.arrays, mapping.axes, self.method, self.margin)
         else:
             box = mapping.box(bounds, self.method, self.margin)
         if box is None:
-            return np.full(shape, self.fill)
+            return self.fill
         if self.reader is not None:
             start = tuple(first for first, _ in box)
             parts = np.asarray(self.reader.value[tuple(slice(a, b) for a, b in (*outer, *box))])
         else:
             parts, start = joined(parts, start, box)
-        values = self.kernel(parts, start, mapping.axes, positions)
-        whole = np.ascontiguousarray(np.broadcast_to(values, shape))
-        return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
+        return self.kernel(parts, start, mapping.axes, positions)

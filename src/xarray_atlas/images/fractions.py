@@ -9,7 +9,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from xarray_atlas.images.blocks import Mapping3, as_source, block_chunks, by_block, in_memory
+from xarray_atlas.images.blocks import Mapping3, as_source, block_chunks, by_block
 from xarray_atlas.kernels.labels import Int64s, lookup, runs
 from xarray_atlas.kernels.positions import (
     GivenPositions,
@@ -68,7 +68,7 @@ def label_fractions(
     blocks = block_chunks(mapping, 24, beside=max(count // 3, 1), margin=margin)
     zero = np.float64(0)
     result = by_block(source, mapping, kernel, "nearest", blocks, zero, (count,), margin)
-    return result if lazy else in_memory(result)
+    return result if lazy else result.compute(scheduler="threads")
 
 
 def points_along(matrix: FloatArray, sizes: Sequence[float]) -> tuple[int, ...]:
