@@ -223,24 +223,11 @@ def _list(args: argparse.Namespace) -> str:
     return to_csv(shown) if args.format == "csv" else to_table(shown)
 
 
-def _frames(args: argparse.Namespace) -> str:
-    from xarray_atlas.cli import positions
-
-    return positions.frames(args, _open(args))
-
-
-def _at(args: argparse.Namespace) -> str:
+def _positions(args: argparse.Namespace) -> str:
     from xarray_atlas.cli import positions
 
     with _progress():
-        return positions.at(args, _open(args))
-
-
-def _where(args: argparse.Namespace) -> str:
-    from xarray_atlas.cli import positions
-
-    with _progress():
-        return positions.where(args, _open(args))
+        return positions.COMMANDS[args.command](args, _open(args))
 
 
 def _check(args: argparse.Namespace) -> tuple[str, int]:
@@ -266,9 +253,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], str | tuple[str, int]]] = {
     "volume": _volume,
     "info": _info,
     "regions": _regions,
-    "frames": _frames,
-    "at": _at,
-    "where": _where,
+    "frames": _positions,
+    "at": _positions,
+    "where": _positions,
     "check": _check,
     "list": _list,
     "download": _download,

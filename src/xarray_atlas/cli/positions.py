@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
@@ -12,8 +13,8 @@ from xarray_atlas.errors import PointsError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["AT", "AT_OUTPUT", "FRAMES", "FRAMES_OUTPUT", "WHERE", "WHERE_OUTPUT",
-           "add_at", "add_where", "at", "frames", "where"]  # fmt: skip
+__all__ = ["AT", "AT_OUTPUT", "COMMANDS", "FRAMES", "FRAMES_OUTPUT", "WHERE", "WHERE_OUTPUT"]
+__all__ += ["add_at", "add_where"]
 
 FRAMES = """\
 List the coordinate systems that are known for an atlas: their axes, in the
@@ -163,3 +164,10 @@ def where(args: argparse.Namespace, ds: xr.Dataset) -> str:
         return json.dumps({**about, "regions": rows}, indent=2)
     decimals = {"mm": 3, "um": 0}.get(unit, 6)
     return to_csv(rows) if args.format == "csv" else to_table(rows, decimals)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, xr.Dataset], str]] = {
+    "frames": frames,
+    "at": at,
+    "where": where,
+}
