@@ -109,8 +109,8 @@ def section(
     >>> plane = ds.atlas.section(ap="-2 mm", frame="ibl")
     >>> dict(plane.sizes), plane.annotation.dims
     ({'dv': 80, 'ml': 114}, ('dv', 'ml'))
-    >>> plane.ap.item()
-    <Quantity(-1.95, 'millimeter')>
+    >>> f"{plane.ap.item():.2f}"
+    '-1.95 millimeter'
 
     An oblique plane, and the areas of regions in it:
 
