@@ -50,6 +50,7 @@ from xarray_atlas.transforms.transform import Transform
 
 if TYPE_CHECKING:
     from xarray_atlas import plotting
+    from xarray_atlas.atlases.aligned_sections import open_sections
     from xarray_atlas.atlases.downloading import download
     from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.atlases.listing import list_atlases
@@ -101,6 +102,7 @@ __all__ = [
     "open_brainreg",
     "open_image",
     "open_sample",
+    "open_sections",
     "open_transform",
     "paint",
     "parcel_table",
@@ -131,6 +133,7 @@ _WHEN_USED = {
     "list_atlases": "atlases.listing",
     "neuroglancer_url": "viewers.neuroglancer",
     "open_image": "atlases.image_files",
+    "open_sections": "atlases.aligned_sections",
     "open_transform": "io.transforms.opening",
     "Report": "checks.report",
 }

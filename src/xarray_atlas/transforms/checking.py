@@ -16,7 +16,7 @@ from xarray_atlas.coords.grid import lengths
 from xarray_atlas.errors import TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.binding import coordinates_of
-from xarray_atlas.transforms.steps import AffineStep, FieldStep, InverseStep
+from xarray_atlas.transforms.steps import FieldStep, InverseStep
 
 __all__ = ["TransformCheck", "check_transform"]
 
@@ -96,7 +96,7 @@ def check_transform(
     fields = [
         step.step if isinstance(step, InverseStep) else step
         for step in transform.steps
-        if not isinstance(step, AffineStep)
+        if isinstance(step, FieldStep | InverseStep)
     ]
     voxels, folded, least = 0, 0, math.inf
     where: list[FloatArray] = []
@@ -109,10 +109,10 @@ def check_transform(
             if len(bad) and sum(map(len, where)) < SHOWN:
                 index = bad[:SHOWN] + places
                 where.append(index @ field.grid[:3, :3].T + field.grid[:3, 3])
-    if not fields and transform.steps:
+    if not fields and transform.kind == "affine":
         least = float(np.linalg.det(transform.matrix[:3, :3]))
     elif not fields:
-        least = 1.0
+        least = math.nan if transform.steps else 1.0
     points = _points(transform, fields, grid)
     lenient = _lenient(transform)
     there = lenient.points(points)
@@ -176,7 +176,8 @@ def _points(
     first = fields[0]
     index = np.stack(_spread(first.data.shape[1:]), axis=1).astype(np.float64)
     points = index @ first.grid[:3, :3].T + first.grid[:3, 3]
-    at = next(i for i, step in enumerate(transform.steps) if not isinstance(step, AffineStep))
+    found = enumerate(transform.steps)
+    at = next(i for i, step in found if isinstance(step, FieldStep | InverseStep))
     before = [step.inverse(0.0, "error") for step in transform.steps[:at][::-1]]
     if isinstance(transform.steps[at], InverseStep):
         shifts, _ = first.shifts([points[:, i] for i in range(3)])

@@ -16,6 +16,7 @@ from xarray_atlas.errors import StoreExistsError, TransformError
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import COMPONENTS
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, InverseStep, Step
+from xarray_atlas.transforms.triangle_steps import TriangleStep
 
 __all__ = ["ATTR", "described_steps", "from_dataset", "read_steps", "save", "to_dataset"]
 
@@ -85,6 +86,9 @@ def described_steps(
             matrix = [float(value) for value in step.matrix.ravel()]
             described.append({"kind": "affine", "matrix": matrix})
             continue
+        if isinstance(step, TriangleStep):
+            described.append(step.to_dict())
+            continue
         said: dict[str, Any] = {"kind": "field"}
         if isinstance(step, InverseStep):
             said |= {"kind": "inverse", "tolerance": step.tolerance, "unsolved": step.unsolved}
@@ -114,6 +118,9 @@ def read_steps(
     for said in described:
         if said["kind"] == "affine":
             steps.append(AffineStep(np.reshape(said["matrix"], (4, 4)).astype(np.float64)))
+            continue
+        if said["kind"] == "triangles":
+            steps.append(TriangleStep.from_dict(said))
             continue
         if said["variable"] not in variables:
             raise TransformError(f"the variable {said['variable']!r}, a field, is not there")

@@ -27,6 +27,7 @@ from xarray_atlas.transforms.steps import (
     is_lazy,
     merged,
 )
+from xarray_atlas.transforms.triangle_steps import TriangleStep
 from xarray_atlas.transforms.written import Written
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ class Transform(Made, Written):
 
     @property
     def kind(self) -> str:
-        """What it is made of: "identity", "affine", "field", "inverse field" or "chain"."""
+        """What it is made of.
+
+        "identity", "affine", "field", "inverse field", "triangles" (the markers of a section) or
+        "chain".
+        """
         if len(self.steps) > 1:
             return "chain"
-        names = {AffineStep: "affine", FieldStep: "field", InverseStep: "inverse field"}
+        names: dict[type, str] = {AffineStep: "affine", FieldStep: "field"}
+        names |= {InverseStep: "inverse field", TriangleStep: "triangles"}
         return names[type(self.steps[0])] if self.steps else "identity"
 
     @property
@@ -95,6 +101,9 @@ class Transform(Made, Written):
         for step in self.steps:
             if isinstance(step, AffineStep):
                 parts.append("affine")
+                continue
+            if isinstance(step, TriangleStep):
+                parts.append(f"{len(step.triangles.source)} triangles")
                 continue
             back = isinstance(step, InverseStep)
             field = step.step if isinstance(step, InverseStep) else step
