@@ -34,6 +34,7 @@ from xarray_atlas.parcellation.parcellate import parcel_table, parcellate
 from xarray_atlas.points.counts import count_points
 from xarray_atlas.points.lookup import region_at
 from xarray_atlas.points.tracks import along
+from xarray_atlas.probes.inserting import insert
 from xarray_atlas.regions.adjacency import adjacency
 from xarray_atlas.regions.distance import distance_to
 from xarray_atlas.regions.interpolation import interp, interp_like, reindex_like
@@ -92,6 +93,7 @@ __all__ = [
     "encode",
     "errors",
     "explore",
+    "insert",
     "interp",
     "interp_like",
     "list_atlases",

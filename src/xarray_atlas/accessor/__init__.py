@@ -16,6 +16,7 @@ from xarray_atlas.accessor.measuring import MeasuringMethods
 from xarray_atlas.accessor.parcellations import ParcellationsMethods
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.accessor.points import PointsMethods
+from xarray_atlas.accessor.probes import ProbesMethods
 from xarray_atlas.accessor.sections import SectionsMethods
 from xarray_atlas.accessor.selecting import SelectingMethods
 from xarray_atlas.accessor.surfaces import SurfaceMethods
@@ -30,6 +31,7 @@ class AtlasAccessor(
     MeasuringMethods[T],
     SurfaceMethods[T],
     PointsMethods[T],
+    ProbesMethods[T],
     FramesMethods[T],
     ImagesMethods[T],
     ParcellationsMethods[T],

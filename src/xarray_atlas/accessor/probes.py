@@ -1,0 +1,143 @@
+"""An atlas with probes: their contacts, and the regions that these lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.accessor.base import Accessor, T
+from xarray_atlas.probes import inserting
+
+__all__ = ["ProbesMethods"]
+
+
+class ProbesMethods(Accessor[T]):
+    """Places probes in an atlas."""
+
+    def insert(
+        self,
+        probe: Any,
+        *,
+        entry: Any = None,
+        tip: Any = None,
+        angles: Mapping[str, Any] | None = None,
+        depth: Any = None,
+        track: Any = None,
+        spin: Any = None,
+        shank: Any = None,
+        landmarks: Mapping[str, Any] | None = None,
+        frame: Any = None,
+        transform: Any = None,
+        unit: Any = None,
+        axes: Iterable[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        level: int | None = None,
+        parcellation: Any = None,
+        probe_unit: Any = None,
+        probe_tip: Any = None,
+        depth_axis: str | None = None,
+    ) -> xr.Dataset:
+        """Place a probe in the atlas, and find the region of each of its contacts.
+
+        See :func:`xarray_atlas.insert` for details.
+
+        Parameters
+        ----------
+        probe : probeinterface.Probe, ProbeGroup of one, SpikeInterface recording, or array
+            What has ``get_probegroup()`` or ``get_probe()`` is taken as it is. Of a probe in a
+            plane, x runs across the shank, to the right as one looks at the contacts with the tip
+            down, and y along it, away from the tip. An array holds the positions of contacts: (n,)
+            along the shank, (n, 2) as x and y, or (n, 3) with `depth_axis`.
+        entry, tip : mapping, DataArray, or other point, optional
+            Where the axis of the shank enters the brain, and where its tip is: one point each, as
+            :func:`xarray_atlas.region_at` takes points, such as
+            ``{"ml": 1.2, "ap": -2.1, "dv": -0.3}``.
+        angles : mapping, optional
+            ``{"phi": "180 deg", "theta": "15 deg"}``, with units, in the sense of IBL: `theta` is
+            the angle between the shank and the vertical axis of the frame, `phi` the direction to
+            which the upper end leans, counterclockwise as seen from above: 0 to the right, 90
+            degrees to anterior, 180 to the left. The probe is turned by `spin` first, then by
+            `theta` about the axis from posterior to anterior, then by `phi` about the vertical one.
+        depth : str or pint.Quantity, optional
+            From the entry to the tip along the shank, such as ``"3.8 mm"``.
+        track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array, optional
+            Points in order from the entry to the tip, as :func:`xarray_atlas.region_at` has
+            `points`. A natural cubic spline goes through them; above the entry the shank is
+            straight. A probe of one shank follows it.
+        spin : str or pint.Quantity, optional
+            Which way the probe faces; needed where contacts lie beside its axis. A direction in
+            which x of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
+            ``"posterior-to-anterior"`` and so on. With `angles`, an angle about the shank as well:
+            at 0 deg, upright, x is to the right and the contacts face posterior; positive is
+            counterclockwise as seen from above. ``"on axis"`` puts all contacts of a single shank
+            on its axis.
+        shank : str or int, optional
+            Of a probe with several shanks, that which goes through `entry` and `tip`; ``"centre"``
+            is half way between the outer ones.
+        landmarks : mapping, optional
+            ``{"probe": ["0.9 mm", "2.1 mm"], "track": ["1.0 mm", "2.0 mm"]}``: heights above the
+            tip on the probe, by the recording, and where these lie on the track, by histology.
+            Between landmarks heights are scaled linearly; outside of them they are shifted.
+        frame, transform, unit, axes, columns
+            Of `entry`, `tip` and `track`, as :func:`xarray_atlas.region_at` has them.
+        level : int, optional
+            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
+            given as itself.
+        parcellation : str, dict, DataFrame or path, optional
+            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV. What lies in no parcel is background.
+        probe_unit : str or pint.Unit, optional
+            Of an array of contacts that does not say its own.
+        probe_tip : str or pint.Quantity, optional
+            Where the tip is along the shank, in the coordinates of the probe, such as
+            ``"-220 um"``, or ``"lowest contact"``. By default the lowest point of the probe's
+            contour, which those of the catalogue have.
+        depth_axis : "y" or "z", optional
+            Of contacts with three coordinates, which one runs along the shank, away from the tip.
+
+        Returns
+        -------
+        Dataset
+            On ``contact``: position, region, its id, hemisphere, status, height above the tip and
+            depth below the entry.
+
+        Raises
+        ------
+        PointsError
+            If the insertion is not stated in one of these ways, or not which way the probe faces,
+            where its tip is, or which shank is meant.
+        UnitsError
+            If a length or an angle has no unit.
+
+        Warns
+        -----
+        UserWarning
+            If more than a fifth of the points lie in background or outside of the whole volume:
+            with the frame, unit or order of axes that would put most of them into the brain. It is
+            found with up to 500 of the points; the chunks that hold them are then read once more.
+            If the midline was assumed.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+        >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+        >>> found = ds.atlas.insert(
+        ...     [0.2, 1.0, 1.8], probe_unit="mm", probe_tip="0 um", frame="ibl", unit="mm",
+        ...     entry={"ml": -1.4, "ap": -2.2, "dv": -0.4},
+        ...     tip={"ml": -0.9, "ap": -2.2, "dv": -3.0},
+        ... )
+        >>> found.region.values.tolist(), found.hemisphere.values[0].item()
+        (['MB', 'DG-mo', 'CA1'], 'left')
+        """
+        where = {"entry": entry, "tip": tip, "angles": angles, "depth": depth, "track": track}
+        where |= {"spin": spin, "shank": shank, "landmarks": landmarks}
+        read = {"frame": frame, "transform": transform, "unit": unit, "axes": axes}
+        read |= {"columns": columns}
+        made = {"probe_unit": probe_unit, "probe_tip": probe_tip, "depth_axis": depth_axis}
+        cut: dict[str, Any] = {"level": level, "parcellation": parcellation}
+        return inserting.insert(self._obj, probe, **where, **read, **made, **cut)
