@@ -11,13 +11,17 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.angles import to_degrees
+from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.parcellation.parcels import chosen_parcels
+from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.lookup import region_at
 from xarray_atlas.points.tables import Points, read_points
+from xarray_atlas.probes.borders import border_distances
 from xarray_atlas.probes.contacts import Contacts, read_contacts
 from xarray_atlas.probes.course import Curve, Line, rotation
 from xarray_atlas.probes.rescaling import rescaled
@@ -28,6 +32,8 @@ __all__ = ["insert"]
 _TEXT = {"dtype": np.dtype(object)}
 
 ON_AXIS = "on axis"
+
+BORDER = "distance to the nearest voxel of another region"
 
 STEEP = np.sin(np.radians(10))
 """The sine of the smallest angle between a shank and the direction that its contacts face."""
@@ -123,6 +129,10 @@ def insert(
 
         ``region``, ``region_id``, ``hemisphere``, ``status``
             As :func:`region_at` has them.
+        ``border_distance``
+            From the contact to the nearest voxel of another region (or parcel), or of background,
+            in um. Borders are the faces of voxels, as in :func:`along`: a contact that lies 3 um
+            from one has 3 um. NaN outside of the volume.
         ``from_tip``
             The height above the tip on the probe, in um.
         ``depth``
@@ -147,6 +157,10 @@ def insert(
     The angles are those of ``iblatlas.atlas.Insertion``, whose tip agrees. Across the shank, its
     axis is at the tip of the contour, or in the middle of its contacts where there is none.
 
+    Distances to borders are those of the atlas, also where the frame is scaled.
+    :func:`distance_to` counts from the centres of voxels to the centres of others, and is larger
+    by up to a voxel.
+
     Examples
     --------
     >>> import xarray_atlas
@@ -162,6 +176,8 @@ def insert(
     ['APN', 'APN', 'DG-mo', 'CA1', 'CA1', 'RSPagl6a']
     >>> found.depth.values.round().tolist(), found.depth.attrs["units"]
     ([2400.0, 2000.0, 1600.0, 1200.0, 800.0, 400.0], 'um')
+    >>> found.border_distance.values.round().tolist()
+    [4.0, 2.0, 8.0, 192.0, 20.0, 0.0]
     >>> found.ml.values.round(2).tolist()
     [-0.98, -1.05, -1.12, -1.19, -1.26, -1.33]
     """
@@ -192,12 +208,22 @@ def insert(
     position, up = course.at(height)
     position = position + _beside(contacts, up, spin, turn)
     named = way.named(position)
+    stated_frame = first.frame if frame is None else frame
     found = region_at(
-        obj, named, frame=frame if frame is not None else first.frame,
+        obj, named, frame=stated_frame,
         transform=transform, level=level, parcellation=parcellation,
     )  # fmt: skip
-    below = None if course.length is None else course.length - height
-    return _result(found, named, contacts, below)
+    placed = read_points(obj, named, stated_frame, transform=transform)
+    terminology, _ = find_atlas(obj)
+    parcels = chosen_parcels(terminology, level, parcellation)
+    mm = placement_of(obj, placed.frame).place(placed.stacked())
+    lengths = {
+        "border_distance": (border_distances(obj, mm, terminology, parcels), BORDER),
+        "from_tip": (contacts.up, "height above the tip on the probe"),
+    }
+    if course.length is not None:
+        lengths["depth"] = course.length - height, "distance below the entry along the shank"
+    return _result(found, named, contacts, lengths)
 
 
 # -- what is stated
@@ -322,7 +348,7 @@ def _result(
     found: xr.Dataset,
     named: Mapping[str, Variable],
     contacts: Contacts,
-    below: FloatArray | None,
+    lengths: Mapping[str, tuple[FloatArray, str]],
 ) -> xr.Dataset:
     dims = ("contact",)
     coords: dict[str, Any] = {
@@ -331,10 +357,7 @@ def _result(
     }
     if contacts.channel is not None:
         coords["channel"] = Variable(dims, contacts.channel)
-    about = "height above the tip on the probe"
-    added = {"from_tip": _in_um(contacts.up, about)}
-    if below is not None:
-        added["depth"] = _in_um(below, "distance below the entry along the shank")
+    added = {name: _in_um(mm, long_name) for name, (mm, long_name) in lengths.items()}
     # assign_coords would make ordinary variables of those with quantities
     placed = found.assign(named).set_coords(list(named))
     return placed.assign_coords(coords).assign(added)
