@@ -33,6 +33,7 @@ from xarray_atlas.parcellation.compare import compare
 from xarray_atlas.parcellation.parcellate import parcel_table, parcellate
 from xarray_atlas.points.counts import count_points
 from xarray_atlas.points.lookup import region_at
+from xarray_atlas.points.paths import open_paths_with
 from xarray_atlas.points.tracks import along
 from xarray_atlas.probes.inserting import insert
 from xarray_atlas.regions.adjacency import adjacency
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from xarray_atlas.atlases.downloading import download
     from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.atlases.listing import list_atlases
+    from xarray_atlas.atlases.point_files import open_points
     from xarray_atlas.checks.checking import check
     from xarray_atlas.checks.report import Report
     from xarray_atlas.io.transforms.opening import open_transform
@@ -103,6 +105,7 @@ __all__ = [
     "open_atlas",
     "open_brainreg",
     "open_image",
+    "open_points",
     "open_sample",
     "open_sections",
     "open_transform",
@@ -136,6 +139,7 @@ _WHEN_USED = {
     "neuroglancer_url": "viewers.neuroglancer",
     "open_image": "atlases.image_files",
     "open_sections": "atlases.aligned_sections",
+    "open_points": "atlases.point_files",
     "open_transform": "io.transforms.opening",
     "Report": "checks.report",
 }
@@ -150,6 +154,16 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"xarray_atlas.{_WHEN_USED[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _open_paths(path: Any, unit: Any = None) -> Any:
+    from xarray_atlas.atlases.point_files import open_points
+
+    return open_points(path, unit=unit)
+
+
+# operations do not read files; where points are a path, this does
+open_paths_with(_open_paths)
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from support.atlases import numbered_atlas, places_of
-from xarray_atlas.errors import PointsError, UnitsError
+from xarray_atlas.errors import PointsError, StoreNotFoundError, UnitsError
 from xarray_atlas.points.columns import AMBIGUOUS
 from xarray_atlas.points.frames import FRAMES
 from xarray_atlas.points.tool_columns import TOOLS
@@ -247,22 +247,18 @@ def test_missing_cells_of_other_libraries_are_outside(atlas: xr.Dataset, kind: s
 @pytest.mark.parametrize(
     ("name", "load"),
     [
-        ("points.npy", "numpy.load('{}')"),
-        ("cells.csv", "pandas.read_csv('{}')"),
         ("cells.parquet", "pandas.read_parquet('{}')"),
-        ("cells.tsv", "pandas.read_csv('{}', sep='\\t')"),
-        ("cells.xml", "all_points.csv"),
-        ("cells.mat", "load the points"),
-        ("cells", "is the path of a file"),
+        ("cells.xlsx", "pandas.read_excel('{}')"),
+        ("cells.nc", "xarray.load_dataset('{}')"),
     ],
 )
-def test_paths_are_named_as_such(
+def test_paths_of_other_kinds_say_what_loads_them(
     atlas: xr.Dataset, tmp_path: Path, call: str, name: str, load: str
 ) -> None:
     path = tmp_path / name
-    for given in (path, str(path)):
+    for given in (path, str(path), [str(path)]):
         for options in ({}, {"axes": AXES, "frame": "brainglobe", "unit": "um"}):
-            with pytest.raises(PointsError, match="is the path of a file") as caught:
+            with pytest.raises(PointsError, match="a kind that is not read here") as caught:
                 getattr(atlas.atlas, call)(given, **options)
             assert repr(load.format(path))[1:-1] in str(caught.value) or load.format(path) in str(
                 caught.value
@@ -270,20 +266,20 @@ def test_paths_are_named_as_such(
             assert "leave out unit" not in str(caught.value)
 
 
-def test_the_advice_about_points_npy_is_right(atlas: xr.Dataset, tmp_path: Path) -> None:
-    """brainmapper writes indices in the atlas, times the voxel size in um."""
-    np.save(tmp_path / "points.npy", INDEX * [100, 200, 400])
-    with pytest.raises(PointsError) as caught:
-        atlas.atlas.region_at(tmp_path / "points.npy")
-    assert "axes=('ap', 'dv', 'ml'), unit='um' and frame='brainglobe'" in str(caught.value)
-    points = np.load(tmp_path / "points.npy")
-    assert found(atlas, points, axes=AXES, unit="um", frame="brainglobe") == INDEX.tolist()
+@pytest.mark.parametrize("call", CALLS)
+def test_paths_that_are_not_there(atlas: xr.Dataset, tmp_path: Path, call: str) -> None:
+    for name in ("cells.csv", "cells.mat", "cells", "*.csv"):
+        with pytest.raises(StoreNotFoundError, match=r"no file"):
+            getattr(atlas.atlas, call)(tmp_path / name)
+    (tmp_path / "cells.mat").write_bytes(b"")
+    with pytest.raises(PointsError, match=r"(?s)ends with '.mat'.*\.csv: a table.*pass the table"):
+        getattr(atlas.atlas, call)(tmp_path / "cells.mat")
 
 
 def test_text_and_addresses(atlas: xr.Dataset) -> None:
     with pytest.raises(PointsError, match="'RSP' is text, not points"):
         atlas.atlas.region_at("RSP")
-    with pytest.raises(PointsError, match=r"pandas.read_csv\('cells.csv'\)") as caught:
+    with pytest.raises(PointsError, match=r"'cells.csv' is at a URL") as caught:
         atlas.atlas.region_at("https://me:secret@host/cells.csv?token=secret")
     assert "secret" not in str(caught.value)
 

@@ -36,13 +36,14 @@ class PointsMethods(Accessor[T]):
 
         Parameters
         ----------
-        points : table, Dataset, DataArray, mapping, sequence of DataArrays, or array
+        points : table, path, Dataset, DataArray, mapping, sequence of DataArrays, or array
             A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
             what `frame` calls the axes; a Dataset or mapping with such variables, on any
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
             DataArray with a dimension that is labelled with the axes, or whose coordinates say
             their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed.
+            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
+            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
         level : int, optional
             The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
             given as itself.
@@ -153,7 +154,8 @@ class PointsMethods(Accessor[T]):
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
             DataArray with a dimension that is labelled with the axes, or whose coordinates say
             their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed.
+            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
+            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
         level : int, optional
             The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
             given as itself.
@@ -259,7 +261,8 @@ class PointsMethods(Accessor[T]):
             dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
             DataArray with a dimension that is labelled with the axes, or whose coordinates say
             their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed.
+            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
+            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
         by : str or iterable of str, optional
             Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
             becomes a dimension, in this order. Categories of a categorical that have no point are

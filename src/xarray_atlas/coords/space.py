@@ -14,6 +14,7 @@ from xarray_atlas.errors import AtlasMismatchError, GridError
 from xarray_atlas.kernels.spacing import TOLERANCE
 
 __all__ = [
+    "ADVICE",
     "AXES",
     "DIRECTIONS",
     "FRAME",
@@ -39,6 +40,9 @@ AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
 
 FRAME = "frame"
 """The attribute in which results, and points, state the frame of their positions."""
+
+ADVICE = "frame_advice"
+"""The attribute in which points of a file say what to pass where the file states no frame."""
 
 RAS = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
 """The axis of RAS+ along which each letter's axis lies, and its sign."""

@@ -61,13 +61,14 @@ def region_at(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid; a section too, which holds the
         points within its thickness.
-    points : table, Dataset, DataArray, mapping, sequence of DataArrays, or array
+    points : table, path, Dataset, DataArray, mapping, sequence of DataArrays, or array
         A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
         what `frame` calls the axes; a Dataset or mapping with such variables, on any dimensions;
         three DataArrays, or an array of the shape (n, 3), with `axes`; one DataArray with a
         dimension that is labelled with the axes, or whose coordinates say their ``direction``.
         Lengths in any unit: of quantities, in ``attrs["units"]`` (of a table, of its columns
-        too), or `unit`. What is lazy is computed.
+        too), or `unit`. What is lazy is computed. The path of a file, a pattern of paths, or a list
+        of them is opened by :func:`open_points`.
     level : int, optional
         The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
         given as itself.

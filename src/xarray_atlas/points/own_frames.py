@@ -88,6 +88,7 @@ def settle_frame(
     own: Any,
     columns: Iterable[Hashable] = (),
     placed: bool = False,
+    advice: str = "",
 ) -> Any:
     """Return the frame of points, or ask for it.
 
@@ -103,6 +104,8 @@ def settle_frame(
         Of a table, by which its tool may be known.
     placed : bool
         Whether the points' coordinates have a direction and a unit each, as the Dataset's do.
+    advice : str
+        What the tool that wrote them asks for.
 
     Raises
     ------
@@ -111,7 +114,8 @@ def settle_frame(
     """
     if frame is None and own is None and not placed:
         tool = tool_of(columns)
-        raise PointsError(frame_question(obj, "" if tool is None else f". {tool.advice()}"))
+        more = advice or ("" if tool is None else tool.advice())
+        raise PointsError(frame_question(obj, f". {more}" if more else ""))
     if frame is None:
         return "dataset" if own is None else settled_frame(obj, own)
     frame = settled_frame(obj, frame)

