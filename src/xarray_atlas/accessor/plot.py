@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
 from xarray_atlas.accessor.overlays import OverlaysMethods
 from xarray_atlas.accessor.planes import PlanesMethods
 from xarray_atlas.regions.results import Regions
@@ -68,6 +70,76 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
         from xarray_atlas import plotting
 
         return plotting.tree(self._obj, root, ax=ax, **kwargs)
+
+    def track(
+        self,
+        contacts: xr.Dataset,
+        signals: Any = None,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        transform: Any = None,
+        ax: Any = None,
+        labels: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Draw the regions along each shank of a probe, and signals of its contacts beside them.
+
+        See :func:`xarray_atlas.plotting.track` for details.
+
+        Parameters
+        ----------
+        contacts : Dataset
+            As :func:`xarray_atlas.insert` returns it, or a part of it.
+        signals : DataArray, Dataset, or mapping of str to array, optional
+            On ``contact``, in the order of `contacts`. What has that dimension alone is drawn as a
+            profile; what has one more (time, frequency) as an image.
+        level : int, optional
+            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
+            given as itself.
+        parcellation : str, dict, DataFrame or path, optional
+            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            ``"allen-summary"``; a mapping from parcels to their regions, such as
+            ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
+            or the path of its CSV. What lies in no parcel is background.
+        transform : Transform, optional
+            Where the contacts are those of another space.
+        ax : array of matplotlib Axes, optional
+            As many as are returned. A figure is made by default.
+        labels : bool, default: True
+            Write acronyms into the parts of the column that have room for them.
+        **kwargs
+            Of the bars of regions, as :meth:`matplotlib.axes.Axes.bar` has them: ``edgecolor``,
+            ``linewidth``, ``alpha``, ...
+
+        Returns
+        -------
+        ndarray of matplotlib Axes, shape (shanks, 1 + signals)
+
+        Raises
+        ------
+        PointsError
+            If these are no contacts of a probe, a shank has no two contacts at different heights,
+            or a signal is not one of the contacts.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+        >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+        >>> contacts = ds.atlas.insert(
+        ...     [0.2, 1.0, 1.8], probe_unit="mm", probe_tip="0 um", frame="ibl", unit="mm",
+        ...     entry={"ml": -1.4, "ap": -2.2, "dv": -0.4},
+        ...     tip={"ml": -0.9, "ap": -2.2, "dv": -3.0},
+        ... )
+        >>> ds.atlas.plot.track(contacts, level=5).shape
+        (1, 1)
+        """
+        from xarray_atlas import plotting
+
+        cut: dict[str, Any] = {"level": level, "parcellation": parcellation}
+        options: dict[str, Any] = {"transform": transform, "ax": ax, "labels": labels}
+        return plotting.track(self._obj, contacts, signals, **cut, **options, **kwargs)
 
     def surface(
         self,

@@ -9,6 +9,18 @@ from xarray_atlas.plotting.montage import ortho, sections
 from xarray_atlas.plotting.overlay import outlines
 from xarray_atlas.plotting.section import section
 from xarray_atlas.plotting.surface3d import surface
+from xarray_atlas.plotting.track import track
 from xarray_atlas.plotting.values import values
 
-__all__ = ["cmap", "norm", "ortho", "outlines", "section", "sections", "surface", "tree", "values"]
+__all__ = [
+    "cmap",
+    "norm",
+    "ortho",
+    "outlines",
+    "section",
+    "sections",
+    "surface",
+    "track",
+    "tree",
+    "values",
+]
