@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,9 @@ def test_only_public_names_are_listed() -> None:
 def test_the_accessor_has_neuroglancers_default() -> None:
     method = inspect.signature(xarray_atlas.AtlasAccessor.neuroglancer_url)
     assert method.parameters["base"].default == neuroglancer.BASE
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """Of two modules of one name pytest collects the first alone, and only where both are run."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
