@@ -91,7 +91,7 @@ class Space:
     orientation_assumed : bool
         Whether a store did not say how its axes are oriented, so that BrainGlobe's was taken.
     frames : tuple of str
-        Frames that were added (:meth:`AtlasAccessor.add_frame`), as JSON: from mm from the
+        Frames that were added (``ds.atlas.add_frame``), as JSON: from mm from the
         anterior, superior, left outer corner of the whole volume of the atlas, along ap, dv and
         ml, so that they stay as they are whatever becomes of the Dataset.
 

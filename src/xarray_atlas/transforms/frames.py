@@ -35,7 +35,7 @@ class Frame:
     """A named coordinate system of an atlas space.
 
     It is taken wherever a frame is: ``ds.atlas.region_at(cells, frame=frame, unit="um")``. One of
-    the atlas is ``ds.atlas.frames[name]``; :meth:`AtlasAccessor.frame` makes one of a matrix or of
+    the atlas is ``ds.atlas.frames[name]``; ``ds.atlas.frame`` makes one of a matrix or of
     landmarks.
 
     Parameters
