@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -221,3 +223,56 @@ def test_cells_of_the_raw_image_ask_for_the_registration(atlas: xr.Dataset, tmp_
         # what is looked up again is in the frame of the result, and asks nothing
         again = atlas.atlas.region_at(found, resolution=VOXEL)
         assert places_of(again, SHAPE).tolist() == INDEX.tolist()
+
+
+# -- QuickNII's voxels
+
+
+def test_voxels_of_quicknii_count_from_the_other_corner(atlas: xr.Dataset, tmp_path: Path) -> None:
+    ap, dv, ml = (np.array(SHAPE) - 1 - INDEX).T  # the atlas runs from anterior, superior, right
+    triplets = np.stack([ml, ap, dv], axis=1).ravel().tolist()
+    path = write(tmp_path / "m1.json", json.dumps([{"name": "a", "triplets": triplets}]))
+    found = atlas.atlas.region_at(path, resolution=VOXEL)
+    assert places_of(found, SHAPE).tolist() == INDEX.tolist()
+    assert found.attrs["frame"] == "quicknii"
+    opened = xarray_atlas.open_points(path)
+    mm = (np.stack([opened.x, opened.y, opened.z], axis=1) + 0.5) * SIZES[[2, 0, 1]]
+    for options in ({}, {"axes": ("x", "y", "z")}):
+        again = atlas.atlas.region_at(mm, unit="mm", frame="quicknii", **options)
+        assert places_of(again, SHAPE).tolist() == INDEX.tolist()
+    there = atlas.atlas.frames["quicknii"].to_dataset(mm * 1000)
+    np.testing.assert_allclose(there, INDEX * SIZES)
+    reoriented = atlas.atlas.reorient("lpi")
+    assert reoriented.atlas.region_at(path, resolution=VOXEL).region.equals(found.region)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_objects_of_pynutil_are_where_it_says(published: Path, side: str) -> None:
+    """PyNutil splits objects by hemisphere, and names the region of each."""
+    ds = xarray_atlas.open_atlas(published, resolution="25 um", midline="5.7 mm")
+    path = Path(__file__).parents[1] / "data" / "points" / f"{side}_hemisphere_meshview.json"
+    found = ds.atlas.region_at(path, resolution="25 um")
+    regions = ds.atlas.terminology
+    names = dict(zip(regions.acronyms.tolist(), regions.names.tolist(), strict=True))
+    assert [names[acronym] for acronym in found.region.values] == found["name"].values.tolist()
+    assert found.hemisphere.values.tolist() == [side] * 15
+
+
+def test_a_published_track_goes_through_the_regions_of_its_tool(data: Path) -> None:
+    """brainglobe-segmentation wrote the region of each point of the spline, at 50 um."""
+    ds = xarray_atlas.open_atlas(
+        data / "brainglobe/annotation-sets/allen-adult-mouse-annotation/2017/annotation.ome.zarr",
+        resolution="50 um",
+        midline="5.7 mm",
+    )
+    folder = data / "points" / "tracks"
+    theirs = pd.read_csv(folder / "test_track.csv", keep_default_na=False)["Region acronym"].values
+    found = ds.atlas.region_at(folder / "test_track.npy", frame="brainglobe", unit="um")
+    # its atlas is an older volume of 50 um, of which the labels differ along boundaries
+    assert (found.region.values == theirs).mean() > 0.87
+    # as napari counts, from the centre of a voxel, they are half a voxel off
+    centred = xarray_atlas.open_points(folder / "test_track.npy") + 25.0
+    off = ds.atlas.region_at(centred, frame="brainglobe", unit="um")
+    assert (off.region.values == theirs).mean() < 0.75
+    track = ds.atlas.along(folder / "test_track.npy", frame="brainglobe", unit="um")
+    assert set(track.region.values) >= {"SSp-tr5", "ccb", "CA1", "DG-sg"}

@@ -47,7 +47,7 @@ def test_frames(capsys: pytest.CaptureFixture[str]) -> None:
     ds = xarray_atlas.open_sample("100 um")
     found = rows(run(capsys, "frames", "--format", "csv"))
     assert [row["name"] for row in found] == list(ds.atlas.frames)
-    assert found[3] == {
+    assert found[4] == {
         "name": "ibl",
         "axes": "ml, ap, dv",
         "directions": "left-to-right, posterior-to-anterior, inferior-to-superior",

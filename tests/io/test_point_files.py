@@ -329,3 +329,29 @@ def test_each_ending_has_a_reader_and_a_folder_has_none(tmp_path: Path) -> None:
     with pytest.raises(PointsError, match="is a folder") as caught:
         read_point_file(tmp_path)
     assert all(f"{ending}: " in str(caught.value) for ending in READERS)
+
+
+# -- clouds of points for MeshView
+
+
+def test_clouds_of_points(tmp_path: Path) -> None:
+    parts = [
+        {"idx": 1, "count": 2, "name": "a", "r": 1, "g": 2, "b": 3, "triplets": [1, 2, 3, 4, 5, 6]},
+        {"idx": 2, "count": 0, "name": "none", "triplets": []},
+        {"idx": 3, "count": 1, "name": "b", "triplets": [7.5, 8, 9]},
+    ]
+    table = read_point_file(text_file(tmp_path, "a.json", json.dumps(parts)))
+    assert rows(table, "name") == [[1.0, 2, 3, "a"], [4.0, 5, 6, "a"], [7.5, 8, 9, "b"]]
+    assert (table.tool, table.unit, table.frame) == ("MeshView", "voxel", "quicknii")
+    assert len(read_point_file(text_file(tmp_path, "a.json", "[]"))) == 0
+    for text, said in {
+        "[": "is no JSON",
+        "[" * 100_000: "is no JSON",
+        "{}": "no points for MeshView",
+        '{"slices": []}': "An alignment of QuickNII holds sections",
+        '[{"triplets": [1, 2]}]': "no list of x, y, z in turn",
+        '[{"triplets": [1, 2, "x"]}]': "'x', which is no number",
+        '[{"triplets": [1, 2, 3], "count": 2, "name": "a"}]': "'a' has a count of 2, but 1 points",
+    }.items():
+        with pytest.raises(PointsError, match=said):
+            read_point_file(text_file(tmp_path, "b.json", text))

@@ -158,12 +158,12 @@ def test_it_prints_readably(atlas: xr.Dataset) -> None:
 
 def test_the_mapping(atlas: xr.Dataset) -> None:
     known = atlas.atlas.frames
-    assert list(known) == ["dataset", "brainglobe", "allen"]
+    assert list(known) == ["dataset", "brainglobe", "allen", "quicknii"]
     assert "world" not in known
     with pytest.raises(KeyError, match="there are 'dataset', 'brainglobe', 'allen'"):
         known["bregma"]
     shown = repr(known).splitlines()
-    assert shown[0] == "<Frames: 3>"
+    assert shown[0] == "<Frames: 4>"
     assert shown[1].split()[:2] == ["name", "axes,"]
     assert shown[4].split()[:10] == [
         "allen",
@@ -191,13 +191,18 @@ def test_the_built_in_ones_by_hand(atlas: xr.Dataset) -> None:
     brainglobe = atlas.atlas.frames["brainglobe"].from_dataset(here)
     np.testing.assert_allclose(brainglobe, (places * [1, 1, -1] + [0, 0, 1.6]) * 1e3, atol=1e-9)
     np.testing.assert_array_equal(atlas.atlas.frames["dataset"].from_dataset(here), here)
+    quicknii = atlas.atlas.frames["quicknii"]
+    assert quicknii.axes == ("x", "y", "z")
+    ap, dv, ml = places.T
+    wanted = np.stack([ml, 0.6 - ap, 1.0 - dv], axis=1) * 1e3  # to the right, anterior, superior
+    np.testing.assert_allclose(quicknii.from_dataset(here), wanted, atol=1e-9)
     world = numbered_atlas((4, 5, 6), (1, 2, 3), "lpi", (-90, -126, -72), world=True)
     found = world.atlas.frames["world"].from_dataset([[-89.0, -120, -70]])
     np.testing.assert_allclose(found, [[-89, -120, -70]])
 
 
 @pytest.mark.parametrize("orientation", ["asr", "asl", "psr", "ras", "lip", "sra"])
-@pytest.mark.parametrize("name", ["dataset", "brainglobe", "allen", "mine"])
+@pytest.mark.parametrize("name", ["dataset", "brainglobe", "allen", "quicknii", "mine"])
 def test_it_is_the_same_frame_after_reorienting(
     atlas: xr.Dataset, orientation: str, name: str
 ) -> None:

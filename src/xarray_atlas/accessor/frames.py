@@ -21,8 +21,8 @@ class FramesMethods(Accessor[T]):
     def frames(self) -> Frames:
         """The frames that are known for the space: a mapping from name to Frame.
 
-        ``"dataset"``, ``"brainglobe"`` and ``"allen"``; ``"world"`` where the atlas was made of a
-        file that has an affine; for an atlas in the Allen CCF the published stereotaxic
+        ``"dataset"``, ``"brainglobe"``, ``"allen"`` and ``"quicknii"``; ``"world"`` where it was
+        made of a file that has an affine; for an atlas in the Allen CCF the published stereotaxic
         conventions; and those that :meth:`add_frame` added.
 
         Returns

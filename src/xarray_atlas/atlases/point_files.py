@@ -56,6 +56,8 @@ def open_points(
             brainmapper.
         ``.npy``
             An array of the shape (n, 3), such as brainmapper's ``points.npy``.
+        ``.json``
+            Clouds of points of Nutil and PyNutil, for MeshView.
         ``.swc``
             A morphology.
     animal : str or sequence of str, optional

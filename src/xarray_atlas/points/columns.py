@@ -17,7 +17,7 @@ from xarray_atlas.points.tool_columns import known_columns, refuse_other_columns
 __all__ = ["axis_names", "checked_axes", "choose", "direction_axes", "listed"]
 
 WORLD_NAMES = {"x": "ml", "y": "ap", "z": "dv"}
-"""What NIfTI calls the axes of RAS."""
+"""What NIfTI and QuickNII call the axes of RAS."""
 
 AMBIGUOUS = ("x", "y", "z")
 """The names that tools use for different axes: they are the Dataset's in its own frame only."""
@@ -42,7 +42,7 @@ def axis_names(
     if own is not None:
         known.update(own)
         return known
-    if frame == "world":
+    if frame in ("world", "quicknii"):
         known.update(WORLD_NAMES)
         return known
     _, space = find_atlas(obj)
@@ -229,7 +229,7 @@ def _refuse_missing(
     frame: str | None,
 ) -> None:
     """Say what is not there, and how the columns that are there could be read."""
-    if frame not in ("dataset", "world") and (found := _x_y_z(there)):
+    if frame not in ("dataset", "world", "quicknii") and (found := _x_y_z(there)):
         x, y, z = found
         raise PointsError(
             f"the {what} {x!r}, {y!r}, {z!r} do not say which axis each is {_in(frame)}: "

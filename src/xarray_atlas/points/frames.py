@@ -37,6 +37,8 @@ FRAMES = {
     "posterior, inferior and left",
     "allen": "Allen SDK, QuPath and ABBA in CCF, IBL in CCF: from the outer corner, to posterior, "
     "inferior and right",
+    "quicknii": "QuickNII, Nutil, MeshView: from the outer corner, x, y, z to right, anterior and "
+    "superior",
     "dataset": "coordinates taken from this Dataset: those of the centres of its voxels",
     "world": "x, y, z in mm to the right, anterior and superior (RAS), as NIfTI and MNI have them",
 }

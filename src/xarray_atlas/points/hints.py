@@ -197,6 +197,7 @@ def _alternatives(
         yield text, points * scale, frame
     # coordinates of a world are the Dataset's too, and then better called by their name
     others = [f for f in sorted(FRAMES, key="dataset".__eq__) if frame_name(frame) != f]
+    others = [f for f in others if f != "quicknii"]  # whose numbers are voxels, not lengths
     for other in others:
         yield f"frame={other!r}", points, other
     orders = list(itertools.permutations(range(3)))[1:]

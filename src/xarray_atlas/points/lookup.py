@@ -79,17 +79,19 @@ def region_at(
         or the path of its CSV. What lies in no parcel is background.
     frame : str, Frame or (4, 4) array, optional
         Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg, cellfinder
-        and brainglobe-segmentation, counted from the outer corner of the whole volume to
-        posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and
-        IBL in CCF, from the outer corner to posterior, inferior and right. ``"dataset"``: taken
-        from this Dataset, whose coordinates are those of the centres of voxels. ``"world"``: x, y
-        and z in mm to the right, anterior and superior, as NIfTI and MNI have them, in an atlas
-        that has world coordinates. From bregma, in an atlas of the Allen CCF, the name of a
-        convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and those that were added.
-        ``ds.atlas.frame(name, ...)`` makes one. A matrix takes points (mm, in the order of
-        ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be left out
-        where the points state it: a Dataset or DataArrays whose positions have a ``direction``
-        and a unit are in "dataset", and results of this package have ``attrs["frame"]``.
+        and brainglobe-segmentation, counted from the outer corner of the whole volume to posterior,
+        inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and IBL in CCF,
+        from the outer corner to posterior, inferior and right. ``"quicknii"``: x, y and z of
+        QuickNII, Nutil and MeshView, from the outer corner to right, anterior and superior.
+        ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
+        voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and MNI
+        have them, in an atlas that has world coordinates. From bregma, in an atlas of the Allen
+        CCF, the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and those
+        that were added. ``ds.atlas.frame(name, ...)`` makes one. A matrix takes points (mm, in the
+        order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be
+        left out where the points state it: a Dataset or DataArrays whose positions have a
+        ``direction`` and a unit are in "dataset", and results of this package have
+        ``attrs["frame"]``.
     transform : Transform, optional
         Where the points are those of another space, such as an image that was registered: the map
         between that space and the atlas (:func:`open_transform` reads one), in either direction.
@@ -102,8 +104,9 @@ def region_at(
     resolution : str, pint.Quantity, or mapping of str to these, optional
         With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
         ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
-        frame; what lies between is counted from the corner of the voxel in "brainglobe" and
-        "allen" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
+        frame; what lies between is counted from the corner of the voxel in "brainglobe",
+        "allen" and "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in
+        voxel 4).
     axes : iterable of str, optional
         The axes of an array, in the order of its columns, or which columns of a table
         to take.

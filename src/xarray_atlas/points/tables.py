@@ -392,7 +392,7 @@ def _from_arrays(
 def _from_rows(points: Any, asked: Statement) -> Points:
     frame = asked.settle()
     axes = asked.wanted
-    if axes is None and asked.likely == "world":
+    if axes is None and asked.likely in ("world", "quicknii"):
         axes = ["x", "y", "z"]  # the order that the frame has by definition
     if axes is None and asked.named is not None:
         axes = list(asked.named.axes)

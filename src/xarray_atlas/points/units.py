@@ -20,6 +20,7 @@ from xarray_atlas.coords.units import to_mm, unit_factor
 from xarray_atlas.errors import GridError, PointsError, UnitsError
 from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray
 from xarray_atlas.points.voxels import voxel_axes
+from xarray_atlas.transforms.corners import CORNERS
 from xarray_atlas.transforms.frames import Frame
 
 __all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitudes", "own_unit"]
@@ -83,7 +84,7 @@ def indices_of(
         )
     size = _sizes(resolution, space)
     if isinstance(frame, str | Frame):
-        if frame in ("brainglobe", "allen"):
+        if frame in CORNERS:
             return Indices(dict.fromkeys(AXES, 0.0), size)
         if frame == "dataset":
             return Indices(*_of_dataset(obj, space, size))

@@ -6,6 +6,8 @@
 ``"allen"``
     The same from the anterior, superior, left corner, to posterior, inferior and right: the Common
     Coordinate Framework (PIR).
+``"quicknii"``
+    The same from the posterior, inferior, left corner, to anterior, superior and right.
 ``"world"``
     RAS mm, as the affine of a NIfTI file defines them: to the right (ml), anterior (ap) and
     superior (dv). Known where an atlas was made of a file that says where it lies.
@@ -25,6 +27,7 @@ __all__ = ["CORNERS", "frame_matrix", "has_world"]
 CORNERS = {
     "brainglobe": {"ap": "a", "dv": "s", "ml": "r"},
     "allen": {"ap": "a", "dv": "s", "ml": "l"},
+    "quicknii": {"ap": "p", "dv": "i", "ml": "l"},
 }
 """The side from which the frames that begin at a corner count along each axis."""
 
@@ -36,7 +39,7 @@ def frame_matrix(space: Space, frame: str) -> FloatArray:
     ----------
     space : Space
         Of the Dataset. On a grid that an atlas was brought onto, a frame is the atlas's.
-    frame : "brainglobe", "allen" or "world"
+    frame : "brainglobe", "allen", "quicknii" or "world"
 
     Returns
     -------

@@ -19,7 +19,7 @@ from xarray_atlas.errors import GridError, PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.printable import one_line
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.corners import frame_matrix, has_world
+from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
 from xarray_atlas.transforms.frames import Frame, is_frame_json
 from xarray_atlas.transforms.matrices import tidy
 from xarray_atlas.transforms.stereotaxic import CCF, CONVENTIONS
@@ -40,7 +40,7 @@ __all__ = [
 
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
-BUILT_IN = ("dataset", "brainglobe", "allen", "world")
+BUILT_IN = ("dataset", "brainglobe", "allen", "quicknii", "world")
 """The names that every atlas has, but for "world"; they cannot be given to another frame."""
 
 LANDMARKS = ("bregma", "lambda")
@@ -112,7 +112,7 @@ def frames_of(obj: xr.Dataset | xr.DataArray) -> Frames:
     terminology, space = find_atlas(obj)
     found = {"dataset": _dataset_frame(space)}
     if to_corner_of(space) is not None and not space.orientation_assumed:
-        found |= {name: _corner_frame(space, name) for name in ("brainglobe", "allen")}
+        found |= {name: _corner_frame(space, name) for name in CORNERS}
     if has_world(space) and not space.orientation_assumed:
         with contextlib.suppress(GridError):  # of two meanings, which asking for it says
             found["world"] = _world_frame(space)
@@ -148,7 +148,7 @@ def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     name = str(frame)
     if name == "dataset":
         return _dataset_frame(space)
-    if name in ("brainglobe", "allen"):
+    if name in CORNERS:
         return _corner_frame(space, name)
     if name == "world":
         return _world_frame(space)
@@ -321,19 +321,27 @@ def _from_frame_matrix(space: Space, name: str) -> FloatArray:
 
 
 def _corner_frame(space: Space, name: str) -> Frame:
-    side = {"brainglobe": "right", "allen": "left"}[name]
     source = {
         "brainglobe": ("BrainGlobe, brainglobe-space",
                        "https://brainglobe.info/documentation/brainglobe-space/index.html"),
         "allen": ("Allen Institute, Common Coordinate Framework (Wang et al. 2020)",
                   "https://doi.org/10.1016/j.cell.2020.04.007"),
+        "quicknii": ("QuickNII (Puchades et al. 2019), and tools that follow it",
+                     "https://doi.org/10.1371/journal.pone.0216796"),
     }[name]  # fmt: skip
-    ml = "right-to-left" if name == "brainglobe" else "left-to-right"
+    letters = CORNERS[name]
+    directions = {axis: DIRECTIONS[letter] for axis, letter in letters.items()}
+    corner = ", ".join(directions[axis].partition("-")[0] for axis in AXES)
     matrix = np.diag([1e3, 1e3, 1e3, 1.0]) @ _from_frame_matrix(space, name)
+    # QuickNII calls its axes x, y and z: to the right, anterior and superior
+    order = ["ml", "ap", "dv"] if name == "quicknii" else ["ap", "dv", "ml"]
+    axes = ("x", "y", "z") if name == "quicknii" else ("ap", "dv", "ml")
+    rows = [*(list(AXES).index(axis) for axis in order), 3]
+    first, second, third = (directions[axis] for axis in order)
     return Frame(
-        name, ("ap", "dv", "ml"), ("anterior-to-posterior", "superior-to-inferior", ml), "um",
-        matrix, to_corner_of(space), volume_of(space), *source,
-        assumptions=(f"it begins at the anterior, superior, {side} outer corner of the volume",),
+        name, axes, (first, second, third), "um",
+        matrix[rows], to_corner_of(space), volume_of(space), *source,
+        assumptions=(f"it begins at the {corner} outer corner of the volume",),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from xarray_atlas.errors import PointsError, StoreNotFoundError
 from xarray_atlas.io.files.points.brainglobe import read_hdf5, read_npy
 from xarray_atlas.io.files.points.cellfinder import read_xml, read_yaml
+from xarray_atlas.io.files.points.meshview import read_meshview
 from xarray_atlas.io.files.points.swc import read_swc
 from xarray_atlas.io.files.points.table import PointTable
 from xarray_atlas.io.files.points.tables import read_table
@@ -22,6 +23,7 @@ READERS: dict[str, tuple[str, Callable[[str], PointTable]]] = {
     ".yaml": ("cells of cellfinder", read_yaml),
     ".points": ("tracks of brainglobe-segmentation, points of brainmapper", read_hdf5),
     ".npy": ("an array of the shape (n, 3)", read_npy),
+    ".json": ("points for MeshView, of Nutil and PyNutil", read_meshview),
     ".swc": ("a morphology", read_swc),
     ".csv": ("a table, of brainmapper, napari, QuPath, ABBA, Imaris, ilastik or yours", read_table),
     ".tsv": ("the same with tabs", read_table),
