@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xarray_atlas import errors
-from xarray_atlas.accessor import AtlasAccessor, AtlasPlotAccessor, register
+from xarray_atlas.accessor import AtlasAccessor, AtlasPlotAccessor, SectionsAccessor, register
 from xarray_atlas.atlases.brainreg import open_brainreg
 from xarray_atlas.atlases.creating import create_atlas
 from xarray_atlas.atlases.exporting import to_nifti, to_nrrd
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.atlases.listing import list_atlases
     from xarray_atlas.atlases.point_files import open_points
+    from xarray_atlas.atlases.segmentations import segmented
     from xarray_atlas.checks.checking import check
     from xarray_atlas.checks.report import Report
     from xarray_atlas.io.transforms.opening import open_transform
@@ -75,6 +76,7 @@ __all__ = [
     "Mesh",
     "Region",
     "Report",
+    "SectionsAccessor",
     "Space",
     "Terminology",
     "Transform",
@@ -121,6 +123,7 @@ __all__ = [
     "resample_like",
     "save",
     "section",
+    "segmented",
     "sel",
     "set_options",
     "to_nifti",
@@ -142,6 +145,7 @@ _WHEN_USED = {
     "open_points": "atlases.point_files",
     "open_transform": "io.transforms.opening",
     "Report": "checks.report",
+    "segmented": "atlases.segmentations",
 }
 """Names whose modules are imported when they are asked for."""
 

@@ -19,9 +19,10 @@ from xarray_atlas.accessor.points import PointsMethods
 from xarray_atlas.accessor.probes import ProbesMethods
 from xarray_atlas.accessor.sections import SectionsMethods
 from xarray_atlas.accessor.selecting import SelectingMethods
+from xarray_atlas.accessor.series import SectionsAccessor
 from xarray_atlas.accessor.surfaces import SurfaceMethods
 
-__all__ = ["AtlasAccessor", "AtlasPlotAccessor", "register"]
+__all__ = ["AtlasAccessor", "AtlasPlotAccessor", "SectionsAccessor", "register"]
 
 
 class AtlasAccessor(
@@ -53,17 +54,18 @@ class AtlasAccessor(
 
 
 def register() -> None:
-    """Register the accessor on Dataset and DataArray.
+    """Register the accessors on Dataset, DataArray and DataTree.
 
     Importing twice changes nothing. Where another package's ``.atlas`` stands
     it is replaced, with a warning that says so.
     """
-    for kind, add in (
-        (xr.Dataset, xr.register_dataset_accessor),
-        (xr.DataArray, xr.register_dataarray_accessor),
+    for kind, add, ours_is in (
+        (xr.Dataset, xr.register_dataset_accessor, AtlasAccessor),
+        (xr.DataArray, xr.register_dataarray_accessor, AtlasAccessor),
+        (xr.DataTree, xr.register_datatree_accessor, SectionsAccessor),
     ):
         there = getattr(kind, "atlas", None)
-        if there is AtlasAccessor:
+        if there is ours_is:
             continue
         ours = str(getattr(there, "__module__", "")).startswith("xarray_atlas")
         if there is not None and not ours:
@@ -78,4 +80,4 @@ def register() -> None:
         with warnings.catch_warnings():
             # xarray's own warning of the same, which does not say what to do
             warnings.filterwarnings("ignore", message="registration of accessor")
-            add("atlas")(AtlasAccessor)
+            add("atlas")(ours_is)

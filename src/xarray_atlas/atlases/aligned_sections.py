@@ -78,8 +78,9 @@ def open_sections(
         ``plane``
             A scalar coordinate: the middle of the section across its plane.
 
-        All of ``.atlas`` works on a node's Dataset. Attributes say ``filename``,
-        ``section_number``, ``image_width``, ``image_height``, ``anchoring`` and ``markers``.
+        All of ``.atlas`` works on the Dataset of a node, and :class:`SectionsAccessor` on the
+        tree. Attributes of a node say ``filename``, ``section_number``, ``image_width``,
+        ``image_height``, ``anchoring`` and ``markers``.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def open_sections(
     See Also
     --------
     section : A plane by its position and angles.
+    segmented : Pixels and objects of a segmentation of a section, by region.
     open_transform : Transforms of registrations, 2-D folders of brainglobe-registration too.
 
     Notes

@@ -1,0 +1,209 @@
+"""The ``.atlas`` accessor of a DataTree of aligned sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.regions.results import Regions
+from xarray_atlas.sections import series, series_points
+
+__all__ = ["SectionsAccessor"]
+
+
+class SectionsAccessor:
+    """What a series of aligned sections knows and can do, as ``tree.atlas``.
+
+    Of a DataTree that :func:`xarray_atlas.open_sections` made, or one that holds several of them:
+    ``xarray.DataTree.from_dict({"m1": tree_1, "m2": tree_2})``, whose sections are then those of
+    the animals "m1" and "m2". All else is asked of one section:
+    ``tree["name"].to_dataset().atlas``.
+
+    Parameters
+    ----------
+    tree : DataTree
+
+    Examples
+    --------
+    >>> import json, tempfile, xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> series = {"target": "ABA_Mouse_CCFv3_2017_25um.cutlas"}
+    >>> series["slices"] = [
+    ...     {"filename": f"s{i}.png", "nr": i, "width": 1330, "height": 800,
+    ...      "anchoring": [28.5, 200 + 8 * i, 290, 399, 0, 0, 0, 0, -240]}
+    ...     for i in range(3)
+    ... ]
+    >>> path = tempfile.mkdtemp() + "/alignment.json"
+    >>> with open(path, "w") as file:
+    ...     json.dump(series, file)
+    >>> tree = xarray_atlas.open_sections(path, ds, thickness="40 um", spacing="200 um")
+    >>> tree.atlas.area("CTX").values.round(1)
+    array([32. , 31.6, 29.6])
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def area(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+    ) -> xr.DataArray:
+        """Measure the area of regions in each section, with their descendants, in mm**2.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int). All regions by default.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side.
+        direct : bool, default: False
+            Only pixels labelled with the region itself, without its descendants.
+
+        Returns
+        -------
+        DataArray of quantities in mm**2
+            On ``section``, then ``region`` and ``hemisphere``, as :func:`xarray_atlas.area` has it.
+        """
+        return series.areas(self._tree, regions, hemisphere, direct)
+
+    def volume(
+        self,
+        regions: Regions | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+        *,
+        spacing: Any = None,
+    ) -> xr.DataArray:
+        """Estimate the volume of regions by the Cavalieri principle, in mm**3.
+
+        The sum of the areas in all sections, times the distance from one to the next. Sections are
+        taken to be parallel and evenly spaced, to cover the region from end to end, and the first
+        to lie at random, which ``attrs["assumption"]`` says.
+
+        Parameters
+        ----------
+        regions, hemisphere, direct
+            As for ``area``.
+        spacing : str or pint.Quantity, optional
+            From one section of the tree to the next, such as ``"200 um"``. By default that of
+            :func:`xarray_atlas.open_sections`.
+
+        Returns
+        -------
+        DataArray of quantities in mm**3
+
+        Raises
+        ------
+        GridError
+            If the distance is not known, or the numbers of the sections are not evenly spaced.
+        """
+        return series.cavalieri(self._tree, regions, hemisphere, direct, spacing)
+
+    def region_at(
+        self,
+        points: Any,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        columns: Mapping[str, str] | None = None,
+        image_shape: tuple[int, int] | None = None,
+    ) -> xr.Dataset:
+        """Find the region of points on sections, and where they lie in the atlas.
+
+        Parameters
+        ----------
+        points : table
+            With a column ``section``, which is the name of a node, the file of its image or its
+            number, and ``x`` and ``y`` in pixels of that image, to the right and down from its
+            outer upper left corner. A column ``animal`` tells trees of several animals apart.
+        level, parcellation : optional
+            As :func:`xarray_atlas.region_at` has them.
+        columns : mapping of str to str, optional
+            What ``x``, ``y`` and ``section`` are called.
+        image_shape : (int, int), optional
+            Rows and columns of the images in which the points are, where these are larger or
+            smaller than those that were aligned.
+
+        Returns
+        -------
+        Dataset
+            ``region``, ``region_id``, ``hemisphere`` and ``status``, as
+            :func:`xarray_atlas.region_at` has them, and ``ap``, ``dv`` and ``ml``: the position in
+            the atlas that was opened, in mm (``frame="dataset"``). The columns are coordinates.
+
+        Raises
+        ------
+        PointsError
+            If a column is missing, or a point is in no section of the tree.
+
+        Warns
+        -----
+        UserWarning
+            If more than half of the points lie in no region.
+        """
+        return series_points.regions_on_sections(
+            self._tree, points, level=level, parcellation=parcellation, columns=columns,
+            image_shape=image_shape,
+        )  # fmt: skip
+
+    def count_points(
+        self,
+        points: Any,
+        by: str | Iterable[str] | None = None,
+        level: int | None = None,
+        hemisphere: str | Iterable[str] | None = None,
+        mask: Mapping[str, xr.DataArray] | None = None,
+        *,
+        parcellation: Any = None,
+        columns: Mapping[str, str] | None = None,
+        image_shape: tuple[int, int] | None = None,
+    ) -> xr.Dataset:
+        """Count points by region, with the areas that were seen as denominators.
+
+        Parameters
+        ----------
+        points : table
+            As for ``region_at``.
+        by : str or iterable of str, optional
+            ``"section"``, and columns of the points, such as ``["animal", "section"]``.
+        level : int, optional
+            Count by the disjoint regions at this level of the hierarchy, counted from root = 0.
+        hemisphere : "left", "right" or a list of both, optional
+            Only that side.
+        mask : mapping of str to DataArray of bool, optional
+            For sections by name, on their pixels: the tissue that is intact. Areas are
+            inside of it, and points outside are counted apart. Other sections are whole.
+        parcellation : str, dict, DataFrame or path, optional
+            Count by the disjoint regions of a parcellation, as :func:`xarray_atlas.count_points`
+            has it.
+        columns, image_shape : optional
+            As for ``region_at``.
+
+        Returns
+        -------
+        Dataset
+            As :func:`xarray_atlas.count_points` has it: ``count``; ``area``, in mm**2, the sum over
+            the sections that were seen; ``density``, in 1/mm**2; where the thickness of sections is
+            known ``volume``, in mm**3, and ``volume_density``, in 1/mm**3. A column of
+            which each section has one value, such as its animal, splits the areas too: it is
+            ``attrs["animal"]`` of the node, the name of its parent, or that of its points.
+
+        Raises
+        ------
+        PointsError
+            If a column is missing, a point is in no section of the tree, or nothing says to which
+            animal a section without points belongs.
+
+        Warns
+        -----
+        UserWarning
+            As for :func:`xarray_atlas.count_points`.
+        """
+        return series_points.count_on_sections(
+            self._tree, points, by, level, hemisphere, mask, parcellation=parcellation,
+            columns=columns, image_shape=image_shape,
+        )  # fmt: skip
