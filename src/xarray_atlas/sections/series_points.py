@@ -276,7 +276,7 @@ def _owners(
             raise PointsError(
                 f"each section has points of one {name!r} only, and section {path!r} has none, so "
                 "that nothing says whose area it is; say it of each section: "
-                f"tree[{path!r}].attrs[{name!r}] = {next(iter(several))!r}"
+                f"tree[{path!r}].attrs[{name!r}] = {min(several, key=str)!r}"
             )
     return {p: said[p] if said[p] is not None else found[0] for p, found in values.items()}
 
