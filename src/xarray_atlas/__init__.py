@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from xarray_atlas.atlases.downloading import download
     from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.atlases.listing import list_atlases
+    from xarray_atlas.atlases.nwb import to_nwb_electrodes
     from xarray_atlas.atlases.point_files import open_points
     from xarray_atlas.atlases.segmentations import segmented
     from xarray_atlas.checks.checking import check
@@ -128,6 +129,7 @@ __all__ = [
     "set_options",
     "to_nifti",
     "to_nrrd",
+    "to_nwb_electrodes",
     "volume",
 ]
 
@@ -146,6 +148,7 @@ _WHEN_USED = {
     "open_transform": "io.transforms.opening",
     "Report": "checks.report",
     "segmented": "atlases.segmentations",
+    "to_nwb_electrodes": "atlases.nwb",
 }
 """Names whose modules are imported when they are asked for."""
 

@@ -1,4 +1,4 @@
-"""An atlas with probes: their contacts, and the regions that these lie in."""
+"""An atlas with probes: their contacts, the regions that these lie in, and files of them."""
 
 from __future__ import annotations
 
@@ -141,3 +141,79 @@ class ProbesMethods(Accessor[T]):
         made = {"probe_unit": probe_unit, "probe_tip": probe_tip, "depth_axis": depth_axis}
         cut: dict[str, Any] = {"level": level, "parcellation": parcellation}
         return inserting.insert(self._obj, probe, **where, **read, **made, **cut)
+
+    def to_nwb_electrodes(
+        self,
+        contacts: xr.Dataset,
+        nwbfile: Any,
+        *,
+        rows: Iterable[int] | str | None = None,
+        device: Any = None,
+        frame: Any = None,
+        transform: Any = None,
+        method: str | None = None,
+    ) -> Any:
+        """Write where contacts lie into the electrodes table of an NWB file.
+
+        See :func:`xarray_atlas.to_nwb_electrodes` for details.
+
+        Parameters
+        ----------
+        contacts : Dataset
+            As :func:`xarray_atlas.insert` returns it.
+        nwbfile : pynwb.NWBFile
+            In memory, to be written afterwards with ``pynwb.NWBHDF5IO``.
+        rows : iterable of int, or "channel", optional
+            The row of the electrodes table that each contact is; ``"channel"`` takes the channels
+            that the probe is wired to. It may be left out where the table is empty, or has as many
+            rows as there are contacts and these are not wired in another order.
+        device : pynwb.device.Device, optional
+            Of which the electrodes are, where the file has none yet: they are added, with an
+            electrode group for each shank.
+        frame : str or Frame, optional
+            Whose coordinates are written; by default those that the contacts are in. In the Allen
+            CCF ``"allen"`` gives the positions that the Allen Institute writes.
+        transform : Transform, optional
+            Where the contacts are those of another space; `frame` is then needed.
+        method : str, optional
+            How the places were found, such as "histology", for ndx-anatomical-localization.
+
+        Returns
+        -------
+        AnatomicalCoordinatesTable
+            Of ndx-anatomical-localization, which is in the file.
+
+        Raises
+        ------
+        PointsError
+            If these are no contacts, or it is not said which row each is, or whose electrodes they
+            are.
+        GridError
+            If the frame is tilted, so that its axes are no anatomical ones.
+        ImportError
+            If pynwb or ndx-anatomical-localization is not installed:
+            ``pip install "xarray-atlas[nwb]"``.
+
+        Examples
+        --------
+        >>> from datetime import datetime, timezone
+        >>> import pynwb, xarray_atlas
+        >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+        >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+        >>> contacts = ds.atlas.insert(
+        ...     [0.2, 1.0, 1.8], probe_unit="mm", probe_tip="0 um", frame="ibl", unit="mm",
+        ...     entry={"ml": -1.4, "ap": -2.2, "dv": -0.4},
+        ...     tip={"ml": -0.9, "ap": -2.2, "dv": -3.0},
+        ... )
+        >>> nwbfile = pynwb.NWBFile("session", "s1", datetime(2025, 1, 1, tzinfo=timezone.utc))
+        >>> device = nwbfile.create_device("probe")
+        >>> table = ds.atlas.to_nwb_electrodes(contacts, nwbfile, device=device)
+        >>> table.space.orientation, nwbfile.electrodes["location"].data
+        ('RAS', ['MB', 'DG-mo', 'CA1'])
+        """
+        from xarray_atlas.atlases import nwb
+
+        where: dict[str, Any] = {"rows": rows, "device": device, "frame": frame}
+        return nwb.to_nwb_electrodes(
+            self._obj, contacts, nwbfile, transform=transform, method=method, **where
+        )
