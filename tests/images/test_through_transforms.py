@@ -279,3 +279,22 @@ def test_the_wrong_space_does_not_pass() -> None:
         ds.atlas.resample_like(
             image.annotation.drop_vars("terminology"), Transform.from_matrix(flip @ shift)
         )
+
+
+def test_how_a_field_is_inverted_is_kept_where_it_is_inverted_again() -> None:
+    """The image comes through the inverse; the transform to the atlas does not know how."""
+    ds, image = atlas(), recording()
+    data = smooth((6, 8, 7))
+    grid = GRID.copy()
+    warp = Transform((FieldStep(data, grid, "error"),), End("image"), End("atlas"))
+    with pytest.raises(TransformError, match=r"from outside .*inverse\(unsolved='missing'\)"):
+        xarray_atlas.resample(image, ds, warp)
+    part = xarray_atlas.resample(image, ds, warp.inverse(unsolved="missing"))
+    whole = xarray_atlas.resample(image, ds, warp.outside("nearest"))
+    known = part.notnull().values
+    assert 0 < known.sum() < whole.notnull().values.sum()
+    np.testing.assert_allclose(part.values[known], whole.values[known], atol=1e-2)
+    with pytest.raises(TransformError, match="points"):
+        ds.atlas.mesh("R5", transform=warp)
+    vertices = ds.atlas.mesh("R5", transform=warp.inverse(unsolved="missing")).vertices
+    assert np.isnan(vertices).any()

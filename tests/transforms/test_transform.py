@@ -10,6 +10,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pint
 import pytest
 import SimpleITK as sitk
@@ -29,7 +30,13 @@ from support.known_transforms import (
     smooth,
 )
 from xarray_atlas import Transform
-from xarray_atlas.errors import GridError, StoreExistsError, TransformError, UnitsError
+from xarray_atlas.errors import (
+    GridError,
+    StoreError,
+    StoreExistsError,
+    TransformError,
+    UnitsError,
+)
 from xarray_atlas.transforms import lazy_fields
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, merged
@@ -396,3 +403,126 @@ def test_many_points_are_those_of_each(count: int) -> None:
         points[-1] = 1000
         with pytest.raises(TransformError, match=f"1 of {count:,} points lie outside"):
             far.points(points)
+
+
+def known_field(outside: Any, value: Any = 0.0) -> Transform:
+    """A field of 10 mm along each axis, from 0 on, that moves points along x."""
+    data = np.zeros((3, 10, 10, 10))
+    data[0] = value
+    grid = np.eye(4)
+    grid[:3, 3] = 0.5
+    return Transform((FieldStep(data, grid, outside),), End("image"), End("atlas"))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_an_inverse_leaves_a_field_as_its_policy_says(lazy: bool) -> None:
+    step = known_field("error", 2.0).steps[0]
+    assert isinstance(step, FieldStep)
+    if lazy:
+        step = dataclasses.replace(step, data=da.from_array(step.data, chunks=5))
+    warp = Transform((step,), End("image"), End("atlas"))
+    y = np.array([[5.0, 5, 5], [11.0, 5, 5], [1.0, 5, 5], [50.0, 5, 5], [np.nan, 5, 5]])
+    x = y - [2, 0, 0]
+    with pytest.raises(TransformError, match=r"2 of 5 points come from outside .*unsolved='miss"):
+        warp.inverse().points(y)
+    found = warp.inverse(unsolved="missing").points(y)
+    # a point that was moved out of the field is found, one that comes from outside is not
+    np.testing.assert_allclose(found[:2], x[:2], atol=1e-6)
+    assert np.isnan(found[2:]).all()
+    np.testing.assert_allclose(warp.outside("nearest").inverse().points(y[:4]), x[:4], atol=1e-6)
+    np.testing.assert_array_equal(warp.outside("identity").inverse().points(y[3:4]), y[3:4])
+
+
+def test_where_a_field_is_nan_it_has_no_inverse() -> None:
+    values = np.full((10, 10, 10), 0.25)
+    values[6:] = np.nan
+    warp = known_field("nearest", values)
+    y = np.array([[2.25, 5, 5], [8.0, 5, 5]])
+    np.testing.assert_array_equal(np.isnan(warp.points(y)[:, 0]), [False, True])
+    with pytest.raises(TransformError, match=r"no inverse at 1 of 2 points: there .* is NaN"):
+        warp.inverse().points(y)
+    found = warp.inverse(unsolved="missing").points(y)
+    np.testing.assert_allclose(found[0], [2.0, 5, 5], atol=1e-6)
+    assert np.isnan(found[1]).all()
+    assert warp.check().least_jacobian == pytest.approx(1.0)
+
+
+def test_points_that_do_not_say_their_order_are_refused() -> None:
+    t = Transform.from_matrix(np.eye(4))
+    cells = pd.DataFrame({"z": [1.0], "y": [2.0], "x": [3.0]})
+    with pytest.raises(TransformError, match=r"not a DataFrame.*df\[\['x', 'y', 'z'\]\]"):
+        t.points(cells)
+    np.testing.assert_array_equal(t.points(cells[["x", "y", "z"]].to_numpy()), [[3, 2, 1]])
+    for wrong in (np.ones((1, 3), complex), np.ones((1, 3), "m8[s]")):
+        with pytest.raises(TransformError, match="points are numbers"):
+            t.points(wrong)
+    masked = np.ma.masked_array([[1.0, 2, 3], [4, 5, 6]], mask=[[0, 0, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(t.points(masked), [[np.nan] * 3, [4, 5, 6]])
+
+
+def test_what_is_no_transform_is_named() -> None:
+    with pytest.raises(GridError, match="Transform.from_field"):
+        Transform.from_matrix(np.eye(3))
+    with pytest.raises(GridError, match="complex"):
+        Transform.from_matrix(np.eye(4) * (1 + 0j))
+    array = field().fields[0]
+    for wrong in (array.astype(complex), array > 0, array.astype(str)):
+        with pytest.raises(GridError, match="not numbers"):
+            Transform.from_field(wrong.assign_attrs(array.attrs))
+    for name in ("", " ", None, 3):
+        with pytest.raises(TransformError, match="name of a space"):
+            Transform.from_matrix(np.eye(4), source=name)  # type: ignore[arg-type]
+    with pytest.raises(TransformError, match="name of a space"):
+        field().rename(source="")
+    with pytest.raises(TypeError, match="bound to an atlas or an image.*str"):
+        field().bind(source="image.nii")  # type: ignore[arg-type]
+
+
+def test_a_part_of_a_field_that_was_written_is_refused() -> None:
+    saved = field().to_dataset()
+    same = Transform.from_dataset(saved.transpose(*list(saved.dims)[::-1]))
+    np.testing.assert_array_equal(same.points(inside(50)), field().points(inside(50)))
+    with pytest.raises(TransformError, match=r"\(3, 5, 24, 28\), and had \(3, 20, 24, 28\)"):
+        Transform.from_dataset(saved.isel(i_0=slice(5)))
+
+
+def test_a_description_that_is_no_transform_is_refused() -> None:
+    saved = field().to_dataset()
+    said = json.loads(saved.attrs["xarray_atlas_transform"])
+
+    def opened(text: str) -> Transform:
+        return Transform.from_dataset(saved.assign_attrs(xarray_atlas_transform=text))
+
+    step = said["steps"][0]
+    for wrong in (
+        "{",
+        "[]",
+        json.dumps({k: v for k, v in said.items() if k != "steps"}),
+        json.dumps(said | {"version": "x"}),
+        json.dumps(said | {"source": {}}),
+        *(
+            json.dumps(said | {"steps": [step | change]})
+            for change in (
+                {"kind": "warp"},
+                {"grid": [1, 2]},
+                {"grid": [0] * 16},
+                {"outside": "x"},
+                {"degree": 2},
+                {"variable": "x"},
+            )
+        ),
+        json.dumps(said | {"steps": [{"kind": "affine", "matrix": [0] * 16}]}),
+    ):
+        with pytest.raises(TransformError):
+            opened(wrong)
+    assert opened(json.dumps(said)).kind == "field"
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_that_was_cut_short_is_named(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "t.nc"
+    field().save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(StoreError, match=r"t\.nc cannot be read"):
+        xarray_atlas.open_transform(path)

@@ -38,6 +38,7 @@ from xarray_atlas.transforms.registration import (
     checked_transform,
     towards_atlas,
 )
+from xarray_atlas.transforms.steps import how_inverted
 from xarray_atlas.transforms.warped_frames import frame_on_grid
 
 __all__ = ["mesh"]
@@ -163,8 +164,9 @@ def mesh(
 
 
 def _through(found: Mesh, obj: xr.Dataset | xr.DataArray, transform: Any) -> Mesh:
-    from_atlas = checked_transform(transform)
-    from_atlas = towards_atlas(from_atlas, atlas_names(obj)).inverse().bind(source=obj)
+    checked = checked_transform(transform)
+    to_atlas = towards_atlas(checked, atlas_names(obj))
+    from_atlas = to_atlas.inverse(**how_inverted(checked.steps)).bind(source=obj)
     columns = columns_of(annotation_of(obj), [str(dim) for dim in found.dims])
     vertices = from_atlas.points(found.vertices[:, columns])
     end = from_atlas.target

@@ -27,6 +27,7 @@ from xarray_atlas.images.grids import (
 )
 from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.transforms.registration import atlas_names, read_registration
+from xarray_atlas.transforms.steps import how_inverted
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["resample"]
@@ -123,7 +124,8 @@ def resample(
     axes.require_sizes("resample")
     centres = tuple(lengths(like, name) for name in names)
     source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
-    mapping = Mapping3.of(through.inverse(), centres, source)
+    asked = how_inverted(transform.steps) if isinstance(transform, Transform) else {}
+    mapping = Mapping3.of(through.inverse(**asked), centres, source)
     if isinstance(transform, Transform) and not mapping.meets:
         raise apart(axes.names, axes.centres, names, centres)
     if not labels:

@@ -36,6 +36,11 @@ def bound_steps(
     image: xr.Dataset | xr.DataArray | None = None,
 ) -> tuple[list[Step], End]:
     """Return steps from, or to, the coordinates of an object, and their end."""
+    if not isinstance(obj, xr.Dataset | xr.DataArray):
+        raise TypeError(
+            "a transform is bound to an atlas or an image, a Dataset or DataArray with "
+            f"coordinates, not a {type(obj).__name__}"
+        )
     is_atlas = find_coordinate(obj) is not None
     if (not is_atlas and end.name == ATLAS) or (is_atlas and end.name == IMAGE):
         side, other = ("source", "target") if is_source else ("target", "source")

@@ -103,7 +103,8 @@ def check_transform(
     for field in fields:
         voxels += math.prod(field.data.shape[1:])
         for places, determinants in _jacobians(field):
-            least = min(least, float(determinants.min()))
+            known = determinants[~np.isnan(determinants)]  # NaN where the field is
+            least = min(least, float(known.min(initial=math.inf)))
             bad = np.argwhere(determinants <= 0)
             folded += len(bad)
             if len(bad) and sum(map(len, where)) < SHOWN:
@@ -151,7 +152,8 @@ def _jacobians(field: FieldStep) -> Iterator[tuple[FloatArray, FloatArray]]:
                 )
             jacobian[..., row, row] += 1
         inner = slice(start - low, stop - low)
-        yield np.array([start, 0, 0]), np.linalg.det(jacobian[inner])
+        with np.errstate(invalid="ignore"):  # where the field is NaN
+            yield np.array([start, 0, 0]), np.linalg.det(jacobian[inner])
 
 
 def _points(

@@ -13,8 +13,10 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.errors import StoreExistsError, TransformError
+from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import COMPONENTS
+from xarray_atlas.transforms.matrices import checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, InverseStep, Step
 from xarray_atlas.transforms.triangle_steps import TriangleStep
 
@@ -51,14 +53,22 @@ def from_dataset(ds: xr.Dataset) -> tuple[tuple[Step, ...], End, End]:
             f"this Dataset holds no transform: its attributes {list(ds.attrs)} lack {ATTR!r}. "
             "transform.to_dataset() makes one"
         )
-    described = json.loads(ds.attrs[ATTR])
-    if described["version"] > VERSION:
+    try:
+        described = json.loads(ds.attrs[ATTR])
+        if described["version"] > VERSION:
+            raise TransformError(
+                f"the transform was written in version {described['version']} of its form, by a "
+                f"later release; this one reads up to {VERSION}"
+            )
+        steps = read_steps(described["steps"], ds.variables)
+        return steps, End.from_dict(described["source"]), End.from_dict(described["target"])
+    except (KeyError, TypeError, ValueError) as error:  # one of JSON is a ValueError
+        if isinstance(error, TransformError):
+            raise
         raise TransformError(
-            f"the transform was written in version {described['version']} of its form, by a later "
-            f"release; this one reads up to {VERSION}"
-        )
-    steps = read_steps(described["steps"], ds.variables)
-    return steps, End.from_dict(described["source"]), End.from_dict(described["target"])
+            f"the attribute {ATTR!r} of this Dataset does not describe a transform "
+            f"({type(error).__name__}: {error}); transform.to_dataset() writes it"
+        ) from error
 
 
 def described_steps(
@@ -97,8 +107,9 @@ def described_steps(
         name = f"{prefix}field_{number}"
         grid = [float(value) for value in step.grid.ravel()]
         said |= {"variable": name, "grid": grid, "outside": step.outside, "degree": step.degree}
-        described.append(said)
         dims = (f"{prefix}component", *(f"{prefix}{axis}_{number}" for axis in "ijk"))
+        said |= {"dims": dims, "shape": step.data.shape}
+        described.append(said)
         attrs = {"units": "mm", "components": " ".join(COMPONENTS), "grid_to_mm": grid}
         fields[name] = Variable(dims, step.data, attrs)
     return described, fields
@@ -117,24 +128,38 @@ def read_steps(
     steps: list[Step] = []
     for said in described:
         if said["kind"] == "affine":
-            steps.append(AffineStep(np.reshape(said["matrix"], (4, 4)).astype(np.float64)))
+            steps.append(AffineStep(_matrix(said["matrix"])))
             continue
         if said["kind"] == "triangles":
             steps.append(TriangleStep.from_dict(said))
             continue
+        if said["kind"] not in ("field", "inverse"):
+            raise TransformError(f"a step of the transform is a {said['kind']!r}, which is unknown")
         if said["variable"] not in variables:
             raise TransformError(f"the variable {said['variable']!r}, a field, is not there")
-        data = variables[said["variable"]].data
+        variable = variables[said["variable"]]
+        if set(variable.dims) == set(said.get("dims", ())):
+            variable = variable.transpose(*said["dims"])
+        if list(variable.shape) != list(said.get("shape", variable.shape)):
+            raise TransformError(
+                f"the field {said['variable']!r} has the shape {variable.shape}, and had "
+                f"{tuple(said['shape'])} when it was written: a part of it does not know where it "
+                "lies"
+            )
+        data = variable.data
         data = getattr(data, "magnitude", data)
         data = data if isinstance(data, da.Array) else np.asarray(data)
-        grid = np.reshape(said["grid"], (4, 4)).astype(np.float64)
-        field = FieldStep(data, grid, said["outside"], said["degree"])
+        field = FieldStep(data, _matrix(said["grid"]), said["outside"], said["degree"])
         steps.append(
             InverseStep(field, said["tolerance"], said["unsolved"])
             if said["kind"] == "inverse"
             else field
         )
     return tuple(steps)
+
+
+def _matrix(numbers: Any) -> FloatArray:
+    return checked_matrix(np.reshape(numbers, (4, 4)), "a matrix of the transform", TransformError)
 
 
 def save(ds: xr.Dataset, path: str | Path) -> None:

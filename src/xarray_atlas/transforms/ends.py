@@ -67,6 +67,12 @@ class End:
     axes: tuple[str, str, str] = ("x", "y", "z")
     directions: tuple[str, str, str] = WORLD_DIRECTIONS
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise TransformError(
+                f"the name of a space is a text such as 'image', not {self.name!r}"
+            )
+
     def __repr__(self) -> str:
         return (
             f"End({self.name!r}: {', '.join(self.axes)} in mm, {', '.join(self.directions)}, "

@@ -61,6 +61,8 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
             f"one of length 3 for the components; this one has {dict(field.sizes)}, and of these "
             f"{spatial} say their direction"
         )
+    if field.dtype.kind not in "fiu":
+        raise GridError(f"the displacements are {field.dtype}, not numbers")
     unit = getattr(field.variable._data, "units", field.attrs.get("units"))
     if unit is None:
         raise UnitsError("the displacements have no unit; give them one: field.attrs['units']='mm'")

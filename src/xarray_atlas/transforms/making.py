@@ -14,6 +14,8 @@ from xarray_atlas.transforms.steps import AffineStep, Outside, merged
 
 __all__ = ["Made"]
 
+FIELD = "; of a displacement field it is Transform.from_field(field)"
+
 
 class Made(TransformParts):
     """The constructors of :class:`Transform`."""
@@ -53,7 +55,7 @@ class Made(TransformParts):
         if space not in SPACES:
             raise ValueError(f"space={space!r} is not one of {list(SPACES)}")
         turn = SPACES[space]
-        found = turn @ checked_matrix(matrix, "matrix") @ turn
+        found = turn @ checked_matrix(matrix, "matrix", alternative=FIELD) @ turn
         return cls(merged([AffineStep(found)]), End(source), End(target))
 
     @classmethod

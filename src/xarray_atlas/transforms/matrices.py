@@ -48,7 +48,10 @@ def checked_matrix(
         )
     matrix: FloatArray
     try:
-        matrix = np.array(getattr(given, "values", given), dtype=np.float64)
+        numbers = np.asarray(getattr(given, "values", given))
+        if numbers.dtype.kind in "cmM":
+            raise TypeError(f"these are {numbers.dtype}")
+        matrix = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as problem:
         raise error(
             f"{name}={given!r} is no matrix of numbers ({problem}); it is a 4 x 4 matrix in "

@@ -1,22 +1,60 @@
-"""Many points mapped slab by slab, so that what is derived of them stays in the cache."""
+"""Points as arrays; many are mapped slab by slab, so that what is derived stays in the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from dask.system import CPU_COUNT
 
+from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["mapped_points"]
+__all__ = ["mapped_points", "point_array"]
 
 SLAB = 2**14
 
 MANY = 2**17
 """Points from which on threads are worth their start."""
+
+
+def point_array(xyz: Any, axes: Sequence[str]) -> tuple[FloatArray, bool]:
+    """Return points as an array of the shape (n, 3) in mm, and whether they are a quantity.
+
+    Raises
+    ------
+    TransformError
+        If they are no numbers, have another shape, or do not say the order of their columns.
+    UnitsError
+        If it is a quantity that is no length.
+    """
+    if isinstance(xyz, xr.DataArray | xr.Dataset | pd.DataFrame):
+        raise TransformError(
+            f"points are an array of the shape (n, 3), not a {type(xyz).__name__}; pass its values "
+            f"with the axes in the order {list(axes)}, as of a DataFrame "
+            f"df[{list(axes)}].to_numpy()"
+        )
+    is_quantity = hasattr(xyz, "magnitude")
+    given = to_mm(xyz, "points") if is_quantity else xyz
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind in "cmM":
+            raise TypeError(f"these are {array.dtype}")
+        array = array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise TransformError(f"points are numbers, of the shape (n, 3): {error}") from error
+    if np.ma.isMaskedArray(given):
+        array = np.where(np.ma.getmaskarray(given), np.nan, array)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise TransformError(
+            f"points have the shape (n, 3), a column for each of {list(axes)}, not {array.shape}"
+        )
+    return array, is_quantity
 
 
 def mapped_points(

@@ -6,6 +6,7 @@ grid stay three vectors as long as no step mixes their axes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import dask.array as da
 import numpy as np
 import numpy.typing as npt
 
+from xarray_atlas.coords.units import millimetre
 from xarray_atlas.errors import TransformError
 from xarray_atlas.kernels.fields import displacements
 from xarray_atlas.kernels.spacing import FloatArray
@@ -27,6 +29,7 @@ __all__ = [
     "Outside",
     "Positions",
     "Step",
+    "how_inverted",
     "is_lazy",
     "merged",
 ]
@@ -115,6 +118,8 @@ class FieldStep:
     def __post_init__(self) -> None:
         if self.outside not in get_args(Outside):
             raise ValueError(f"outside={self.outside!r} is not one of {list(get_args(Outside))}")
+        if self.degree not in (1, 3):
+            raise ValueError(f"degree={self.degree!r} is not 1 or 3")
         if self.data.ndim != 4 or self.data.shape[0] != 3 or 0 in self.data.shape:
             raise TransformError(
                 f"a displacement field has the shape (3, n, m, k), not {self.data.shape}"
@@ -170,7 +175,8 @@ class InverseStep:
 
     Of a position y it is the x of which x + u(x) = y, found by x <- y - u(x). That converges
     where displacements change by less than the distance over which they do. Where a round does not
-    bring x nearer, half of the way is gone.
+    bring x nearer, half of the way is gone. On its way x may leave a field of which
+    ``outside="error"``, but not end there.
 
     Parameters
     ----------
@@ -190,23 +196,43 @@ class InverseStep:
         shape = np.broadcast_shapes(*(np.shape(part) for part in positions))
         flat = [np.broadcast_to(part, shape).ravel() for part in positions]
         found, residual = self.solve(flat, scheduler)
-        lost = residual > self.tolerance
-        if lost.any():
-            if self.unsolved == "error":
+        lost = ~(residual <= self.tolerance)  # also where the field is NaN
+        if lost.any() and self.unsolved == "error":
+            far = residual[lost]
+            off = (
+                f"after {ROUNDS} rounds the nearest are up to {np.nanmax(far):.3g} mm off, as "
+                "where the field folds or ends"
+                if np.isfinite(far).any()
+                else "there the field is NaN"
+            )
+            raise TransformError(
+                f"the displacement field has no inverse at {np.count_nonzero(lost):,} of "
+                f"{lost.size:,} points: {off}. See "
+                "transform.check(), or make them NaN: transform.inverse(unsolved='missing')"
+            )
+        if self.step.outside == "error":
+            _, inside = self.step.shifts(found, scheduler)
+            beyond = np.zeros(lost.shape, bool) if inside is None else ~inside & ~lost
+            if beyond.any() and self.unsolved == "error":
                 raise TransformError(
-                    f"the displacement field has no inverse at {np.count_nonzero(lost):,} of "
-                    f"{lost.size:,} points: after {ROUNDS} rounds the nearest are up to "
-                    f"{residual[lost].max():.3g} mm off, as where the field folds or ends. See "
-                    "transform.check(), or make them NaN: transform.inverse(unsolved='missing')"
+                    f"{np.count_nonzero(beyond):,} of {lost.size:,} points come from outside of "
+                    "the displacement field, which does not say from where; make them NaN, "
+                    "transform.inverse(unsolved='missing'), or pass outside='identity' (they "
+                    "stay, as ITK has it) or outside='nearest' (as at the field's edge): "
+                    "transform.outside('identity')"
                 )
-            for part in found:
-                part[lost] = np.nan
+            lost |= beyond
+        for part in found:
+            part[lost] = np.nan
         return [part.reshape(shape) for part in found]
 
     def solve(
         self, wanted: Positions, scheduler: str | None = None
     ) -> tuple[list[FloatArray], FloatArray]:
         """Return the positions that are mapped to `wanted` (n,), and how far they miss, in mm."""
+        field = self.step
+        if field.outside == "error":
+            field = dataclasses.replace(field, outside="nearest")
         found = [np.array(part, np.float64) for part in wanted]
         residual = np.full(found[0].shape, np.inf)
         residual[np.isnan(sum(found))] = 0.0
@@ -216,7 +242,7 @@ class InverseStep:
             if not active.size:
                 break
             at = [part[active] for part in found]
-            shifts, _inside = self.step.shifts(at, scheduler)
+            shifts, _inside = field.shifts(at, scheduler)
             misses = [
                 part[active] - here - shift
                 for part, here, shift in zip(wanted, at, shifts, strict=True)
@@ -242,6 +268,19 @@ def is_lazy(step: Step) -> bool:
     """Tell whether a step reads a lazy field."""
     field = step.step if isinstance(step, InverseStep) else step
     return isinstance(field, FieldStep) and isinstance(field.data, da.Array)
+
+
+def how_inverted(steps: Sequence[Step]) -> dict[str, Any]:
+    """Return with which arguments of :meth:`Transform.inverse` the fields of a chain were inverted.
+
+    An inverse of an inverse is the field itself, which does not know them any more.
+    """
+    inverses = [step for step in steps if isinstance(step, InverseStep)]
+    if not inverses:
+        return {}
+    missing = any(step.unsolved == "missing" for step in inverses)
+    tolerance = min(step.tolerance for step in inverses) * millimetre()
+    return {"tolerance": tolerance, "unsolved": "missing" if missing else "error"}
 
 
 def merged(steps: Sequence[Step]) -> tuple[Step, ...]:

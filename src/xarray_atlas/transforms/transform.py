@@ -17,7 +17,7 @@ from xarray_atlas.transforms.binding import bound_steps
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import field_array
 from xarray_atlas.transforms.making import Made
-from xarray_atlas.transforms.point_slabs import mapped_points
+from xarray_atlas.transforms.point_slabs import mapped_points, point_array
 from xarray_atlas.transforms.steps import (
     AffineStep,
     FieldStep,
@@ -130,7 +130,7 @@ class Transform(Made, Written):
         Returns
         -------
         float64 array of shape (n, 3)
-            Points of `target`; a quantity in mm where `xyz` is one. NaN stays NaN.
+            Points of `target`; a quantity in mm where `xyz` is one. NaN and masked stay NaN.
 
         Raises
         ------
@@ -148,22 +148,7 @@ class Transform(Made, Written):
         array([[2., 4., 6.],
                [0., 0., 2.]])
         """
-        if isinstance(xyz, xr.DataArray | xr.Dataset):
-            raise TransformError(
-                "points are an array of the shape (n, 3), the axes in the order "
-                f"{list(self.source.axes)}; pass its values in this order"
-            )
-        is_quantity = hasattr(xyz, "magnitude")
-        given = to_mm(xyz, "points") if is_quantity else xyz
-        try:
-            array = np.asarray(given, np.float64)
-        except (TypeError, ValueError) as error:
-            raise TransformError(f"points are numbers, of the shape (n, 3): {error}") from error
-        if array.ndim != 2 or array.shape[1] != 3:
-            raise TransformError(
-                f"points have the shape (n, 3), a column for each of {list(self.source.axes)}, not "
-                f"{array.shape}"
-            )
+        array, is_quantity = point_array(xyz, self.source.axes)
         found = mapped_points(self.apply, array, any(map(is_lazy, self.steps)))
         return found * millimetre() if is_quantity else found
 
@@ -267,7 +252,9 @@ class Transform(Made, Written):
         Transform(image -> atlas: identity; points x, y, z in RAS mm)
         """
         ends = {"source": source, "target": target}
-        named = {key: getattr(self, key).rename(name) for key, name in ends.items() if name}
+        named = {
+            key: getattr(self, key).rename(name) for key, name in ends.items() if name is not None
+        }
         return dataclasses.replace(self, **named)
 
     def outside(self, policy: Outside) -> Self:

@@ -19,6 +19,7 @@ h5py = pytest.importorskip("h5py")
 
 pytestmark = pytest.mark.version_independent
 
+StoreError = xarray_atlas.errors.StoreError
 TransformError = xarray_atlas.errors.TransformError
 
 CENTRE = (3.0, -8.0, 5.5)
@@ -518,3 +519,40 @@ def test_an_intent_that_is_stated(tmp_path: Path) -> None:
     image: Any = nibabel.load(nifti(tmp_path, (4, 5, 6, 1, 3)))
     image.header.set_intent("vector")
     assert xarray_atlas.open_transform(image).kind == "field"
+
+
+def centred() -> sitk.AffineTransform:
+    found = sitk.AffineTransform(3)
+    found.SetMatrix([1.02, 0.03, 0, -0.02, 0.97, 0.05, 0, 0.01, 1.01])
+    found.SetTranslation([0.4, -0.3, 0.2])
+    found.SetCenter([5, 6, 7])
+    return found
+
+
+def test_a_text_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    """SimpleITK reads the identity where there are no parameters, and no center."""
+    path = tmp_path / "a.tfm"
+    sitk.WriteTransform(centred(), str(path))
+    text = path.read_text()
+    for end in (text.index("Parameters"), text.index("FixedParameters")):
+        path.write_text(text[:end])
+        with pytest.raises(TransformError, match="without its lines .* cut short"):
+            xarray_atlas.open_transform(path)
+    path.write_text(text.rstrip())
+    points = np.random.default_rng(0).uniform(-5, 5, (20, 3))
+    wanted = [centred().TransformPoint(p) for p in (points * [-1, -1, 1]).tolist()]
+    np.testing.assert_allclose(
+        xarray_atlas.open_transform(path).points(points) * [-1, -1, 1], wanted
+    )
+
+
+def test_a_file_of_matlab_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    sitk.WriteTransform(centred(), str(path))
+    content = path.read_bytes()
+    for end in range(1, len(content)):
+        path.write_bytes(content[:end])
+        with pytest.raises((StoreError, TransformError)):
+            xarray_atlas.open_transform(path)
+    path.write_bytes(content)
+    assert xarray_atlas.open_transform(path).kind == "affine"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,14 @@ def _text_steps(path: str, index: int | None) -> tuple[list[Step], int]:
     text = Path(path).read_text(encoding="latin-1")
     blocks = re.split(r"^#\s*Transform\s+\d+\s*$", text, flags=re.MULTILINE)[1:]
     kinds = [_kind(block, path) for block in blocks]
+    for kind, block in zip(kinds, blocks, strict=True):
+        # without them SimpleITK takes zeros or the identity
+        lines = re.findall(r"^(?:Fixed)?Parameters:", block, re.MULTILINE)
+        if len(set(lines)) < 2 and not kind.startswith("CompositeTransform"):
+            raise TransformError(
+                f"{path} has a {kind} without its lines Parameters and FixedParameters, as where "
+                "it was cut short"
+            )
     chosen = _choose(kinds, index, path)
     if len(kinds) == 1 or index is None:
         return _by_simpleitk(path, path)
@@ -145,7 +154,27 @@ def _from_text(block: str, place: str) -> tuple[list[Step], int]:
 def _matlab_names(path: str) -> list[str]:
     """Return the kinds of the transforms in a file of MATLAB's version 4."""
     content = Path(path).read_bytes()
+    _require_whole(content, path)
     return [found.decode("latin-1").rstrip("\0") for found in MATLAB.findall(content)]
+
+
+def _require_whole(content: bytes, path: str) -> None:
+    """Refuse a file that was cut short, of which SimpleITK takes what is missing as it likes.
+
+    A matrix is five integers (of them its type, rows, columns and the length of its name), its
+    name, and its numbers; a transform is two, its parameters and those that are fixed.
+    """
+    at, matrices = 0, 0
+    while at < len(content):
+        head = content[at : at + 20].ljust(20, b"\0")
+        order = "<" if struct.unpack("<I", head[:4])[0] < 1000 else ">"
+        kind, rows, columns, _, name = struct.unpack(order + "5I", head)
+        at += 20 + name + rows * columns * (4 if kind // 10 % 10 else 8)
+        matrices += 1
+        if at > len(content):
+            raise StoreError(f"{path} is cut short: it has {len(content)} bytes")
+    if matrices % 2:
+        raise StoreError(f"{path} is cut short: its last transform has no fixed parameters")
 
 
 # -- HDF5

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from xarray_atlas.errors import StoreNotFoundError, TransformError
 from xarray_atlas.io.transforms.ants_names import check_alone, check_order, is_back
 from xarray_atlas.io.transforms.bids import named_by_bids
@@ -292,14 +294,14 @@ def _inverted(given: list[Any], invert: Any, several: bool) -> tuple[list[Any], 
         raise TransformError(
             "say which are inverted with invert= or with '[file,1]', not with both"
         )
-    if isinstance(invert, bool):
+    if isinstance(invert, bool | np.bool_):
         if several:
             raise TransformError(
                 f"invert={invert} does not say which of the list; pass one for each, as "
                 f"invert=({', '.join(['True'] + ['False'] * (len(given) - 1))}). To invert all of "
                 "the chain, open it and take transform.inverse()"
             )
-        return sources, [invert]
+        return sources, [bool(invert)]
     flags = [bool(flag) for flag in invert]
     if len(flags) != len(given):
         raise TransformError(f"invert= has {len(flags)} flags for {len(given)} transforms")
@@ -338,10 +340,7 @@ def _chain(
 ) -> Transform:
     """Join transforms, of which points go through the first one first."""
     for one, other in pairwise(found):
-        same = dataclasses.replace(one.target, name="") == dataclasses.replace(
-            other.source, name=""
-        )
-        if not same:
+        if one.target.rename("same") != other.source.rename("same"):
             raise TransformError(
                 f"the list goes on from points of {one.target!r} to one that takes {other.source!r}"
             )

@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from xarray_atlas.errors import StoreError
 from xarray_atlas.transforms.datasets import ATTR
 from xarray_atlas.transforms.transform import Transform
 
@@ -23,7 +24,10 @@ def is_saved(path: Any) -> bool:
     if place.is_dir():
         for name, within in (("zarr.json", "attributes"), (".zattrs", "")):
             if (place / name).is_file():
-                said: Any = json.loads((place / name).read_text("utf-8"))
+                try:
+                    said: Any = json.loads((place / name).read_text("utf-8"))
+                except ValueError:
+                    return False
                 return ATTR in (said.get(within, {}) if within else said)
         return False
     return place.suffix.lower() == ".nc" and place.is_file()
@@ -40,7 +44,15 @@ def read_saved(path: str) -> Transform:
     ------
     TransformError
         If it is a netCDF file of something else.
+    StoreError
+        If it cannot be read.
     """
-    if os.path.isdir(path):
-        return Transform.from_dataset(xr.open_zarr(path, consolidated=False, decode_cf=False))
-    return Transform.from_dataset(xr.open_dataset(path, chunks={}, decode_cf=False))
+    try:
+        if os.path.isdir(path):
+            ds = xr.open_zarr(path, consolidated=False, decode_cf=False)
+        else:
+            ds = xr.open_dataset(path, chunks={}, decode_cf=False)
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).partition("\n")[0]
+        raise StoreError(f"{path} cannot be read as a transform that was saved: {said}") from error
+    return Transform.from_dataset(ds)
