@@ -53,6 +53,24 @@ def test_cells_are_those_of_brainglobe_utils(read: dict[str, Any], name: str) ->
             assert [value or absent for value in table.columns[key].tolist()] == wanted
 
 
+def test_cells_without_metadata_are_read_by_lines(tmp_path: Path) -> None:
+    """The two ways of reading are equal, and the other one is taken where a line differs."""
+    head = "CellCounter_Marker_File: true\nnum_candidates: 2\ncandidate_cells:\n"
+    cells = [(1, 2, 3, 2), (40, 50, 6, 1)]
+    entry = "  - x: {2}\n    y: {1}\n    z: {0}\n    type: {3}\n    metadata: {{}}\n"
+    text = head + "".join(entry.format(*cell) for cell in cells)
+    for changed in (text, text.rstrip(), text.replace("  - x", "- x").replace("    ", "  ")):
+        table = read_point_file(text_file(tmp_path, "a.yml", changed))
+        assert rows(table, "type") == [list(cell) for cell in cells]
+    table = read_point_file(text_file(tmp_path, "a.yml", text.replace("x: 6", "x: 6.5")))
+    assert table.positions["x"].tolist() == [3, 6.5]
+    table = read_point_file(text_file(tmp_path, "a.yml", text.replace("{}", "{a: 1}", 1)))
+    assert list(table.columns) == ["type", "a"]
+    with pytest.raises(PointsError, match="none of cells"):
+        read_point_file(text_file(tmp_path, "a.yml", text.replace("true", "false")))
+    assert len(read_point_file(text_file(tmp_path, "a.yml", head.rstrip() + " []\n"))) == 0
+
+
 def test_cells_of_a_published_file(data: Path) -> None:
     """The sums are of what ``get_cells`` of brainglobe-utils 0.11.2 reads."""
     for name in ("cells.xml", "cells.yml"):

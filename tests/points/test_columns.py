@@ -276,6 +276,15 @@ def test_paths_that_are_not_there(atlas: xr.Dataset, tmp_path: Path, call: str) 
         getattr(atlas.atlas, call)(tmp_path / "cells.mat")
 
 
+def test_lengths_are_no_paths(atlas: xr.Dataset) -> None:
+    lengths = [f"{v:.4f} mm" for v in MM[0]]
+    for point in (lengths, [length.replace(" ", "") for length in lengths], tuple(lengths)):
+        one = atlas.atlas.region_at(point, axes=AXES, frame="dataset")
+        assert places_of(one, SHAPE).tolist() == INDEX[:1].tolist()
+    with pytest.raises(PointsError, match="'8.1 mm' is text, not points"):
+        atlas.atlas.region_at("8.1 mm")
+
+
 def test_text_and_addresses(atlas: xr.Dataset) -> None:
     with pytest.raises(PointsError, match="'RSP' is text, not points"):
         atlas.atlas.region_at("RSP")
@@ -329,6 +338,7 @@ def test_the_question_is_answered_by_each_frame(atlas: xr.Dataset) -> None:
         "world": (ap, dv, ml),
         "brainglobe": (from_front, from_above, 6 * 0.1 - from_left),
         "allen": (from_front, from_above, from_left),
+        "quicknii": (2.5 * 0.2, 3.5 * 0.4, from_left),
     }
     table = pd.DataFrame([positions["allen"]], columns=list(AXES))
     with pytest.raises(PointsError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -65,9 +66,8 @@ def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, A
     PointsError
         If it is other text, or a file that is not read.
     """
-    several = isinstance(points, list | tuple) and bool(points)
-    if several and all(isinstance(one, str | os.PathLike) for one in points):
-        given = list(points)
+    if isinstance(points, list | tuple) and points and all(map(_is_path, points)):
+        given = list(points)  # others are lengths such as "5 mm"
     elif isinstance(points, str | bytes | os.PathLike):
         given = [points]
         points = os.fsdecode(points)
@@ -88,6 +88,19 @@ def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, A
     return dataset, axes, columns
 
 
+def _is_path(value: Any) -> bool:
+    """Tell whether a value is a path, or text that looks like one: not "8.1 mm"."""
+    if isinstance(value, os.PathLike):
+        return True
+    if not isinstance(value, str | bytes):
+        return False
+    text = os.fsdecode(value)
+    ending = re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]*", PurePath(text).suffix)
+    return bool(
+        ending or "/" in text or os.sep in text or glob.has_magic(text) or os.path.exists(text)
+    )
+
+
 def _require_file(points: Any) -> None:
     """Refuse what is no path, and say how files that are not read here are loaded."""
     path = os.fsdecode(points)
@@ -95,8 +108,7 @@ def _require_file(points: Any) -> None:
     if remote:  # what stands before the name, or after "?", may be a secret
         path = PurePath(urlsplit(path).path).name
     suffix = PurePath(path).suffix.lower()
-    is_path = isinstance(points, os.PathLike) or "/" in path or os.sep in path
-    if not suffix and not is_path and not glob.has_magic(path) and not os.path.exists(path):
+    if not remote and not _is_path(points):
         raise PointsError(
             f"{path!r} is text, not points: pass their positions, in a table, a Dataset or an "
             "array, or the path of a file"

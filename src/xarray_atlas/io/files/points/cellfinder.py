@@ -13,8 +13,11 @@ The XML is parsed by expat as a stream: no tree is built, entities and document 
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 from xml.parsers import expat
+
+import numpy as np
 
 from xarray_atlas.errors import PointsError
 from xarray_atlas.io.files.points.table import IMAGE, VOXEL, PointTable, columns_of, numbers_of
@@ -127,6 +130,34 @@ class _Markers:
         self._tag = ""
 
 
+ENTRY = re.compile(
+    r"- x: (\S+)\n    y: (\S+)\n    z: (\S+)\n    type: (\S+)\n    metadata: \{\}\s*"
+)
+"""A cell without metadata, as brainglobe-utils writes it."""
+
+
+def _plain_cells(text: str) -> Any:
+    """Return z, y, x and type of cells without metadata, as brainglobe-utils writes them.
+
+    A parser of YAML in Python takes a hundred times as long as these lines need. None if the text
+    holds anything else.
+    """
+    head, found, body = text.partition("candidate_cells:\n")
+    if not found or not re.search(rf"^{ROOT}: true$", head, re.MULTILINE):
+        return None
+    rows, at, end = [], len(body) - len(body.lstrip(" ")), len(body)
+    while at < end:
+        entry = ENTRY.match(body, at)
+        if entry is None:
+            return None
+        rows.append((entry[3], entry[2], entry[1], entry[4]))
+        at = entry.end()
+    try:
+        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+    except (ValueError, OverflowError):
+        return None
+
+
 def read_yaml(path: str) -> PointTable:
     """Read ``cells.yml`` of cellfinder.
 
@@ -143,11 +174,16 @@ def read_yaml(path: str) -> PointTable:
     ImportError
         If PyYAML is not installed.
     """
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    plain = _plain_cells(text)
+    if plain is not None:
+        placed = dict(zip(("z", "y", "x"), plain.T[:3], strict=True))
+        return PointTable("cellfinder", placed, {"type": plain[:, 3]}, VOXEL, IMAGE, ADVICE)
     yaml = optional("yaml", "pyyaml", "reading YAML")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        with open(path, "rb") as file:
-            content = yaml.load(file, loader)
+        content = yaml.load(text, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PointsError(f"{path} is no YAML: {error}") from error
     if not isinstance(content, dict) or not content.get(ROOT):

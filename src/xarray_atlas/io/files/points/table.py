@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,9 +85,10 @@ def numbers_of(values: Iterable[Any], name: str, path: str) -> Any:
 
 def _is_number(value: Any) -> bool:
     try:
-        return not math.isnan(float(value)) or True
+        float(value)
     except (TypeError, ValueError, OverflowError):
         return False
+    return True
 
 
 def whole(values: Any) -> Any:
