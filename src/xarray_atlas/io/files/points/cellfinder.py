@@ -205,7 +205,7 @@ def read_yaml(path: str) -> PointTable:
             if isinstance(value, str | int | float) and str(name) not in ("x", "y", "z", "type")
         }
         rows.append({"type": cell.get("type"), **row})
-    columns = columns_of(rows)
+    columns = columns_of(rows) if rows else {"type": np.empty(0, np.int64)}
     with contextlib.suppress(PointsError):
         columns["type"] = numbers_of(columns["type"], "type", path)
     return PointTable("cellfinder", positions, columns, VOXEL, IMAGE, ADVICE)
