@@ -45,6 +45,7 @@ from xarray_atlas.regions.reorient import reorient
 from xarray_atlas.regions.select import crop, sel
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.regions.volume import area, volume
+from xarray_atlas.sections.quicknii import to_quicknii
 from xarray_atlas.sections.section import section
 from xarray_atlas.terminology import Region, Terminology
 from xarray_atlas.transforms.frames import Frame
@@ -129,6 +130,7 @@ __all__ = [
     "set_options",
     "to_nifti",
     "to_nrrd",
+    "to_quicknii",
     "to_nwb_electrodes",
     "volume",
 ]

@@ -106,7 +106,9 @@ def open_sections(
     -----
     *Pixels* have the label at their upper left corner, and VisuAlign's markers move positions in
     steps of its own grid, about a voxel of the atlas, as these tools have it: label
-    maps are equal to theirs. ``node.atlas.transform`` is without steps.
+    maps are equal to theirs. ``node.atlas.transform`` is without steps. They have up to one row
+    and column more than there are voxels, so that at 100 um areas differ from those of finer
+    pixels by up to 1 %, as the tools' do: take ``pixels="image"`` where that matters.
 
     *Left and right.* QuickNII's voxels of the Allen CCF count from the left, in the order of the
     Allen Institute's volume. BrainGlobe's volume has the same voxels in the same order, and states

@@ -1,0 +1,182 @@
+"""Series of sections written as an alignment of QuickNII and VisuAlign."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, lengths
+from xarray_atlas.coords.space import AXES, RAS_AXES, Space
+from xarray_atlas.coords.units import to_mm
+from xarray_atlas.errors import GridError, StoreExistsError
+from xarray_atlas.kernels.spacing import FloatArray, without_noise
+from xarray_atlas.transforms.known_frames import in_ccf
+from xarray_atlas.transforms.remembered import grid_to_atlas
+
+__all__ = ["alignment_of", "to_quicknii"]
+
+ALLEN = ("ABA_Mouse_CCFv3_2017_25um.cutlas", 0.025)
+"""The atlas of the Allen CCF that QuickNII comes with, and its voxel size in mm."""
+
+
+def to_quicknii(
+    sections: xr.DataTree | Mapping[str, xr.Dataset],
+    path: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    voxel_size: Any = None,
+) -> None:
+    """Write sections as an alignment that QuickNII and VisuAlign open.
+
+    Parameters
+    ----------
+    sections : DataTree or mapping of str to Dataset
+        A series of :func:`open_sections`, or planes by the names of their images: oblique
+        planes of :func:`section`, or what :func:`resample_like` made of a section through a matrix.
+    path : str or path
+        A new file, ``.json``.
+    target : str, optional
+        The atlas of QuickNII. By default "ABA_Mouse_CCFv3_2017_25um.cutlas" for the Allen CCF.
+    voxel_size : str or pint.Quantity, optional
+        Of that atlas, where it is not the default.
+
+    Raises
+    ------
+    GridError
+        If a plane is bent by a displacement field, has no place in the atlas, or the target
+        is not known.
+    StoreExistsError
+        If there is such a file.
+
+    Examples
+    --------
+    >>> import tempfile, xarray_atlas
+    >>> ds = xarray_atlas.open_sample("100 um")
+    >>> plane = ds.atlas.section(ap="7 mm", tilt="10 deg")
+    >>> path = tempfile.mkdtemp() + "/alignment.json"
+    >>> xarray_atlas.to_quicknii({"m1_s001.png": plane}, path)
+    >>> tree = xarray_atlas.open_sections(path, ds, pixels=plane.annotation.shape)
+    >>> plane.atlas.area("CTX").item().round(1), tree.atlas.area("CTX")[0].item().round(1)
+    (<Quantity(30.2, 'millimeter ** 2')>, <Quantity(29.8, 'millimeter ** 2')>)
+    """
+    place = Path(path)
+    if place.exists():
+        raise StoreExistsError(f"there is something at {place}; choose another name")
+    place.write_text(json.dumps(alignment_of(sections, target, voxel_size), indent=1))
+
+
+def alignment_of(
+    sections: xr.DataTree | Mapping[str, xr.Dataset], target: str | None, voxel_size: Any
+) -> dict[str, Any]:
+    """Return what a file of QuickNII holds.
+
+    Parameters
+    ----------
+    sections, target, voxel_size
+        As :func:`to_quicknii` has them.
+    """
+    if isinstance(sections, xr.DataTree):
+        nodes = {n.name or "section": n.to_dataset() for n in sections.subtree if n.data_vars}
+        target = target or sections.attrs.get("target")
+    else:
+        nodes = dict(sections)
+    if not nodes:
+        raise GridError("there is no section to write")
+    first = next(iter(nodes.values()))
+    terminology, space = find_atlas(first)
+    atlas = space.atlas or space
+    size = None if voxel_size is None else float(to_mm(voxel_size, "voxel_size"))
+    if in_ccf(terminology, atlas) and target in (None, ALLEN[0]):
+        target, size = ALLEN[0], size or ALLEN[1]
+    size = size or first.attrs.get("anchoring_voxel_mm")
+    if target is None or size is None:
+        raise GridError(
+            "which atlas of QuickNII? Give target='NAME.cutlas' and the size of its voxels, "
+            "voxel_size='39 um'; only that of the Allen CCF is known here"
+        )
+    shape = [round(atlas.voxel_size[i] * atlas.shape[i] / size) for i in _along(atlas)]
+    return {
+        "name": "",
+        "target": target,
+        "target-resolution": shape,
+        "aligner": "xarray-atlas",
+        "slices": [
+            _slice(name, node, size, at) for at, (name, node) in enumerate(nodes.items(), 1)
+        ],
+    }
+
+
+def _along(space: Space) -> list[int]:
+    return [space.position(axis) for axis in RAS_AXES]
+
+
+def _slice(name: str, node: xr.Dataset, size: float, number: int) -> dict[str, Any]:
+    annotation = annotation_of(node)
+    if annotation.ndim != 2:
+        raise GridError(f"{name!r} is no plane; its dimensions are {list(annotation.dims)}")
+    rows, columns = annotation.shape
+    found: dict[str, Any] = {
+        "filename": node.attrs.get("filename") or name,
+        "nr": int(node.attrs.get("section_number", number)),
+        "width": int(node.attrs.get("image_width", columns)),
+        "height": int(node.attrs.get("image_height", rows)),
+    }
+    if "anchoring" in node.attrs:  # as it was read; a part of a section is one of its image still
+        scale = node.attrs["anchoring_voxel_mm"] / size
+        found["anchoring"] = [value * scale for value in json.loads(node.attrs["anchoring"])]
+        if markers := json.loads(node.attrs["markers"]):
+            found["markers"] = markers
+        return found
+    corners = _corners(name, node, annotation) / size
+    edges = [corners[0], corners[1] - corners[0], corners[2] - corners[0]]
+    found["anchoring"] = [without_noise(float(value)) for value in np.concatenate(edges)]
+    return found
+
+
+def _corners(name: str, node: xr.Dataset, annotation: xr.DataArray) -> FloatArray:
+    """Return the upper left, upper right and lower left corner of a plane, shape (3, 3).
+
+    In mm to right, anterior and superior from the left, posterior, inferior corner of the atlas.
+    """
+    _, space = find_atlas(node)
+    names = space.coordinates(node)
+    ends: dict[str, tuple[float, float]] = {}
+    for axis in AXES:
+        coordinate = names[axis]
+        if coordinate is None:
+            raise GridError(f"nothing says where {name!r} lies along {axis!r}")
+        values = np.atleast_1d(lengths(node, coordinate))
+        half = (values[-1] - values[0]) / (values.size - 1) / 2 if values.size > 1 else 0.0
+        ends[axis] = (float(values[0] - half), float(values[-1] + half))
+    row, column = (
+        next(axis for axis in AXES if node.coords[names[axis]].dims == (dim,))
+        for dim in annotation.dims
+    )
+    order = sorted(AXES, key=space.position)
+    points = [
+        [ends[axis][(axis == column and right) or (axis == row and down)] for axis in order]
+        for right, down in ((0, 0), (1, 0), (0, 1))
+    ]
+    atlas, there = space, np.array(points)
+    if space.atlas is not None:
+        if not space.to_atlas:
+            raise GridError(
+                f"{name!r} is related to the atlas by more than a matrix, and QuickNII has only "
+                "planes"
+            )
+        atlas, there = space.atlas, np.asarray(grid_to_atlas(node).points(np.array(points)))
+    found = np.empty((3, 3))
+    for at, axis in enumerate(RAS_AXES):
+        i = atlas.position(axis)
+        grows = atlas.orientation[i] in "lpi"
+        low = atlas.corner[i]
+        high = low + atlas.voxel_size[i] * atlas.shape[i]
+        found[:, at] = there[:, i] - low if grows else high - there[:, i]
+    return found
