@@ -36,6 +36,7 @@ class PlanesMethods:
         about: Mapping[str, Any] | None = None,
         through: Any = None,
         unit: Any = None,
+        contacts: xr.Dataset | None = None,
         ax: Axes | None = None,
         template: bool = True,
         outlines: bool | Mapping[str, Any] = True,
@@ -86,6 +87,11 @@ class PlanesMethods:
             the shape (3, 3) in the order of the frame's axes. They are in `frame`.
         unit : str or pint.Unit, optional
             Of these points, where they do not say theirs.
+        contacts : Dataset, optional
+            Of a probe, as :func:`xarray_atlas.insert` returns it: they are drawn where they lie,
+            those that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it
+            is the one that holds the shanks, in the frame of the contacts, as nearly across `axis`
+            as they allow.
         ax : matplotlib Axes, optional
             The current ones by default.
         template : bool, default: True
@@ -143,6 +149,7 @@ class PlanesMethods:
             about=about,
             through=through,
             unit=unit,
+            contacts=contacts,
             ax=ax,
             template=template,
             outlines=outlines,

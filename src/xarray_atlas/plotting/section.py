@@ -9,6 +9,7 @@ import xarray as xr
 
 from xarray_atlas.kernels.greys import grey_limits
 from xarray_atlas.plotting import colors
+from xarray_atlas.plotting.contacts import add_contacts, through_contacts
 from xarray_atlas.plotting.decorations import (
     add_directions,
     add_scale_bar,
@@ -42,6 +43,7 @@ def section(
     about: Mapping[str, Any] | None = None,
     through: Any = None,
     unit: Any = None,
+    contacts: xr.Dataset | None = None,
     ax: Axes | None = None,
     template: bool = True,
     outlines: bool | Mapping[str, Any] = True,
@@ -98,6 +100,10 @@ def section(
         shape (3, 3) in the order of the frame's axes. They are in `frame`.
     unit : str or pint.Unit, optional
         Of these points, where they do not say theirs.
+    contacts : Dataset, optional
+        Of a probe, as :func:`~xarray_atlas.insert` returns it: they are drawn where they lie, those
+        that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it is the one
+        that holds the shanks, in the frame of the contacts, as nearly across `axis` as they allow.
     ax : matplotlib Axes, optional
         The current ones by default.
     template : bool, default: True
@@ -150,14 +156,20 @@ def section(
         obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
         roll=roll, about=about, through=through, unit=unit,
     )  # fmt: skip
+    if contacts is not None:
+        asked = through_contacts(obj, asked, contacts)
     below = ["template"] if template else []
     plane, view = cut(only(obj, below), asked)
     plane = read(plane, below)
     ax = current_axes(ax)
-    return draw_section(
-        ax, anatomical(plane, view=view), template=template, outlines=outlines, labels=labels,
+    laid_out = anatomical(plane, view=view)
+    draw_section(
+        ax, laid_out, template=template, outlines=outlines, labels=labels,
         directions=directions, scale_bar=scale_bar, **kwargs,
     )  # fmt: skip
+    if contacts is not None:
+        add_contacts(ax, laid_out, view, obj, contacts, ink_on(ax, laid_out, template))
+    return ax
 
 
 def draw_section(
