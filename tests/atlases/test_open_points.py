@@ -206,6 +206,32 @@ def test_an_array_is_asked_for_its_axes_unit_and_frame(atlas: xr.Dataset, tmp_pa
         atlas.atlas.region_at(path, unit="mm", frame="dataset", axes=("ap", "dv"))
 
 
+def test_points_of_napari_on_an_image_of_the_atlas(atlas: xr.Dataset, tmp_path: Path) -> None:
+    lines = [f"{i},{a},{b},{c}" for i, (a, b, c) in enumerate(INDEX + 0.3)]
+    path = write(tmp_path / "a.csv", "\n".join(["index,axis-0,axis-1,axis-2", *lines]) + "\n")
+    with pytest.raises(PointsError, match=r"(?s)whose coordinates.*frame='dataset', unit='voxel'"):
+        atlas.atlas.region_at(path)
+    found = atlas.atlas.region_at(path, frame="dataset", unit="voxel", resolution=VOXEL)
+    assert places_of(found, SHAPE).tolist() == INDEX.tolist()
+
+
+def test_morphologies_in_the_allen_frame(atlas: xr.Dataset, tmp_path: Path) -> None:
+    um = (INDEX + 0.5) * SIZES * 1000
+    um[:, 2] = SHAPE[2] * 400 - um[:, 2]  # from the left
+    lines = [f"{i + 1} 3 {x} {y} {z} 1 {i or -1}" for i, (x, y, z) in enumerate(um)]
+    path = write(tmp_path / "a.swc", "\n".join(lines) + "\n")
+    with pytest.raises(PointsError, match=r"(?s)whose coordinates.*often AP, DV and ML"):
+        atlas.atlas.region_at(path)
+    asked: dict[str, Any] = {"frame": "allen", "columns": {"ap": "x", "dv": "y", "ml": "z"}}
+    with pytest.raises(PointsError, match="do not say which axis"):
+        atlas.atlas.region_at(path, frame="allen")
+    found = atlas.atlas.region_at(path, **asked)
+    assert places_of(found, SHAPE).tolist() == INDEX.tolist()
+    assert found.x.attrs["units"] == "um"
+    with pytest.raises(UnitsError, match="resolution"):
+        atlas.atlas.region_at(path, unit="voxel", **asked)
+
+
 def test_cells_of_the_raw_image_ask_for_the_registration(atlas: xr.Dataset, tmp_path: Path) -> None:
     path = write(tmp_path / "cells.xml", cells_xml([(*cell, 2) for cell in INDEX]))
     opened = xarray_atlas.open_points(path)

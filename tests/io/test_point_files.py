@@ -272,6 +272,10 @@ WRONG = [
     ("a.points", "no HDF5", "is no HDF5 file of points"),
     ("a.csv", "a,b\0,c\n1,2,3\n", "NUL characters"),
     ("a.csv", "a,a\n1,2\n1,2,3,4\n", "is no table of text"),
+    ("a.csv", "a,b\n1,2,3\n", "lines with more cells than its header"),
+    ("a.csv", "axis-0,axis-1,axis-2,axis-3\n1,2,3,4\n", "along 4 axes"),
+    ("a.csv", "Position X,Position Y,Position Z,Unit\n1,2,3,5 nm\n", "'5 nm', which is no length"),
+    ("a.csv", "Position X,Position Y,Position Z,Unit\n1,2,3,Spot\n", "'Spot', which is no length"),
     ("a.csv", "axis-0,axis-1,axis-2\n1,2,x\n", "axis-2 holds 'x', which is no number"),
     ("a.csv", "index,shape-type,vertex-index,axis-0,axis-1\n0,path,0,1,2\n", "shapes of napari"),
 ]
@@ -296,7 +300,13 @@ def test_arrays_that_are_no_points(tmp_path: Path) -> None:
         read_point_file(tmp_path / "a.npy")
     np.save(tmp_path / "a.npy", np.zeros((4, 3)))
     whole = (tmp_path / "a.npy").read_bytes()
-    for damaged in (whole[:-8], whole[:50], whole.replace(b"(4, 3)", b"(10**9,3)"), b"\x93NUMPY"):
+    for damaged in (
+        whole[:-8],
+        whole[:50],
+        whole.replace(b"(4, 3)", b"(10**9,3)"),
+        whole.replace(b"}", b"("),
+        b"\x93NUMPY",
+    ):
         (tmp_path / "a.npy").write_bytes(damaged)
         with pytest.raises(PointsError, match="no array of numpy"):
             read_point_file(tmp_path / "a.npy")

@@ -12,6 +12,7 @@ tracks of brainglobe-segmentation). An array does not say that.
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import PurePath
 from typing import Any
 
@@ -53,7 +54,9 @@ def read_npy(path: str) -> PointTable:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
         _require_points(array, path)
         array = np.array(array)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, OverflowError) as error:
+    except (
+        ValueError, EOFError, OSError, SyntaxError, TypeError, OverflowError, tokenize.TokenError,
+    ) as error:  # fmt: skip
         if isinstance(error, PointsError):
             raise
         raise PointsError(f"{path} is no array of numpy: {error}") from error

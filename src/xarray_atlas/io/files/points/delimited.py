@@ -63,11 +63,16 @@ def read_delimited(path: str, headers: Sequence[str] = ()) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             # a line that ends with a separator is no index
             table = pd.read_csv(
                 path, sep=separator, decimal=decimal, skiprows=skipped, encoding=encoding,
                 index_col=False, skip_blank_lines=True, low_memory=False,
             )  # fmt: skip
+    except pd.errors.ParserWarning as error:
+        raise PointsError(
+            f"{path} is no table of text: it has lines with more cells than its header"
+        ) from error
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise PointsError(f"{path} is no table of text: {error}") from error
     table.columns = [str(name).strip() for name in table.columns]

@@ -28,7 +28,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from xarray_atlas.errors import PointsError
+from xarray_atlas.coords.units import unit_factor
+from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.io.files.points.delimited import column_values, names_of, read_delimited
 from xarray_atlas.io.files.points.table import IMAGE, VOXEL, PointTable, numbers_of
 
@@ -130,6 +131,12 @@ def _napari(table: pd.DataFrame, path: str) -> Found:
         "napari writes the data of a points layer, before its scale. On an image of this atlas: "
         "frame='dataset', unit='voxel', resolution= the voxel size of that image"
     )
+    if len(axes) > 3:
+        raise PointsError(
+            f"{path} holds points of napari along {len(axes)} axes, and does not say which three "
+            "are those of space. Load it, such as with pandas, choose them, and pass the table "
+            "with columns="
+        )
     names = {name: name for name in axes}
     return _made(table, path, "napari", names, None, None, advice)
 
@@ -145,17 +152,24 @@ def _imaris(table: pd.DataFrame, path: str) -> Found:
         "atlas. Pass the registration of that image, transform=; where the image is one of this "
         "atlas, frame='dataset'"
     )
-    unit = _unit(units[0]) if units else None
+    unit = _unit(units[0], path) if units else None
     names = {axis.lower()[-1]: axis for axis in reversed(IMARIS)}
     return _made(table, path, "Imaris", names, unit, IMAGE, advice, ("Unit",))
 
 
-def _unit(text: str) -> str | None:
+def _unit(text: str, path: str) -> str | None:
+    """Return a unit as a table has it; "voxel" for pixels."""
     if text.lower() in MICRONS:
         return "um"
     if text.lower() in ("pixel", "pixels", "px", "voxel"):
         return VOXEL
-    return text or None
+    if not text:
+        return None
+    try:
+        unit_factor(text)
+    except UnitsError as error:
+        raise PointsError(f"{path} has positions in {text[:40]!r}, which is no length") from error
+    return text
 
 
 def _ilastik(table: pd.DataFrame, path: str) -> Found:
@@ -195,5 +209,5 @@ def _qupath(table: pd.DataFrame, path: str) -> Found:
         "QuPath writes positions in the image of a section. For those in the atlas run ABBA's "
         "script that adds Atlas_X, Atlas_Y and Atlas_Z to the detections, and export them again"
     )
-    unit = _unit(units.pop() or "") if len(units) == 1 else None
+    unit = _unit(units.pop() or "", path) if len(units) == 1 else None
     return _made(table, path, "QuPath", names, unit, IMAGE, advice)
