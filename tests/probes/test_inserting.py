@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,23 @@ def test_what_holds_a_probe(ds: xr.Dataset) -> None:
     group.add_probe(probeinterface.generate_tetrode())
     with pytest.raises(PointsError, match=r"group of 2 probes.*group.probes\[0\]"):
         ds.atlas.insert(group, **asked)
+
+
+def test_what_lies_above_the_entry_is_no_warning(ds: xr.Dataset) -> None:
+    probe = neuropixels_probe("NP1010", every=5)
+    tip = {"ml": -1.5, "ap": -2.2, "dv": -3.5}
+    asked = {"frame": "ibl", "unit": "mm", "spin": "on axis"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ds.atlas.insert(probe, entry=tip | {"dv": -0.6}, tip=tip, **asked)
+        assert (found.status.values == 3).mean() > 0.5
+        flat = {"phi": "0 deg", "theta": "0 deg"}
+        ds.atlas.insert(probe, tip=tip, angles=flat, **asked)
+    up = {"ml": -1.5, "ap": -2.2, "dv": 3.5}
+    with pytest.warns(UserWarning, match="points lie outside of the"):
+        ds.atlas.insert(probe, entry=up | {"dv": 0.5}, tip=up, **asked)
+    with pytest.warns(UserWarning, match="points lie outside of the"):
+        ds.atlas.insert(probe, tip=up, angles=flat, **asked)
 
 
 # -- along a curve, and rescaled

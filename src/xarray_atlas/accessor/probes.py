@@ -116,10 +116,9 @@ class ProbesMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If more than a fifth of the points lie in background or outside of the whole volume:
-            with the frame, unit or order of axes that would put most of them into the brain. It is
-            found with up to 500 of the points; the chunks that hold them are then read once more.
-            If the midline was assumed.
+            If more than a fifth of the contacts below the entry lie outside of the brain (where no
+            entry is stated, if the lowest contact does), with what would put them there. If the
+            midline was assumed.
 
         Examples
         --------

@@ -26,7 +26,16 @@ from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["OUTSIDE", "STATUS", "Found", "find", "find_placed", "region_at", "status_variable"]
+__all__ = [
+    "OUTSIDE",
+    "STATUS",
+    "Found",
+    "described",
+    "find",
+    "find_placed",
+    "region_at",
+    "status_variable",
+]
 
 STATUS = ("ok", "background", "unknown_label", "outside")
 """What the flags of ``status`` mean, from 0 on."""
@@ -201,6 +210,13 @@ def region_at(
     terminology = terminology if parcels is None else parcels.terminology
     if outside == "raise" and status.any():
         raise PointsError(_first_ones(read, status, found))
+    return described(read, terminology, position, status, found.sides)
+
+
+def described(
+    read: Points, terminology: Terminology, position: Int64s, status: Int64s, sides: Positions
+) -> xr.Dataset:
+    """Return the regions of points as :func:`region_at` does, of what :class:`Found` says."""
     # not np.unique, which sorts the points
     counts = np.bincount(position + 1, minlength=1)
     present = np.flatnonzero(counts) - 1
@@ -214,7 +230,7 @@ def region_at(
     variables = {
         "region": Variable(read.dims, acronyms[at].reshape(shape), encoding=_TEXT),
         "region_id": Variable(read.dims, ids[at].reshape(shape), encoding=text),
-        "hemisphere": Variable(read.dims, _SIDES[found.sides].reshape(shape), encoding=_TEXT),
+        "hemisphere": Variable(read.dims, _SIDES[sides].reshape(shape), encoding=_TEXT),
         "status": status_variable(read.dims, status.reshape(shape)),
     }
     kept = read.kept.drop_vars([n for n in variables if n in read.kept.variables])

@@ -19,7 +19,8 @@ from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.points.frames import placement_of
-from xarray_atlas.points.lookup import region_at
+from xarray_atlas.points.hints import warn_of_misplaced
+from xarray_atlas.points.lookup import described, find
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.probes.borders import border_distances
 from xarray_atlas.probes.contacts import Contacts, read_contacts
@@ -150,7 +151,9 @@ def insert(
     Warns
     -----
     UserWarning
-        As :func:`region_at` does.
+        If more than a fifth of the contacts below the entry lie outside of the brain (where no
+        entry is stated, if the lowest contact does), with what would put them there. If the
+        midline was assumed.
 
     Notes
     -----
@@ -209,20 +212,25 @@ def insert(
     position = position + _beside(contacts, up, spin, turn)
     named = way.named(position)
     stated_frame = first.frame if frame is None else frame
-    found = region_at(
-        obj, named, frame=stated_frame,
-        transform=transform, level=level, parcellation=parcellation,
-    )  # fmt: skip
-    placed = read_points(obj, named, stated_frame, transform=transform)
+    points = read_points(obj, named, stated_frame, transform=transform)
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
-    mm = placement_of(obj, placed.frame).place(placed.stacked())
+    mm = placement_of(obj, points.frame).place(points.stacked())
+    held = find(obj, points, sides=True, warn=False)
+    # what lies above the entry is meant to be outside of the brain
+    length = course.length
+    judged = height < length if length is not None else height <= height.min()
+    warn_of_misplaced(obj, held.axes, points.stacked()[judged], mm[judged], points.frame,
+                      held.inside[judged], held.labels[judged])  # fmt: skip
+    position_of, status = held.regions(terminology, parcels)
+    own = terminology if parcels is None else parcels.terminology
+    found = described(points, own, position_of, status, held.sides)
     lengths = {
         "border_distance": (border_distances(obj, mm, terminology, parcels), BORDER),
         "from_tip": (contacts.up, "height above the tip on the probe"),
     }
-    if course.length is not None:
-        lengths["depth"] = course.length - height, "distance below the entry along the shank"
+    if length is not None:
+        lengths["depth"] = length - height, "distance below the entry along the shank"
     return _result(found, named, contacts, lengths)
 
 
