@@ -121,3 +121,10 @@ def test_where(capsys: pytest.CaptureFixture[str]) -> None:
     assert (about["frame"], about["unit"]) == ("allen", "um")
     assert list(about["regions"][0]) == ["region", "name", "ap", "dv", "ml"]
     assert "-2928" in run(capsys, "where", "VTA", "--frame", "ibl")
+
+
+def test_at_a_file_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_text("ap,ml,dv\n")
+    said = fails(capsys, "at", "--frame", "ibl", "--unit", "mm", "--points", str(path))
+    assert "cells.csv has no rows" in said

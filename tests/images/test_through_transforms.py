@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import dask
@@ -298,3 +299,16 @@ def test_how_a_field_is_inverted_is_kept_where_it_is_inverted_again() -> None:
         ds.atlas.mesh("R5", transform=warp)
     vertices = ds.atlas.mesh("R5", transform=warp.inverse(unsolved="missing")).vertices
     assert np.isnan(vertices).any()
+
+
+def test_a_plane_whose_dims_are_called_as_other_axes_can_do_what_its_error_says() -> None:
+    ds, image = atlas(), recording()
+    whole = ds.atlas.resample_like(image, of(MATRIX))
+    plane = image.isel(z=5, drop=True)
+    with pytest.raises(GridError, match=r"image\.assign_coords\((\w+)=\(\(\), position") as found:
+        ds.atlas.resample_like(plane, of(MATRIX))
+    (name,) = re.findall(r"assign_coords\((\w+)=", str(found.value))
+    attrs = {"units": "mm", "direction": image.z.attrs["direction"]}
+    placed = plane.assign_coords({name: ((), image.z.values[5], attrs)})
+    one = ds.atlas.resample_like(placed, of(MATRIX))
+    np.testing.assert_array_equal(one.annotation.values, whole.annotation.isel(z=5).values)

@@ -490,3 +490,13 @@ def test_bregma_may_be_a_result(atlas: xr.Dataset) -> None:
     np.testing.assert_allclose(
         made.from_dataset(atlas.atlas.centroid("R7").values), [0, 0, 0], atol=1e-12
     )
+
+
+def test_a_table_does_not_say_the_order_of_positions(atlas: xr.Dataset) -> None:
+    table = pd.DataFrame({"x": [1.0], "y": [2.0], "z": [3.0]})
+    for convert in (
+        atlas.atlas.frames["allen"].from_dataset,
+        atlas.atlas.frames["allen"].to_dataset,
+    ):
+        with pytest.raises(GridError, match=r"a DataFrame has columns in an order of its own"):
+            convert(table)

@@ -13,7 +13,7 @@ import xarray as xr
 import xarray_atlas
 from support.known_transforms import affine, atlas, recording, smooth
 from xarray_atlas import Transform
-from xarray_atlas.errors import GridError, TransformError
+from xarray_atlas.errors import AtlasMismatchError, GridError, TransformError
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.steps import FieldStep
 
@@ -193,3 +193,42 @@ def test_meshes_go_through_their_points() -> None:
         ds.atlas.mesh("R5", transform=made("affine"), frame="allen")
     with pytest.raises(TransformError, match="transform= is a Transform, not ndarray"):
         ds.atlas.mesh("R5", transform=np.eye(4))
+
+
+def test_planes_and_parts_in_a_frame_lead_to_the_atlas_itself() -> None:
+    mine = atlas().atlas.resample_like(recording(), made("chain"))
+    frame = atlas().atlas.frame(
+        "rig", bregma={"ap": "3 mm", "dv": "1 mm", "ml": "2 mm"}, frame="allen"
+    )
+    for ask in (
+        lambda: mine.atlas.section(ap="-1 mm", frame=frame),
+        lambda: mine.atlas.sel(ap="-1 mm", frame=frame),
+        lambda: mine.atlas.add_frame(frame),
+        lambda: mine.atlas.section(ap="1 mm", frame="allen"),
+    ):
+        with pytest.raises(GridError, match="no matrix here.*use the atlas itself"):
+            ask()
+
+
+def test_two_grids_that_fields_tell_apart() -> None:
+    first = atlas().atlas.resample_like(recording(), made("chain"))
+    other = atlas().atlas.resample_like(recording(), made("inverse"))
+    with pytest.raises(AtlasMismatchError, match="one grid that other displacement fields lead"):
+        xr.align(first, other)
+
+
+def test_a_field_is_held_once() -> None:
+    mine = atlas().atlas.resample_like(recording(), made("inverse"))
+    again = mine.atlas.resample_like(recording(), np.diag([0.9, 0.9, 0.9, 1.0]))
+    assert len([name for name in again.coords if str(name).startswith("to_atlas_")]) == 1
+    wanted = mine.atlas.transform.points(POINTS * 0.9)
+    np.testing.assert_allclose(again.atlas.transform.points(POINTS), wanted, atol=1e-6)
+
+
+def test_what_a_folder_of_brainglobe_does_not_hold_is_said(tmp_path: Path) -> None:
+    source = xarray_atlas.open_sample("100 um").attrs["source"]
+    ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    ds = ds.isel(z=slice(60, 64)).drop_vars("hemispheres", errors="ignore")
+    mine = ds.atlas.resample_like(ds.annotation.isel(x=slice(20, 30)), np.eye(4))
+    with pytest.warns(UserWarning, match=r"no place for how this grid leads .*to_zarr"):
+        mine[["annotation"]].atlas.save(tmp_path, name="mine", version="1.0", masks=False)

@@ -87,7 +87,8 @@ class FilesMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If the midline was assumed when the atlas was opened.
+            If the midline was assumed when the atlas was opened, or where a grid onto which the
+            atlas was brought leads to it is lost.
 
         Examples
         --------

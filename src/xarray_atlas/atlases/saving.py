@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from xarray_atlas.coords.grid import (
 )
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space, require_orientation
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError, StoreError
 from xarray_atlas.io.brainglobe.manifest import FRAMES, MIDLINE, TO_RAS
 from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
@@ -101,7 +103,8 @@ def save(
     Warns
     -----
     UserWarning
-        If the midline was assumed when the atlas was opened.
+        If the midline was assumed when the atlas was opened, or where a grid onto which the atlas
+        was brought leads to it is lost.
 
     Notes
     -----
@@ -155,6 +158,13 @@ def save(
     annotation = annotation_of(obj).variable
     ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name="annotation")
     name, version = _name(ds, name), _version(ds, version)
+    if space.atlas is not None:
+        warnings.warn(
+            "BrainGlobe's layout has no place for how this grid leads to the atlas that was "
+            "brought onto it: when it is opened again, ds.atlas.transform and frames of that atlas "
+            "are not known. ds.to_zarr(path) and ds.to_netcdf(path) keep them",
+            stacklevel=find_stack_level(),
+        )
     pyramid = _pyramid(ds, annotation, space, levels)
     table, *numbers = as_brainglobe(terminology)
     images = _images(ds, annotation)

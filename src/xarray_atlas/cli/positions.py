@@ -120,6 +120,8 @@ def at(args: argparse.Namespace, ds: xr.Dataset) -> str:
         raise PointsError("pass the numbers of positions, three for each, or a CSV file: --points")
     if args.points:
         table = pd.read_csv(args.points)
+        if not len(table):
+            raise PointsError(f"{args.points} has no rows below its header")
     else:
         if len(args.numbers) % 3:
             raise PointsError(f"a position has three numbers, and there are {len(args.numbers)}")

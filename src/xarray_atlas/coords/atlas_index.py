@@ -9,6 +9,7 @@ which every storage backend of xarray writes.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Hashable, Mapping
@@ -111,6 +112,8 @@ class AtlasIndex(Index):
     def join(self, other: Self, how: str = "inner") -> Self:
         if self.terminology != other.terminology:
             difference = f"{self.terminology!r} and {other.terminology!r}"
+        elif dataclasses.replace(self.space, through=other.space.through) == other.space:
+            difference = "one grid that other displacement fields lead from to the atlas"
         else:
             difference = f"one terminology in two spaces, {self.space} and {other.space}"
         raise AtlasMismatchError(

@@ -166,10 +166,12 @@ def _missing(
             "{'units': unit, 'direction': direction})), the centres of its voxels in a unit such "
             f"as 'mm' or 'um', and the direction in which they grow, such as {direction!r}"
         )
+    # a name of the atlas's that the image has for another axis is taken
+    free = axis if name in image.coords or name in image.dims else name
     return (
         f"the image has no coordinate for the atlas's {direction} axis, {name!r} (it has "
         f"{sorted(map(str, image.coords))}). Of a single plane, say where it lies: "
-        f"image.assign_coords({name}=((), position, {{'units': unit, 'direction': direction}})), "
+        f"image.assign_coords({free}=((), position, {{'units': unit, 'direction': direction}})), "
         f"in a unit such as 'mm' or 'um', with the direction in which it grows, such as "
         f"{direction!r}"
     )

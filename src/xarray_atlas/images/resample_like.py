@@ -43,7 +43,7 @@ from xarray_atlas.transforms.registration import (
     nearest_letters,
     read_registration,
 )
-from xarray_atlas.transforms.remembered import grid_to_atlas, remember
+from xarray_atlas.transforms.remembered import PREFIX, grid_to_atlas, remember
 from xarray_atlas.transforms.steps import AffineStep
 from xarray_atlas.transforms.transform import Transform
 
@@ -198,6 +198,7 @@ def resample_like(
     built = atlas_coordinates(terminology, on_image, target.centres)
     made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords({**coords, **fields})
     kept = other_coords(ds, names, {*made.variables, *made.dims})
+    kept = {name: v for name, v in kept.items() if not str(name).startswith(PREFIX)}
     # a single plane has a scalar coordinate, as the image has it
     return made.assign_coords(kept).isel(dict.fromkeys(target.planes, 0))
 

@@ -22,7 +22,7 @@ from xarray_atlas.coords.world import NOISE
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["CORNERS", "frame_matrix", "has_world"]
+__all__ = ["CORNERS", "frame_matrix", "has_world", "no_matrix"]
 
 CORNERS = {
     "brainglobe": {"ap": "a", "dv": "s", "ml": "r"},
@@ -122,15 +122,20 @@ def _of_world(space: Space) -> FloatArray:
     return inverse
 
 
+def no_matrix(frame: str) -> GridError:
+    """Return the error for a frame of an atlas to which a displacement field leads."""
+    return GridError(
+        f"frame={frame!r} has no matrix here: a displacement field leads from this grid to the "
+        "atlas, ds.atlas.transform. Points and results in that frame go through it; for "
+        "others, as planes and parts, use the atlas itself, or frame='dataset'"
+    )
+
+
 def _to_atlas(space: Space, frame: str) -> FloatArray:
     """Return the matrix from a grid to the atlas that was brought onto it, along ap, dv, ml."""
     assert space.atlas is not None
     if not space.to_atlas:
-        raise GridError(
-            f"frame={frame!r} has no matrix here: a displacement field leads from this grid to the "
-            "atlas, ds.atlas.transform. Points and results in that frame go through it; for "
-            "others use the atlas itself, or frame='dataset'"
-        )
+        raise no_matrix(frame)
     rows = [*(space.atlas.position(axis) for axis in AXES), 3]
     columns = [*(space.position(axis) for axis in AXES), 3]
     return np.reshape(space.to_atlas, (4, 4))[np.ix_(rows, columns)]

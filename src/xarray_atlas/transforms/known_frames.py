@@ -19,7 +19,7 @@ from xarray_atlas.errors import GridError, PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.printable import one_line
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world
+from xarray_atlas.transforms.corners import CORNERS, frame_matrix, has_world, no_matrix
 from xarray_atlas.transforms.frames import Frame, is_frame_json
 from xarray_atlas.transforms.matrices import tidy
 from xarray_atlas.transforms.stereotaxic import CCF, CONVENTIONS
@@ -239,6 +239,8 @@ def to_corner_of(space: Space) -> FloatArray | None:
 
 def on_space(frame: Frame, space: Space) -> Frame:
     """Return a frame for the Datasets of a space; a GridError if it is one of another space."""
+    if space.through and frame.to_corner is not None:
+        raise no_matrix(frame.name)
     return frame.rebased(to_corner_of(space), volume_of(space))
 
 

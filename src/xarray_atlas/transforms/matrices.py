@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xarray_atlas.errors import AtlasError, GridError, UnitsError
@@ -78,6 +79,11 @@ def applied(matrix: NDArray[np.floating[Any]], positions: Any) -> FloatArray:
     """Apply an affine to positions of the shape (..., 3)."""
     if hasattr(positions, "magnitude"):
         raise UnitsError("these are plain numbers, not a quantity; pass positions.magnitude")
+    if isinstance(positions, pd.DataFrame):
+        raise GridError(
+            "positions are an array of the shape (..., 3), and a DataFrame has columns in an order "
+            "of its own: pass df[[...]].to_numpy(), the columns in the order of the axes"
+        )
     found = np.asarray(positions, np.float64)
     if found.ndim == 0 or found.shape[-1] != 3:
         raise GridError(f"positions have the shape (..., 3), not {found.shape}")
