@@ -46,14 +46,19 @@ def cells() -> pd.DataFrame:
     return table
 
 
-def labels_under(tree: xr.DataTree, cells: pd.DataFrame) -> Any:
-    """The label of each cell by the pixel that it lies in."""
+def under(tree: xr.DataTree, cells: pd.DataFrame, name: str) -> Any:
+    """The value of each cell's pixel."""
+    values = {key: node[name].values for key, node in tree.children.items()}
     found = []
     for cell in cells.itertuples():
-        annotation = tree[cell.section].annotation.values
-        rows, columns = annotation.shape
-        found.append(annotation[int(cell.y * rows / 800), int(cell.x * columns / 1000)])
+        rows, columns = values[cell.section].shape
+        at = int(cell.y * rows / 800), int(cell.x * columns / 1000)
+        found.append(values[cell.section][at])
     return np.array(found)
+
+
+def labels_under(tree: xr.DataTree, cells: pd.DataFrame) -> Any:
+    return under(tree, cells, "annotation")
 
 
 def test_regions_are_those_of_the_pixels(tree: xr.DataTree, cells: pd.DataFrame) -> None:
@@ -64,11 +69,7 @@ def test_regions_are_those_of_the_pixels(tree: xr.DataTree, cells: pd.DataFrame)
     np.testing.assert_array_equal(found.channel, cells.channel)
     # positions are those of the pixels, to a pixel
     for name in ("ap", "dv", "ml"):
-        at = [
-            tree[c.section][name].values[int(c.y * m / 800), int(c.x * n / 1000)]
-            for c in cells.itertuples()
-            for m, n in [tree[c.section].annotation.shape]
-        ]
+        at = under(tree, cells, name)
         assert np.nanmax(np.abs(found[name].values - at)) < 0.25
         assert found[name].attrs["units"] == "mm"
 
@@ -86,6 +87,12 @@ def test_sections_are_named_by_file_or_number(
     double = cells.assign(x=cells.x * 2, y=cells.y * 2)
     found = tree.atlas.region_at(double, image_shape=(1600, 2000))
     np.testing.assert_array_equal(found.region, expected)
+
+
+def test_one_section_needs_no_name(tree: xr.DataTree, cells: pd.DataFrame) -> None:
+    own = cells[cells.section == "m_s002"]
+    found = tree["m_s002"].atlas.region_at(own[["x", "y"]])
+    np.testing.assert_array_equal(found.region, tree.atlas.region_at(own).region)
 
 
 def test_counts_are_those_of_pandas(tree: xr.DataTree, cells: pd.DataFrame) -> None:

@@ -119,7 +119,8 @@ class SectionsAccessor:
         points : table
             With a column ``section``, which is the name of a node, the file of its image or its
             number, and ``x`` and ``y`` in pixels of that image, to the right and down from its
-            outer upper left corner. A column ``animal`` tells trees of several animals apart.
+            outer upper left corner. A column ``animal`` tells trees of several animals apart. Of
+            one section, ``tree["name"].atlas``, it takes no column ``section``.
         level, parcellation : optional
             As :func:`xarray_atlas.region_at` has them.
         columns : mapping of str to str, optional

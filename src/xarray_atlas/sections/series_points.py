@@ -58,6 +58,8 @@ def _placed(
     names = {"x": "x", "y": "y", SECTION: SECTION, **(columns or {})}
     if unknown := {*names} - {"x", "y", SECTION}:
         raise PointsError(f"columns= names 'x', 'y' and 'section', not {sorted(unknown)}")
+    if len(nodes) == 1 and names[SECTION] not in table.columns:
+        table = table.assign(**{names[SECTION]: next(iter(nodes))})
     for axis, name in names.items():
         if name not in table.columns:
             raise PointsError(
