@@ -83,6 +83,24 @@ def test_a_stated_unit(tmp_path: Path) -> None:
         xarray_atlas.open_points(write(tmp_path / "b.csv", "a,b\n1,2\n"), unit="um")
 
 
+def test_a_stated_voxel_size_goes_with_the_points(atlas: xr.Dataset, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", brainmapper_csv(INDEX))
+    cells = xarray_atlas.open_points(path, resolution=VOXEL)
+    assert cells.ml.attrs == {"units": "voxel", "indexed_voxel_size": "0.4 mm"}
+    assert places_of(atlas.atlas.region_at(cells), SHAPE).tolist() == INDEX.tolist()
+    with pytest.raises(UnitsError, match="says otherwise"):
+        atlas.atlas.region_at(cells, resolution="25 um")
+    with pytest.raises(UnitsError, match="along each of ap, dv, ml"):
+        xarray_atlas.open_points(path, resolution={"ap": "1 um"})
+    with pytest.raises(UnitsError, match="has no unit"):
+        xarray_atlas.open_points(path, resolution=25)
+    swc = write(tmp_path / "a.swc", "1 1 1 2 3 0.5 -1\n")
+    with pytest.raises(UnitsError, match="not known to be indices"):
+        xarray_atlas.open_points(swc, resolution="25 um")
+    sized = xarray_atlas.open_points(swc, unit="voxel", resolution="25 um")
+    assert sized.x.attrs["indexed_voxel_size"] == "0.025 mm"
+
+
 def test_it_is_written_and_read_again(tmp_path: Path) -> None:
     swc = xarray_atlas.open_points(write(tmp_path / "a.swc", "1 1 1 2 3 0.5 -1\n2 3 4 5 6 1 1\n"))
     cells = xarray_atlas.open_points(write(tmp_path / "a.csv", brainmapper_csv(INDEX)), animal="m1")

@@ -65,6 +65,11 @@ def test_cells_go_through_the_registration(atlas: xr.Dataset, folder: Path) -> N
         assert found.region.values.tolist() == wanted.region.values.tolist()
         assert found.hemisphere.values.tolist() == wanted.hemisphere.values.tolist()
         assert found["type"].values.tolist() == [2] * 200
+    sized = xarray_atlas.open_points(folder / "cells.xml", resolution=SIZES)
+    again = atlas.atlas.region_at(sized, transform=t)
+    assert again.region.values.tolist() == wanted.region.values.tolist()
+    with pytest.raises(UnitsError, match="says otherwise"):
+        atlas.atlas.region_at(sized, transform=t, resolution="20 um")
     counts = atlas.atlas.count_points(folder / "cells.xml", transform=t, resolution=SIZES, level=5)
     regions = wanted.region_id.values
     assert int(counts["count"].sum() + counts.background + counts.outside) == len(regions)

@@ -21,6 +21,8 @@ from xarray_atlas.coords.units import unit_factor
 from xarray_atlas.errors import PointsError, StoreNotFoundError, UnitsError
 from xarray_atlas.io.files.points.opening import read_point_file
 from xarray_atlas.io.files.points.table import VOXEL, PointTable
+from xarray_atlas.points.file_points import sizes_along
+from xarray_atlas.points.units import VOXEL_SIZE
 
 __all__ = ["open_points"]
 
@@ -37,6 +39,7 @@ def open_points(
     animal: str | Sequence[str] | None = None,
     pattern: str | None = None,
     unit: Any = None,
+    resolution: Any = None,
 ) -> xr.Dataset:
     r"""Open files of points, such as detected cells and tracks, as a Dataset.
 
@@ -69,6 +72,10 @@ def open_points(
     unit : str, optional
         Of positions whose unit the file does not say: ``"um"``, ``"mm"`` or ``"voxel"``; of SWC
         one that is not the format's (um).
+    resolution : str, pint.Quantity, or mapping of str to these, optional
+        Of positions that are indices of voxels, the size of those voxels: ``"25 um"``, or one for
+        each of the positions, ``{"z": "5 um", "y": "2 um", "x": "2 um"}``. Without it, what takes
+        the points asks for it.
 
     Returns
     -------
@@ -91,7 +98,7 @@ def open_points(
         If a file is not what its ending says, several files do not go together, or the animals
         cannot be told apart.
     UnitsError
-        If `unit` contradicts the file.
+        If `unit` contradicts the file, or `resolution` is no size of its voxels.
     ImportError
         If a package is not installed that reads it (h5py, of the extra ``netcdf``, for
         ``.points``).
@@ -127,7 +134,8 @@ def open_points(
     paths, several = _paths(path)
     tables = [read_point_file(one) for one in paths]
     animals = _animals(paths, several, animal, pattern)
-    return _joined(tables, paths, animals, unit)
+    joined = _joined(tables, paths, animals, unit)
+    return joined if resolution is None else _sized(joined, resolution, paths[0])
 
 
 # -- which files
@@ -254,6 +262,20 @@ def _joined(
         coords[ANIMAL] = Variable((DIM,), np.repeat(np.array(animals, dtype=object), sizes))
     said = {"tool": first.tool, FRAME: first.frame, ADVICE: first.advice}
     return xr.Dataset(variables, coords, {name: text for name, text in said.items() if text})
+
+
+def _sized(points: xr.Dataset, resolution: Any, path: str) -> xr.Dataset:
+    """State the voxel size of positions that are indices."""
+    names = [str(name) for name, v in points.items() if v.attrs.get("units") == VOXEL]
+    if not names:
+        raise UnitsError(
+            f"the positions in {path} are not known to be indices of voxels, so that resolution= "
+            "has no meaning here; pass unit='voxel' if they are"
+        )
+    sized = points.copy()
+    for name, size in sizes_along(resolution, names).items():
+        sized[name].attrs[VOXEL_SIZE] = f"{size:.12g} mm"
+    return sized
 
 
 def _length(table: PointTable) -> int:

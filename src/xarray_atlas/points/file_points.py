@@ -13,9 +13,9 @@ from xarray_atlas.coords.space import ADVICE, FRAME
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import PointsError, UnitsError
 from xarray_atlas.points.spaces import PointsSpace
-from xarray_atlas.points.units import is_voxel
+from xarray_atlas.points.units import VOXEL_SIZE, is_voxel
 
-__all__ = ["IMAGES", "of_file", "of_image"]
+__all__ = ["IMAGES", "of_file", "of_image", "sizes_along"]
 
 IMAGES = {
     "image": "the raw image",
@@ -112,7 +112,14 @@ def _lengths(points: xr.Dataset, unit: Any, resolution: Any) -> tuple[xr.Dataset
             f"the points are indices of voxels, and unit={str(unit)!r} says otherwise; leave it "
             "out, and pass the size of the voxels as resolution="
         )
-    sizes = _sizes(resolution, voxels)
+    own = {name: points[name].attrs.get(VOXEL_SIZE) for name in voxels}
+    stated = all(isinstance(size, str) for size in own.values())
+    sizes = sizes_along(own if stated else resolution, voxels)
+    if stated and resolution is not None and sizes_along(resolution, voxels) != sizes:
+        raise UnitsError(
+            f"the positions state a voxel size of {own}, and resolution={resolution!r} says "
+            "otherwise; leave it out"
+        )
     placed = {
         name: Variable(
             points[name].dims,
@@ -124,8 +131,20 @@ def _lengths(points: xr.Dataset, unit: Any, resolution: Any) -> tuple[xr.Dataset
     return points.assign(placed), None, None
 
 
-def _sizes(resolution: Any, names: list[str]) -> dict[str, float]:
-    """Return the size of a voxel along each axis of the image, in mm."""
+def sizes_along(resolution: Any, names: list[str]) -> dict[str, float]:
+    """Return the size of a voxel along each axis, in mm.
+
+    Parameters
+    ----------
+    resolution : length, or mapping of str to length
+    names : list of str
+        What the axes are called.
+
+    Raises
+    ------
+    UnitsError
+        If it is not given, is not one for each axis, or has no unit.
+    """
     example = ", ".join(
         f"{name!r}: '{size} um'" for name, size in zip(names, (5, 2, 2), strict=False)
     )
