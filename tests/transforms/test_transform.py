@@ -526,3 +526,11 @@ def test_a_file_that_was_cut_short_is_named(tmp_path: Path, share: float) -> Non
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(StoreError, match=r"t\.nc cannot be read"):
         xarray_atlas.open_transform(path)
+
+
+def test_a_check_does_not_blame_a_field_for_its_end() -> None:
+    """Points that are moved out of a field come back, as its inverse has it."""
+    found = known_field("error", 2.0).check()
+    assert found.round_trip[1] < 0.2
+    assert (found.unsolved, found.outside) == (0, 0.0)
+    assert found.is_invertible

@@ -16,7 +16,7 @@ from xarray_atlas.coords.grid import lengths
 from xarray_atlas.errors import TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.binding import coordinates_of
-from xarray_atlas.transforms.steps import FieldStep, InverseStep
+from xarray_atlas.transforms.steps import FieldStep, InverseStep, Outside
 
 __all__ = ["TransformCheck", "check_transform"]
 
@@ -115,7 +115,8 @@ def check_transform(
     elif not fields:
         least = math.nan if transform.steps else 1.0
     points = _points(transform, fields, grid)
-    lenient = _lenient(transform)
+    # beyond a field of "error" as at its edge, which its inverse finds back
+    lenient = _lenient(transform, "nearest")
     there = lenient.points(points)
     back = lenient.inverse(unsolved="missing").points(there)
     miss = 1000 * np.linalg.norm(back - points, axis=1)
@@ -202,7 +203,7 @@ def _outside(transform: Any, points: FloatArray) -> Any:
     """Tell which points lie outside of one of the fields that they come through."""
     positions: Any = [points[:, i] for i in range(3)]
     found = np.zeros(len(points), bool)
-    for step in _lenient(transform).steps:
+    for step in _lenient(transform.outside("identity"), "identity").steps:
         if isinstance(step, FieldStep):
             _, inside = step.shifts(positions)
             found |= False if inside is None else ~inside
@@ -213,10 +214,14 @@ def _outside(transform: Any, points: FloatArray) -> Any:
     return found
 
 
-def _lenient(transform: Any) -> Any:
-    """Return a transform that gives something, or NaN, for every point."""
-    steps = [
-        dataclasses.replace(step, unsolved="missing") if isinstance(step, InverseStep) else step
-        for step in transform.outside("identity").steps
-    ]
-    return dataclasses.replace(transform, steps=tuple(steps))
+def _lenient(transform: Any, instead: Outside) -> Any:
+    """Return a transform that gives something, or NaN, for every point; `instead` of an error."""
+
+    def changed(step: Any) -> Any:
+        if isinstance(step, InverseStep):
+            return dataclasses.replace(step, step=changed(step.step), unsolved="missing")
+        if isinstance(step, FieldStep) and step.outside == "error":
+            return dataclasses.replace(step, outside=instead)
+        return step
+
+    return dataclasses.replace(transform, steps=tuple(map(changed, transform.steps)))

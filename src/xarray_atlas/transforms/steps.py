@@ -217,9 +217,8 @@ class InverseStep:
                 raise TransformError(
                     f"{np.count_nonzero(beyond):,} of {lost.size:,} points come from outside of "
                     "the displacement field, which does not say from where; make them NaN, "
-                    "transform.inverse(unsolved='missing'), or pass outside='identity' (they "
-                    "stay, as ITK has it) or outside='nearest' (as at the field's edge): "
-                    "transform.outside('identity')"
+                    "transform.inverse(unsolved='missing'), or take the displacement at the "
+                    "field's edge: transform.outside('nearest')"
                 )
             lost |= beyond
         for part in found:
