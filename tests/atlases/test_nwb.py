@@ -112,6 +112,17 @@ def test_from_bregma(ds: xr.Dataset, contacts: xr.Dataset, tmp_path: Path) -> No
         np.testing.assert_allclose(held["z"][:], -bregma[:, 1], atol=1e-6)
 
 
+def test_a_frame_in_mm(ds: xr.Dataset, contacts: xr.Dataset) -> None:
+    nwbfile = with_electrodes(HEIGHTS.size)
+    table = ds.atlas.to_nwb_electrodes(contacts, nwbfile, frame="dataset")
+    um = where(ds)  # the Dataset runs to posterior, inferior and left, from the first centre
+    got = np.stack([nwbfile.electrodes[axis].data for axis in "xyz"], 1)
+    np.testing.assert_allclose(got[:, :2], um[:, :2] - 25, atol=1e-6)
+    np.testing.assert_allclose(np.diff(got[:, 2]), np.diff(um[:, 2]), atol=1e-6)
+    assert (table.space.units, table.space.orientation) == ("mm", "PIL")
+    np.testing.assert_allclose(table["x"].data, got[:, 0] / 1e3)
+
+
 def test_rows_of_a_table_that_is_there(
     ds: xr.Dataset, contacts: xr.Dataset, tmp_path: Path
 ) -> None:

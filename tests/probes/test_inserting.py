@@ -197,6 +197,33 @@ def test_a_probe_is_rigid_in_a_frame_that_is_scaled(ds: xr.Dataset) -> None:
     np.testing.assert_allclose(apart, own, atol=1e-9)
 
 
+def test_in_an_image_that_was_registered(ds: xr.Dataset) -> None:
+    """Contacts are rigid in the image (RAS mm), and go through the transform one by one."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", [5, -8, 3], degrees=True).as_matrix() * 1.1
+    tip, up = np.array([0.5, -2.0, -3.0]), np.array([0.0, 0.0, 1.0])
+    made = xarray_atlas.Transform.from_matrix
+    end = made(matrix, source="image", target="atlas").bind(target=ds)
+    at = dict(zip(end.target.axes, end.points(tip[None])[0], strict=True))
+    # so that the tip comes to 7.5, 5 and 6.5 mm: to right, anterior and superior all are reversed
+    matrix[:3, 3] = at["x"] - 6.5, at["z"] - 7.5, at["y"] - 5
+    there = made(matrix, source="image", target="atlas")
+    bound = there.bind(target=ds)
+    probe = neuropixels_probe("NP2014", every=61)
+    asked = {"axes": ("x", "y", "z"), "unit": "mm", "shank": "0", "spin": "posterior-to-anterior"}
+    found = ds.atlas.insert(probe, tip=tip, entry=tip + 3 * up, transform=there, **asked)
+    x = probe.contact_positions[:, 0] - 8
+    y = probe.contact_positions[:, 1] - probe.probe_planar_contour[:, 1].min()
+    want = tip + np.stack([0 * x, x, y], 1) * UM
+    got = np.stack([found[axis].values for axis in "xyz"], 1)
+    np.testing.assert_allclose(got, want, atol=1e-9)
+    placed = bound.points(want)
+    again = ds.atlas.region_at(placed, axes=bound.target.axes, unit="mm", frame="dataset")
+    assert found.region.values.tolist() == again.region.values.tolist()
+    assert len(set(found.region.values.tolist())) > 3
+    assert ds.atlas.plot.track(found, transform=there).shape == (4, 1)
+
+
 def test_what_holds_a_probe(ds: xr.Dataset) -> None:
     probe = probeinterface.generate_multi_columns_probe(num_columns=2, num_contact_per_column=6)
     probe.set_device_channel_indices(np.arange(12)[::-1])

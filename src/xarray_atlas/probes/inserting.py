@@ -211,7 +211,7 @@ def insert(
     position, up = course.at(height)
     position = position + _beside(contacts, up, spin, turn)
     named = way.named(position)
-    stated_frame = first.frame if frame is None else frame
+    stated_frame = first.frame if frame is None and transform is None else frame
     points = read_points(obj, named, stated_frame, transform=transform)
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
