@@ -80,8 +80,35 @@ class ProbesMethods(Accessor[T]):
             ``{"probe": ["0.9 mm", "2.1 mm"], "track": ["1.0 mm", "2.0 mm"]}``: heights above the
             tip on the probe, by the recording, and where these lie on the track, by histology.
             Between landmarks heights are scaled linearly; outside of them they are shifted.
-        frame, transform, unit, axes, columns
-            Of `entry`, `tip` and `track`, as :func:`xarray_atlas.region_at` has them.
+        frame : str, Frame or (4, 4) array, optional
+            Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
+            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
+            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
+            ``"quicknii"``: x, y and z of QuickNII, Nutil and MeshView, from the outer corner to
+            right, anterior and superior. ``"dataset"``: taken from this Dataset, whose coordinates
+            are those of the centres of voxels. ``"world"``: x, y and z in mm to the right, anterior
+            and superior, as NIfTI and MNI have them, in an atlas that has world coordinates. From
+            bregma, in an atlas of the Allen CCF, the name of a convention, such as ``"ibl"``:
+            ``ds.atlas.frames`` lists them, and those that were added. ``ds.atlas.frame(name, ...)``
+            makes one. A matrix takes points (mm, in the order of ``ds.atlas.space.dims``) to
+            coordinates of the Dataset, in that order. It may be left out where the points state it:
+            a Dataset or DataArrays whose positions have a ``direction`` and a unit are in
+            "dataset", and results of this package have ``attrs["frame"]``.
+        transform : Transform, optional
+            Where the points are those of another space, such as an image that was registered: the
+            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
+            either direction. The points are in mm, or another unit that is said, along the axes of
+            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
+            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
+            leads from the points to these.
+        unit : str or pint.Unit, optional
+            Of positions that do not say theirs; one that contradicts theirs is an error.
+            ``"voxel"`` says that they are indices of voxels.
+        axes : iterable of str, optional
+            The axes of an array, in the order of its columns, or which columns of a table to take.
+        columns : mapping of str to str, optional
+            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
         level : int, optional
             The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
             given as itself.

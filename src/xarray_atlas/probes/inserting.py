@@ -109,7 +109,7 @@ def insert(
         on the probe, by the recording, and where these lie on the track, by histology. Between
         landmarks heights are scaled linearly; outside of them they are shifted.
     frame, transform, unit, axes, columns
-        Of `entry`, `tip` and `track`, as :func:`region_at` has them.
+        As :func:`region_at` has them.
     level, parcellation
         As :func:`region_at` has them.
     probe_unit : str or pint.Unit, optional
