@@ -231,7 +231,7 @@ def test_they_are_known_for_the_ccf_only(ds: xr.Dataset) -> None:
     for part in parts:
         assert set(NAMES) <= set(part.atlas.frames)
     other = numbered_atlas((6, 5, 4))
-    assert set(other.atlas.frames) == {"dataset", "brainglobe", "allen"}
+    assert set(other.atlas.frames) == {"dataset", "brainglobe", "allen", "quicknii"}
     with pytest.raises(PointsError, match=r"convention for the Allen CCF, .* 0.6 x 1 x 1.6 mm"):
         other.atlas.frame("ibl")
     with pytest.raises(PointsError, match="Make a frame of your own"):
