@@ -225,10 +225,59 @@ def test_a_field_is_held_once() -> None:
     np.testing.assert_allclose(again.atlas.transform.points(POINTS), wanted, atol=1e-6)
 
 
-def test_what_a_folder_of_brainglobe_does_not_hold_is_said(tmp_path: Path) -> None:
+def on_a_part_of_the_sample(kind: str) -> xr.Dataset:
+    """The packaged labels on a grid of 0.2 mm, through a transform."""
     source = xarray_atlas.open_sample("100 um").attrs["source"]
     ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
-    ds = ds.isel(z=slice(60, 64)).drop_vars("hemispheres", errors="ignore")
-    mine = ds.atlas.resample_like(ds.annotation.isel(x=slice(20, 30)), np.eye(4))
-    with pytest.warns(UserWarning, match=r"no place for how this grid leads .*to_zarr"):
-        mine[["annotation"]].atlas.save(tmp_path, name="mine", version="1.0", masks=False)
+    ways = ("anterior-to-posterior", "superior-to-inferior", "right-to-left")
+    coords = {
+        dim: (dim, start + 0.2 * np.arange(count), {"units": "mm", "direction": way})
+        for dim, start, count, way in zip("zyx", (5, 1, 3), (12, 14, 16), ways, strict=True)
+    }
+    image = xr.DataArray(np.zeros((12, 14, 16)), coords, ("z", "y", "x"))
+    turn = affine(4)
+    turn[:3, :3] = np.eye(3) + (turn[:3, :3] - np.eye(3)) * 0.2
+    turn[:3, 3] *= 0.1
+    matrix = Transform.from_matrix(turn, source="image", target="between")
+    grid = np.eye(4)
+    grid[:3, 3] = -12, -14, -9
+    warp = FieldStep(smooth((13, 15, 10), 3, 0.2), grid, "identity")
+    field = Transform((warp,), End("between"), End("atlas"))
+    through = matrix.rename(target="atlas") if kind == "affine" else field @ matrix
+    if kind == "inverse":
+        through = field.rename("atlas", "image").inverse()
+    return ds.atlas.resample_like(image, through)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("turned", [False, True])
+def test_after_a_folder_of_brainglobe(kind: str, turned: bool, tmp_path: Path) -> None:
+    mine = on_a_part_of_the_sample(kind)
+    mine = (
+        mine.atlas.add_frame(mine.atlas.frame("own", matrix=np.eye(4)))
+        if kind == "affine"
+        else mine
+    )
+    saved = mine.atlas.reorient("psl").atlas.reorient("asr") if turned else mine
+    saved.atlas.save(tmp_path, name="mine", version="1.0", masks=False, levels=1)
+    again = xarray_atlas.open_atlas("mine", root=tmp_path)
+    np.testing.assert_array_equal(again.annotation, mine.annotation)
+    assert again.atlas.space.atlas == mine.atlas.space.atlas
+    grids = []
+    for ds in (mine, again):
+        axes = [ds[dim].pint.dequantify().values for dim in "zyx"]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+        grids.append(ds.atlas.transform.points(points))
+    np.testing.assert_allclose(grids[1], grids[0], atol=1e-4)
+    for frame in ("allen", *(["own"] if kind == "affine" else [])):
+        there = mine.atlas.centroid("TH", frame=frame).pint.dequantify()
+        here = again.atlas.centroid("TH", frame=frame).pint.dequantify()
+        np.testing.assert_allclose(here, there, atol=1e-4 if frame == "own" else 0.1)
+    tree = xr.open_datatree(again.attrs["manifest"], engine="atlas")
+    assert all(node.ds.atlas.space.atlas is not None for node in tree.leaves)
+
+
+def test_the_labels_alone_are_not_saved_without_their_field(tmp_path: Path) -> None:
+    mine = on_a_part_of_the_sample("chain")
+    with pytest.raises(TransformError, match="pass that Dataset"):
+        mine.annotation.atlas.save(tmp_path, name="mine", version="1.0", masks=False)

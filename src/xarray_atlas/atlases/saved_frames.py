@@ -12,12 +12,13 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.space import AXES
+from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.corners import CORNERS
 from xarray_atlas.transforms.frames import Frame
 from xarray_atlas.transforms.known_frames import BUILT_IN, frames_of, to_corner_of
 from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 
-__all__ = ["saved_frames"]
+__all__ = ["corner_to_dataset", "saved_frames"]
 
 
 def saved_frames(
@@ -41,6 +42,30 @@ def saved_frames(
     added = [f for name, f in frames_of(ds).items() if name not in (*BUILT_IN, *CONVENTIONS)]
     if not added or to_corner_of(space) is None:
         return []
+    to_dataset, volume = corner_to_dataset(ds, sizes)
+    return [_of_volume(frame, to_dataset, volume).to_dict() for frame in added]
+
+
+def corner_to_dataset(
+    ds: xr.Dataset | xr.DataArray, sizes: Mapping[Hashable, float]
+) -> tuple[FloatArray, list[float]]:
+    """Return the matrix from the corner of what is saved to a Dataset, and how long it is.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+    sizes : mapping of hashable to float
+        The size of a voxel in mm along each dimension.
+
+    Returns
+    -------
+    matrix : float64 array of shape (4, 4)
+        From mm from the anterior, superior, left outer corner, along ap, dv and ml, to coordinates
+        in the order of the dims of the space.
+    volume : list of float
+        In mm along ap, dv and ml.
+    """
+    _, space = find_atlas(ds)
     to_dataset, volume = np.zeros((4, 4)), []
     to_dataset[3, 3] = 1.0
     for column, axis in enumerate(AXES):
@@ -52,7 +77,7 @@ def saved_frames(
         to_dataset[row, column] = 1.0 if along else -1.0
         to_dataset[row, 3] = low if along else high
         volume.append(float(high - low))
-    return [_of_volume(frame, to_dataset, volume).to_dict() for frame in added]
+    return to_dataset, volume
 
 
 def _of_volume(frame: Frame, to_dataset: Any, volume: list[float]) -> Frame:

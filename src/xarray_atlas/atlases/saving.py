@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.atlases.saved_frames import saved_frames
+from xarray_atlas.atlases.saved_transforms import saved_transform
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import (
     affine_of,
@@ -26,9 +27,8 @@ from xarray_atlas.coords.grid import (
 )
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.space import AXES, Space, require_orientation
-from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError, StoreError
-from xarray_atlas.io.brainglobe.manifest import FRAMES, MIDLINE, TO_RAS
+from xarray_atlas.io.brainglobe.manifest import FRAMES, MIDLINE, TO_ATLAS, TO_RAS
 from xarray_atlas.io.brainglobe.writer import NewAtlas, write_atlas
 from xarray_atlas.io.zarr.stores import is_url
 from xarray_atlas.io.zarr.write_ome_zarr import CHUNK, Pyramid
@@ -125,6 +125,11 @@ def save(
     the manifest gives the atlas its world coordinates again, to the float. The OME-Zarr alone,
     opened without the manifest, counts from the corner.
 
+    *An atlas on the grid of an image* keeps how it leads back to the atlas: the manifest gets
+    ``to_atlas``, the atlas's space and the steps of the transform, and displacement fields lie
+    beside the annotation in ``to_atlas.zarr``. BrainGlobe passes over both; here
+    ``ds.atlas.transform`` and frames of the atlas are known again.
+
     *Labels.* BrainGlobe's ids are the labels. Where a region has another label than its id, or
     several (left and right), its voxels get its id. Where ids are text ("MBA:997"), the
     region's smallest label becomes its id, and regions without a label get the numbers after
@@ -158,13 +163,6 @@ def save(
     annotation = annotation_of(obj).variable
     ds = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name="annotation")
     name, version = _name(ds, name), _version(ds, version)
-    if space.atlas is not None:
-        warnings.warn(
-            "BrainGlobe's layout has no place for how this grid leads to the atlas that was "
-            "brought onto it: when it is opened again, ds.atlas.transform and frames of that atlas "
-            "are not known. ds.to_zarr(path) and ds.to_netcdf(path) keep them",
-            stacklevel=find_stack_level(),
-        )
     pyramid = _pyramid(ds, annotation, space, levels)
     table, *numbers = as_brainglobe(terminology)
     images = _images(ds, annotation)
@@ -175,7 +173,13 @@ def save(
         about[MIDLINE] = _in_store(ds, space, pyramid, space.midline)
     if space.world:
         about[TO_RAS] = _to_ras(ds, pyramid)
-    if frames := saved_frames(ds, spacing(ds)):
+    fields = None
+    if space.atlas is None:
+        frames = saved_frames(ds, spacing(ds))
+    else:  # of the atlas, to which the transform leads
+        frames = [json.loads(frame) for frame in space.frames]
+        about[TO_ATLAS], fields = saved_transform(ds, spacing(ds))
+    if frames:
         about[FRAMES] = frames
     write_atlas(
         Path(path).expanduser().absolute(),
@@ -191,6 +195,7 @@ def save(
             symmetric=symmetric,
             masks=masks,
             about=about,
+            fields=fields,
         ),
     )
 

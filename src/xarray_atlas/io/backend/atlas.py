@@ -30,6 +30,7 @@ from xarray_atlas.errors import (
     StoreNotFoundError,
 )
 from xarray_atlas.io.backend.parts import Parts
+from xarray_atlas.io.backend.resampled import on_its_grid
 from xarray_atlas.io.brainglobe.components import ImagePyramid
 from xarray_atlas.io.brainglobe.layout import parse_place
 from xarray_atlas.io.brainglobe.manifest import TO_RAS, Component, Manifest
@@ -153,18 +154,20 @@ class StoredAtlas:
         labels = LabelArray(self.group, level.path, self.place, level.scale, axes)
         shape, dims = labels.shape, self.multiscale.dims
         centres = self._centres(level, shape)
-        space = self._space(level, centres)
+        alone = self._space(level, centres)
+        space, fields = on_its_grid(alone, self.manifest, self.storage_options)
         coords = atlas_coordinates(self.terminology, space, centres)
         arrays: dict[str, Any] = {"annotation": labels} if self.annotation else {}
         for image in self.components:
             arrays[image.name] = image.array(self.multiscale, level, shape)
         if self.sides:
             arrays["hemispheres"] = _sides(space, coords, labels)
-        return xr.Dataset(
+        found = xr.Dataset(
             {name: _variable(name, dims, array) for name, array in arrays.items()},
             coords=coords,
             attrs={**self.attrs, "level": level.path, "resolution": level.resolution},
         )
+        return found.assign_coords(fields) if fields else found
 
     def datasets(self) -> dict[str, xr.Dataset]:
         """Open the levels that are asked for, by their paths."""

@@ -26,6 +26,13 @@ TO_RAS = "to_ras_mm"
 """Another: the 4 x 4 matrix from the positions that OME-Zarr's metadata give, in mm along the
 axes in their order, to RAS mm, the world of the file from which the atlas was made."""
 
+TO_ATLAS = "to_atlas"
+"""Another, of an atlas that was brought onto the grid of an image: the space of the atlas, and the
+steps of the transform to it, from mm from the anterior, superior, left outer corner."""
+
+FIELDS = "to_atlas.zarr"
+"""Where the fields of these steps lie, below the annotation set."""
+
 FRAMES = "frames"
 """Another: frames that were added to the atlas, as objects of JSON; from mm from the anterior,
 superior, left outer corner of the volume."""
@@ -133,6 +140,16 @@ class Manifest:
         """The frames that were saved with the atlas, each as JSON."""
         said = self.content.get(FRAMES) or ()
         return tuple(json.dumps(Frame.from_dict(frame).to_dict()) for frame in said)
+
+    @property
+    def to_atlas(self) -> Mapping[str, Any] | None:
+        """How the grid leads to the atlas that was brought onto it; None of an atlas itself."""
+        said = self.content.get(TO_ATLAS)
+        if said is None:
+            return None
+        if not isinstance(said, Mapping) or not {"atlas", "steps"} <= set(said):
+            raise ValueError(f"{TO_ATLAS!r} is {said}, not an object with 'atlas' and 'steps'")
+        return said
 
     @property
     def voxel_size(self) -> tuple[float, ...]:

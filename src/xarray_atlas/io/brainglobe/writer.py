@@ -13,10 +13,12 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import xarray as xr
 import zarr
 
 from xarray_atlas.errors import StoreExistsError
 from xarray_atlas.io.brainglobe.components import MASKS
+from xarray_atlas.io.brainglobe.manifest import FIELDS
 from xarray_atlas.io.zarr.write_ome_zarr import Pyramid, write_image, write_masks
 from xarray_atlas.kernels.downsample import majority, mean
 from xarray_atlas.kernels.spacing import without_noise
@@ -45,6 +47,8 @@ class NewAtlas:
         Whether to write the mask of every region too.
     about : mapping
         Further keys of the manifest: species, citation, ...
+    fields : Dataset, optional
+        Displacements by which the grid leads to an atlas that was brought onto it.
     """
 
     name: str
@@ -58,6 +62,7 @@ class NewAtlas:
     symmetric: bool = False
     masks: bool = True
     about: Mapping[str, Any] = field(default_factory=dict)
+    fields: xr.Dataset | None = None
 
     def component(self, folder: str, kind: str) -> dict[str, str]:
         """Describe one component as manifests do."""
@@ -169,6 +174,8 @@ def _write(stage: Path, atlas: NewAtlas) -> None:
     )
     if atlas.hemispheres is not None:
         write_image(labels / "hemispheres.ome.zarr", atlas.hemispheres, pyramid, majority)
+    if atlas.fields is not None:
+        atlas.fields.to_zarr(labels / FIELDS, consolidated=False)
     template = atlas.template
     if template is None:
         # BrainGlobe's API opens no atlas without one

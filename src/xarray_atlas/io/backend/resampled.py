@@ -1,0 +1,63 @@
+"""Saved grids onto which an atlas was brought, opened with the transform to the atlas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray import Variable
+
+from xarray_atlas.coords.space import Space
+from xarray_atlas.io.brainglobe.manifest import FIELDS, Manifest
+from xarray_atlas.transforms.datasets import described_steps, read_steps
+from xarray_atlas.transforms.known_frames import to_corner_of
+from xarray_atlas.transforms.remembered import PREFIX
+from xarray_atlas.transforms.steps import AffineStep, merged
+
+__all__ = ["on_its_grid"]
+
+
+def on_its_grid(
+    space: Space, manifest: Manifest | None, storage_options: Mapping[str, Any] | None
+) -> tuple[Space, dict[str, Variable]]:
+    """Return the space of a grid with that of the atlas brought onto it, and the fields.
+
+    Parameters
+    ----------
+    space : Space
+        Of the volume that is opened.
+    manifest : Manifest, optional
+    storage_options : mapping, optional
+
+    Returns
+    -------
+    space : Space
+        The same one where the volume is an atlas itself.
+    fields : dict of str to Variable
+        Coordinates of the Dataset.
+    """
+    said = None if manifest is None else manifest.to_atlas
+    corner = None if said is None else to_corner_of(space)
+    if manifest is None or said is None or corner is None:
+        return space, {}
+    variables: Mapping[Any, Variable] = {}
+    if any("variable" in step for step in said["steps"]):
+        place = f"{manifest.annotation.url}/{FIELDS}"
+        options = None if storage_options is None else dict(storage_options)
+        variables = xr.open_zarr(place, consolidated=False, storage_options=options).variables
+    steps = merged([AffineStep(corner), *read_steps(said["steps"], variables)])
+    atlas = Space.from_json(json.dumps(said["atlas"]))
+    found = replace(space, atlas=atlas)
+    if all(isinstance(step, AffineStep) for step in steps):
+        matrix = np.eye(4)
+        for step in steps:
+            assert isinstance(step, AffineStep)
+            matrix = step.matrix @ matrix
+        return replace(found, to_atlas=tuple(float(value) for value in matrix.ravel())), {}
+    described, fields = described_steps(steps, PREFIX)
+    through = json.dumps({"steps": described, "token": said.get("token", "")})
+    return replace(found, through=through), fields
