@@ -105,3 +105,34 @@ def test_questions(ds: xr.Dataset) -> None:
         ds.atlas.plot.section(contacts=probe_at(ds, 0, 0), axis="dv")
     with pytest.raises(PointsError, match="one height"):
         ds.atlas.plot.section(contacts=contacts.isel(contact=[2]))
+
+
+@pytest.mark.parametrize("orientation", ["asr", "rpi"])
+def test_in_3d_in_the_coordinates_of_the_dataset(ds: xr.Dataset, orientation: str) -> None:
+    pyvista = pytest.importorskip("pyvista")
+    contacts = probe_at(ds, 150, 12)
+    turned = ds if orientation == "asr" else ds.atlas.reorient(orientation)
+    plotter = pyvista.Plotter(off_screen=True, window_size=(240, 240))
+    turned.atlas.plot.surface("TH", contacts=contacts, plotter=plotter)
+    at, line = (
+        np.asarray(plotter.actors[name].mapper.dataset.points)
+        for name in ("contacts of shank 0", "shank 0")
+    )
+    np.testing.assert_allclose(line, at, atol=1e-6)
+    # IBL's bregma lies 5.4 and 0.332 mm from the anterior and superior faces of the Allen CCF; the
+    # sample counts from the middle of its first voxel of 50 um
+    order = ("ml", "ap", "dv")
+    moved = at - np.stack([contacts[axis].values for axis in order], 1)
+    np.testing.assert_allclose(np.ptp(moved, axis=0), 0, atol=1e-5)
+    if orientation == "asr":
+        np.testing.assert_allclose(moved[0, 1:], [-5.375, -0.307], atol=1e-5)
+    # left of the thalamus's middle by as much as from the midline
+    bounds = plotter.actors["TH"].bounds
+    middle = (bounds[0] + bounds[1]) / 2
+    np.testing.assert_allclose(at[:, 0] - middle, contacts.ml.values, atol=0.15)
+    # a second probe stands beside the first
+    turned.atlas.plot.surface("TH", contacts=contacts.isel(contact=[0]), plotter=plotter)
+    assert {"contacts of shank 0", "contacts of shank 0 (2)"} <= set(plotter.actors)
+    with pytest.raises(PointsError, match=r"contacts= takes what ds.atlas.insert"):
+        turned.atlas.plot.surface("TH", contacts=contacts.drop_vars("shank"), plotter=plotter)
+    plotter.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -369,7 +370,7 @@ ENDS = {"entry": ENTRY, "tip": TIP}
         (ENDS | {"probe": [[0.1, 0.2], [0.2, 0.2]]}, PointsError, "which way the probe faces"),
         (ENDS | {"probe": [[1, 2.0], [2, 2]], "spin": "superior-to-inferior"}, PointsError, "along the shank"),
         (ENDS | {"probe": [[0, 1.0, 2], [0, 0, 1]]}, PointsError, "depth_axis='y' or 'z'"),
-        (ENDS | {"probe": "NP1010"}, PointsError, "none is fetched"),
+        (ENDS | {"probe": "NP1"}, PointsError, "makes no such probe.*such as 'NP2014'"),
         (ENDS | {"landmarks": {"probe": [1], "track": ["1 mm"]}}, UnitsError, "has no unit"),
         (ENDS | {"landmarks": {"probe": ["1 mm"], "track": []}}, PointsError, "1 heights on the probe and 0"),
         (ENDS | {"landmarks": {"probe": ["1 mm", "2 mm"], "track": ["2 mm", "1 mm"]}}, PointsError, "same order"),
@@ -380,6 +381,21 @@ ENDS = {"entry": ENTRY, "tip": TIP}
 def test_questions(ds: xr.Dataset, asked: dict[str, Any], error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         ds.atlas.insert(**(LINE | asked))
+
+
+def test_part_numbers_are_probes_of_the_catalogue(
+    ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ENDS | {"frame": "ibl", "unit": "mm", "spin": "right-to-left"}
+    for name in ("NP1100", "NP2014"):
+        shank = {"shank": "0"} if name == "NP2014" else {}
+        found = ds.atlas.insert(name, **asked, **shank)
+        xr.testing.assert_identical(
+            found, ds.atlas.insert(neuropixels_probe(name), **asked, **shank)
+        )
+    monkeypatch.setitem(sys.modules, "probeinterface.neuropixels_tools", None)
+    with pytest.raises(PointsError, match="none is fetched.*where probeinterface is installed"):
+        ds.atlas.insert("NP2014", **asked, shank="0")
 
 
 def test_questions_about_shanks(ds: xr.Dataset) -> None:

@@ -147,6 +147,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
         hemisphere: str | None = None,
         *,
         opacity: float | Mapping[RegionKey, float] | None = None,
+        contacts: xr.Dataset | None = None,
         plotter: Any = None,
         off_screen: bool | None = None,
         window_size: Any = None,
@@ -165,6 +166,10 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
         opacity : float or mapping, optional
             Of all regions, or of those that are named (by acronym, name or id). By default a region
             that holds another one that is drawn is nearly transparent, 0.12, and others are opaque.
+        contacts : Dataset, optional
+            Of a probe, as :func:`xarray_atlas.insert` returns it, in whichever frame: its contacts
+            are points, with a line along each shank. Within a region that is opaque they are not
+            seen.
         plotter : pyvista.Plotter, optional
             Where to draw. A new one by default. Where it shows something already, its camera and
             marker are left as they are.
@@ -184,6 +189,8 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
         GridError
             If none of the regions has a voxel, a coordinate is unevenly spaced, or a spatial
             dimension is missing.
+        PointsError
+            If `contacts` are not those of a probe.
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         HemisphereError
@@ -217,6 +224,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
             regions,
             hemisphere=hemisphere,
             opacity=opacity,
+            contacts=contacts,
             plotter=plotter,
             off_screen=off_screen,
             window_size=window_size,

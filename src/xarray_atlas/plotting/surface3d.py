@@ -17,7 +17,9 @@ from xarray_atlas.coords.space import RAS, RAS_AXES, Space
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Int64s
+from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
+from xarray_atlas.plotting.contacts import shanks_in_scene
 from xarray_atlas.printable import one_line
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.regions.surface import Mesh
@@ -30,6 +32,9 @@ SHELL = 0.12
 
 NO_COLOR = "#B0B0B0"
 
+INK = "black"
+"""Of probes."""
+
 
 def surface(
     obj: xr.Dataset | xr.DataArray,
@@ -37,6 +42,7 @@ def surface(
     hemisphere: str | None = None,
     *,
     opacity: float | Mapping[RegionKey, float] | None = None,
+    contacts: xr.Dataset | None = None,
     plotter: Any = None,
     off_screen: bool | None = None,
     window_size: Iterable[int] | None = None,
@@ -60,6 +66,9 @@ def surface(
     opacity : float or mapping, optional
         Of all regions, or of those that are named (by acronym, name or id). By default a region
         that holds another one that is drawn is nearly transparent, 0.12, and others are opaque.
+    contacts : Dataset, optional
+        Of a probe, as :func:`~xarray_atlas.insert` returns it, in whichever frame: its contacts are
+        points, with a line along each shank. Within a region that is opaque they are not seen.
     plotter : pyvista.Plotter, optional
         Where to draw. A new one by default. Where it shows something already, its camera and
         marker are left as they are.
@@ -74,13 +83,16 @@ def surface(
     -------
     pyvista.Plotter
         With an actor for each region, named by its acronym (of one side
-        ``"RSP (left)"``); call its ``show``, ``screenshot`` or ``export_html``.
+        ``"RSP (left)"``); call its ``show``, ``screenshot`` or ``export_html``. The actors of a
+        shank are "shank 0" and "contacts of shank 0"; of a further probe, "shank 0 (2)" and so on.
 
     Raises
     ------
     GridError
         If none of the regions has a voxel, a coordinate is unevenly spaced, or a spatial
         dimension is missing.
+    PointsError
+        If `contacts` are not those of a probe.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError, StoreError
         As :func:`xarray_atlas.mesh` does.
     ImportError
@@ -120,6 +132,7 @@ def surface(
     drawn = {position: found for position, found in meshes.items() if found.faces.size}
     _complain(terminology, [p for p in meshes if p not in drawn], bool(drawn), hemisphere)
     axes = _axes(annotation_of(obj), space)
+    shanks = {} if contacts is None else shanks_in_scene(obj, contacts)
     if plotter is None:
         plotter = pyvista.Plotter(off_screen=off_screen, window_size=window_size)
     empty = not plotter.renderer.actors
@@ -134,9 +147,25 @@ def surface(
             "render": False,
         }
         plotter.add_mesh(_in_scene(found, axes).to_pyvista(), **{**options, **kwargs})
+    for name, (at, line) in shanks.items():
+        _add_shank(plotter, pyvista, name, at, line)
     if empty:
         _look(plotter, pyvista, hemisphere)
     return plotter
+
+
+def _add_shank(plotter: Any, pyvista: Any, shank: str, at: FloatArray, line: FloatArray) -> None:
+    """Draw the contacts of a shank, and the line along them."""
+    name, count = f"shank {one_line(shank)}", 1
+    while f"contacts of {name}" in plotter.actors:  # of another probe
+        count += 1
+        name = f"shank {one_line(shank)} ({count})"
+    options = {"color": INK, "reset_camera": False, "render": False}
+    if len(line) > 1:
+        along = pyvista.lines_from_points(line)
+        plotter.add_mesh(along, name=name, line_width=2, **options)
+    spheres = {"point_size": 5, "render_points_as_spheres": True}
+    plotter.add_mesh(pyvista.PolyData(at), name=f"contacts of {name}", **spheres, **options)
 
 
 def _opacities(terminology: Terminology, positions: Int64s, opacity: Any) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,11 +140,7 @@ def read_contacts(probe: Any, unit: Any, depth_axis: str | None, probe_tip: Any)
 def _as_probe(probe: Any) -> Any:
     """Return the one Probe of probeinterface that was passed; None of an array."""
     if isinstance(probe, str):
-        raise PointsError(
-            f"{probe!r} is the name of a probe, and none is fetched; pass the probe: "
-            "probeinterface.get_probe('imec', 'NP2014'), or one that "
-            "probeinterface.read_probeinterface reads"
-        )
+        return _of_catalogue(probe)
     if hasattr(probe, "contact_positions"):
         return probe
     for name in ("get_probegroup", "get_probe"):
@@ -157,6 +154,24 @@ def _as_probe(probe: Any) -> Any:
             )
         return probe.probes[0]
     return None
+
+
+def _of_catalogue(name: str) -> Any:
+    """Return a Neuropixels probe by its part number, made by probeinterface without the network."""
+    try:
+        tools = importlib.import_module("probeinterface.neuropixels_tools")
+        return tools.build_neuropixels_probe(name)
+    except (ImportError, AttributeError, KeyError) as error:
+        why = (
+            "probeinterface makes no such probe; Neuropixels have part numbers, such as 'NP2014'"
+            if isinstance(error, KeyError)
+            else "Neuropixels are made from their part number where probeinterface is installed"
+        )
+        raise PointsError(
+            f"{name!r} is the name of a probe, and none is fetched: {why}. Pass the probe: "
+            "probeinterface.get_probe('imec', 'NP2014'), or one that "
+            "probeinterface.read_probeinterface reads"
+        ) from error
 
 
 def _array(probe: Any, unit: Any) -> FloatArray:

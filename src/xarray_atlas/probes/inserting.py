@@ -74,11 +74,13 @@ def insert(
     ----------
     obj : Dataset or DataArray
         An atlas, or its annotation.
-    probe : probeinterface.Probe, ProbeGroup of one, SpikeInterface recording, or array
-        What has ``get_probegroup()`` or ``get_probe()`` is taken as it is. Of a probe in a plane,
-        x runs across the shank, to the right as one looks at the contacts with the tip down, and y
-        along it, away from the tip. An array holds the positions of contacts: (n,) along the
-        shank, (n, 2) as x and y, or (n, 3) with `depth_axis`.
+    probe : probeinterface.Probe, ProbeGroup of one, SpikeInterface recording, str, or array
+        What has ``get_probegroup()`` or ``get_probe()`` is taken as it is. A part number of
+        Neuropixels, such as ``"NP2014"``, is the probe with all of its contacts, which
+        probeinterface makes without the network. Of a probe in a plane, x runs across the shank,
+        to the right as one looks at the contacts with the tip down, and y along it, away from the
+        tip. An array holds the positions of contacts: (n,) along the shank, (n, 2) as x and y, or
+        (n, 3) with `depth_axis`.
     entry, tip : mapping, DataArray, or other point, optional
         Where the axis of the shank enters the brain, and where its tip is: one point each, as
         :func:`region_at` takes points, such as ``{"ml": 1.2, "ap": -2.1, "dv": -0.3}``.
