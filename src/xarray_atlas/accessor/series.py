@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xarray_atlas.regions.results import Regions
-from xarray_atlas.sections import series, series_points
+from xarray_atlas.sections import series, series_images, series_points
 
 __all__ = ["SectionsAccessor"]
 
@@ -207,4 +207,49 @@ class SectionsAccessor:
         return series_points.count_on_sections(
             self._tree, points, by, level, hemisphere, mask, parcellation=parcellation,
             columns=columns, image_shape=image_shape,
+        )  # fmt: skip
+
+    def aggregate(
+        self,
+        images: Any,
+        regions: Regions | None = None,
+        func: str | Iterable[str] = "mean",
+        hemisphere: str | Iterable[str] | None = None,
+        direct: bool = False,
+        skipna: bool = True,
+        *,
+        level: int | None = None,
+        parcellation: Any = None,
+        min_coverage: float | None = None,
+        q: float | Iterable[float] | None = None,
+    ) -> xr.DataArray | xr.Dataset:
+        """Reduce an image of each section by region, such as a fluorescence.
+
+        Parameters
+        ----------
+        images : mapping of str to array, or DataTree
+            For sections by name: an array of (rows, columns), or a DataArray with more dimensions
+            than ``y`` and ``x``, on the pixels of the section. A DataTree has one variable a node.
+            Sections without an image are left out. For images as they were aligned open the
+            sections with ``pixels="image"``. NaN, such as for damaged tissue, is left out.
+        regions, func, hemisphere, direct, skipna, level, parcellation, min_coverage, q : optional
+            As :func:`xarray_atlas.aggregate` has them.
+
+        Returns
+        -------
+        DataArray or Dataset
+            On ``section``, then as :func:`xarray_atlas.aggregate` has it, NaN for regions that a
+            section does not show. ``voxels``, the number of pixels of a region in each section,
+            is the weight with which means of sections have a common mean.
+
+        Raises
+        ------
+        GridError
+            If an image is of no section of the tree, or not on its pixels.
+        UnitsError
+            If the images have different units.
+        """
+        return series_images.aggregate_sections(
+            self._tree, images, regions, func, hemisphere, direct, None, skipna, level=level,
+            parcellation=parcellation, min_coverage=min_coverage, q=q,
         )  # fmt: skip
