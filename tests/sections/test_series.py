@@ -95,6 +95,29 @@ def test_one_section_needs_no_name(tree: xr.DataTree, cells: pd.DataFrame) -> No
     np.testing.assert_array_equal(found.region, tree.atlas.region_at(own).region)
 
 
+def test_points_from_files(tree: xr.DataTree, cells: pd.DataFrame, tmp_path: Path) -> None:
+    cells.to_csv(tmp_path / "m1_cells.csv", index=False)
+    expected = tree.atlas.region_at(cells)
+    found = tree.atlas.region_at(tmp_path / "m1_cells.csv")
+    np.testing.assert_array_equal(found.region, expected.region)
+    np.testing.assert_array_equal(found.channel, cells.channel)
+    again = tree.atlas.region_at(xarray_atlas.open_points(tmp_path / "m1_cells.csv"))
+    np.testing.assert_array_equal(again.region, expected.region)
+    cells.iloc[:50].to_csv(tmp_path / "m2_cells.csv", index=False)
+    both = xr.DataTree.from_dict({"m1": tree, "m2": tree})
+    counts = both.atlas.count_points(str(tmp_path / "m?_cells.csv"), by="animal")
+    alone = tree.atlas.count_points(cells)
+    np.testing.assert_array_equal(counts["count"].sel(animal="m1"), alone["count"])
+    assert counts["count"].sel(animal="m2", region="root") <= 50
+    np.testing.assert_allclose(counts.area.sel(animal="m2").values, alone.area.values)
+    points = xarray_atlas.open_points(tmp_path / "m1_cells.csv")
+    points["x"].attrs["units"] = "um"
+    with pytest.raises(PointsError, match="'x' is in um, and points on sections are in pixels"):
+        tree.atlas.region_at(points)
+    with pytest.raises(PointsError, match="is text, not points"):
+        tree.atlas.region_at("cells")
+
+
 def test_counts_are_those_of_pandas(tree: xr.DataTree, cells: pd.DataFrame) -> None:
     found = tree.atlas.count_points(cells, ["channel", "section"])
     assert found["count"].dims == ("region", "channel", "section")

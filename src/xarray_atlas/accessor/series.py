@@ -116,11 +116,12 @@ class SectionsAccessor:
 
         Parameters
         ----------
-        points : table
+        points : table, or path of a file
             With a column ``section``, which is the name of a node, the file of its image or its
             number, and ``x`` and ``y`` in pixels of that image, to the right and down from its
             outer upper left corner. A column ``animal`` tells trees of several animals apart. Of
-            one section, ``tree["name"].atlas``, it takes no column ``section``.
+            one section, ``tree["name"].atlas``, it takes no column ``section``. A path, a pattern
+            of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
         level, parcellation : optional
             As :func:`xarray_atlas.region_at` has them.
         columns : mapping of str to str, optional
@@ -167,7 +168,7 @@ class SectionsAccessor:
 
         Parameters
         ----------
-        points : table
+        points : table, or path of a file
             As for ``region_at``.
         by : str or iterable of str, optional
             ``"section"``, and columns of the points, such as ``["animal", "section"]``.

@@ -21,6 +21,7 @@ from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import GridError, PointsError
 from xarray_atlas.points.counts import count_points
 from xarray_atlas.points.lookup import region_at
+from xarray_atlas.points.paths import opened
 from xarray_atlas.sections.aligned import ACROSS
 from xarray_atlas.sections.series import SECTION, is_of_result, section_coords, section_nodes
 from xarray_atlas.transforms.remembered import grid_to_atlas
@@ -49,12 +50,8 @@ def _placed(
     columns: Mapping[str, str] | None,
     image_shape: tuple[int, int] | None,
 ) -> _Placed:
-    table = points if isinstance(points, pd.DataFrame) else as_dataframe(points)
-    if table is None:
-        try:
-            table = pd.DataFrame(points)
-        except (TypeError, ValueError) as error:
-            raise PointsError(f"points on sections are a table, not {type(points)}") from error
+    points, _, columns = opened(points, None, None, columns)
+    table = _table_of(points)
     names = {"x": "x", "y": "y", SECTION: SECTION, **(columns or {})}
     if unknown := {*names} - {"x", "y", SECTION}:
         raise PointsError(f"columns= names 'x', 'y' and 'section', not {sorted(unknown)}")
@@ -67,6 +64,7 @@ def _placed(
                 "file or number of a section) and 'x' and 'y' (pixels of its image, from the outer "
                 f"upper left corner), or say what they are called: columns={{{axis!r}: ...}}"
             )
+    _require_pixels(points, [names["x"], names["y"]])
     which = _sections_of(nodes, table, names[SECTION])
     rows, positions = {}, {}
     for path, node in nodes.items():
@@ -79,6 +77,39 @@ def _placed(
             values = np.asarray(table[names[dim]].to_numpy()[at], np.float64)
             positions[path][dim] = values * (sizes[dim] * node.sizes[dim] / whole)
     return _Placed(table, rows, positions)
+
+
+def _table_of(points: Any) -> pd.DataFrame:
+    if isinstance(points, xr.Dataset):
+        if len(points.dims) != 1:
+            raise PointsError(f"points lie on one dimension, and these on {list(points.dims)}")
+        plain = {name: Variable(v.dims, v.values) for name, v in points.variables.items()}
+        return xr.Dataset(plain).to_dataframe()
+    table = points if isinstance(points, pd.DataFrame) else as_dataframe(points)
+    if table is None:
+        try:
+            table = pd.DataFrame(points)
+        except (TypeError, ValueError) as error:
+            raise PointsError(f"points on sections are a table, not {type(points)}") from error
+    return table
+
+
+def _require_pixels(points: Any, names: Iterable[str]) -> None:
+    """Refuse positions in a unit of length.
+
+    Raises
+    ------
+    PointsError
+    """
+    if not isinstance(points, xr.Dataset):
+        return
+    for name in names:
+        unit = str(points[name].attrs.get("units", "") or getattr(points[name].data, "units", ""))
+        if unit not in ("", "1", "voxel", "pixel", "pixels", "px"):
+            raise PointsError(
+                f"{name!r} is in {unit}, and points on sections are in pixels of the image that "
+                "was aligned, from its outer upper left corner: divide by the size of its pixels"
+            )
 
 
 def _sections_of(nodes: Mapping[str, xr.Dataset], table: pd.DataFrame, column: str) -> Any:
