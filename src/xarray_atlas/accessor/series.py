@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from xarray_atlas.regions.results import Regions
@@ -253,4 +254,53 @@ class SectionsAccessor:
         return series_images.aggregate_sections(
             self._tree, images, regions, func, hemisphere, direct, None, skipna, level=level,
             parcellation=parcellation, min_coverage=min_coverage, q=q,
+        )  # fmt: skip
+
+    def montage(
+        self,
+        images: Any = None,
+        *,
+        ax: Any = None,
+        outlines: bool | Mapping[str, Any] = True,
+        labels: bool = False,
+        directions: bool = True,
+        scale_bar: bool = True,
+        **kwargs: Any,
+    ) -> np.ndarray[Any, Any]:
+        """Draw every section with the outlines of its regions, as its image lies.
+
+        Parameters
+        ----------
+        images : mapping of str to array, or DataTree, optional
+            For sections by name, an image of (rows, columns) or (rows, columns, colours), of any
+            size, which shows what was aligned: it is drawn below the outlines. Grey images share
+            the limits of their values, unless ``vmin``, ``vmax`` or ``norm`` is given. By
+            default sections have the atlas's colours.
+        ax : array or list of matplotlib Axes, optional
+            One for each section. A figure is made by default.
+        outlines : bool or mapping, default: True
+            Draw the faces between pixels of different labels; a mapping goes on to matplotlib's
+            LineCollection: ``{"color": "white"}``.
+        labels : bool, default: False
+            Write acronyms into the parts of regions that have room for them.
+        directions, scale_bar : bool, default: True
+            In the first picture, letters of the sides and a bar of a round length.
+        **kwargs
+            Further arguments of :meth:`matplotlib.axes.Axes.imshow`, such as ``cmap``.
+
+        Returns
+        -------
+        ndarray of matplotlib Axes, shape (n,)
+
+        Raises
+        ------
+        GridError
+            If an image is of no section of the tree, or is no picture, or there are not as many
+            axes as sections.
+        """
+        from xarray_atlas.plotting.series import montage
+
+        return montage(
+            self._tree, images, ax=ax, outlines=outlines, labels=labels, directions=directions,
+            scale_bar=scale_bar, **kwargs,
         )  # fmt: skip

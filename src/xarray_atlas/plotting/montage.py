@@ -28,7 +28,7 @@ from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of, on_axis, p
 from xarray_atlas.sections.views import View, view_of
 from xarray_atlas.terminology import RegionKey
 
-__all__ = ["ortho", "sections"]
+__all__ = ["AxesArray", "grid_of_axes", "ortho", "sections"]
 
 AxesArray = np.ndarray[Any, Any]
 
@@ -127,7 +127,7 @@ def sections(
         loaded = read_all([plane for plane, _ in found], kept)
         planes = [anatomical(o, view=v) for o, (_, v) in zip(loaded, found, strict=True)]
     if ax is None:
-        given = _grid(planes)
+        given = grid_of_axes(planes)
     kwargs = {"labels": False, "outlines": THIN, **kwargs}
     for i, (each, plane) in enumerate(zip(given, planes, strict=True)):
         first_only = {
@@ -160,14 +160,21 @@ def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
     return 0, annotation.sizes[dim]
 
 
-def _grid(planes: list[Plane]) -> AxesArray:
-    """Make a figure of axes in rows that fill a page about as wide as high."""
+def grid_of_axes(planes: list[Plane], full: bool = True) -> AxesArray:
+    """Make a figure of axes in rows that fill a page about as wide as high.
+
+    Parameters
+    ----------
+    planes : list of Plane
+    full : bool, default: True
+        Rather leave few places empty.
+    """
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     shape = planes[0].y.length / planes[0].x.length
     ideal = np.sqrt(len(planes) * shape * 1.8)
     # of the numbers of columns about as good, the one that leaves fewest places empty
     likely = range(max(round(ideal) - 1, 1), min(round(ideal) + 1, len(planes)) + 1)
-    columns = min(likely, key=lambda n: (-len(planes) % n, abs(n - ideal)))
+    columns = min(likely, key=lambda n: (full and -len(planes) % n, abs(n - ideal)))
     rows = -(-len(planes) // columns)
     height = WIDTH / columns * shape * rows + 0.3 * rows
     figure, axes = pyplot.subplots(
