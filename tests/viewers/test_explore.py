@@ -271,6 +271,40 @@ def test_surfaces_are_where_the_regions_are(page, atlas):
         np.testing.assert_allclose(surface.center_mass, -at[[2, 0, 1]], atol=0.1)
 
 
+@pytest.mark.parametrize("orientation", ["asr", "rpi"])
+def test_shanks_are_tubes_where_the_contacts_are(orientation):
+    source = xarray_atlas.open_sample("100 um").attrs["source"]
+    ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    ends = {"entry": {"ml": -2.0, "ap": -2.2, "dv": -0.4}, "tip": {"ml": -1.0, "ap": -1, "dv": -4}}
+    contacts = ds.atlas.insert(
+        np.arange(0, 3000, 10), probe_unit="um", probe_tip="0 um", frame="ibl", unit="mm", **ends
+    )
+    contacts = contacts.assign_coords(shank=("contact", np.repeat(["a", "<b>"], [299, 1])))
+    turned = ds if orientation == "asr" else ds.atlas.reorient(orientation)
+    found = Page(turned.atlas.explore(contacts=contacts).html)
+    probes = [s for s in found.about["surfaces"] if s["region"] == -2]
+    assert [(s["name"], s["faint"]) for s in probes] == [("shank a", False), ("shank <b>", False)]
+    at = np.stack([contacts[axis].values for axis in ("ml", "ap", "dv")], 1)
+    numbers = turned.atlas.frames["ibl"].to_dataset(at * 1e3)
+    signs = {"asr": (-1, -1, -1), "rpi": (-1, 1, 1)}[orientation]
+    order = {"asr": (2, 0, 1), "rpi": (0, 1, 2)}[orientation]
+    at = numbers[:, order] * signs
+    for shank, part in zip(probes, (at[:299], at[299:]), strict=True):
+        packed = found.file(shank["file"])
+        _, _, faces, vertices, _ = struct.unpack("<HHIII", packed[:16])
+        triangles = np.frombuffer(packed, "<i4", 3 * faces, 16).reshape(-1, 3)
+        places = np.frombuffer(packed, "<f4", 3 * vertices, 16 + 12 * faces).reshape(-1, 3)
+        tube = trimesh.Trimesh(places, triangles, process=False)
+        assert tube.is_watertight
+        radius = 0.003 * 13.2
+        length = np.linalg.norm(part[-1] - part[0]) if len(part) > 1 else 2 * radius
+        octagon = 2 * np.sqrt(2) * radius**2
+        assert tube.volume == pytest.approx(octagon * length, rel=0.02)  # and looks outwards
+        np.testing.assert_allclose(tube.center_mass, (part[0] + part[-1]) / 2, atol=1e-3)
+    with pytest.raises(PointsError, match=r"contacts= takes what ds.atlas.insert"):
+        turned.atlas.explore(contacts=contacts.drop_vars("from_tip"))
+
+
 def test_of_a_finer_atlas_it_shows_the_coarser_level():
     """The published level of 100 um is the majority of that of 50 um."""
     fine, coarse = xarray_atlas.open_sample("50 um"), xarray_atlas.open_sample("100 um")

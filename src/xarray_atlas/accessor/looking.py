@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.regions.results import Regions
@@ -73,7 +75,12 @@ class LookingMethods(Accessor[T]):
         return colors.norm(self._obj)
 
     def explore(
-        self, regions: Regions | None = None, *, template: bool = True, frame: Any = None
+        self,
+        regions: Regions | None = None,
+        *,
+        template: bool = True,
+        frame: Any = None,
+        contacts: xr.Dataset | None = None,
     ) -> Explorer:
         """Show the atlas in an interactive page, which needs no network.
 
@@ -90,6 +97,9 @@ class LookingMethods(Accessor[T]):
             a Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
             the Dataset. By default they are coordinates of `obj`. The planes stay those of the
             voxels.
+        contacts : Dataset, optional
+            Of a probe, as :func:`xarray_atlas.insert` returns it, in whichever frame: a line along
+            the contacts of each shank is shown in 3-D, thicker than the shank.
 
         Returns
         -------
@@ -102,7 +112,7 @@ class LookingMethods(Accessor[T]):
             If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
             spaced, or there are more than 8191 regions; if it is not known where the frame lies.
         PointsError
-            If there is no such frame.
+            If there is no such frame, or `contacts` are not those of a probe.
         RegionNotFoundError, AmbiguousRegionError
             For a region that is not there, or an acronym that several share.
         ImportError
@@ -116,7 +126,9 @@ class LookingMethods(Accessor[T]):
         """
         from xarray_atlas.viewers import exploring
 
-        return exploring.explore(self._obj, regions, template=template, frame=frame)
+        return exploring.explore(
+            self._obj, regions, template=template, frame=frame, contacts=contacts
+        )
 
     def neuroglancer_url(
         self,

@@ -1,4 +1,4 @@
-"""Contacts of a probe in a plane of an atlas or in 3-D, and the plane that a probe lies in."""
+"""Contacts of a probe in a plane of an atlas, and the plane that a probe lies in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.space import AXES, RAS, RAS_AXES
+from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import PointsError
-from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.plotting.planes import Plane
-from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.spaces import PointsSpace
 from xarray_atlas.points.tables import read_points
+from xarray_atlas.probes.places import checked, in_dataset
 from xarray_atlas.sections.asked import Asked, anatomical_name, frame_of
 from xarray_atlas.sections.views import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["add_contacts", "shanks_in_scene", "through_contacts"]
+__all__ = ["add_contacts", "through_contacts"]
 
 NEAR = 0.1
 """Contacts within this distance of a plane, in mm, are drawn as lying in it; others are faint."""
@@ -46,10 +45,10 @@ def through_contacts(obj: xr.Dataset | xr.DataArray, asked: Asked, contacts: Any
         return asked
     frame = asked.frame
     if frame is None:
-        own = read_points(obj, _checked(contacts)).frame
+        own = read_points(obj, checked(contacts)).frame
         frame = None if isinstance(own, PointsSpace) else own
     known = frame_of(obj, frame)
-    at = known.from_dataset(_in_dataset(obj, contacts)) * to_mm(f"1 {known.unit}")
+    at = known.from_dataset(in_dataset(obj, contacts)) * to_mm(f"1 {known.unit}")
     height = np.asarray(to_mm(contacts["from_tip"]))
     shank = contacts["shank"].values.astype(str)
     lines = np.zeros(3)
@@ -78,7 +77,7 @@ def add_contacts(
     ink: str,
 ) -> None:  # fmt: skip
     """Draw contacts where they lie in a picture; those that lie off its plane faintly."""
-    at = _in_dataset(obj, contacts)
+    at = in_dataset(obj, contacts)
     _, space = find_atlas(obj)
     if view is None:
         order = [space.position(axis) for axis in AXES]
@@ -92,56 +91,3 @@ def add_contacts(
         part = (off <= NEAR) == near
         if part.any():
             ax.plot(x[part], y[part], ".", color=ink, markersize=2, alpha=alpha)
-
-
-def shanks_in_scene(
-    obj: xr.Dataset | xr.DataArray, contacts: Any
-) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Return for each shank its contacts and the line along them, in mm to R, A and S.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        The atlas in whose coordinates they lie, whatever the frame of the contacts is.
-    contacts : Dataset
-        As :func:`xarray_atlas.insert` returns it.
-
-    Returns
-    -------
-    dict
-        Of each shank two float64 arrays: its contacts, shape (n, 3), and from the tip upwards the
-        mean position of those of each height, shape (m, 3).
-
-    Raises
-    ------
-    PointsError
-        If these are no contacts.
-    """
-    at = _in_dataset(obj, contacts)
-    _, space = find_atlas(obj)
-    order = [space.position(axis) for axis in RAS_AXES]
-    at = at[:, order] * [RAS[space.orientation[place]][1] for place in order]
-    shank = contacts["shank"].values.astype(str)
-    height = np.round(np.asarray(to_mm(contacts["from_tip"])), 6)
-    found = {}
-    for name in dict.fromkeys(shank.tolist()):
-        of = shank == name
-        heights = height[of]
-        line = np.stack([at[of][heights == h].mean(axis=0) for h in np.unique(heights)])
-        found[name] = at[of], line
-    return found
-
-
-def _checked(contacts: Any) -> Any:
-    if not isinstance(contacts, xr.Dataset) or not {"shank", "from_tip"} <= set(contacts.variables):
-        raise PointsError("contacts= takes what ds.atlas.insert(probe, ...) returns")
-    return contacts
-
-
-def _in_dataset(obj: xr.Dataset | xr.DataArray, contacts: Any) -> FloatArray:
-    """Return where contacts lie, in mm in the order of the dims of the space."""
-    points = read_points(obj, _checked(contacts))
-    placed = placement_of(obj, points.frame).place(points.stacked())
-    _, space = find_atlas(obj)
-    order = [next(i for i, axis in enumerate(AXES) if space.position(axis) == p) for p in range(3)]
-    return placed[:, order]

@@ -19,8 +19,8 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.contacts import shanks_in_scene
 from xarray_atlas.printable import one_line
+from xarray_atlas.probes.places import shanks_in_scene
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.regions.surface import Mesh
 from xarray_atlas.terminology import RegionKey, Terminology

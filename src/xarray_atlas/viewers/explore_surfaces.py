@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xarray_atlas.coords.atlas_index import AtlasIndex, find_atlas, find_coordinate
 from xarray_atlas.coords.encoding import encode
@@ -17,10 +18,16 @@ from xarray_atlas.regions.surface import BoolArray, Mesh, mesh_from_labels
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.viewers.explore_volumes import PageAtlas, coarser
 
-__all__ = ["around", "mz3", "smoothed", "surface_of"]
+__all__ = ["around", "mz3", "smoothed", "surface_of", "tube"]
 
 ROUNDS = 10
 """Of smoothing: the steps of the voxels go, the shape stays."""
+
+THICK = 0.003
+"""The radius of a tube, as a share of the longest edge of the volume."""
+
+RINGS, SIDES = 50, 8
+"""Of a tube."""
 
 
 def around(shown: PageAtlas) -> BoolArray:
@@ -63,9 +70,45 @@ def mz3(mesh: Mesh, shown: PageAtlas) -> bytes:
     world = (vertices[:, columns] * signs).astype("<f4")
     # what is mirrored is inside out
     mirrored = np.linalg.det(np.eye(3)[columns] * signs) < 0
-    faces = (mesh.faces[:, ::-1] if mirrored else mesh.faces).astype("<i4")
+    return _packed(world, mesh.faces[:, ::-1] if mirrored else mesh.faces)
+
+
+def tube(line: FloatArray, shown: PageAtlas) -> bytes:
+    """Return a tube along a line, (n, 3) mm on right, anterior, superior, as an MZ3 file.
+
+    It is as thick as it has to be to be seen beside the volume.
+    """
+    sizes = shown.annotation.sizes
+    dims = [shown.annotation[axis["name"]].dims[0] for axis in shown.axes]
+    radius = THICK * max(
+        abs(axis["step"]) * sizes[dim] for axis, dim in zip(shown.axes, dims, strict=True)
+    )
+    kept = np.unique(np.linspace(0, len(line) - 1, min(len(line), RINGS)).round().astype(int))
+    line = line[kept]
+    if len(line) == 1:
+        line = line + radius * np.array([[0, 0, -1], [0, 0, 1]])
+    along = np.gradient(line, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    # from the axis that is most across the line
+    u = np.cross(along, np.eye(3)[np.abs(along[0]).argmin()])
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    v = np.cross(along, u)
+    turn = np.arange(SIDES) * 2 * np.pi / SIDES
+    round_it = np.cos(turn)[:, None] * u[:, None] + np.sin(turn)[:, None] * v[:, None]
+    rings = (line[:, None] + radius * round_it).reshape(-1, 3)
+    side, next_side = np.arange(SIDES), (np.arange(SIDES) + 1) % SIDES
+    first = (np.arange(len(line) - 1) * SIDES)[:, None]
+    a, b = (first + side).ravel(), (first + next_side).ravel()
+    c, d = a + SIDES, b + SIDES
+    fan = np.stack([np.zeros(SIDES - 2, int), side[1:-1], side[2:]], axis=1)
+    top = fan + (len(line) - 1) * SIDES
+    walls = np.concatenate([np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)])
+    return _packed(rings.astype("<f4"), np.concatenate([walls, fan[:, ::-1], top]))
+
+
+def _packed(world: NDArray[np.float32], faces: Int64s) -> bytes:
     header = struct.pack("<HHIII", 23117, 3, len(faces), len(world), 0)
-    packed: bytes = header + faces.tobytes() + world.tobytes()
+    packed: bytes = header + faces.astype("<i4").tobytes() + world.tobytes()
     return packed
 
 

@@ -17,11 +17,12 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.optional import optional
 from xarray_atlas.printable import one_line
+from xarray_atlas.probes.places import shanks_in_scene
 from xarray_atlas.regions.mask import mask
 from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.transforms.any_frame import any_frame
 from xarray_atlas.viewers.explore_frames import page_frame
-from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of
+from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of, tube
 from xarray_atlas.viewers.explore_volumes import PageAtlas, nifti, read, region_table
 
 __all__ = ["Explorer", "explore"]
@@ -31,6 +32,9 @@ MOST_FACES = 60_000, 1_200_000
 
 AROUND = -1
 """Stands for the surface around all regions."""
+
+PROBE = -2
+"""Stands for a shank of a probe."""
 
 SCRIPTS = ("picture.js", "outlines.js", "panel.js")
 
@@ -93,6 +97,7 @@ def explore(
     *,
     template: bool = True,
     frame: Any = None,
+    contacts: xr.Dataset | None = None,
 ) -> Explorer:
     """Show an atlas in an interactive page: three planes, surfaces, a search for regions.
 
@@ -114,6 +119,9 @@ def explore(
         The frame in which positions are shown: a name of ``ds.atlas.frames``, such as "ibl", or a
         Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
         Dataset. By default they are coordinates of `obj`. The planes stay those of the voxels.
+    contacts : Dataset, optional
+        Of a probe, as :func:`insert` returns it, in whichever frame: a line along the contacts of
+        each shank is shown in 3-D, thicker than the shank.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def explore(
         If a spatial dimension is missing (a page is of a volume), a coordinate is unevenly
         spaced, or there are more than 8191 regions; if it is not known where the frame lies.
     PointsError
-        If there is no such frame.
+        If there is no such frame, or `contacts` are not those of a probe.
     RegionNotFoundError, AmbiguousRegionError
         For a region that is not there, or an acronym that several share.
     ImportError
@@ -166,6 +174,7 @@ def explore(
     terminology, _ = find_atlas(obj)
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
     chosen = None if frame is None else any_frame(obj, frame)
+    shanks = {} if contacts is None else shanks_in_scene(obj, contacts)
     shown = read(obj, template)
     table = region_table(shown)
     files = {
@@ -174,6 +183,11 @@ def explore(
         "annotation": nifti(shown.codes, shown.axes, LABELS),
     }
     surfaces = _surfaces(shown, list(dict.fromkeys(asked)), table, files)
+    for i, (shank, (_, line)) in enumerate(shanks.items()):
+        file = f"probe-{i}"
+        files[file] = tube(line, shown)
+        name = f"shank {one_line(shank)}"
+        surfaces.append({"region": PROBE, "faint": False, "name": name, "file": file})
     about = {
         "title": one_line(obj.attrs.get("name") or terminology.name or "atlas"),
         "about": _about(obj, shown),

@@ -157,7 +157,7 @@ function watchControls() {
   byId("outlines").onchange = drawOver;
   for (const surface of atlas.surfaces) {
     const item = element("li"), shown = element("input"), opacity = element("input");
-    const text = surface.region < 0 ? "all regions" : regions.acronym[surface.region];
+    const text = surface.name ?? (surface.region < 0 ? "all regions" : regions.acronym[surface.region]);
     const name = element("label", undefined, "name");
     shown.type = "checkbox";
     shown.checked = Boolean(surface.id);

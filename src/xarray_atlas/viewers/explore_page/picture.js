@@ -29,6 +29,7 @@ async function unpack(name) {
 }
 
 function colour(region) {
+  if (region === -2) return [255, 225, 77]; // a shank of a probe
   if (region < 0) return [225, 229, 235]; // around all regions
   const hex = region < count ? regions.color[region] : "#808080";
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
@@ -150,7 +151,7 @@ function opacityOf(surface) {
 async function showSurfaces() {
   // the faint ones first: what is drawn later covers them, wherever it lies
   for (const surface of [...atlas.surfaces].sort((a, b) => b.faint - a.faint)) {
-    const name = `surface-${surface.region}`;
+    const name = surface.file ?? `surface-${surface.region}`;
     if (!byId("file-" + name)) continue; // no voxel in view
     const mesh = await niivue.addMeshFromUrl({
       url: name + ".mz3", name: name + ".mz3", buffer: await unpack(name),
