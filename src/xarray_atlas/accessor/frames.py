@@ -33,7 +33,7 @@ class FramesMethods(Accessor[T]):
         --------
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> list(ds.atlas.frames)[3:]  # doctest: +NORMALIZE_WHITESPACE
+        >>> list(ds.atlas.frames)[4:]  # doctest: +NORMALIZE_WHITESPACE
         ['ibl', 'ibl-needles', 'mri-toronto', 'pinpoint-dorr2008', 'pinpoint-qiu2018',
          'trajectory-explorer']
         >>> ds.atlas.frames["ibl"].directions[2]
