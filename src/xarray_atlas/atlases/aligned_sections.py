@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.atlases.registered_sections import is_registered, registered_sections
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.coords.warnings import find_stack_level
@@ -26,7 +28,7 @@ EXTENTS = {"ABA_Mouse_CCFv3": (11.4, 13.2, 8.0), "WHS_Rat": (19.968, 39.936, 19.
 
 
 def open_sections(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     ds: xr.Dataset,
     *,
     pixels: str | tuple[int, int] = "atlas",
@@ -39,8 +41,9 @@ def open_sections(
 
     Parameters
     ----------
-    path : str or path
+    path : str or path, or list of these
         An alignment: JSON of QuickNII, VisuAlign or DeepSlice, XML of QuickNII, CSV of DeepSlice.
+        Or a folder in which brainglobe-registration registered a section, or a list of these.
     ds : Dataset
         The atlas that the sections were aligned to, at any resolution.
     pixels : "atlas", "image" or (int, int), default: "atlas"
@@ -55,7 +58,7 @@ def open_sections(
         files do not say. Volumes are estimated with it.
     voxel_size : str or pint.Quantity, optional
         The voxel size in which the anchoring vectors count, where the file does not say it,
-        as CSV does not: ``"25 um"``.
+        as CSV does not: ``"25 um"``. Of brainglobe-registration, of the atlas that was registered.
     mirrored : bool, optional
         Whether labels are taken from the other side of the midline than the side that the
         right-left axis of `ds` states. By default so in BrainGlobe's volumes of the Allen CCF: see
@@ -118,6 +121,13 @@ def open_sections(
     With ``mirrored=False`` labels are those of `ds` at the positions (ap, dv, ml), as
     PyNutil has them.
 
+    *brainglobe-registration.* A node is called as its folder, and its image is
+    ``downsampled.tiff``: of cells in the raw image say its size, ``image_shape=``. Pixels have the
+    label of the voxel of `ds` that holds their centre. The tool looks labels up twice where it had
+    turned the atlas, so that its ``registered_atlas.tiff`` differs at the borders of regions.
+    ``ap``, ``dv`` and ``ml`` are in memory. That `ds` is the atlas that was registered is not
+    checked: ``tree.attrs["target"]`` names that atlas.
+
     *Sections that were not aligned* have no anchoring vector in the file; QuickNII shows a guess.
 
     Examples
@@ -141,11 +151,19 @@ def open_sections(
     """
     if not isinstance(ds, xr.Dataset):
         raise TypeError(f"ds is the Dataset of an atlas, not a {type(ds).__name__}")
+    thick = None if thickness is None else _length(thickness, "thickness")
+    apart = None if spacing is None else _length(spacing, "spacing")
+    if is_registered(path):
+        extent_of(ds)  # or an error that it is no whole atlas
+        found, said = registered_sections(path, ds, pixels, thick, voxel_size, mirrored)
+        return _tree(found, said, thick, apart)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            "path is that of one alignment, or a list of brainglobe-registration's folders"
+        )
     alignment = read_alignment(path)
     extent = extent_of(ds)
     voxel = _voxel_of(alignment, extent, voxel_size)
-    thick = None if thickness is None else _length(thickness, "thickness")
-    apart = None if spacing is None else _length(spacing, "spacing")
     mirror = is_mirrored(ds) if mirrored is None else bool(mirrored)
     nodes: dict[str, xr.Dataset] = {}
     for section in alignment.sections:
@@ -161,7 +179,13 @@ def open_sections(
     _tell_of_missing(alignment, nodes)
     attrs: dict[str, Any] = {"alignment": alignment.place, "target": alignment.target}
     attrs |= {"aligner": alignment.aligner, "series": alignment.name}
-    attrs = {key: value for key, value in attrs.items() if value}
+    return _tree(nodes, attrs, thick, apart)
+
+
+def _tree(
+    nodes: dict[str, xr.Dataset], about: dict[str, Any], thick: float | None, apart: float | None
+) -> xr.DataTree:
+    attrs = {key: value for key, value in about.items() if value}
     if thick is not None:
         attrs["thickness_mm"] = thick
     if apart is not None:

@@ -34,7 +34,7 @@ def section_nodes(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """
     found: dict[str, xr.Dataset] = {}
     for node in tree.subtree:
-        if "annotation" in node.data_vars and "anchoring" in node.attrs:
+        if "annotation" in node.data_vars and "image_width" in node.attrs:
             name = node.path.removeprefix(tree.path).strip("/") or node.name or SECTION
             found[name] = node.to_dataset()
     if not found:
