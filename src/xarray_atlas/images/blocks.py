@@ -38,7 +38,7 @@ from xarray_atlas.kernels.sampling import linear, nearest
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.reductions.labels import without_empty_chunks
 from xarray_atlas.reductions.stored import read_from, stored_array
-from xarray_atlas.transforms.steps import AffineStep, Step, is_lazy
+from xarray_atlas.transforms.steps import AffineStep, Step, is_lazy, matrix_of
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["Mapping3", "as_source", "block_chunks", "by_block", "resampled"]
@@ -87,11 +87,7 @@ class Mapping3:
     @property
     def linear(self) -> FloatArray:
         """The matrix from mm on the target to voxel units of the source, without the fields."""
-        found = np.vstack([self.matrix, [0, 0, 0, 1]])
-        for step in self.steps[::-1]:
-            if isinstance(step, AffineStep):
-                found = found @ step.matrix
-        return np.asarray(found[:3], np.float64)
+        return self.matrix @ matrix_of(self.steps)
 
     @property
     def meets(self) -> bool:

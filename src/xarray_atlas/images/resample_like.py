@@ -44,7 +44,7 @@ from xarray_atlas.transforms.registration import (
     read_registration,
 )
 from xarray_atlas.transforms.remembered import PREFIX, grid_to_atlas, remember
-from xarray_atlas.transforms.steps import AffineStep
+from xarray_atlas.transforms.steps import is_straight, matrix_of
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["resample_like"]
@@ -219,12 +219,8 @@ def _space_of(
     target: ImageAxes, atlas: Space, transform: Transform
 ) -> tuple[Space, dict[str, Variable]]:
     """Return the space of the image's grid, and the fields that lead from it to the atlas."""
-    matrix = np.eye(4)
-    for step in transform.steps:
-        if isinstance(step, AffineStep):
-            matrix = step.matrix @ matrix
-    straight = all(isinstance(step, AffineStep) for step in transform.steps)
-    through, fields = ("", {}) if straight else remember(transform)
+    matrix, straight = matrix_of(transform.steps), is_straight(transform.steps)
+    through, fields = ("", {}) if straight else remember(transform.steps)
     origin = atlas.atlas or atlas
     letters = nearest_letters(matrix, origin.orientation)
     world: tuple[float, ...] = ()

@@ -27,7 +27,7 @@ from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.voxels import VoxelAxis, voxel_axes
 from xarray_atlas.regions.results import text_coord
 from xarray_atlas.terminology import Terminology
-from xarray_atlas.transforms.steps import AffineStep
+from xarray_atlas.transforms.steps import is_straight
 
 __all__ = ["along"]
 
@@ -185,7 +185,7 @@ def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[Float
 
 def _bent(space: PointsSpace, track: FloatArray, step: float) -> FloatArray:
     """Return a track with points at every step, where a field makes curves of its lines."""
-    if all(isinstance(part, AffineStep) for part in space.transform.steps):
+    if is_straight(space.transform.steps):
         return track
     parts = [track[:1]]
     for start, stop in pairwise(track):

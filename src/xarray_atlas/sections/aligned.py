@@ -18,18 +18,16 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.build import atlas_coordinates
 from xarray_atlas.coords.grid import annotation_of, lengths
 from xarray_atlas.coords.hemispheres import has_hemispheres
-from xarray_atlas.coords.space import AXES, DIRECTIONS, RAS_AXES, Space, require_orientation
+from xarray_atlas.coords.space import AXES, RAS_AXES, Space, require_orientation
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.grids import attrs_of, grid_axes
 from xarray_atlas.images.plane_lookup import Plane, PlaneAxis, looked_up
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.kernels.triangles import triangulated
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
 from xarray_atlas.transforms.known_frames import in_ccf
 from xarray_atlas.transforms.registration import nearest_letters
 from xarray_atlas.transforms.remembered import remember
 from xarray_atlas.transforms.steps import AffineStep, Step
-from xarray_atlas.transforms.transform import Transform
 from xarray_atlas.transforms.triangle_steps import TriangleStep
 
 __all__ = ["ACROSS", "Anchored", "aligned_section", "extent_of", "is_mirrored"]
@@ -281,9 +279,7 @@ def _space(
     if triangles is not None:
         columns, rows = section.image
         steps = (TriangleStep(triangles.scaled(width / columns, height / rows)), *steps)
-        sides: Any = (IMAGE, names, letters), (ATLAS, atlas.dims, atlas.orientation)
-        ends = [End(role, "dataset", dims, _directions(text)) for role, dims, text in sides]
-        through, fields = remember(Transform(steps, *ends))
+        through, fields = remember(steps)
     space = Space(
         names,
         letters,
@@ -298,10 +294,6 @@ def _space(
         through=through,
     )
     return space, fields
-
-
-def _directions(letters: str) -> Any:
-    return tuple(DIRECTIONS[letter] for letter in letters)
 
 
 # -- what is made of the plane alone

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import lengths
+from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.space import AXES, DIRECTIONS, Space, require_orientation
 from xarray_atlas.coords.world import nearest_axes
 from xarray_atlas.errors import GridError, PointsError
@@ -32,8 +33,6 @@ __all__ = [
     "require_unmoved",
     "settled_frame",
 ]
-
-OPPOSITE = {"a": "p", "p": "a", "s": "i", "i": "s", "l": "r", "r": "l"}
 
 
 def any_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:

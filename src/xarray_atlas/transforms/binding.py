@@ -12,7 +12,6 @@ from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.image_axes import ImageAxes, image_axes
 from xarray_atlas.coords.space import (
     AXES,
-    DIRECTIONS,
     Space,
     claiming_coordinate,
     require_orientation,
@@ -21,8 +20,16 @@ from xarray_atlas.coords.world import ras_matrix, world_of
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.corners import frame_matrix
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, LETTERS, ROLES, End, require_volume
-from xarray_atlas.transforms.frames import SAME_VOLUME
+from xarray_atlas.transforms.ends import (
+    ATLAS,
+    IMAGE,
+    LETTERS,
+    ROLES,
+    End,
+    coordinates_end,
+    require_volume,
+)
+from xarray_atlas.transforms.frames import AXIS_OF, SAME_VOLUME
 from xarray_atlas.transforms.steps import AffineStep, Step
 
 __all__ = ["atlas_coordinates_of", "bound_steps", "coordinates_of", "image_coordinates_of"]
@@ -131,7 +138,7 @@ def image_coordinates_of(axes: ImageAxes, end: End) -> tuple[End, FloatArray]:
 def _image(
     names: Sequence[Hashable], letters: Sequence[str], world: Any, end: End
 ) -> tuple[End, FloatArray]:
-    bound = _end(end, IMAGE, names, letters)
+    bound = coordinates_end(_role(end, IMAGE), names, letters)
     if end.frame == "dataset":
         return bound, _same(end, bound)
     require_volume(end)
@@ -147,24 +154,21 @@ def atlas_coordinates_of(space: Space, end: End) -> tuple[End, FloatArray]:
     """Return an atlas's coordinates as an end, and the matrix to them from those of `end`."""
     require_orientation(space)
     require_volume(end)
-    bound = _end(end, ATLAS, space.dims, space.orientation)
+    bound = coordinates_end(_role(end, ATLAS), space.dims, space.orientation)
     if end.frame == "dataset":
         return bound, _same(end, bound)
     if end.frame == "world":
         matrix = np.linalg.inv(ras_matrix(space.orientation, space.world))
         return bound, np.asarray(matrix, np.float64)
     # in the order of ap, dv, ml on both sides
-    rows = [list(AXES).index(_axis(direction)) for direction in bound.directions]
-    columns = [list(AXES).index(_axis(direction)) for direction in end.directions]
+    rows = [list(AXES).index(AXIS_OF[direction]) for direction in bound.directions]
+    columns = [list(AXES).index(AXIS_OF[direction]) for direction in end.directions]
     whole = frame_matrix(space, end.frame)
     return bound, whole[np.ix_([*rows, 3], [*columns, 3])]
 
 
-def _end(end: End, role: str, names: Sequence[Hashable], letters: Sequence[str]) -> End:
-    axes = tuple(map(str, names))
-    first, second, third = (DIRECTIONS[letter] for letter in letters)
-    name = role if end.name in ROLES else end.name
-    return End(name, "dataset", (axes[0], axes[1], axes[2]), (first, second, third))
+def _role(end: End, role: str) -> str:
+    return role if end.name in ROLES else end.name
 
 
 def _same(end: End, bound: End) -> FloatArray:
@@ -179,10 +183,6 @@ def _same(end: End, bound: End) -> FloatArray:
     for row, direction in enumerate(bound.directions):
         matrix[row, end.directions.index(direction)] = 1
     return matrix
-
-
-def _axis(direction: str) -> str:
-    return next(axis for axis, letters in AXES.items() if LETTERS[direction] in letters)
 
 
 def _names(obj: xr.Dataset | xr.DataArray) -> list[Hashable]:

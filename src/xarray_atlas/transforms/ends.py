@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ __all__ = [
     "PLANE",
     "ROLES",
     "End",
+    "coordinates_end",
     "require_volume",
 ]
 
@@ -134,6 +135,26 @@ class End:
         """
         axes, directions = tuple(values["axes"]), tuple(values["directions"])
         return cls(values["name"], values["frame"], axes, directions)
+
+
+def coordinates_end(
+    name: str, axes: Sequence[Hashable], letters: Sequence[str], frame: str = "dataset"
+) -> End:
+    """Return an end whose points are along three axes that are known by letters.
+
+    Parameters
+    ----------
+    name : str
+        Of the space.
+    axes : sequence of hashable
+        The names of the axes.
+    letters : sequence of str
+        The side from which each of them grows, in the letters of an orientation.
+    frame : str, default: "dataset"
+    """
+    first, second, third = map(str, axes)
+    ways = [DIRECTIONS[letter] for letter in letters]
+    return End(name, frame, (first, second, third), (ways[0], ways[1], ways[2]))
 
 
 def require_volume(end: End) -> None:

@@ -23,7 +23,7 @@ from xarray_atlas.coords.world import is_oblique, ras_matrix
 from xarray_atlas.errors import GridError, TransformError, UnitsError
 from xarray_atlas.kernels.spacing import FloatArray, regular_step
 from xarray_atlas.transforms.binding import atlas_coordinates_of, image_coordinates_of
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, End, require_volume
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, End, coordinates_end, require_volume
 from xarray_atlas.transforms.field_arrays import turned_field
 from xarray_atlas.transforms.matrices import SPACES, checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, Step, merged
@@ -99,13 +99,7 @@ def read_registration(
         through = [AffineStep(to_source).inverse(), *found.steps, AffineStep(to_target)]
         return Transform(merged(through), source, target)
     source, _ = image_coordinates_of(image, End(IMAGE))
-    directions = [DIRECTIONS[letter] for letter in atlas.orientation]
-    target = End(ATLAS, "dataset", _three(atlas.dims), _three(directions))
-    if hasattr(given, "magnitude"):
-        raise UnitsError(
-            "transform is a matrix of plain numbers for lengths in mm, not a quantity; pass "
-            "matrix.magnitude, its last column in mm"
-        )
+    target = coordinates_end(ATLAS, atlas.dims, atlas.orientation)
     steps: list[Step]
     if isinstance(given, xr.DataArray) and given.shape != (4, 4):
         steps = _field(given, image, atlas, atlas_dims, order, space)
@@ -190,10 +184,6 @@ def bound_to_atlas(transform: Transform, image: Any, names: Collection[str]) -> 
     if find_coordinate(image) is None or found.source.frame in ("dataset", "world"):
         return found
     return found.bind(source=image)
-
-
-def _three(parts: Sequence[str]) -> tuple[str, str, str]:
-    return parts[0], parts[1], parts[2]
 
 
 def _matrix(

@@ -8,6 +8,7 @@ operation of xarray, and are written by it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,11 @@ from dask.base import tokenize
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import AtlasIndex, find_atlas
-from xarray_atlas.coords.space import DIRECTIONS, Space
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.transforms.datasets import described_steps, read_steps
-from xarray_atlas.transforms.ends import ATLAS, IMAGE, End
-from xarray_atlas.transforms.steps import AffineStep, merged
+from xarray_atlas.transforms.ends import ATLAS, IMAGE, coordinates_end
+from xarray_atlas.transforms.steps import AffineStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
 __all__ = ["PREFIX", "grid_to_atlas", "its_atlas", "remember", "turned"]
@@ -30,18 +30,19 @@ PREFIX = "to_atlas_"
 """Of the coordinates that hold fields, and of their dimensions."""
 
 
-def remember(transform: Transform) -> tuple[str, dict[str, Variable]]:
+def remember(steps: Sequence[Step], token: str | None = None) -> tuple[str, dict[str, Variable]]:
     """Return what a space holds of a transform with fields, and the coordinates with these.
 
     Parameters
     ----------
-    transform : Transform
+    steps : sequence of Step
         From the grid's coordinates to those of the atlas, in the order of the dims of both.
+    token : str, optional
+        By which two grids are told apart whose fields are not; by default of the steps.
     """
-    steps, fields = described_steps(transform.steps, PREFIX)
-    # by which two grids are told apart whose fields are not
-    token = tokenize(*(step for step in transform.steps))
-    return json.dumps({"steps": steps, "token": token}), fields
+    described, fields = described_steps(steps, PREFIX)
+    token = tokenize(*steps) if token is None else token
+    return json.dumps({"steps": described, "token": token}), fields
 
 
 def turned(through: str, back: FloatArray) -> str:
@@ -104,7 +105,11 @@ def grid_to_atlas(obj: xr.Dataset | xr.DataArray) -> Transform:
                 f"{error}. It is among the coordinates of the Dataset that resample_like made; "
                 "pass that Dataset, or a part of it, rather than one of its variables"
             ) from None
-    return Transform(merged(steps), _end(IMAGE, space), _end(ATLAS, space.atlas))
+    own, theirs = (
+        coordinates_end(name, one.dims, one.orientation)
+        for name, one in ((IMAGE, space), (ATLAS, space.atlas))
+    )
+    return Transform(merged(steps), own, theirs)
 
 
 def its_atlas(obj: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
@@ -131,11 +136,3 @@ def its_atlas(obj: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
 
 def _variables(obj: xr.Dataset | xr.DataArray) -> Any:
     return obj.variables if isinstance(obj, xr.Dataset) else obj.coords.variables
-
-
-def _end(name: str, space: Space) -> End:
-    first, second, third = space.dims
-    directions = tuple(DIRECTIONS[letter] for letter in space.orientation)
-    return End(
-        name, "dataset", (first, second, third), (directions[0], directions[1], directions[2])
-    )

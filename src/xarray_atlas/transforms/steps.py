@@ -31,6 +31,8 @@ __all__ = [
     "Step",
     "how_inverted",
     "is_lazy",
+    "is_straight",
+    "matrix_of",
     "merged",
 ]
 
@@ -280,6 +282,20 @@ def how_inverted(steps: Sequence[Step]) -> dict[str, Any]:
     missing = any(step.unsolved == "missing" for step in inverses)
     tolerance = min(step.tolerance for step in inverses) * millimetre()
     return {"tolerance": tolerance, "unsolved": "missing" if missing else "error"}
+
+
+def is_straight(steps: Sequence[Step]) -> bool:
+    """Tell whether steps are matrices alone."""
+    return all(isinstance(step, AffineStep) for step in steps)
+
+
+def matrix_of(steps: Sequence[Step]) -> FloatArray:
+    """Return the product of the matrices among steps, shape (4, 4), without their fields."""
+    found: FloatArray = np.eye(4)
+    for step in steps:
+        if isinstance(step, AffineStep):
+            found = step.matrix @ found
+    return found
 
 
 def merged(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.space import Space
 from xarray_atlas.io.brainglobe.manifest import FIELDS, Manifest
-from xarray_atlas.transforms.datasets import described_steps, read_steps
+from xarray_atlas.transforms.datasets import read_steps
 from xarray_atlas.transforms.known_frames import to_corner_of
-from xarray_atlas.transforms.remembered import PREFIX
-from xarray_atlas.transforms.steps import AffineStep, merged
+from xarray_atlas.transforms.remembered import remember
+from xarray_atlas.transforms.steps import AffineStep, is_straight, matrix_of, merged
 
 __all__ = ["on_its_grid"]
 
@@ -52,12 +51,7 @@ def on_its_grid(
     steps = merged([AffineStep(corner), *read_steps(said["steps"], variables)])
     atlas = Space.from_json(json.dumps(said["atlas"]))
     found = replace(space, atlas=atlas)
-    if all(isinstance(step, AffineStep) for step in steps):
-        matrix = np.eye(4)
-        for step in steps:
-            assert isinstance(step, AffineStep)
-            matrix = step.matrix @ matrix
-        return replace(found, to_atlas=tuple(float(value) for value in matrix.ravel())), {}
-    described, fields = described_steps(steps, PREFIX)
-    through = json.dumps({"steps": described, "token": said.get("token", "")})
+    if is_straight(steps):
+        return replace(found, to_atlas=tuple(matrix_of(steps).ravel().tolist())), {}
+    through, fields = remember(steps, said.get("token", ""))
     return replace(found, through=through), fields

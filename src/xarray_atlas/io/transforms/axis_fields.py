@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xarray_atlas.coords.space import DIRECTIONS
 from xarray_atlas.coords.world import ras_matrix
 from xarray_atlas.errors import TransformError
 from xarray_atlas.io.files.images import read_image
 from xarray_atlas.io.files.images.section import read_section
 from xarray_atlas.io.transforms.lazy_shifts import Component, lazy_shifts
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.transforms.ends import End
+from xarray_atlas.transforms.ends import End, coordinates_end
 from xarray_atlas.transforms.steps import FieldStep, Outside
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "array_end",
     "deformation_tiffs",
     "field_along_axes",
+    "json_object",
     "to_ras",
 ]
 
@@ -36,8 +37,22 @@ ARRAY_AXES = ("z", "y", "x")
 
 def array_end(name: str, orientation: str, frame: str) -> End:
     """Return an end whose points are in mm along the axes of an array, in their order."""
-    first, second, third = (DIRECTIONS[letter] for letter in orientation)
-    return End(name, frame, ("z", "y", "x"), (first, second, third))
+    return coordinates_end(name, ARRAY_AXES, orientation, frame)
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read the JSON object that a tool wrote beside its fields; {} where it is no object.
+
+    Raises
+    ------
+    TransformError
+        If it is not JSON.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise TransformError(f"{path} is not JSON: {error}") from error
+    return content if isinstance(content, dict) else {}
 
 
 def to_ras(orientation: str) -> FloatArray:
