@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.io.transforms.brainglobe_registration import (
-    METADATA,
     is_brainglobe_registration,
     read_brainglobe_registration,
+    registration_metadata,
 )
 from xarray_atlas.sections.aligned import ACROSS
 from xarray_atlas.transforms.ends import IMAGE, End
@@ -71,7 +70,10 @@ def registered_sections(
     if len(set(names)) < len(names):
         raise GridError(f"sections are called as their folders, and two are the same: {names}")
     found = {folder.name: _section(folder, ds, pixels, thickness, voxel_size) for folder in folders}
-    said = {"alignment": str(folders[0]), "target": _atlas_of(folders[0])}
+    said = {
+        "alignment": str(folders[0]),
+        "target": str(registration_metadata(folders[0]).get("atlas", "")),
+    }
     return found, {**said, "aligner": "brainglobe-registration"}
 
 
@@ -174,12 +176,3 @@ def _described(
     return found.assign_attrs(
         image_width=int(image[1]), image_height=int(image[0]), filename=IMAGE_FILE
     )
-
-
-def _atlas_of(folder: str | os.PathLike[str]) -> str:
-    """Return the name of the atlas that was registered, as the tool wrote it."""
-    for name in METADATA:
-        path = Path(folder) / name
-        if path.is_file():
-            return str(json.loads(path.read_text(encoding="utf-8")).get("atlas", ""))
-    return ""

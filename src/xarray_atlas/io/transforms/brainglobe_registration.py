@@ -19,7 +19,6 @@ What brainglobe-registration does (in July 2026), by its source (``registration_
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from xarray_atlas.io.transforms.axis_fields import (
     array_end,
     deformation_tiffs,
     field_along_axes,
+    json_object,
     to_ras,
 )
 from xarray_atlas.io.transforms.brainreg import DOWNSAMPLED, atlas_sizes
@@ -41,7 +41,11 @@ from xarray_atlas.transforms.ends import ATLAS
 from xarray_atlas.transforms.steps import AffineStep, Step, merged
 from xarray_atlas.transforms.transform import Transform
 
-__all__ = ["is_brainglobe_registration", "read_brainglobe_registration"]
+__all__ = [
+    "is_brainglobe_registration",
+    "read_brainglobe_registration",
+    "registration_metadata",
+]
 
 METADATA = ("brainglobe-registration.json", "brainglobe_registration.json")
 NAMES = ("atlas", "_atlas", "atlas_key", "atlas_name")
@@ -82,7 +86,7 @@ def read_brainglobe_registration(
         If the folder is not complete, or the voxel size is not known.
     """
     place = Path(folder).expanduser().absolute()
-    metadata = _metadata(place)
+    metadata = registration_metadata(place)
     atlas = next((str(metadata[name]) for name in NAMES if metadata.get(name)), "")
     sizes = atlas_sizes(atlas, voxel_size, place)
     volume = (place / "deformation_field_2.tiff").is_file()
@@ -118,13 +122,9 @@ def read_brainglobe_registration(
     )
 
 
-def _metadata(place: Path) -> dict[str, Any]:
-    path = next(place / name for name in METADATA if (place / name).is_file())
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise TransformError(f"{path} is not JSON: {error}") from error
-    return content if isinstance(content, dict) else {}
+def registration_metadata(place: Path) -> dict[str, Any]:
+    """Return what brainglobe-registration wrote of itself into a folder."""
+    return json_object(next(place / name for name in METADATA if (place / name).is_file()))
 
 
 def _rotation(metadata: dict[str, Any], place: Path) -> FloatArray:

