@@ -209,6 +209,13 @@ def test_saved_and_read(tmp_path: Path, lazy: bool, name: str) -> None:
     )
 
 
+def test_another_format_is_not_a_zarr_store(tmp_path: Path) -> None:
+    for name in ("t.mat", "t.tfm", "t.nii.gz", "t.h5"):
+        with pytest.raises(TransformError, match=r"zarr store \(.zarr\) or netCDF file"):
+            Transform.from_matrix(affine(1)).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_dataset_that_is_none() -> None:
     with pytest.raises(TransformError, match="holds no transform"):
         Transform.from_dataset(xr.Dataset())

@@ -165,6 +165,11 @@ def _matrix(numbers: Any) -> FloatArray:
 def save(ds: xr.Dataset, path: str | Path) -> None:
     """Write the Dataset of a transform to a new zarr store or netCDF file."""
     place = Path(path)
+    if place.suffix not in ("", ".zarr", ".nc"):
+        raise TransformError(
+            f"a transform is saved as a zarr store (.zarr) or netCDF file (.nc), not as "
+            f"{place.suffix}; SimpleITK and the other tools write their own formats"
+        )
     if place.exists():
         raise StoreExistsError(f"there is something at {place}; delete it, or choose another name")
     if place.suffix == ".nc":

@@ -69,12 +69,14 @@ class Written(TransformParts):
         Parameters
         ----------
         path : str or path
-            Of a new store or file.
+            Of a new store or file, ending with ``.zarr``, ``.nc``, or without a suffix.
 
         Raises
         ------
         StoreExistsError
-            If there is something.
+            If the path exists.
+        TransformError
+            If the suffix is that of another format.
 
         Examples
         --------
