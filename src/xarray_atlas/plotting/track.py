@@ -9,12 +9,13 @@ import numpy as np
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.units import to_mm, unit_text
+from xarray_atlas.coords.units import to_mm
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.parcellation.parcels import chosen_parcels
 from xarray_atlas.plotting.palette import INSTALL, ink_for, palette
+from xarray_atlas.plotting.unit_labels import value_label
 from xarray_atlas.points.frames import placement_of
 from xarray_atlas.points.tables import read_points
 from xarray_atlas.points.tracks import along
@@ -153,11 +154,7 @@ def _named(signals: Any) -> dict[str, Any]:
 
 
 def _title(array: xr.DataArray, name: str) -> str:
-    unit = getattr(array.variable.data, "units", array.attrs.get("units"))
-    text = str(array.attrs.get("long_name", name))
-    if unit is None:
-        return text
-    return f"{text} ({unit_text(unit) if hasattr(unit, 'dimensionality') else unit})"
+    return value_label(array.rename(name))
 
 
 def _signal(contacts: xr.Dataset, name: str, value: Any) -> xr.DataArray:

@@ -13,6 +13,7 @@ from xarray_atlas.images.paint import paint
 from xarray_atlas.plotting.decorations import current_axes
 from xarray_atlas.plotting.planes import anatomical, only, read
 from xarray_atlas.plotting.section import draw_frame, ink_on, show
+from xarray_atlas.plotting.unit_labels import value_label
 from xarray_atlas.sections.asked import Asked
 from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
@@ -135,7 +136,7 @@ def values(
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
     if add_colorbar:
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
-        bar.set_label(_name(painted))
+        bar.set_label(value_label(painted), parse_math=False)
     return ax
 
 
@@ -144,11 +145,3 @@ def _has_sides(values: Any) -> bool:
     if isinstance(values, pd.Series):
         return "hemisphere" in values.index.names
     return isinstance(values, xr.DataArray) and "hemisphere" in values.coords
-
-
-def _name(painted: xr.DataArray) -> str:
-    """Return the name of values, with their unit."""
-    name = str(painted.attrs.get("long_name", painted.name or ""))
-    unit = getattr(painted.variable.data, "units", None)
-    shown = f"{unit:~P}" if unit is not None else str(painted.attrs.get("units", ""))
-    return f"{name} ({shown})".strip() if shown else name
