@@ -20,8 +20,10 @@ import pandas as pd
 import xarray as xr
 from xarray import Index, Variable
 
-from xarray_atlas.coords.space import Space
+from xarray_atlas.coords.space import DIRECTIONS, Space
+from xarray_atlas.coords.summary import SummarizedScalar
 from xarray_atlas.errors import AtlasMismatchError, MissingTerminologyError
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology import Terminology
 
 __all__ = ["COORDINATE", "AtlasIndex", "AtlasVariable", "find_atlas", "find_coordinate"]
@@ -137,8 +139,13 @@ class AtlasIndex(Index):
     def __getstate__(self) -> dict[str, Any]:
         return {"terminology": self.terminology, "space": self.space, "name": self.name}
 
-    def _repr_inline_(self, max_width: int) -> str:
-        return f"AtlasIndex({self.terminology.name}, {len(self.terminology)} regions)"
+    def _repr_inline_(self, max_width: int | None) -> str:
+        count, space = f"{len(self.terminology)} regions", self.space
+        ways = [DIRECTIONS[letter] for letter in space.orientation]
+        runs = [f"{dim} {way}" for dim, way in zip(space.dims, ways, strict=True)]
+        whole = f"AtlasIndex({count}; {', '.join(runs)})"
+        fits = max_width is None or len(whole) <= max_width
+        return one_line(whole if fits else f"AtlasIndex({self.terminology.name}, {count})")
 
     def __repr__(self) -> str:
         return f"<AtlasIndex {self.terminology!r} {self.space!r}>"
@@ -167,6 +174,9 @@ class AtlasVariable(Variable):
     ) -> None:
         super().__init__(dims, data, attrs, encoding, fastpath)
         self.index = index
+        if isinstance(self._data, np.ndarray) and self._data.ndim == 0:  # not one that is lazy
+            name = index.terminology.name
+            self._data = SummarizedScalar(self._data, name, index.space)
 
     @property
     def attrs(self) -> dict[Any, Any]:
@@ -180,10 +190,19 @@ class AtlasVariable(Variable):
     def attrs(self, value: Mapping[Any, Any]) -> None:
         self._attrs = dict(value)
 
+    @property
+    def data(self) -> Any:
+        """The fingerprint as a plain array."""
+        return np.asarray(self._data) if isinstance(self._data, SummarizedScalar) else self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = Variable(self._dims, data)._data
+
     def _replace(
         self, dims: Any = None, data: Any = None, attrs: Any = None, encoding: Any = None
     ) -> Any:
-        data = self._data if data is None else data
+        data = self.data if data is None else data
         dims = self._dims if dims is None else dims
         attrs = dict(self._attrs or {}) if attrs is None else attrs
         encoding = dict(self._encoding or {}) if encoding is None else encoding
@@ -192,7 +211,7 @@ class AtlasVariable(Variable):
         return AtlasVariable(dims, data, attrs, encoding, fastpath=True, index=self.index)
 
     def to_base_variable(self) -> Variable:
-        return Variable(self._dims, self._data, self.attrs, self._encoding, fastpath=True)
+        return Variable(self._dims, self.data, self.attrs, self._encoding, fastpath=True)
 
     to_variable = to_base_variable
 

@@ -20,7 +20,14 @@ from xarray.indexes import PandasIndex
 from xarray_atlas.coords.length_variable import SPACING, LengthVariable, encoding_in_mm
 from xarray_atlas.coords.units import millimetre, to_mm, unit_factor
 from xarray_atlas.errors import GridError, UnitsError
-from xarray_atlas.kernels.spacing import FloatArray, same_lengths, snap, thickness, tolerance_of
+from xarray_atlas.kernels.spacing import (
+    FloatArray,
+    same_lengths,
+    snap,
+    thickness,
+    tolerance_of,
+    without_noise,
+)
 
 __all__ = ["LengthIndex"]
 
@@ -257,7 +264,8 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return self._replace(self.index.rename(name_dict, dims_dict))
 
     def _repr_inline_(self, max_width: int) -> str:
-        return f"{type(self).__name__}(mm)"
+        size = "mm" if self.spacing is None else f"{without_noise(self.spacing):.6g} mm"
+        return f"{type(self).__name__}({size})"
 
     def __repr__(self) -> str:
         # xarray shows this where a coordinate of another kind does not align with it
