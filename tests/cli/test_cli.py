@@ -22,7 +22,6 @@ import zarr
 
 import xarray_atlas
 from support.small_worlds import write_ome_zarr
-from xarray_atlas.cli import main as cli
 from xarray_atlas.cli.main import main
 
 pytestmark = pytest.mark.version_independent
@@ -424,7 +423,7 @@ def test_any_exception_is_one_line(error, line, monkeypatch, capsys):
     def fail(args):
         raise error
 
-    monkeypatch.setattr(cli, "_open", fail)
+    monkeypatch.setattr("xarray_atlas.cli.atlas.open_named", fail)
     assert main(["info"]) == 1
     assert only_error(capsys) == line
 
@@ -433,7 +432,7 @@ def test_interrupted_while_opening(monkeypatch, capsys):
     def interrupt(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_open", interrupt)
+    monkeypatch.setattr("xarray_atlas.cli.atlas.open_named", interrupt)
     assert main(["info"]) == 130
     assert only_error(capsys) == "interrupted"
 
@@ -531,15 +530,58 @@ def test_unreachable_endpoint_is_one_line():
     assert done.stderr.count("\n") == 1
 
 
+MODULE = ["-m", "xarray_atlas"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a pipe whose reader is gone")
-def test_reader_that_has_read_enough():
+@pytest.mark.parametrize("command", [["regions"], ["regions", "--help"]])
+def test_reader_that_has_read_enough(command):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = run("regions", stdout=writing, stderr=subprocess.PIPE, capture_output=False)
+        done = subprocess.run(
+            [sys.executable, *MODULE, *command], stdout=writing, stderr=subprocess.PIPE, text=True
+        )
     finally:
         os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_imports_nothing_heavy(option):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *MODULE, option], capture_output=True, text=True
+    )
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.split("\n")
+    }
+    assert done.returncode == 0
+    assert "xarray_atlas" in imported
+    assert not imported & {"numpy", "pandas", "xarray", "dask", "pint", "zarr", "fsspec", "anytree"}
+
+
+def test_the_module_is_the_program():
+    done = subprocess.run(
+        [sys.executable, *MODULE, "volume", "RSP", "--format", "csv"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(table(done.stdout)[0]["volume_mm3"]) == pytest.approx(10.386625)
+
+
+def test_all_names_are_there_in_the_process_of_the_program():
+    code = """
+import sys
+sys.argv[0] = "/usr/bin/xarray-atlas"
+import xarray_atlas
+assert "xarray" not in sys.modules
+print(xarray_atlas.open_sample("100 um").atlas.tree)
+assert not [name for name in xarray_atlas.__all__ if not hasattr(xarray_atlas, name)]
+"""
+    done = run(code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("root")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")

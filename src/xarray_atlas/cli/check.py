@@ -1,4 +1,4 @@
-"""The shell command ``xarray-atlas check``: a report as text, CSV or JSON, and its exit status."""
+"""The command ``check``: a report as text, CSV or JSON, and its exit status."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from xarray_atlas.checks.report import SEVERITIES
+from xarray_atlas.cli import atlas
+from xarray_atlas.cli.command import Command
+from xarray_atlas.cli.options import add_atlas, add_level
 
 if TYPE_CHECKING:
     from xarray_atlas.checks.report import Report
 
-__all__ = ["CHECK", "CHECK_OUTPUT", "add_options", "show", "status"]
+__all__ = ["CHECK"]
 
-CHECK = """\
+DESCRIPTION = """\
 Check whether an atlas agrees with itself: its table of regions, its axes and
 midline, the levels of its pyramid, the versions of its components; with --full
 also its voxels. The exit status is 1 where there is an error.
 """
 
-CHECK_OUTPUT = """\
+OUTPUT = """\
 output:
   table  the report: findings with what to do, and what was not checked and why
   csv    a row for each finding: check, severity (error, warning or note),
@@ -34,17 +36,28 @@ examples:
 """
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that other commands do not have."""
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
         help="read the voxels too, of this level, of the finest, and of stored masks",
     )
+    add_atlas(parser, ("table", "csv", "json"))
+    add_level(parser)
 
 
-def show(report: Report, form: str) -> str:
-    """Write a report in one of the formats."""
+def _run(args: argparse.Namespace) -> tuple[str, int]:
+    from xarray_atlas.checks.checking import check
+
+    ds = atlas.open_named(args)
+    with atlas.progress():
+        report = check(ds, args.full, dict(args.storage_option) or None)
+    return _show(report, args.format), 0 if report.ok else 1
+
+
+def _show(report: Report, form: str) -> str:
+    from xarray_atlas.checks.report import SEVERITIES
+
     if form == "table":
         return str(report)
     table = report.table
@@ -60,6 +73,6 @@ def show(report: Report, form: str) -> str:
     return json.dumps({**about, "findings": findings, "checks": checks}, indent=2)
 
 
-def status(report: Report) -> int:
-    """Return the exit status that tells a script of errors."""
-    return 0 if report.ok else 1
+CHECK = Command(
+    "check", "whether an atlas agrees with itself", DESCRIPTION, OUTPUT, _add_options, _run
+)

@@ -1,19 +1,22 @@
-"""The shell command ``xarray-atlas download``."""
+"""The command ``download``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-__all__ = ["DOWNLOAD", "DOWNLOAD_OUTPUT", "ROOT", "add_options", "run"]
+from xarray_atlas.cli.command import Command
+from xarray_atlas.cli.options import add_root, add_version
 
-DOWNLOAD = """\
+__all__ = ["DOWNLOAD"]
+
+DESCRIPTION = """\
 Copy an atlas to this machine, to be read without a network. The same command
 resumes what was interrupted; another level or component is added to the copy.
 A copy that is not complete is never read as if what is missing were zeros.
 """
 
-DOWNLOAD_OUTPUT = """\
+OUTPUT = """\
 output:
   the folder of the copy, which --root takes; progress goes to stderr
 
@@ -31,8 +34,7 @@ ROOT = (
 """The help of an option that means another thing elsewhere."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that other commands do not have."""
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="such as allen_mouse_25um")
     parser.add_argument(
         "--folder", metavar="PATH", help="of the copy; by default in the user's data directory"
@@ -57,12 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="read all files of the copy, compare their MD5 with those that they had when they "
         "came, and fetch again what differs",
     )
+    add_version(parser)
+    add_root(parser, ROOT)
 
 
-def run(args: argparse.Namespace) -> str:
-    """Download; return the folder of the copy."""
+def _run(args: argparse.Namespace) -> str:
     from xarray_atlas.atlases.downloading import USUAL, copy_atlas
-    from xarray_atlas.cli.arguments import PROGRAM
 
     copied = copy_atlas(
         args.name,
@@ -76,5 +78,10 @@ def run(args: argparse.Namespace) -> str:
         verify=args.verify,
     )
     if args.verify and sys.stderr is not None:
-        print(f"{PROGRAM}: {copied.sentence}", file=sys.stderr)
+        print(f"xarray-atlas: {copied.sentence}", file=sys.stderr)
     return str(copied.folder)
+
+
+DOWNLOAD = Command(
+    "download", "copy an atlas to this machine", DESCRIPTION, OUTPUT, _add_options, _run
+)

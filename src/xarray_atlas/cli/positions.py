@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from xarray_atlas.cli import atlas
+from xarray_atlas.cli.command import Command
+from xarray_atlas.cli.options import add_atlas, add_level
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
 from xarray_atlas.errors import PointsError
 
-if TYPE_CHECKING:
-    import xarray as xr
+__all__ = ["AT", "FRAMES", "WHERE"]
 
-__all__ = ["AT", "AT_OUTPUT", "COMMANDS", "FRAMES", "FRAMES_OUTPUT", "WHERE", "WHERE_OUTPUT"]
-__all__ += ["add_at", "add_where"]
-
-FRAMES = """\
+FRAMES_TEXT = """\
 List the coordinate systems that are known for an atlas: their axes, in the
 order of their numbers, the directions in which these grow, unit and source.
 """
@@ -31,7 +29,7 @@ examples:
   xarray-atlas frames --atlas allen_mouse_25um --format json
 """
 
-AT = """\
+AT_TEXT = """\
 Name the region at a position, or at each of many. Numbers come in threes, in
 the order of the frame's axes (see: xarray-atlas frames), or from a CSV file
 with a header, in columns that are called as the axes are.
@@ -47,7 +45,7 @@ examples:
   xarray-atlas at --frame allen --unit um --points cells.csv --format csv
 """
 
-WHERE = """\
+WHERE_TEXT = """\
 Say where regions lie, each with all its descendants: the mean position of
 their voxels, in a frame.
 """
@@ -63,8 +61,7 @@ examples:
 """
 
 
-def add_at(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``at``."""
+def _add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", type=float, metavar="NUMBER", help="three a position")
     parser.add_argument("--points", metavar="FILE", help="a CSV file instead of the numbers")
     _add_frame(parser)
@@ -72,12 +69,20 @@ def add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", type=int, help="the ancestor at that level of the hierarchy; the root is 0"
     )
+    add_atlas(parser, ("table", "csv", "json"))
+    add_level(parser)
 
 
-def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``where``."""
+def _add_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("regions", nargs="+", metavar="REGION", help="acronym or full name")
     _add_frame(parser)
+    add_atlas(parser, ("table", "csv", "json"))
+    add_level(parser)
+
+
+def _add_frames(parser: argparse.ArgumentParser) -> None:
+    add_atlas(parser, ("table", "csv", "json"))
+    add_level(parser)
 
 
 def _add_frame(parser: argparse.ArgumentParser) -> None:
@@ -88,11 +93,10 @@ def _add_frame(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def frames(args: argparse.Namespace, ds: xr.Dataset) -> str:
-    """Write the frames of an atlas."""
+def _frames(args: argparse.Namespace) -> str:
     from xarray_atlas.transforms.known_frames import frames_of
 
-    known = frames_of(ds).values()
+    known = frames_of(atlas.open_named(args)).values()
     if args.format == "json":
         return json.dumps([frame.to_dict() for frame in known], indent=2)
     rows: list[Row] = [
@@ -108,14 +112,14 @@ def frames(args: argparse.Namespace, ds: xr.Dataset) -> str:
     return to_csv(rows) if args.format == "csv" else to_table(rows)
 
 
-def at(args: argparse.Namespace, ds: xr.Dataset) -> str:
-    """Write the regions at positions."""
+def _at(args: argparse.Namespace) -> str:
     import pandas as pd
 
     from xarray_atlas.coords.atlas_index import find_atlas
     from xarray_atlas.points.lookup import region_at
     from xarray_atlas.transforms.known_frames import known_frame
 
+    ds = atlas.open_named(args)
     if bool(args.numbers) == bool(args.points):
         raise PointsError("pass the numbers of positions, three for each, or a CSV file: --points")
     if args.points:
@@ -128,7 +132,8 @@ def at(args: argparse.Namespace, ds: xr.Dataset) -> str:
         axes = ["ap", "dv", "ml"] if args.frame is None else list(known_frame(ds, args.frame).axes)
         threes = [args.numbers[i : i + 3] for i in range(0, len(args.numbers), 3)]
         table = pd.DataFrame(threes, columns=axes)
-    found = region_at(ds, table, level=args.level, frame=args.frame, unit=args.unit)
+    with atlas.progress():
+        found = region_at(ds, table, level=args.level, frame=args.frame, unit=args.unit)
     terminology, _ = find_atlas(ds)
     names = dict(zip(terminology.distinct_acronyms, terminology.names, strict=True))
     meanings = found.status.attrs["flag_meanings"].split()
@@ -147,11 +152,11 @@ def at(args: argparse.Namespace, ds: xr.Dataset) -> str:
     return to_csv(rows) if args.format == "csv" else to_table(rows)
 
 
-def where(args: argparse.Namespace, ds: xr.Dataset) -> str:
-    """Write the centroids of regions."""
+def _where(args: argparse.Namespace) -> str:
     from xarray_atlas.regions.properties import centroid
 
-    found = centroid(ds, args.regions, frame=args.frame)
+    with atlas.progress():
+        found = centroid(atlas.open_named(args), args.regions, frame=args.frame)
     unit = found.attrs["units"]
     columns: dict[str, list[Any]] = {
         "region": found.region.values.tolist(),
@@ -168,8 +173,17 @@ def where(args: argparse.Namespace, ds: xr.Dataset) -> str:
     return to_csv(rows) if args.format == "csv" else to_table(rows, decimals)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace, xr.Dataset], str]] = {
-    "frames": frames,
-    "at": at,
-    "where": where,
-}
+FRAMES = Command(
+    "frames",
+    "the coordinate systems that are known for an atlas",
+    FRAMES_TEXT,
+    FRAMES_OUTPUT,
+    _add_frames,
+    _frames,
+)
+
+AT = Command("at", "the region at a position, in a frame", AT_TEXT, AT_OUTPUT, _add_at, _at)
+
+WHERE = Command(
+    "where", "where regions lie, in a frame", WHERE_TEXT, WHERE_OUTPUT, _add_where, _where
+)
