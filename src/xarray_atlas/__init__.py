@@ -76,6 +76,7 @@ __all__ = [
     "segmented",
     "sel",
     "set_options",
+    "table",
     "to_nifti",
     "to_nrrd",
     "to_quicknii",

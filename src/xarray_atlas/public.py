@@ -21,6 +21,7 @@ from xarray_atlas.images.aggregate import aggregate
 from xarray_atlas.images.paint import paint
 from xarray_atlas.images.resample import resample
 from xarray_atlas.images.resample_like import resample_like
+from xarray_atlas.images.tables import table
 from xarray_atlas.options import set_options
 from xarray_atlas.parcellation.compare import compare
 from xarray_atlas.parcellation.parcellate import parcel_table, parcellate
@@ -92,6 +93,7 @@ __all__ = [
     "section",
     "sel",
     "set_options",
+    "table",
     "to_nifti",
     "to_nrrd",
     "to_quicknii",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from xarray_atlas.accessor.base import Accessor, T
 from xarray_atlas.images.aggregate import aggregate
 from xarray_atlas.images.paint import paint
 from xarray_atlas.images.resample_like import resample_like
+from xarray_atlas.images.tables import table
 from xarray_atlas.regions.results import Regions
 
 __all__ = ["ImagesMethods"]
@@ -155,6 +157,46 @@ class ImagesMethods(Accessor[T]):
         (('z', 'y', 'x'), '20.487 millimeter ** 3')
         """
         return paint(self._obj, values, fill)
+
+    def table(self, values: Any) -> pd.DataFrame:
+        """Tabulate values by region, with one row for each observation.
+
+        See :func:`xarray_atlas.table` for details.
+
+        Parameters
+        ----------
+        values : Dataset, DataArray, Series or mapping
+            Values by region, as :func:`xarray_atlas.count_points`, :func:`xarray_atlas.volume`,
+            :func:`xarray_atlas.aggregate` and :func:`xarray_atlas.region_properties` return them,
+            or as :func:`xarray_atlas.paint` takes them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns ``region``, ``region_name``, ``region_id``, ``region_parent``,
+            ``region_depth``, ``hemisphere``, other dimensions and their coordinates, ``variable``,
+            ``value`` and ``unit``.
+
+        Raises
+        ------
+        ValueError
+            If the values are not by region.
+        TypeError
+            If the values are of another type.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not in the atlas, or an acronym that several share.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> table = ds.atlas.table(ds.atlas.volume(["RSP", "TH"]))
+        >>> table[["region", "region_name", "variable", "value", "unit"]].round(2)
+          region         region_name variable  value     unit
+        0    RSP  Retrosplenial area   volume  10.17  mm ** 3
+        1     TH            Thalamus   volume  20.49  mm ** 3
+        """
+        return table(self._obj, values)
 
     def resample_like(
         self,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 import xarray as xr
 from dask.base import tokenize
 from dask.delayed import delayed
@@ -19,6 +18,7 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.hemispheres import HEMISPHERES, hemispheres_of, resolve_hemispheres
 from xarray_atlas.errors import GridError, UnitsError
+from xarray_atlas.images.region_values import positions_of, read_values
 from xarray_atlas.images.results import with_unit
 from xarray_atlas.kernels.labels import Int64s, Ints, Positions, lookup, runs
 from xarray_atlas.reductions.images import frames_together
@@ -89,8 +89,8 @@ def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan"))
     """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
-    given = _by_region(values)
-    positions = _positions(terminology, given)
+    given = read_values(values)
+    positions = positions_of(terminology, given)
     keys, places = _places(terminology, positions)
     taken = [dim for dim in given.dims if dim in annotation.dims]
     if taken:
@@ -121,73 +121,6 @@ def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan"))
     own += [n for n in given.coords if n in annotation.coords or str(n).startswith("region_")]
     coords = given.coords.to_dataset().drop_vars(own).coords
     return xr.DataArray(variable, coords=annotation.coords, name=given.name).assign_coords(coords)
-
-
-def _by_region(values: Any) -> xr.DataArray:
-    """Read values as a DataArray with a dimension ``region``."""
-    if isinstance(values, pd.Series):
-        if isinstance(values.index, pd.MultiIndex) and "region" in values.index.names:
-            values = xr.DataArray.from_series(values)
-        else:
-            index, numbers = values.index.to_numpy(object), values.to_numpy()
-            numbers = _in_one_unit(numbers.tolist()) if numbers.dtype == object else numbers
-            values = xr.DataArray(numbers, {"region": index}, ["region"], values.name)
-    elif isinstance(values, Mapping) and not isinstance(values, xr.Dataset):
-        keys = np.empty(len(values), object)
-        keys[:] = list(values)
-        values = xr.DataArray(_in_one_unit(list(values.values())), {"region": keys}, ["region"])
-    if not isinstance(values, xr.DataArray):
-        hint = {
-            "Dataset": "pass one of its variables",
-            "DataFrame": "pass one of its columns, indexed by region: "
-            "table.set_index('acronym')['score']",
-        }.get(type(values).__name__, "pass a Series, a mapping, or a DataArray on 'region'")
-        raise TypeError(
-            f"values of type {type(values).__name__} do not say which region each is of; {hint}"
-        )
-    if "region" not in values.coords:
-        raise ValueError(
-            f"the values have no coordinate 'region' (dimensions: {tuple(map(str, values.dims))}), "
-            "which says by acronym, name or id what region each is of"
-        )
-    if "region" not in values.dims and values["region"].ndim:
-        (dim,) = values["region"].dims
-        raise ValueError(
-            f"the values name their regions along a dimension {dim!r}; make that 'region': "
-            f"values.swap_dims({dim}='region')"
-        )
-    if "region" not in values.dims:
-        values = values.expand_dims("region", axis=-1)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"the values are {values.dtype}; numbers or booleans can be painted")
-    found: xr.DataArray = values
-    return found
-
-
-def _in_one_unit(values: list[Any]) -> Any:
-    """Return numbers as an array, and quantities in the unit of the first."""
-    values = [value.data if isinstance(value, xr.DataArray) else value for value in values]
-    units: list[Any] = [getattr(value, "units", None) for value in values]
-    if all(unit is None for unit in units):
-        return np.asarray(values)
-    if any(unit is None for unit in units):
-        raise UnitsError("some of the values have a unit and some have none; give each a unit")
-    numbers = np.asarray([value.to(units[0]).magnitude for value in values])
-    return units[0]._REGISTRY.Quantity(numbers, units[0])
-
-
-def _positions(terminology: Terminology, given: xr.DataArray) -> Int64s:
-    labels = given["region"].values.tolist()
-    positions = terminology.positions(labels)
-    first: dict[int, Any] = {}
-    for position, label in zip(positions.tolist(), labels, strict=True):
-        if position in first:
-            raise ValueError(
-                f"region {terminology.acronyms[position]!r} is given twice, as {first[position]!r} "
-                f"and {label!r}; which of the values is meant cannot be told"
-            )
-        first[position] = label
-    return positions
 
 
 def _places(terminology: Terminology, positions: Int64s) -> tuple[Int64s, Positions]:
