@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 
 from xarray_atlas.coords.atlas_index import find_atlas, find_coordinate
 from xarray_atlas.coords.units import unit_text
@@ -134,7 +134,7 @@ def _computed(arrays: list[xr.DataArray]) -> list[xr.DataArray]:
     units = [getattr(array.variable.data, "units", None) for array in arrays]
     lazy = [getattr(array.variable.data, "magnitude", array.variable.data) for array in arrays]
     plain = []
-    for array, data, unit in zip(arrays, dask.compute(*lazy), units, strict=True):
+    for array, data, unit in zip(arrays, compute(*lazy), units, strict=True):
         attrs = dict(array.attrs)
         if unit is not None:
             attrs["units"] = "" if unit.dimensionless else unit_text(unit)
