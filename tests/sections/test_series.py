@@ -227,3 +227,22 @@ def test_errors(sample: xr.Dataset, tmp_path: Path, tree: xr.DataTree) -> None:
     far = pd.DataFrame({"x": [5000.0] * 3, "y": [10.0] * 3, "section": [1, 2, 3]})
     with pytest.warns(UserWarning, match="3 of 3 points lie in no region"):
         tree.atlas.region_at(far)
+
+
+def test_a_section_of_unknown_thickness_holds_the_points_of_its_plane(
+    sample: xr.Dataset, tmp_path: Path, cells: pd.DataFrame
+) -> None:
+    tree = opened(tmp_path, sample)
+    node = tree["m_s001"].to_dataset()
+    some = cells[cells.section == "m_s001"]
+    height, width = (float(node[d][-1].values + node[d][0].values) for d in "yx")
+    points = pd.DataFrame({"plane": float(node.plane.values), "y": some.y * height / 800})
+    points["x"] = some.x * width / 1000
+    asked: Any = {"axes": ("plane", "y", "x"), "unit": "mm", "frame": "dataset"}
+    found = node.atlas.region_at(points, **asked)
+    np.testing.assert_array_equal(found.region_id, labels_under(tree, some))
+    moved = points.copy()
+    moved.iloc[0, 0] += 0.01
+    assert node.atlas.region_at(moved, **asked).status.values[0] == 3
+    counts = node.atlas.count_points(points, **asked)["count"].sel(region="root")
+    assert int(counts) == int((found.region_id > 0).sum())

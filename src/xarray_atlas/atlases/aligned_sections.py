@@ -52,7 +52,7 @@ def open_sections(
         another image of the same sections.
     thickness : str or pint.Quantity, optional
         Of a section, such as ``"40 um"``, which these files do not say: with it densities are per
-        volume too.
+        volume too. Without it a section holds the points of its plane.
     spacing : str or pint.Quantity, optional
         From each section of the file to the next, such as ``"200 um"``, which these
         files do not say. Volumes are estimated with it.

@@ -21,6 +21,10 @@ from xarray_atlas.kernels.spacing import TOLERANCE, FloatArray, regular_step
 __all__ = ["VoxelAxis", "voxel_axes", "voxel_axis"]
 
 
+SHEET = 2e-3
+"""How thick a section of unknown thickness is, in mm: it holds the points of its plane."""
+
+
 @dataclass(frozen=True)
 class VoxelAxis:
     """The voxels along one axis of a grid.
@@ -151,7 +155,9 @@ def voxel_axis(annotation: xr.DataArray, space: Space, axis: str) -> VoxelAxis:
         # of picked planes, those that are nearest to each other are neighbours
         size = float(np.abs(np.diff(np.sort(centres))).min()) if step is None else abs(step)
     if size is None and centres.size:
+        known = space.voxel_size[space.position(axis)]
         size = space.size_of_one(axis, float(centres[0]), coord.attrs.get(COARSE))
+        size = SHEET if not known else size
         if size is None:
             raise GridError(
                 f"coordinate {name!r} has one value, {centres[0]:g} mm, and where it lies does not "

@@ -13,7 +13,6 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.length_variable import SPACING
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.coords.warnings import find_stack_level
@@ -148,15 +147,6 @@ def _sections_of(nodes: Mapping[str, xr.Dataset], table: pd.DataFrame, column: s
     return np.array(found, dtype=object)[codes]
 
 
-def _thick(node: xr.Dataset) -> xr.Dataset:
-    """Return a section as thick as it takes to hold points of its plane."""
-    found = node.copy()
-    across = found[ACROSS].variable.copy()
-    if not across.attrs.get(SPACING):
-        across.attrs[SPACING] = 1.0
-    return found.assign_coords({ACROSS: across})
-
-
 def _quietly(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*{MISPLACED}")
@@ -196,9 +186,8 @@ def regions_on_sections(
         rows = placed.rows[path]
         positions = placed.positions[path]
         asked = {"level": level, "parcellation": parcellation, "frame": "dataset", "unit": "mm"}
-        thick = _thick(node)
         table = pd.DataFrame(positions)
-        found = _quietly(region_at, thick, table, axes=tuple(positions), **asked)
+        found = _quietly(region_at, node, table, axes=tuple(positions), **asked)
         for name in names:
             parts[name].append(found[name].values)
         attrs |= {"status": found["status"].attrs}
@@ -254,7 +243,7 @@ def count_on_sections(
         table = placed.table.iloc[placed.rows[path]][rest].reset_index(drop=True)
         table = table.assign(**placed.positions[path])
         one = _quietly(
-            count_points, _thick(node), table, rest, level, hemisphere, (mask or {}).get(path),
+            count_points, node, table, rest, level, hemisphere, (mask or {}).get(path),
             parcellation=parcellation, frame="dataset", unit="mm",
             axes=tuple(placed.positions[path]),
         )  # fmt: skip
