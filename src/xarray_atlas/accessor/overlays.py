@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ class OverlaysMethods:
         about: Mapping[str, Any] | None = None,
         through: Any = None,
         unit: Any = None,
+        level: int | None = None,
+        regions: Regions | None = None,
+        parcellation: Any = None,
         ax: Axes | None = None,
+        view: str = "radiological",
         outlines: bool | Mapping[str, Any] = True,
         labels: bool = False,
         directions: bool = True,
@@ -88,10 +93,28 @@ class OverlaysMethods:
             the shape (3, 3) in the order of the frame's axes. They are in `frame`.
         unit : str or pint.Unit, optional
             Of these points, where they do not say theirs.
+        level : int, optional
+            Draw the regions of that level of the hierarchy, counted from root = 0, in their
+            colours, with their outlines and acronyms. A region above the level is drawn as itself;
+            values are then by the acronyms of these regions, and those of other regions are not
+            drawn. By default the regions that have a value are outlined.
+        regions : str, int, Region, or list of these, optional
+            Draw these regions only, each with its descendants. The rest of the brain is light grey,
+            or the template. None may lie in another; values are then by the acronyms of these
+            regions, and those of other regions are not drawn. By default the regions that have a
+            value are outlined.
+        parcellation : str, dict, DataFrame or path, optional
+            Draw the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it:
+            ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`;
+            values are then by the acronyms of these regions, and those of other regions are not
+            drawn. By default the regions that have a value are outlined.
         ax : matplotlib Axes, optional
             The current ones by default.
+        view : {"radiological", "neurological"}, default: "radiological"
+            Which side of the animal is on the left of a coronal or horizontal plane: its right side
+            ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
         outlines : bool or mapping, default: True
-            Draw the faces between voxels of different labels; a mapping goes on to matplotlib's
+            Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
             LineCollection: ``{"color": "white"}``.
         labels : bool, default: False
             Write acronyms into the parts of regions that have room for them. They are matplotlib's
@@ -119,6 +142,8 @@ class OverlaysMethods:
         UnitsError
             For a region that is not there, for what is no length or angle, and where a unit is
             missing.
+        ParcellationError, TypeError
+            If the regions to be drawn overlap, or are chosen in several ways.
         ValueError
             If the values have further dimensions, or give a region twice.
         RegionNotFoundError, AmbiguousRegionError
@@ -150,7 +175,11 @@ class OverlaysMethods:
             about=about,
             through=through,
             unit=unit,
+            level=level,
+            regions=regions,
+            parcellation=parcellation,
             ax=ax,
+            view=view,
             outlines=outlines,
             labels=labels,
             directions=directions,
@@ -174,6 +203,9 @@ class OverlaysMethods:
         about: Mapping[str, Any] | None = None,
         through: Any = None,
         unit: Any = None,
+        level: int | None = None,
+        regions: Regions | None = None,
+        parcellation: Any = None,
         x: Any = None,
         y: Any = None,
         **kwargs: Any,
@@ -227,6 +259,12 @@ class OverlaysMethods:
         unit : str or pint.Unit, optional
             Of these points, where they do not say theirs. In a frame the axes of the picture are in
             its coordinates and its unit.
+        level : int, optional
+            Outline the regions of that level of the hierarchy, counted from root = 0.
+        regions : str, int, Region, or list of these, optional
+            Outline these regions only, each with its descendants. None may lie in another.
+        parcellation : str, dict, DataFrame or path, optional
+            Outline the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it.
         x, y : str, optional
             What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
             :func:`xarray_atlas.plotting.section` has it: "ml" and "dv" of a coronal plane, "ap" and
@@ -251,6 +289,8 @@ class OverlaysMethods:
         UnitsError
             For a region that is not there, for what is no length or angle, and where a unit is
             missing.
+        ParcellationError, TypeError
+            If the regions to be drawn overlap, or are chosen in several ways.
 
         Warns
         -----
@@ -282,6 +322,9 @@ class OverlaysMethods:
             about=about,
             through=through,
             unit=unit,
+            level=level,
+            regions=regions,
+            parcellation=parcellation,
             x=x,
             y=y,
             **kwargs,

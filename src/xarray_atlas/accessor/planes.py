@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.terminology import RegionKey
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ class PlanesMethods:
         about: Mapping[str, Any] | None = None,
         through: Any = None,
         unit: Any = None,
+        level: int | None = None,
+        regions: Regions | None = None,
+        parcellation: Any = None,
         contacts: xr.Dataset | None = None,
         ax: Axes | None = None,
+        view: str = "radiological",
         template: bool = True,
         outlines: bool | Mapping[str, Any] = True,
         labels: bool = True,
@@ -87,6 +92,15 @@ class PlanesMethods:
             the shape (3, 3) in the order of the frame's axes. They are in `frame`.
         unit : str or pint.Unit, optional
             Of these points, where they do not say theirs.
+        level : int, optional
+            Draw the regions of that level of the hierarchy, counted from root = 0, in their
+            colours, with their outlines and acronyms. A region above the level is drawn as itself.
+        regions : str, int, Region, or list of these, optional
+            Draw these regions only, each with its descendants. The rest of the brain is light grey,
+            or the template. None may lie in another.
+        parcellation : str, dict, DataFrame or path, optional
+            Draw the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it:
+            ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
         contacts : Dataset, optional
             Of a probe, as :func:`xarray_atlas.insert` returns it: they are drawn where they lie,
             those that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it
@@ -94,11 +108,14 @@ class PlanesMethods:
             as they allow.
         ax : matplotlib Axes, optional
             The current ones by default.
+        view : {"radiological", "neurological"}, default: "radiological"
+            Which side of the animal is on the left of a coronal or horizontal plane: its right side
+            ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
         template : bool, default: True
             Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
             transparent.
         outlines : bool or mapping, default: True
-            Draw the faces between voxels of different labels; a mapping goes on to matplotlib's
+            Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
             LineCollection: ``{"color": "white"}``.
         labels : bool, default: True
             Write acronyms into the parts of regions that have room for them. They are matplotlib's
@@ -124,6 +141,8 @@ class PlanesMethods:
         RegionNotFoundError, AmbiguousRegionError, UnitsError
             For a region that is not there, for what is no length or angle, and where a unit is
             missing.
+        ParcellationError, TypeError
+            If the regions to be drawn overlap, or are chosen in several ways.
 
         Examples
         --------
@@ -149,8 +168,12 @@ class PlanesMethods:
             about=about,
             through=through,
             unit=unit,
+            level=level,
+            regions=regions,
+            parcellation=parcellation,
             contacts=contacts,
             ax=ax,
+            view=view,
             template=template,
             outlines=outlines,
             labels=labels,
@@ -168,7 +191,12 @@ class PlanesMethods:
         tilt: Any = None,
         roll: Any = None,
         about: Mapping[str, Any] | None = None,
+        values: Any = None,
+        level: int | None = None,
+        regions: Regions | None = None,
+        parcellation: Any = None,
         ax: Any = None,
+        view: str = "radiological",
         **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
         """Draw planes evenly through the whole atlas.
@@ -202,11 +230,26 @@ class PlanesMethods:
             The point of the plane about which it is rotated, along its two axes:
             ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
             it is the point inside of it.
+        values : Series, mapping or DataArray, optional
+            Colour regions by a value of each, as :func:`xarray_atlas.plotting.values` takes them.
+            All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).
+        level : int, optional
+            Draw the regions of that level of the hierarchy, counted from root = 0, in their
+            colours, with their outlines and acronyms. A region above the level is drawn as itself.
+        regions : str, int, Region, or list of these, optional
+            Draw these regions only, each with its descendants. The rest of the brain is light grey,
+            or the template. None may lie in another.
+        parcellation : str, dict, DataFrame or path, optional
+            Draw the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it:
+            ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
         ax : array or list of matplotlib Axes, optional
             A figure is made by default.
+        view : {"radiological", "neurological"}, default: "radiological"
+            Which side of the animal is on the left of a coronal or horizontal plane: its right side
+            ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
         **kwargs
-            Further arguments of :func:`xarray_atlas.plotting.section`; its `labels` are left out by
-            default.
+            Further arguments of :func:`xarray_atlas.plotting.section`, with `values` those of
+            :func:`xarray_atlas.plotting.values`; `labels` are left out by default.
 
         Returns
         -------
@@ -227,7 +270,20 @@ class PlanesMethods:
         from xarray_atlas import plotting
 
         return plotting.sections(
-            self._obj, n, axis, frame=frame, tilt=tilt, roll=roll, about=about, ax=ax, **kwargs
+            self._obj,
+            n,
+            axis,
+            frame=frame,
+            tilt=tilt,
+            roll=roll,
+            about=about,
+            values=values,
+            level=level,
+            regions=regions,
+            parcellation=parcellation,
+            ax=ax,
+            view=view,
+            **kwargs,
         )
 
     def ortho(
@@ -238,7 +294,12 @@ class PlanesMethods:
         dv: Any = None,
         ml: Any = None,
         frame: Any = None,
+        values: Any = None,
+        level: int | None = None,
+        regions: Regions | None = None,
+        parcellation: Any = None,
         ax: Any = None,
+        view: str = "radiological",
         **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
         """Draw the three planes through a point, or through a region.
@@ -259,10 +320,26 @@ class PlanesMethods:
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
             holds their centre. By default the coordinates of the Dataset.
+        values : Series, mapping or DataArray, optional
+            Colour regions by a value of each, as :func:`xarray_atlas.plotting.values` takes them.
+            All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).
+        level : int, optional
+            Draw the regions of that level of the hierarchy, counted from root = 0, in their
+            colours, with their outlines and acronyms. A region above the level is drawn as itself.
+        regions : str, int, Region, or list of these, optional
+            Draw these regions only, each with its descendants. The rest of the brain is light grey,
+            or the template. None may lie in another.
+        parcellation : str, dict, DataFrame or path, optional
+            Draw the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it:
+            ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
         ax : array or list of three matplotlib Axes, optional
             A figure is made by default.
+        view : {"radiological", "neurological"}, default: "radiological"
+            Which side of the animal is on the left of a coronal or horizontal plane: its right side
+            ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
         **kwargs
-            Further arguments of :func:`xarray_atlas.plotting.section`.
+            Further arguments of :func:`xarray_atlas.plotting.section`, with `values` those of
+            :func:`xarray_atlas.plotting.values`.
 
         Returns
         -------
@@ -284,4 +361,18 @@ class PlanesMethods:
         """
         from xarray_atlas import plotting
 
-        return plotting.ortho(self._obj, region, ap=ap, dv=dv, ml=ml, frame=frame, ax=ax, **kwargs)
+        return plotting.ortho(
+            self._obj,
+            region,
+            ap=ap,
+            dv=dv,
+            ml=ml,
+            frame=frame,
+            values=values,
+            level=level,
+            regions=regions,
+            parcellation=parcellation,
+            ax=ax,
+            view=view,
+            **kwargs,
+        )

@@ -5,7 +5,8 @@ Each takes a Dataset or a DataArray as its first argument. What draws is importe
 
 from xarray_atlas.plotting.colors import cmap, norm
 from xarray_atlas.plotting.hierarchy import tree
-from xarray_atlas.plotting.montage import ortho, sections
+from xarray_atlas.plotting.montage import sections
+from xarray_atlas.plotting.ortho import ortho
 from xarray_atlas.plotting.overlay import outlines
 from xarray_atlas.plotting.section import section
 from xarray_atlas.plotting.surface3d import surface

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.lengths import MARGIN, bar_length
 from xarray_atlas.plotting.palette import INSTALL
-from xarray_atlas.plotting.planes import LEFT, TOP, Plane
+from xarray_atlas.plotting.planes import TOP, Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def current_axes(ax: Axes | None) -> Axes:
 def set_up(ax: Axes, plane: Plane) -> None:
     """Give axes the limits, the aspect and the names of a plane, as atlases are shown."""
     ax.set(
-        xlim=plane.x.ends(LEFT), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
+        xlim=plane.x.ends(plane.left), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
         xlabel=plane.x.label, ylabel=plane.y.label, title=plane.title,
     )  # fmt: skip
     ax.format_coord = plane.describe  # type: ignore[method-assign]
@@ -84,7 +84,7 @@ def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
     """Return which corner holds fewest voxels of the brain: whether right, and whether low."""
     shown = plane.labels != 0
     rows, columns = shown.shape
-    if plane.x.ends(LEFT)[0] != plane.x.first:
+    if plane.x.ends(plane.left)[0] != plane.x.first:
         shown = shown[:, ::-1]
     if plane.y.ends(TOP)[0] != plane.y.first:
         shown = shown[::-1]

@@ -1,4 +1,4 @@
-"""Several planes of an atlas: through all of it, and three through a point."""
+"""Planes of an atlas at even distances."""
 
 from __future__ import annotations
 
@@ -13,27 +13,38 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import annotation_of
 from xarray_atlas.coords.space import AXES
-from xarray_atlas.coords.units import quantity, unit_factor
+from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.decorations import add_cross
-from xarray_atlas.plotting.palette import INSTALL, region_of
-from xarray_atlas.plotting.planes import Plane, anatomical, only, read, read_all
-from xarray_atlas.plotting.section import draw_section, ink_on
-from xarray_atlas.printable import one_line
+from xarray_atlas.plotting.palette import INSTALL
+from xarray_atlas.plotting.parts import Choice
+from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read, read_all
+from xarray_atlas.plotting.section import draw_section
+from xarray_atlas.plotting.values import draw_values, has_sides, one_scale, paint_plane
 from xarray_atlas.reductions import cache
-from xarray_atlas.sections.asked import Asked, anatomical_name, frame_of, take_positions
-from xarray_atlas.sections.placing import cut, placed, span_of
-from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of, on_axis, point_in
+from xarray_atlas.regions.results import Regions
+from xarray_atlas.sections.asked import Asked, anatomical_name, frame_of
+from xarray_atlas.sections.placing import placed, span_of
+from xarray_atlas.sections.positions import Atlas, axis_of, on_axis
 from xarray_atlas.sections.views import View, view_of
-from xarray_atlas.terminology import RegionKey
 
-__all__ = ["AxesArray", "grid_of_axes", "ortho", "sections"]
+__all__ = [
+    "THIN",
+    "WIDTH",
+    "AxesArray",
+    "draw_planes",
+    "further_variables",
+    "grid_of_axes",
+    "sections",
+]
 
 AxesArray = np.ndarray[Any, Any]
 
 THIN = {"linewidth": 0.4}
 """Of outlines, in points: in a small picture they lie close together."""
+
+PALE = {**THIN, "color": "0.4"}
+"""Of outlines over values."""
 
 WIDTH = 10.0
 """Of a figure that is made, in inches."""
@@ -48,7 +59,12 @@ def sections(
     tilt: Any = None,
     roll: Any = None,
     about: Mapping[str, Any] | None = None,
+    values: Any = None,
+    level: int | None = None,
+    regions: Regions | None = None,
+    parcellation: Any = None,
     ax: Any = None,
+    view: str = "radiological",
     **kwargs: Any,
 ) -> AxesArray:
     """Draw planes at even distances through the atlas.
@@ -68,10 +84,18 @@ def sections(
         dimension.
     frame, tilt, roll, about
         As :func:`section` has them.
+    values : Series, mapping or DataArray, optional
+        Colour regions by a value of each, as :func:`~xarray_atlas.plotting.values` takes them.
+        All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).
+    level, regions, parcellation
+        As :func:`section` has them.
     ax : array or list of matplotlib Axes, optional
         A figure is made by default.
+    view
+        As :func:`section` has it.
     **kwargs
-        Further arguments of :func:`section`; its `labels` are left out by default.
+        Further arguments of :func:`section`, with `values` those of
+        :func:`~xarray_atlas.plotting.values`; `labels` are left out by default.
 
     Returns
     -------
@@ -89,7 +113,14 @@ def sections(
     >>> axes = ds.atlas.plot.sections(n=3)
     >>> [ax.get_title() for ax in axes]
     ['AP = 2.225 mm', 'AP = 6.625 mm', 'AP = 11.025 mm']
+
+    A heat map on one scale:
+
+    >>> axes = ds.atlas.plot.sections(n=3, values={"RSP": 1.2, "CB": -0.4}, cmap="RdBu_r")
+    >>> axes[0].images[-1].get_clim() == axes[2].images[-1].get_clim()
+    True
     """
+    choice, left = Choice(level, regions, parcellation), left_sides(view)
     asked = Asked(frame=frame, tilt=tilt, roll=roll, about=about)
     asked.require_consistent()
     across = axis_of(obj, axis) if frame is None else anatomical_name(frame_of(obj, frame), axis)
@@ -112,40 +143,93 @@ def sections(
         raise GridError(f"{n} axes were given, but there are {stop - first} planes along {dim!r}")
     if stop == first:
         raise GridError(f"no plane across {across!r}: nothing is left along {dim!r}")
-    kept = ["template"] if kwargs.get("template", True) else []
-    atlas, view = only(obj, kept), None if asked.plain else view_of(obj, asked, across)
-    if view is None or view.straight:
+    kept = further_variables(values, kwargs)
+    atlas, lie = only(obj, kept), None if asked.plain else view_of(obj, asked, across)
+    if lie is None or lie.straight:
         n = min(n, stop - first)
         places = (first + (np.arange(n) + 0.5) * (stop - first) / n).astype(int)
         cut_out = read(atlas.isel({dim: places}), kept)
-        planes = [_voxels(cut_out, dim, i, view, frame) for i in range(n)]
+        parts = [_voxels(cut_out, dim, i, lie, frame) for i in range(n)]
     else:
-        low, high = span_of(obj.isel({dim: slice(first, stop)}), view)
+        low, high = span_of(obj.isel({dim: slice(first, stop)}), lie)
         positions = low + (np.arange(n) + 0.5) * (high - low) / n
         views = [view_of(obj, replace(asked, positions={across: quantity(at)})) for at in positions]
         found = [placed(atlas, each, None, frame, whole=True) for each in views]
         loaded = read_all([plane for plane, _ in found], kept)
-        planes = [anatomical(o, view=v) for o, (_, v) in zip(loaded, found, strict=True)]
+        parts = [(o, v) for o, (_, v) in zip(loaded, found, strict=True)]
+    planes = [anatomical(o, view=v, choice=choice, left=left) for o, v in parts]
     if ax is None:
         given = grid_of_axes(planes)
     kwargs = {"labels": False, "outlines": THIN, **kwargs}
-    for i, (each, plane) in enumerate(zip(given, planes, strict=True)):
-        first_only = {
-            name: kwargs.get(name, True) and i == 0 for name in ("directions", "scale_bar")
-        }
-        draw_section(each, plane, **{**kwargs, **first_only})
+    marks = [
+        {name: kwargs.get(name, True) and not i for name in ("directions", "scale_bar")}
+        for i in range(n)
+    ]
+    draw_planes(obj, given, planes, values, choice, kwargs, marks)
+    for each in given:
         each.set(xticks=[], yticks=[], xlabel="", ylabel="")
         each.title.set_fontsize("medium")
         each.spines[:].set_visible(False)
     return given
 
 
-def _voxels(cut_out: Atlas, dim: Any, i: int, view: View | None, frame: Any) -> Plane:
-    """Lay out one of several planes of voxels that have been read."""
-    if view is None:
-        return anatomical(cut_out.isel({dim: i}))
-    plane, here = placed(cut_out, view, i, frame)
-    return anatomical(read(plane), view=here)
+def further_variables(values: Any, kwargs: dict[str, Any]) -> list[str]:
+    """Return which variables are read beside the annotation."""
+    if values is not None:
+        return ["hemispheres"] if has_sides(values) else []
+    return ["template"] if kwargs.get("template", True) else []
+
+
+def draw_planes(
+    obj: Atlas,
+    axes: AxesArray,
+    planes: list[Plane],
+    values: Any,
+    choice: Choice,
+    kwargs: dict[str, Any],
+    marks: list[dict[str, Any]],
+) -> None:
+    """Draw planes in the colours of the atlas, or by values on one scale.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+    axes : array of matplotlib Axes
+    planes : list of Plane
+    values : Series, mapping or DataArray, or None
+    choice : Choice
+        By which the planes are cut.
+    kwargs : dict
+        Further arguments, for all planes.
+    marks : list of dict
+        Those of each plane.
+    """
+    if values is None:
+        for each, plane, own in zip(axes, planes, marks, strict=True):
+            draw_section(each, plane, **{**kwargs, **own})
+        return
+    kwargs = dict(kwargs)
+    if kwargs.get("outlines") == THIN:
+        kwargs["outlines"] = PALE
+    bar = kwargs.pop("add_colorbar", True)
+    whole, _ = find_atlas(obj)
+    painted = [paint_plane(plane, values, choice, whole) for plane in planes]
+    scale = one_scale(painted, kwargs)
+    for each, one, own in zip(axes, painted, marks, strict=True):
+        draw_values(each, one, **{**kwargs, **own, "norm": scale.norm, "cmap": scale.cmap})
+    if bar:
+        colorbar = axes[0].figure.colorbar(scale, ax=list(axes), shrink=0.6)
+        colorbar.set_label(painted[0].name, parse_math=False)
+
+
+def _voxels(
+    cut_out: Atlas, dim: Any, i: int, lie: View | None, frame: Any
+) -> tuple[Atlas, View | None]:
+    """Return one of several planes of voxels that have been read, and how it lies in a frame."""
+    if lie is None:
+        return cut_out.isel({dim: i}), None
+    plane, here = placed(cut_out, lie, i, frame)
+    return read(plane), here
 
 
 def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
@@ -184,125 +268,3 @@ def grid_of_axes(planes: list[Plane], full: bool = True) -> AxesArray:
     for each in flat[len(planes) :]:
         figure.delaxes(each)
     return flat[: len(planes)]
-
-
-def ortho(
-    obj: xr.Dataset | xr.DataArray,
-    region: RegionKey | None = None,
-    *,
-    ap: Any = None,
-    dv: Any = None,
-    ml: Any = None,
-    frame: Any = None,
-    ax: Any = None,
-    **kwargs: Any,
-) -> AxesArray:
-    """Draw three planes through a point, on one scale, with cross hairs on it.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        An atlas or its annotation.
-    region : str, int or Region, optional
-        The point is one inside of that region (its ``representative_point``). To
-        find it takes a pass over the annotation, if none has been made.
-    ap, dv, ml : length, optional
-        The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
-        point of the frame, and its axes' names are taken instead.
-    frame : optional
-        As :func:`section` has it.
-    ax : array or list of three matplotlib Axes, optional
-        A figure is made by default.
-    **kwargs
-        Further arguments of :func:`section`.
-
-    Returns
-    -------
-    ndarray of matplotlib Axes, shape (3,)
-        The coronal plane (across "ap"), the horizontal ("dv"), and the sagittal ("ml").
-
-    Raises
-    ------
-    GridError
-        If neither a region nor all of the point is given, or it lies outside the volume.
-
-    Examples
-    --------
-    >>> import xarray_atlas
-    >>> ds = xarray_atlas.open_sample("100 um")
-    >>> axes = ds.atlas.plot.ortho("RSP")
-    >>> [ax.get_title() for ax in axes]
-    ['AP = 7.725 mm', 'DV = 1.225 mm', 'ML = 5.525 mm']
-    """
-    point = take_positions(obj, kwargs, frame, {"ap": ap, "dv": dv, "ml": ml})
-    if (region is None) == (len(point) < 3) or (region is not None and point):
-        raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
-    for axis in PICTURES:
-        on_axis(obj, axis)  # or an error that says which there are
-    if region is not None:
-        point = _point_of(obj, region, frame)
-    kept = ["template"] if kwargs.get("template", True) else []
-    atlas = only(obj, kept)
-    cuts = {axis: cut(atlas, Asked({axis: point[axis]}, frame=frame)) for axis in PICTURES}
-    loaded = read_all([plane for plane, _ in cuts.values()], kept)
-    planes = {
-        axis: anatomical(plane, view=view)
-        for plane, (axis, (_, view)) in zip(loaded, cuts.items(), strict=True)
-    }
-    centre = {axis: _position(plane) for axis, plane in planes.items()}
-    axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
-    if axes.size != 3:
-        raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")
-    for each, (axis, plane) in zip(axes, planes.items(), strict=True):
-        draw_section(each, plane, **{"scale_bar": axis == "ap", "outlines": THIN, **kwargs})
-        horizontal, vertical = PICTURES[axis]
-        ink = ink_on(each, plane, bool(kept))
-        add_cross(each, centre[horizontal], centre[vertical], ink)
-    return axes
-
-
-def _point_of(obj: Atlas, region: RegionKey, frame: Any) -> dict[str, Any]:
-    """Return a point inside of a region by axis, in the Dataset or in a frame."""
-    point = point_in(obj, region)
-    if frame is None:
-        return dict(point)
-    _, space = find_atlas(obj)
-    chosen = frame_of(obj, frame)
-    numbers = chosen.from_dataset([point[axis] for axis in sorted(AXES, key=space.position)])
-    lengths = quantity(numbers * unit_factor(chosen.unit))
-    return dict(zip(chosen.anatomical, lengths, strict=True))
-
-
-def _position(plane: Plane) -> float:
-    """Return where a plane lies across, in the unit of its picture."""
-    assert plane.shown.position is not None
-    return plane.shown.position / plane.factor
-
-
-def _corner(planes: dict[str, Plane], centre: dict[str, float]) -> AxesArray:
-    """Make a figure of planes that share an axis with their neighbour; its fourth part is text."""
-    pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
-    coronal, horizontal, sagittal = planes.values()
-    wide = [coronal.x.length, sagittal.x.length]
-    high = [coronal.y.length, horizontal.y.length]
-    figure = pyplot.figure(figsize=(WIDTH, WIDTH * sum(high) / sum(wide)), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=wide, height_ratios=high)
-    first = figure.add_subplot(grid[0, 0], anchor="SE")
-    below = figure.add_subplot(grid[1, 0], sharex=first, anchor="NE")
-    beside = figure.add_subplot(grid[0, 1], sharey=first, anchor="SW")
-    row, column = (
-        int(np.argmin(np.abs(axis.corners(np.arange(axis.count) + 0.5) - centre[name])))
-        for axis, name in ((coronal.y, "dv"), (coronal.x, "ml"))
-    )
-    at = region_of(coronal.terminology, int(coronal.labels[row, column]))
-    text = ", ".join(plane.shown.where for plane in planes.values())
-    if coronal.shown.frame:
-        text = f"{text} ({one_line(coronal.shown.frame)})"
-    if at >= 0:
-        terminology = coronal.terminology
-        names = (one_line(column[at]) for column in (terminology.acronyms, terminology.names))
-        text = "\n".join([*names, "", text])
-    rest = figure.add_subplot(grid[1, 1])
-    rest.set_axis_off()
-    rest.text(0.05, 0.9, text, va="top", wrap=True)
-    return np.array([first, below, beside], object)

@@ -15,7 +15,9 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.plotting.decorations import current_axes, set_up
 from xarray_atlas.plotting.edges import face_runs
+from xarray_atlas.plotting.parts import Choice
 from xarray_atlas.plotting.planes import Plane, anatomical, only, read
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.sections.asked import Asked, frame_of
 from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
@@ -44,15 +46,17 @@ def outlines(
     about: Mapping[str, Any] | None = None,
     through: Any = None,
     unit: Any = None,
+    level: int | None = None,
+    regions: Regions | None = None,
+    parcellation: Any = None,
     x: Any = None,
     y: Any = None,
     **kwargs: Any,
 ) -> Axes:
     """Draw where the regions of a plane meet, over a picture whose axes are in mm, or in a frame.
 
-    The faces between voxels of different labels, and nothing else: limits, aspect and
-    direction of the axes stay as they are. To draw fewer regions, cut the atlas first:
-    ``ds.atlas.parcellate(level=6).atlas.plot.outlines(ax, ap="7 mm")``.
+    The boundaries between voxels of different labels, and nothing else: limits, aspect and
+    direction of the axes stay as they are.
 
     Parameters
     ----------
@@ -70,6 +74,12 @@ def outlines(
     frame, tilt, roll, about, through, unit
         As :func:`section` has them. In a frame the axes of the picture are in its coordinates
         and its unit.
+    level : int, optional
+        Outline the regions of that level of the hierarchy, counted from root = 0.
+    regions : str, int, Region, or list of these, optional
+        Outline these regions only, each with its descendants. None may lie in another.
+    parcellation : str, dict, DataFrame or path, optional
+        Outline the parcels of a parcellation, as :func:`~xarray_atlas.parcellate` takes it.
     x, y : str, optional
         What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
         :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
@@ -87,7 +97,7 @@ def outlines(
     ------
     GridError
         As :func:`section` does; and for an `x` or `y` that is not in the plane.
-    PointsError, UnitsError
+    PointsError, UnitsError, ParcellationError, TypeError
         As :func:`section` does.
 
     Warns
@@ -123,7 +133,7 @@ def outlines(
         roll=roll, about=about, through=through, unit=unit,
     )  # fmt: skip
     found, view = cut(only(obj), asked)
-    plane = anatomical(read(found), **shown, view=view)
+    plane = anatomical(Choice(level, regions, parcellation).cut(read(found)), **shown, view=view)
     ax = current_axes(ax)
     empty = not ax.has_data()
     add_outlines(ax, plane, **kwargs)
@@ -157,7 +167,7 @@ def add_outlines(ax: Axes, plane: Plane, **kwargs: Any) -> None:
     """Draw the faces of a plane that has been read."""
     from matplotlib.collections import LineCollection
 
-    lines = face_runs(plane.labels)
+    lines = face_runs(plane.parts.index)
     ends = np.stack([plane.x.corners(lines[..., 1]), plane.y.corners(lines[..., 0])], axis=-1)
     if not {"linewidth", "linewidths", "lw"} & set(kwargs):
         kwargs["linewidth"] = 72 / ax.figure.dpi

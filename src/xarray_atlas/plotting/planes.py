@@ -18,16 +18,20 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Ints
 from xarray_atlas.kernels.spacing import FloatArray, without_noise
 from xarray_atlas.plotting.palette import region_of
+from xarray_atlas.plotting.parts import Choice, Parts
 from xarray_atlas.plotting.shown import Shown
 from xarray_atlas.printable import one_line
 from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of
 from xarray_atlas.sections.views import View
 from xarray_atlas.terminology import Terminology
 
-__all__ = ["Plane", "PlaneAxis", "anatomical", "only", "read", "read_all"]
+__all__ = ["TOP", "Plane", "PlaneAxis", "anatomical", "left_sides", "only", "read", "read_all"]
 
-LEFT, TOP = "RA", "SA"
-"""The sides that are on the left and at the top of a picture, as BrainGlobe's atlases lie."""
+TOP = "SA"
+"""The sides that are at the top of a picture."""
+
+LEFT = {"radiological": "RA", "neurological": "LA"}
+"""The sides that are on the left of a picture, by its view."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,10 @@ class Plane:
     x: PlaneAxis
     y: PlaneAxis
     shown: Shown
+    parts: Parts
+    """What is outlined and named."""
+    left: str = LEFT["radiological"]
+    """The letters of the sides that are on the left."""
 
     @property
     def title(self) -> str:
@@ -137,6 +145,23 @@ class Plane:
         return text
 
 
+def left_sides(view: str) -> str:
+    """Return the letters of the sides that are on the left of a picture in a view.
+
+    Raises
+    ------
+    ValueError
+        For an unknown view.
+    """
+    try:
+        return LEFT[view]
+    except (KeyError, TypeError):
+        raise ValueError(
+            "view is 'radiological', with the right side of the animal on the left, or "
+            f"'neurological', with its left side on the left; not {view!r}"
+        ) from None
+
+
 def only(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
     """Leave out the variables of a Dataset that a picture does not show."""
     if not isinstance(obj, xr.Dataset) or "annotation" not in obj.data_vars:
@@ -171,7 +196,12 @@ def read_all(planes: Sequence[Atlas], others: Iterable[str] = ()) -> list[Atlas]
 
 
 def anatomical(
-    plane: Atlas, x: str | None = None, y: str | None = None, view: View | None = None
+    plane: Atlas,
+    x: str | None = None,
+    y: str | None = None,
+    view: View | None = None,
+    choice: Choice | None = None,
+    left: str = LEFT["radiological"],
 ) -> Plane:
     """Lay out a plane that has been read.
 
@@ -183,12 +213,18 @@ def anatomical(
         The dimensions that run across and up the picture; by default as atlases are shown.
     view : View, optional
         How it lies in the frame in which it is shown.
+    choice : Choice, optional
+        The regions that are shown; each label by default.
+    left : str
+        The letters of the sides that are on the left of the picture.
 
     Raises
     ------
     GridError
         If a dimension has no coordinate, or voxels of no one size.
     """
+    whole = annotation_of(plane)
+    plane = plane if choice is None else choice.cut(plane)
     annotation = annotation_of(plane)
     terminology, space = find_atlas(plane)
     if not annotation.size:
@@ -219,8 +255,9 @@ def anatomical(
             PlaneAxis(axis, dim, values[0] - half, values[-1] + half, letter + opposite,
                       values.size, label)
         )  # fmt: skip
-    labels = annotation.transpose(axes[1].dim, axes[0].dim).values
-    return Plane(plane, terminology, labels, axes[0], axes[1], shown)
+    labels, before = (a.transpose(axes[1].dim, axes[0].dim).values for a in (annotation, whole))
+    parts = Parts.of_labels(terminology, labels, before != 0)
+    return Plane(plane, terminology, labels, axes[0], axes[1], shown, parts, left)
 
 
 def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[str, str]:

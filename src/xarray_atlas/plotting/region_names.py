@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import TransformedPatchPath
 
 from xarray_atlas.plotting.label_places import label_places
-from xarray_atlas.plotting.palette import ink_for, region_of
+from xarray_atlas.plotting.palette import ink_for
 from xarray_atlas.plotting.planes import Plane
 from xarray_atlas.printable import one_line
 
@@ -69,7 +69,7 @@ class RegionName(Text):
         x, y = plane.x.corners(column + 0.5), plane.y.corners(row + 0.5)
         super().__init__(float(x), float(y), text, ha="center", va="center", **kwargs)
         self.plane, self.avoided = plane, avoided
-        self.label = plane.labels[row, column]
+        self.part = plane.parts.index[row, column]
         self.chosen: str | None = None
         """The colour that was set here; another one is the user's, and stays."""
 
@@ -107,7 +107,7 @@ class RegionName(Text):
             if low < 0 or high > axis.count:
                 return False
             pieces.append(slice(int(low), int(np.ceil(high))))
-        return bool((self.plane.labels[tuple(pieces)] == self.label).all())
+        return bool((self.plane.parts.index[tuple(pieces)] == self.part).all())
 
 
 def add_names(ax: Axes, plane: Plane) -> None:
@@ -117,10 +117,10 @@ def add_names(ax: Axes, plane: Plane) -> None:
     avoided = OtherTexts(ax)
     clip = TransformedPatchPath(ax.patch)  # one for all: each of its own takes long
     size = SIZE * rcParams["font.size"]
-    places = label_places(plane.labels, (plane.y.voxel, plane.x.voxel))
-    for label, row, column in zip(*(each.tolist() for each in places), strict=True):
-        region = region_of(plane.terminology, label)
-        if region < 0:
+    places = label_places(plane.parts.index, (plane.y.voxel, plane.x.voxel))
+    for part, row, column in zip(*(each.tolist() for each in places), strict=True):
+        region = plane.parts.regions.get(part)
+        if region is None:
             continue
         name = RegionName(
             plane, row, column, one_line(plane.terminology.acronyms[region]), avoided,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from xarray_atlas.kernels.greys import grey_limits
@@ -18,7 +19,9 @@ from xarray_atlas.plotting.decorations import (
 )
 from xarray_atlas.plotting.overlay import add_outlines
 from xarray_atlas.plotting.palette import brightness
-from xarray_atlas.plotting.planes import Plane, anatomical, only, read
+from xarray_atlas.plotting.parts import WITHOUT, Choice
+from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.sections.asked import Asked
 from xarray_atlas.sections.placing import cut
 from xarray_atlas.terminology import RegionKey
@@ -26,7 +29,7 @@ from xarray_atlas.terminology import RegionKey
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_frame", "draw_section", "ink_on", "section", "show"]
+__all__ = ["draw_frame", "draw_section", "ink_on", "section", "show", "show_rest"]
 
 
 def section(
@@ -43,8 +46,12 @@ def section(
     about: Mapping[str, Any] | None = None,
     through: Any = None,
     unit: Any = None,
+    level: int | None = None,
+    regions: Regions | None = None,
+    parcellation: Any = None,
     contacts: xr.Dataset | None = None,
     ax: Axes | None = None,
+    view: str = "radiological",
     template: bool = True,
     outlines: bool | Mapping[str, Any] = True,
     labels: bool = True,
@@ -54,11 +61,10 @@ def section(
 ) -> Axes:
     """Draw one plane of an atlas in its colours.
 
-    Superior is up; of a horizontal plane anterior is. Anterior is on the left of a sagittal
-    plane, and the **right** side on the left of others, as BrainGlobe stores its atlases
-    (``ax.invert_xaxis()`` turns it). So it is however the atlas is stored, and letters say it.
-    Axes are in mm in the Dataset, or in the unit of the frame in which the plane is asked for.
-    Only what the plane needs is read, once.
+    Superior is up, or anterior in a horizontal plane. Anterior is on the left of a sagittal
+    plane, and the **right** side on the left of others (see `view`), however the atlas is
+    stored; letters say it. Axes are in mm in the Dataset, or in the unit of the frame in which
+    the plane is asked for. Only what the plane needs is read, once.
 
     Parameters
     ----------
@@ -100,17 +106,29 @@ def section(
         shape (3, 3) in the order of the frame's axes. They are in `frame`.
     unit : str or pint.Unit, optional
         Of these points, where they do not say theirs.
+    level : int, optional
+        Draw the regions of that level of the hierarchy, counted from root = 0, in their colours,
+        with their outlines and acronyms. A region above the level is drawn as itself.
+    regions : str, int, Region, or list of these, optional
+        Draw these regions only, each with its descendants. The rest of the brain is light grey,
+        or the template. None may lie in another.
+    parcellation : str, dict, DataFrame or path, optional
+        Draw the parcels of a parcellation, as :func:`~xarray_atlas.parcellate` takes it:
+        ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
     contacts : Dataset, optional
         Of a probe, as :func:`~xarray_atlas.insert` returns it: they are drawn where they lie, those
         that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it is the one
         that holds the shanks, in the frame of the contacts, as nearly across `axis` as they allow.
     ax : matplotlib Axes, optional
         The current ones by default.
+    view : {"radiological", "neurological"}, default: "radiological"
+        Which side of the animal is on the left of a coronal or horizontal plane: its right side
+        ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
     template : bool, default: True
         Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
         transparent.
     outlines : bool or mapping, default: True
-        Draw the faces between voxels of different labels; a mapping goes on to matplotlib's
+        Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
         LineCollection: ``{"color": "white"}``.
     labels : bool, default: True
         Write acronyms into the parts of regions that have room for them. They are
@@ -135,6 +153,8 @@ def section(
         If there is no such frame, or it is not said in which the three points are.
     RegionNotFoundError, AmbiguousRegionError, UnitsError
         For a region that is not there, for what is no length or angle, and where a unit is missing.
+    ParcellationError, TypeError
+        If the regions to be drawn overlap, or are chosen in several ways.
 
     Examples
     --------
@@ -151,7 +171,14 @@ def section(
     ('ML to right (µm, ibl)', 'AP = -1950 µm (ibl)')
     >>> ds.atlas.plot.section(ap="7 mm", tilt="5 deg").get_title()
     'AP = 7 mm, tilt 5°'
+
+    The regions of a level, with the left side on the left:
+
+    >>> ax = ds.atlas.plot.section(ap="7 mm", level=6, view="neurological")
+    >>> ax.get_xlim()[0] > ax.get_xlim()[1]  # positions count to the left
+    True
     """
+    choice, left = Choice(level, regions, parcellation), left_sides(view)
     asked = Asked.of(
         obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
         roll=roll, about=about, through=through, unit=unit,
@@ -159,16 +186,16 @@ def section(
     if contacts is not None:
         asked = through_contacts(obj, asked, contacts)
     below = ["template"] if template else []
-    plane, view = cut(only(obj, below), asked)
+    plane, lie = cut(only(obj, below), asked)
     plane = read(plane, below)
     ax = current_axes(ax)
-    laid_out = anatomical(plane, view=view)
+    laid_out = anatomical(plane, view=lie, choice=choice, left=left)
     draw_section(
         ax, laid_out, template=template, outlines=outlines, labels=labels,
         directions=directions, scale_bar=scale_bar, **kwargs,
     )  # fmt: skip
     if contacts is not None:
-        add_contacts(ax, laid_out, view, obj, contacts, ink_on(ax, laid_out, template))
+        add_contacts(ax, laid_out, lie, obj, contacts, ink_on(ax, laid_out, template))
     return ax
 
 
@@ -194,6 +221,8 @@ def draw_section(
             grey = colormaps["gray"].with_extremes(bad="black")
         show(ax, plane, below, cmap=grey, vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
+    elif plane.parts.rest.any():
+        show_rest(ax, plane, plane.parts.rest)
     made: dict[str, Any] = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
     own = kwargs.get("cmap")
     if own is not None and "norm" not in kwargs and getattr(own, "N", None) != made["cmap"].N:
@@ -221,6 +250,14 @@ def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
         if "unexpected keyword argument" not in str(error):
             raise
         raise TypeError(f"neither of this function nor of matplotlib's imshow: {error}") from error
+
+
+def show_rest(ax: Axes, plane: Plane, shown: Any) -> None:
+    """Draw the pixels of a mask in the grey of what is brain and no region that is drawn."""
+    from matplotlib.colors import ListedColormap
+
+    grey = np.where(shown, 1.0, np.nan)
+    show(ax, plane, grey, cmap=ListedColormap([WITHOUT]), interpolation_stage="rgba")
 
 
 def ink_on(ax: Axes, plane: Plane, template: bool) -> str:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.images.paint import paint
+from xarray_atlas.images.region_values import read_values
 from xarray_atlas.plotting.decorations import current_axes
-from xarray_atlas.plotting.planes import anatomical, only, read
-from xarray_atlas.plotting.section import draw_frame, ink_on, show
+from xarray_atlas.plotting.parts import REST, Choice, Parts
+from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read
+from xarray_atlas.plotting.section import draw_frame, ink_on, show, show_rest
 from xarray_atlas.plotting.unit_labels import value_label
+from xarray_atlas.regions.results import Regions
 from xarray_atlas.sections.asked import Asked
 from xarray_atlas.sections.placing import cut
-from xarray_atlas.terminology import RegionKey
+from xarray_atlas.terminology import Region, RegionKey, Terminology
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["values"]
-
-WITHOUT = "0.88"
-"""The grey of regions that have no value."""
+__all__ = ["Painted", "draw_values", "has_sides", "one_scale", "paint_plane", "values"]
 
 
 def values(
@@ -42,7 +44,11 @@ def values(
     about: Mapping[str, Any] | None = None,
     through: Any = None,
     unit: Any = None,
+    level: int | None = None,
+    regions: Regions | None = None,
+    parcellation: Any = None,
     ax: Axes | None = None,
+    view: str = "radiological",
     outlines: bool | Mapping[str, Any] = True,
     labels: bool = False,
     directions: bool = True,
@@ -71,8 +77,13 @@ def values(
         Across which axis the plane through `region` lies.
     frame, tilt, roll, about, through, unit
         As :func:`section` has them.
+    level, regions, parcellation
+        As :func:`section` has them; values are then by the acronyms of these regions, and those
+        of other regions are not drawn. By default the regions that have a value are outlined.
     ax : matplotlib Axes, optional
         The current ones by default.
+    view
+        As :func:`section` has it.
     outlines : bool or mapping, default: True
         As :func:`section` has it.
     labels : bool, default: False
@@ -90,7 +101,7 @@ def values(
 
     Raises
     ------
-    GridError, PointsError, UnitsError
+    GridError, PointsError, UnitsError, ParcellationError, TypeError
         As :func:`section` does.
     ValueError
         If the values have further dimensions, or give a region twice.
@@ -108,39 +119,147 @@ def values(
     >>> figure.axes[1].get_ylabel()
     'volume (mm³)'
     """
+    choice, left = Choice(level, regions, parcellation), left_sides(view)
     asked = Asked.of(
         obj, kwargs, ap=ap, dv=dv, ml=ml, region=region, axis=axis, frame=frame, tilt=tilt,
         roll=roll, about=about, through=through, unit=unit,
     )  # fmt: skip
-    sided = ["hemispheres"] if _has_sides(values) else []
-    found, view = cut(only(obj, sided), asked)
-    plane = anatomical(read(found, sided), view=view)
-    painted = paint(plane.obj, values)
+    sided = ["hemispheres"] if has_sides(values) else []
+    found, lie = cut(only(obj, sided), asked)
+    plane = anatomical(read(found, sided), view=lie, choice=choice, left=left)
+    painted = paint_plane(plane, values, choice, find_atlas(obj)[0])
+    ax = current_axes(ax)
+    image = draw_values(
+        ax, painted, outlines=outlines, labels=labels, directions=directions,
+        scale_bar=scale_bar, **kwargs,
+    )  # fmt: skip
+    if add_colorbar:
+        bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+        bar.set_label(painted.name, parse_math=False)
+    return ax
+
+
+class Painted(NamedTuple):
+    """A plane with the value of each pixel."""
+
+    plane: Plane
+    values: Any
+    """Masked array of shape (rows, columns)."""
+    name: str
+    """Of the values, with their unit."""
+
+
+def paint_plane(plane: Plane, values: Any, choice: Choice, whole: Terminology) -> Painted:
+    """Give each pixel of a plane its value, and outline the regions that the values are of.
+
+    Parameters
+    ----------
+    plane : Plane
+    values
+        As :func:`values` has them.
+    choice : Choice
+        By which the plane is cut; its regions are outlined, where it is made.
+    whole : Terminology
+        Of the atlas before it is cut.
+    """
+    given = read_values(values)
+    if choice.is_made:
+        given = _of_parts(given, plane, whole)
+    painted = paint(plane.obj, given)
     further = [dim for dim in painted.dims if dim not in (plane.x.dim, plane.y.dim)]
     if further:
         raise ValueError(
             f"a picture has one value for each region; these have a dimension {further[0]!r} too: "
             f"select one, values.isel({further[0]}=0), or draw a picture of each"
         )
-    ax = current_axes(ax)
+    if not choice.is_made:
+        plane = replace(plane, parts=_parts_with_values(plane, given))
     shown = np.ma.masked_invalid(plane.values(painted.pint.dequantify().compute()))
-    # what has no value, and the background around it
-    brain = np.where(plane.labels != 0, 1.0, np.nan)
-    from matplotlib.colors import ListedColormap
+    return Painted(plane, shown, value_label(painted))
 
-    show(ax, plane, brain, cmap=ListedColormap([WITHOUT]), interpolation_stage="rgba")
-    image = show(ax, plane, shown, **{"interpolation_stage": "rgba", **kwargs})
+
+def draw_values(
+    ax: Axes,
+    painted: Painted,
+    *,
+    outlines: bool | Mapping[str, Any] = True,
+    labels: bool = False,
+    directions: bool = True,
+    scale_bar: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """Draw a plane that has been painted, and return the image of its values."""
+    plane = painted.plane
+    show_rest(ax, plane, plane.parts.index != 0)
+    image = show(ax, plane, painted.values, **{"interpolation_stage": "rgba", **kwargs})
     if outlines is True:
         outlines = {"color": "0.4"}  # paler, since there is much that has no value
     ink = ink_on(ax, plane, template=False)
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
-    if add_colorbar:
-        bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
-        bar.set_label(value_label(painted), parse_math=False)
-    return ax
+    return image
 
 
-def _has_sides(values: Any) -> bool:
+def one_scale(painted: list[Painted], options: dict[str, Any]) -> Any:
+    """Return the colour map and the norm of several planes, by the values in all of them.
+
+    Parameters
+    ----------
+    painted : list of Painted
+    options : dict
+        Of matplotlib's imshow; ``cmap``, ``norm``, ``vmin`` and ``vmax`` are taken out.
+
+    Returns
+    -------
+    matplotlib.cm.ScalarMappable
+    """
+    from matplotlib.cm import ScalarMappable
+
+    scale = ScalarMappable(options.pop("norm", None), options.pop("cmap", None))
+    scale.set_clim(options.pop("vmin", None), options.pop("vmax", None))
+    scale.set_array(np.concatenate([each.values.compressed() for each in painted]))
+    scale.autoscale_None()
+    return scale
+
+
+def _of_parts(given: xr.DataArray, plane: Plane, whole: Terminology) -> xr.DataArray:
+    """Return the values of the regions to be drawn, where others are given beside them.
+
+    Raises
+    ------
+    ValueError
+        If a value is of no region that is drawn, and the region that holds it has none: to draw
+        one there, values of several regions would have to become one.
+    """
+    keys = np.empty(given.sizes["region"], object)
+    keys[:] = [key.id if isinstance(key, Region) else key for key in given["region"].values]
+    own = plane.terminology
+    drawn = np.array([key in own for key in keys], bool)
+    have = set(own.positions(keys[drawn]).tolist())
+    parts = set() if own.parcels is None else set(own.parcels.tolist())
+    for position in whole.positions(keys[~drawn]).tolist():
+        above = (whole.ids[p] for p in whole.ancestors(position)[::-1].tolist())
+        holding = next((own.position(i) for i in above if i in own), None)
+        if holding in parts and holding not in have:
+            raise ValueError(
+                f"there is a value of {whole.acronyms[position]!r}, and none of "
+                f"{own.acronyms[holding]!r}, which is drawn and holds it. Reduce the values to the "
+                "regions that are drawn first: aggregate(), volume() and count_points() take "
+                "level= and parcellation= too"
+            )
+    return given.assign_coords(region=keys).isel(region=np.flatnonzero(drawn))
+
+
+def _parts_with_values(plane: Plane, given: xr.DataArray) -> Parts:
+    """Return a part for each region that has a value."""
+    names = np.atleast_1d(given["region"].values)
+    number = xr.DataArray(np.arange(names.size) + 1, {"region": names}, ["region"])
+    painted = plane.values(paint(plane.obj, number, fill=0).compute())
+    positions = plane.terminology.positions(names.tolist()).tolist()
+    index = np.where((painted == 0) & (plane.parts.index != 0), REST, painted)
+    return Parts(index, dict(enumerate(positions, start=1)))
+
+
+def has_sides(values: Any) -> bool:
     """Tell whether values are of left and right apart, so that sides have to be read."""
     if isinstance(values, pd.Series):
         return "hemisphere" in values.index.names
