@@ -251,6 +251,26 @@ def test_what_holds_a_probe(ds: xr.Dataset) -> None:
         ds.atlas.insert(group, **asked)
 
 
+def test_a_recording_of_spikeinterface(ds: xr.Dataset) -> None:
+    """A real one, where SpikeInterface is installed: it needs a zarr before 3 by its metadata."""
+    core = pytest.importorskip("spikeinterface.core")
+    recording = core.generate_recording(num_channels=24, durations=[0.1], set_probe=False)
+    asked = stated(draw(np.random.default_rng(1))) | {"frame": "ibl", "spin": "left-to-right"}
+    with pytest.raises(PointsError, match="has no probe"):
+        ds.atlas.insert(recording, **asked)
+    probe = neuropixels_probe("NP1010", every=40)
+    wired = np.random.default_rng(0).permutation(24)
+    probe.set_device_channel_indices(wired)
+    recording.set_probe(probe)
+    found = ds.atlas.insert(recording, **asked)
+    one = ds.atlas.insert(probe, **asked).isel(contact=np.argsort(wired))
+    xr.testing.assert_identical(found, one)  # in the order of the channels
+    some = recording.select_channels(recording.channel_ids[[20, 3, 11]])
+    part = ds.atlas.insert(some, **asked)
+    np.testing.assert_array_equal(part.contact_id, found.contact_id[[20, 3, 11]])
+    np.testing.assert_allclose(in_ras(part), in_ras(found)[[20, 3, 11]])
+
+
 def test_what_lies_above_the_entry_is_no_warning(ds: xr.Dataset) -> None:
     probe = neuropixels_probe("NP1010", every=5)
     tip = {"ml": -1.5, "ap": -2.2, "dv": -3.5}
@@ -302,6 +322,33 @@ def test_a_track_along_a_circle(ds: xr.Dataset) -> None:
     )
     assert np.linalg.norm(np.diff(in_ras(above), axis=0)) == pytest.approx(1)
     assert (above.depth.values < 0).all()
+
+
+@pytest.mark.parametrize("shank", ["0", "2", "centre"])
+def test_four_shanks_along_a_circle(ds: xr.Dataset, shank: str) -> None:
+    """In the plane of the bend each shank lies on a circle of its own; across it on a shifted one."""
+    probe = neuropixels_probe("NP2014", every=37)
+    x, y = probe.contact_positions.T / 1000
+    height = y - probe.probe_planar_contour[:, 1].min() / 1000
+    contour = probe.probe_planar_contour / 1000
+    lowest = np.sort(contour[np.argsort(contour[:, 1])[:4], 0])  # the tips
+    beside = x - {"0": lowest[0], "2": lowest[2], "centre": lowest[[0, 3]].mean()}[shank]
+    radius, t = 7.0, np.linspace(0, 1.2, 80)
+    track = {"ml": 1 + 0 * t, "ap": -4 + radius * np.cos(t), "dv": 0.5 - radius * np.sin(t)}
+    keep = height < radius * 1.1
+    asked = {"track": track, "frame": "ibl", "unit": "mm", "shank": shank}
+    angle = 1.2 - height / radius
+    for spin, inwards, aside in (("anterior-to-posterior", 1, 0), ("left-to-right", 0, 1)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = ds.atlas.insert(probe, **asked, spin=spin)
+        r = radius - inwards * beside
+        want = np.stack(
+            [1 + aside * beside, -4 + r * np.cos(angle), 0.5 - r * np.sin(angle)], axis=1
+        )
+        assert np.abs(in_ras(found) - want)[keep].max() < 1e-3
+        np.testing.assert_allclose(found.depth, (radius * 1.2 - height) * 1e3, atol=1)
+        assert found.shank.values.tolist() == probe.shank_ids.tolist()
 
 
 def test_the_spline_is_that_of_scipy() -> None:
@@ -408,5 +455,8 @@ def test_questions_about_shanks(ds: xr.Dataset) -> None:
     with pytest.raises(PointsError, match="one shank on its axis; the probe has 4"):
         ds.atlas.insert(probe, **asked, spin="on axis", shank="1")
     track = {axis: [ENTRY[axis], TIP[axis]] for axis in ENTRY}
-    with pytest.raises(PointsError, match="insert each shank along a track"):
-        ds.atlas.insert(probe, track=track, frame="ibl", unit="mm", shank=0)
+    along = {"track": track, "frame": "ibl", "unit": "mm"}
+    with pytest.raises(PointsError, match="4 shanks.*along track=, with shank="):
+        ds.atlas.insert(probe, **along, spin="left-to-right")
+    with pytest.raises(PointsError, match="which way the probe faces"):
+        ds.atlas.insert(probe, **along, shank=0)

@@ -67,7 +67,8 @@ class ProbesMethods(Accessor[T]):
         track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array, optional
             Points in order from the entry to the tip, as :func:`xarray_atlas.region_at` has
             `points`. A natural cubic spline goes through them; above the entry the shank is
-            straight. A probe of one shank follows it.
+            straight. Of several shanks `shank` follows it, and the others run beside it, as far
+            from it as on the probe.
         spin : str or pint.Quantity, optional
             Which way the probe faces; needed where contacts lie beside its axis. A direction in
             which x of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
@@ -76,8 +77,8 @@ class ProbesMethods(Accessor[T]):
             counterclockwise as seen from above. ``"on axis"`` puts all contacts of a single shank
             on its axis.
         shank : str or int, optional
-            Of a probe with several shanks, that which goes through `entry` and `tip`; ``"centre"``
-            is half way between the outer ones.
+            Of a probe with several shanks, that which goes through `entry` and `tip`, or along
+            `track`; ``"centre"`` is half way between the outer ones.
         landmarks : mapping, optional
             ``{"probe": ["0.9 mm", "2.1 mm"], "track": ["1.0 mm", "2.0 mm"]}``: heights above the
             tip on the probe, by the recording, and where these lie on the track, by histology.

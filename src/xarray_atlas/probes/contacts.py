@@ -68,7 +68,7 @@ class Contacts:
         if shank is None and len(self.tips) > 1:
             raise PointsError(
                 f"the probe has {len(self.tips)} shanks, {', '.join(map(repr, self.tips))}: say "
-                "which of them goes through entry= and tip=, with shank=, or "
+                "which of them goes through entry= and tip=, or along track=, with shank=, or "
                 f"shank={CENTRE!r}, half way between the outer ones"
             )
         if shank is None or (str(shank) == CENTRE and CENTRE not in self.tips):
@@ -145,7 +145,11 @@ def _as_probe(probe: Any) -> Any:
         return probe
     for name in ("get_probegroup", "get_probe"):
         if hasattr(probe, name):
-            return _as_probe(getattr(probe, name)())
+            try:
+                held = getattr(probe, name)()
+            except ValueError as error:  # SpikeInterface's, of a recording without a probe
+                raise PointsError(f"the {type(probe).__name__} has no probe: {error}") from error
+            return _as_probe(held)
     if hasattr(probe, "probes"):
         if len(probe.probes) != 1:
             raise PointsError(

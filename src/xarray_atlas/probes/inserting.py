@@ -94,8 +94,8 @@ def insert(
         From the entry to the tip along the shank, such as ``"3.8 mm"``.
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array, optional
         Points in order from the entry to the tip, as :func:`region_at` has `points`. A natural
-        cubic spline goes through them; above the entry the shank is straight. A probe of one
-        shank follows it.
+        cubic spline goes through them; above the entry the shank is straight. Of several shanks
+        `shank` follows it, and the others run beside it, as far from it as on the probe.
     spin : str or pint.Quantity, optional
         Which way the probe faces; needed where contacts lie beside its axis. A direction in which
         x of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
@@ -104,8 +104,8 @@ def insert(
         counterclockwise as seen from above. ``"on axis"`` puts all contacts of a single shank on
         its axis.
     shank : str or int, optional
-        Of a probe with several shanks, that which goes through `entry` and `tip`; ``"centre"`` is
-        half way between the outer ones.
+        Of a probe with several shanks, that which goes through `entry` and `tip`, or along `track`;
+        ``"centre"`` is half way between the outer ones.
     landmarks : mapping, optional
         ``{"probe": ["0.9 mm", "2.1 mm"], "track": ["1.0 mm", "2.0 mm"]}``: heights above the tip
         on the probe, by the recording, and where these lie on the track, by histology. Between
@@ -162,6 +162,10 @@ def insert(
     The angles are those of ``iblatlas.atlas.Insertion``, whose tip agrees. Across the shank, its
     axis is at the tip of the contour, or in the middle of its contacts where there is none.
 
+    Along a track, contacts of one height lie on a straight line across the curve, so that those of
+    shanks on its inner side are closer to each other than on the probe: by x / r at a distance x
+    from a curve of radius r.
+
     Distances to borders are those of the atlas, also where the frame is scaled.
     :func:`distance_to` counts from the centres of voxels to the centres of others, and is larger
     by up to a voxel.
@@ -201,11 +205,6 @@ def insert(
     first = next(iter(places.values()))
     way = frame_way(obj, first)
     course, turn = _course(places, way, angles, depth, spin)
-    if track is not None and len(contacts.tips) > 1:
-        raise PointsError(
-            f"a track is that of one shank, and the probe has {len(contacts.tips)}: insert each "
-            "shank along a track of its own (probe.get_slice)"
-        )
     contacts = contacts.about(shank)
     if spin is not None and str(spin) == ON_AXIS:
         contacts = contacts.on_axis()
