@@ -53,7 +53,7 @@ OUTPUTS: dict[str, Callable[[xr.Dataset], str]] = {
     "str of a region": lambda ds: str(ds.atlas.region(1)),
     "format of a region": lambda ds: f"{ds.atlas.region(1)}",
     "HTML of a region": lambda ds: ds.atlas.region(1)._repr_html_(),
-    "the tree": lambda ds: str(ds.atlas.tree) + repr(ds.atlas.terminology),
+    "the tree": lambda ds: ds.atlas.tree.render() + repr(ds.atlas.terminology),
     "repr": lambda ds: repr(ds) + repr(ds.annotation),
     "repr of the accessor": lambda ds: repr(ds.atlas),
     "HTML": lambda ds: ds._repr_html_() + ds.atlas._repr_html_(),

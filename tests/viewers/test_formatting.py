@@ -172,7 +172,7 @@ def test_coordinates_that_would_have_to_be_read(sample):
         assert repr(lazy.atlas).startswith("<Atlas ")
 
 
-# -- print(ds.atlas.tree)
+# -- ds.atlas.tree.render()
 
 
 def shape(text: str) -> list[tuple[int, str]]:
@@ -191,14 +191,14 @@ def test_a_small_tree_is_printed_whole(sample):
     drawn = [
         f"{pre}{node.acronym}  {node.name} ({node.id})".rstrip() for pre, _, node in RenderTree(rsp)
     ]
-    assert str(rsp).splitlines() == drawn
+    assert rsp.render().splitlines() == drawn
     leaf = sample.atlas.region("RSPv1")
-    assert str(leaf) == "RSPv1  Retrosplenial area ventral part layer 1 (542)"
+    assert leaf.render() == "RSPv1  Retrosplenial area ventral part layer 1 (542)"
 
 
 def test_a_large_tree_is_cut(sample):
     tree = sample.atlas.tree
-    text = str(tree)
+    text = tree.render()
     *drawn, last = text.splitlines()
     assert len(drawn) == 24
     assert max(map(len, drawn)) < 80
@@ -212,7 +212,7 @@ def test_a_large_tree_is_cut(sample):
 
 def test_many_children_are_cut():
     terminology = make_terminology([-1] + [0] * 100 + [1])
-    *drawn, more, last = str(terminology.tree).splitlines()
+    *drawn, more, last = terminology.tree.render().splitlines()
     assert len(drawn) == 61
     assert more == "└── ... and 40 more"
     assert drawn[1] == "├── R1  region 1 (101)  [+1]"
@@ -223,24 +223,24 @@ def test_many_children_are_cut():
 def test_deep_trees():
     terminology = make_terminology([-1, *range(999)])
     start = time.perf_counter()
-    text = str(terminology.tree)
+    text = terminology.tree.render()
     assert time.perf_counter() - start < 1
     assert len(text.splitlines()) == 62
     assert "[+939]" in text
-    assert "1 region is not shown" in str(make_terminology([-1, *[0] * 60, 1]).tree)
+    assert "1 region is not shown" in make_terminology([-1, *[0] * 60, 1]).tree.render()
 
 
 def test_names_with_line_breaks():
     lists = make_terminology([-1, 0]).to_columns()
     lists["name"] = '["all", "one\\ntwo\\u001b[31m\\u2028three"]'
     lists["abbreviation"] = '["all", ""]'
-    text = str(Terminology.from_columns(lists).tree)
+    text = Terminology.from_columns(lists).tree.render()
     assert text.splitlines() == ["all (100)", "└── one two [31m three (101)"]
 
 
 def test_a_region_is_one_line_in_a_sentence(sample):
     tree = sample.atlas.tree
-    assert f"{tree}" == repr(tree) == "<Region root 'root' (id 997)>"
+    assert f"{tree}" == str(tree) == repr(tree) == "<Region root 'root' (id 997)>"
     assert f"{tree:>40}" == repr(tree).rjust(40)
     assert "{}".format(tree) == repr(tree)  # noqa: UP032
     with pytest.raises(AttributeError, match=r"^<Region root 'root' \(id 997\)> cannot be changed"):

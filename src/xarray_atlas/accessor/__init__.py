@@ -13,6 +13,7 @@ from xarray_atlas.accessor.hierarchy import HierarchyMethods
 from xarray_atlas.accessor.images import ImagesMethods
 from xarray_atlas.accessor.looking import LookingMethods
 from xarray_atlas.accessor.measuring import MeasuringMethods
+from xarray_atlas.accessor.other_packages import OtherNames
 from xarray_atlas.accessor.parcellations import ParcellationsMethods
 from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.accessor.points import PointsMethods
@@ -38,6 +39,7 @@ class AtlasAccessor(
     ParcellationsMethods[T],
     LookingMethods[T],
     FilesMethods[T],
+    OtherNames,
 ):
     """What an atlas knows and can do, on a Dataset or on any DataArray taken from it.
 

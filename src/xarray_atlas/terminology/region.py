@@ -163,21 +163,37 @@ class Region(NodeMixin):  # type: ignore[misc]
         depths = self.terminology.depths
         return int(depths[self.terminology.leaves(self.position)].max() - depths[self.position])
 
+    def render(self) -> str:
+        """Draw the region and its descendants as text, down to the depth at which it is readable.
+
+        Returns
+        -------
+        str
+            A line for each region. The last one says how many are left out, if any are.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> region = xarray_atlas.open_sample("100 um").atlas.region("STRd")
+        >>> print(region.render())
+        STRd  Striatum dorsal region (485)
+        └── CP  Caudoputamen (672)
+        >>> print(region)
+        <Region STRd 'Striatum dorsal region' (id 485)>
+        """
+        return tree_text(self.terminology, self.position)
+
     def __repr__(self) -> str:
         return f"<Region {one_line(self.acronym)} {self.name!r} (id {one_line(self.id)})>"
 
-    def __str__(self) -> str:
-        return tree_text(self.terminology, self.position)
-
     def __format__(self, spec: str) -> str:
-        # in a sentence a region is one line; print and str draw what is below it
-        return format(repr(self), spec)
+        return format(repr(self), spec)  # with a width too, which object.__format__ refuses
 
     def _repr_html_(self) -> str | None:
         if get_options()["display_style"] == "text":
             return None  # notebooks then show the repr
         tree = tree_html(self.terminology, [self.position])
-        return document(header="", body=tree, text=str(self))
+        return document(header="", body=tree, text=self.render())
 
     def __eq__(self, other: object) -> bool:
         if self is other:

@@ -179,7 +179,7 @@ def tree_text(terminology: RegionHierarchy, root: int) -> str:
         verb = "is" if left == 1 else "are"
         lines.append(
             f"{counted(left, 'region')} {verb} not shown ([+n]: n below that one). "
-            "Print a region to see what is below it; atlas.regions lists all"
+            "region.render() draws what is below one; atlas.regions lists all"
         )
     return "\n".join(lines)
 
