@@ -128,3 +128,23 @@ def test_at_a_file_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path.write_text("ap,ml,dv\n")
     said = fails(capsys, "at", "--frame", "ibl", "--unit", "mm", "--points", str(path))
     assert "cells.csv has no rows" in said
+
+
+def test_at_files_of_other_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "all_points.csv"
+    head = ",".join(f"coordinate_atlas_axis_{i}" for i in range(3))
+    path.write_text(f"{head},structure_name\n81,8,61\n81,8,40\n")
+    args = ("at", "--points", str(path))
+    assert "pass the size of these voxels: --points-voxel-size '25 um'" in fails(capsys, *args)
+    sized = (*args, "--points-voxel-size", "100 um")
+    found = rows(run(capsys, *sized, "--format", "csv"))
+    assert list(found[0])[:5] == ["ap", "dv", "ml", "structure_name", "region"]
+    assert [row["region"] for row in found] == ["RSPv5", "VISpm5"]
+    assert found[0]["ap"] == "81"
+    other = json.loads(run(capsys, *sized, "--format", "json"))
+    assert other["frame"] == "brainglobe"
+    nodes = tmp_path / "neuron.swc"
+    nodes.write_text("# a comment\n1 1 8100 800 6100 1 -1\n2 3 8100 900 6100 1 1\n")
+    assert "whose coordinates are these" in fails(capsys, "at", "--points", str(nodes))
+    (tmp_path / "cells.xyz").write_text("")
+    assert ".swc" in fails(capsys, "at", "--points", str(tmp_path / "cells.xyz"))

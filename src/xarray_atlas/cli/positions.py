@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.cli import atlas
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_atlas, add_level
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
 from xarray_atlas.errors import PointsError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["AT", "FRAMES", "WHERE"]
 
@@ -31,18 +34,20 @@ examples:
 
 AT_TEXT = """\
 Name the region at a position, or at each of many. Numbers come in threes, in
-the order of the frame's axes (see: xarray-atlas frames), or from a CSV file
-with a header, in columns that are called as the axes are.
+the order of the frame's axes (see: xarray-atlas frames), or from a file: a
+table with columns that are called as the axes are, or what cellfinder,
+brainmapper, napari, QuPath, Imaris, ilastik and others write.
 """
 
 AT_OUTPUT = """\
 output:
   the numbers, region (acronym), name, id, hemisphere and status (ok,
-  background, unknown_label or outside); of a CSV file its columns first
+  background, unknown_label or outside); of a file its columns first
 
 examples:
   xarray-atlas at --frame ibl --unit mm -- 0.5 -3.1 -4.5
   xarray-atlas at --frame allen --unit um --points cells.csv --format csv
+  xarray-atlas at --points all_points.csv --points-voxel-size "25 um"
 """
 
 WHERE_TEXT = """\
@@ -63,7 +68,12 @@ examples:
 
 def _add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", type=float, metavar="NUMBER", help="three a position")
-    parser.add_argument("--points", metavar="FILE", help="a CSV file instead of the numbers")
+    parser.add_argument("--points", metavar="FILE", help="a file of points instead of the numbers")
+    parser.add_argument(
+        "--points-voxel-size",
+        metavar="LENGTH",
+        help='of a file that holds indices of voxels, the size of those voxels, such as "25 um"',
+    )
     _add_frame(parser)
     parser.add_argument("--unit", metavar="UNIT", help='of the numbers, such as "um" or "mm"')
     parser.add_argument(
@@ -121,25 +131,26 @@ def _at(args: argparse.Namespace) -> str:
 
     ds = atlas.open_named(args)
     if bool(args.numbers) == bool(args.points):
-        raise PointsError("pass the numbers of positions, three for each, or a CSV file: --points")
+        raise PointsError("pass the numbers of positions, three for each, or a file: --points")
+    asked = {"level": args.level, "frame": args.frame, "unit": args.unit}
     if args.points:
-        table = pd.read_csv(args.points)
-        if not len(table):
-            raise PointsError(f"{args.points} has no rows below its header")
+        found = region_at(ds, _opened(args), resolution=args.points_voxel_size, **asked)
+        table = {
+            str(name): coord.values.tolist()
+            for name, coord in found.coords.items()
+            if coord.ndim and name not in found.dims
+        }
     else:
         if len(args.numbers) % 3:
             raise PointsError(f"a position has three numbers, and there are {len(args.numbers)}")
         axes = ["ap", "dv", "ml"] if args.frame is None else list(known_frame(ds, args.frame).axes)
-        threes = [args.numbers[i : i + 3] for i in range(0, len(args.numbers), 3)]
-        table = pd.DataFrame(threes, columns=axes)
-    with atlas.progress():
-        found = region_at(ds, table, level=args.level, frame=args.frame, unit=args.unit)
+        table = {axis: args.numbers[i::3] for i, axis in enumerate(axes)}
+        found = region_at(ds, pd.DataFrame(table), **asked)
     terminology, _ = find_atlas(ds)
     names = dict(zip(terminology.distinct_acronyms, terminology.names, strict=True))
     meanings = found.status.attrs["flag_meanings"].split()
     regions = found.region.values.tolist()
-    columns = {str(column): table[column].tolist() for column in table}
-    columns |= {
+    columns = table | {
         "region": regions,
         "name": [str(names.get(region, "")) for region in regions],
         "id": found.region_id.values.tolist(),
@@ -148,8 +159,25 @@ def _at(args: argparse.Namespace) -> str:
     }
     rows = to_records(list(columns), *columns.values())
     if args.format == "json":
-        return json.dumps({"frame": args.frame, "unit": args.unit, "points": rows}, indent=2)
+        about = {"frame": found.attrs["frame"], "unit": args.unit}
+        return json.dumps({**about, "points": rows}, indent=2)
     return to_csv(rows) if args.format == "csv" else to_table(rows)
+
+
+def _opened(args: argparse.Namespace) -> xr.Dataset:
+    """Open the file of ``--points``, and require the size of voxels whose indices it holds."""
+    from xarray_atlas.atlases.point_files import open_points
+
+    points = open_points(args.points)
+    if not points.sizes["point"]:
+        raise PointsError(f"{args.points} has no rows below its header")
+    indices = any(v.attrs.get("units") == "voxel" for v in points.variables.values())
+    if indices and args.points_voxel_size is None:
+        raise PointsError(
+            f"{args.points} holds indices of voxels; pass the size of these voxels: "
+            "--points-voxel-size '25 um'"
+        )
+    return points
 
 
 def _where(args: argparse.Namespace) -> str:
