@@ -77,6 +77,7 @@ __all__ = [
     "sel",
     "set_options",
     "table",
+    "to_napari",
     "to_nifti",
     "to_nrrd",
     "to_quicknii",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from xarray_atlas.checks.report import Report
     from xarray_atlas.io.transforms.opening import open_transform
     from xarray_atlas.viewers.exploring import Explorer, explore
+    from xarray_atlas.viewers.napari_layers import to_napari
     from xarray_atlas.viewers.neuroglancer import neuroglancer_url
 
 _WHEN_USED = {
@@ -127,6 +129,7 @@ _WHEN_USED = {
     "open_transform": "io.transforms.opening",
     "Report": "checks.report",
     "segmented": "atlases.segmentations",
+    "to_napari": "viewers.napari_layers",
     "to_nwb_electrodes": "atlases.nwb",
 }
 """Names whose modules are imported when they are asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -180,4 +181,73 @@ class LookingMethods(Accessor[T]):
 
         return neuroglancer.neuroglancer_url(
             self._obj, regions, template=template, meshes=meshes, base=base
+        )
+
+    def to_napari(
+        self,
+        viewer: Any = None,
+        regions: Regions | None = None,
+        *,
+        points: Any = None,
+        frame: Any = None,
+        unit: Any = None,
+        axes: Any = None,
+        columns: Mapping[str, str] | None = None,
+        template: bool = True,
+    ) -> Any:
+        """Add the atlas to a napari viewer, in mm: template, labels, surfaces and points.
+
+        See :func:`xarray_atlas.to_napari` for details.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer, optional
+            To which the layers are added. By default a new window is opened.
+        regions : str, int, Region, or list of these, optional
+            Whose surfaces are added, made from the voxels of `obj` and smoothed, for the 3-D view.
+            A region around another of them is nearly transparent.
+        points : table, path, Dataset, DataArray, mapping, or array, optional
+            As :func:`xarray_atlas.region_at` takes them, or what it returns. The layer's features
+            are the region and the hemisphere of each point.
+        frame, unit, axes, columns : optional
+            Of `points`, as :func:`xarray_atlas.region_at` takes them.
+        template : bool, default: True
+            Whether to add ``template``, where the Dataset has one.
+
+        Returns
+        -------
+        napari.Viewer
+            `viewer`, or the new one.
+
+        Raises
+        ------
+        GridError
+            If a coordinate is unevenly spaced, or the template is on another grid; of surfaces, if
+            a spatial dimension is missing.
+        PointsError
+            If the frame or the axes of the points are not stated.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        ImportError
+            If napari is not installed: ``pip install "xarray-atlas[napari]"``.
+
+        Examples
+        --------
+        >>> import napari, xarray_atlas  # doctest: +SKIP
+        >>> viewer = napari.Viewer()  # doctest: +SKIP
+        >>> ds = xarray_atlas.open_sample("100 um")  # doctest: +SKIP
+        >>> ds.atlas.to_napari(viewer, ["RSP", "CA1"])  # doctest: +SKIP
+        """
+        from xarray_atlas.viewers import napari_layers
+
+        return napari_layers.to_napari(
+            self._obj,
+            viewer,
+            regions,
+            points=points,
+            frame=frame,
+            unit=unit,
+            axes=axes,
+            columns=columns,
+            template=template,
         )

@@ -29,7 +29,7 @@ from xarray_atlas.regions.properties import region_properties
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.table import NO_COLOR
 
-__all__ = ["PageAtlas", "coarser", "nifti", "read", "region_table"]
+__all__ = ["PageAtlas", "coarser", "nifti", "read", "region_table", "template_of"]
 
 MOST_VOXELS = 5_000_000
 """More are halved along each axis until there are no more: what a page and a browser hold."""
@@ -89,7 +89,7 @@ def read(obj: xr.Dataset | xr.DataArray, template: bool) -> PageAtlas:
     sizes = spacing(annotation)
     if annotation.size == 0:
         raise GridError("there is nothing to show: the annotation has no voxel")
-    image = _template_of(obj, annotation) if template else None
+    image = template_of(obj, annotation) if template else None
     times, shape = 0, annotation.shape
     while math.prod(shape) > MOST_VOXELS:
         times, shape = times + 1, halved(shape)
@@ -108,7 +108,14 @@ def read(obj: xr.Dataset | xr.DataArray, template: bool) -> PageAtlas:
 # -- onto a grid that a page holds
 
 
-def _template_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray) -> Variable | None:
+def template_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray) -> Variable | None:
+    """Return the template of a Dataset on the dimensions of its annotation, if it has one.
+
+    Raises
+    ------
+    GridError
+        If it is on another grid.
+    """
     if not isinstance(obj, xr.Dataset) or "template" not in obj.data_vars:
         return None
     image = obj["template"].variable

@@ -1,0 +1,227 @@
+"""Layers of a napari viewer: template, labels, surfaces and points of an atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import annotation_of, lengths, refuse_further, spacing
+from xarray_atlas.coords.space import AXES
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.optional import optional
+from xarray_atlas.points.frames import placement_of
+from xarray_atlas.points.lookup import region_at
+from xarray_atlas.points.tables import Points, read_points
+from xarray_atlas.printable import one_line
+from xarray_atlas.regions.results import Regions, resolve_regions
+from xarray_atlas.regions.surface import mesh_from_labels
+from xarray_atlas.terminology import Terminology
+from xarray_atlas.terminology.table import NO_COLOR
+from xarray_atlas.viewers.explore_surfaces import smoothed
+from xarray_atlas.viewers.explore_volumes import template_of
+
+__all__ = ["to_napari"]
+
+SHELL = 0.15
+"""The opacity of the surface of a region around others."""
+
+
+def to_napari(
+    obj: xr.Dataset | xr.DataArray,
+    viewer: Any = None,
+    regions: Regions | None = None,
+    *,
+    points: Any = None,
+    frame: Any = None,
+    unit: Any = None,
+    axes: Any = None,
+    columns: Mapping[str, str] | None = None,
+    template: bool = True,
+) -> Any:
+    """Add an atlas to a napari viewer, in mm: template, labels, surfaces and points.
+
+    Every layer lies in the coordinates of `obj`, in the order of its dimensions: the world
+    coordinates that napari shows are those of ``ds.sel`` and of ``frame="dataset"``.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, or its annotation, on any part of its grid. Lazy arrays stay lazy: napari reads
+        the planes that it shows.
+    viewer : napari.Viewer, optional
+        To which the layers are added. By default a new window is opened.
+    regions : str, int, Region, or list of these, optional
+        Whose surfaces are added, made from the voxels of `obj` and smoothed, for the 3-D view. A
+        region around another of them is nearly transparent.
+    points : table, path, Dataset, DataArray, mapping, or array, optional
+        As :func:`region_at` takes them, or what it returns. The layer's features are the region
+        and the hemisphere of each point.
+    frame, unit, axes, columns : optional
+        Of `points`, as :func:`region_at` takes them.
+    template : bool, default: True
+        Whether to add ``template``, where the Dataset has one.
+
+    Returns
+    -------
+    napari.Viewer
+        `viewer`, or the new one.
+
+    Raises
+    ------
+    GridError
+        If a coordinate is unevenly spaced, or the template is on another grid; of surfaces, if a
+        spatial dimension is missing.
+    PointsError
+        If the frame or the axes of the points are not stated.
+    RegionNotFoundError, AmbiguousRegionError
+        For a region that is not there, or an acronym that several share.
+    ImportError
+        If napari is not installed: ``pip install "xarray-atlas[napari]"``.
+
+    Notes
+    -----
+    The status bar names the region under the pointer. The colors are the atlas's; a label that
+    no region has is grey.
+
+    napari draws the first displayed dimension downwards and the second to the right. In
+    BrainGlobe's orientation "asr" a coronal section is upright, with the right hemisphere on the
+    left. Bring an atlas of another orientation to it with ``ds.atlas.reorient("asr")``.
+
+    Examples
+    --------
+    >>> import napari, xarray_atlas  # doctest: +SKIP
+    >>> ds = xarray_atlas.open_sample("100 um")  # doctest: +SKIP
+    >>> viewer = xarray_atlas.to_napari(ds, regions=["RSP", "CA1"])  # doctest: +SKIP
+    >>> viewer.layers["RSP"].visible = False  # doctest: +SKIP
+    """
+    install = '"xarray-atlas[napari]"'
+    utils = optional("napari.utils", install, "a napari viewer")
+    terminology, _ = find_atlas(obj)
+    annotation = annotation_of(obj)
+    refuse_further(annotation, "show")
+    sizes = spacing(annotation, need=0)
+    asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
+    asked = list(dict.fromkeys(asked))
+    image = template_of(obj, annotation) if template else None
+    asked_points = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
+    found = None if points is None else region_at(obj, points, **asked_points)
+    nodes = list(terminology)
+    surfaces = [(p, mesh_from_labels(annotation, nodes[p])) for p in asked]
+    place: dict[str, Any] = {
+        "axis_labels": [one_line(dim) for dim in annotation.dims],
+        "units": ["mm"] * annotation.ndim,
+    }
+    ascending, grid = _ascending(annotation, sizes)
+    if viewer is None:
+        viewer = optional("napari", install, "a napari viewer").Viewer()
+    if image is not None:
+        data = xr.DataArray(image).isel(ascending).data
+        viewer.add_image(data, name="template", colormap="gray", **grid, **place)
+    viewer.add_labels(
+        annotation.isel(ascending).data,
+        name="annotation",
+        colormap=utils.DirectLabelColormap(color_dict=_colors(terminology)),
+        features=_features(terminology),
+        opacity=0.7 if image is None else 0.4,
+        **grid,
+        **place,
+    )
+    above = {int(q) for p in asked for q in terminology.ancestors(p)}
+    for position, mesh in surfaces:
+        if not mesh.faces.size:
+            continue  # no voxel in view
+        viewer.add_surface(
+            (smoothed(mesh.vertices, mesh.faces), mesh.faces),
+            name=one_line(nodes[position].acronym),
+            vertex_colors=np.tile(_rgba(terminology.colors[position]), (len(mesh.vertices), 1)),
+            opacity=SHELL if position in above else 1.0,
+            shading="smooth",
+            metadata={"name": nodes[position].name},
+            **place,
+        )
+    if found is not None:
+        at = _positions(obj, read_points(obj, points, **asked_points), annotation)
+        features = {
+            name: found[name].values.ravel() for name in ("region", "hemisphere") if name in found
+        }
+        viewer.add_points(
+            at,
+            name="points",
+            features=pd.DataFrame(features),
+            size=2 * min(sizes.values()),
+            face_color="white",
+            border_color="black",
+            **place,
+        )
+    return viewer
+
+
+def _ascending(
+    annotation: xr.DataArray, sizes: dict[Hashable, float]
+) -> tuple[dict[Hashable, slice], dict[str, list[float]]]:
+    """Return what turns each dimension to ascending coordinates, and where its voxels lie then.
+
+    napari has the centre of the first voxel at `translate`.
+    """
+    _, space = find_atlas(annotation)
+    turned: dict[Hashable, slice] = {}
+    first = dict.fromkeys(annotation.dims, 0.0)
+    for name in space.coordinates(annotation).values():
+        if name is None or not annotation.coords[name].ndim:
+            continue  # the place of a section
+        values = lengths(annotation, name)
+        (dim,) = annotation.coords[name].dims
+        if values.size > 1 and values[-1] < values[0]:
+            turned[dim] = slice(None, None, -1)
+        first[dim] = float(values.min())
+    return turned, {
+        "scale": [sizes[dim] for dim in annotation.dims],
+        "translate": [first[dim] for dim in annotation.dims],
+    }
+
+
+def _rgba(color: str) -> list[float]:
+    return [int((color or NO_COLOR)[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0]
+
+
+def _colors(terminology: Terminology) -> dict[int | None, Any]:
+    """Return the colour of each label; None stands for all others."""
+    found: dict[int | None, Any] = {None: _rgba(NO_COLOR), 0: [0.0] * 4}
+    labels, positions = terminology.label_pairs(direct=True)
+    # of several regions that share a label it is the first one
+    for label, position in zip(labels[::-1].tolist(), positions[::-1].tolist(), strict=True):
+        found[label] = _rgba(terminology.colors[position])
+    return found
+
+
+def _features(terminology: Terminology) -> pd.DataFrame:
+    """Return the table by which napari names labels: those of its column "index"."""
+    labels, positions = terminology.label_pairs(direct=True)
+    table = pd.DataFrame(
+        {
+            "index": labels,
+            "region": [one_line(a) for a in terminology.acronyms[positions]],
+            "name": [one_line(name) for name in terminology.names[positions]],
+        }
+    )
+    return table.drop_duplicates("index", ignore_index=True)
+
+
+def _positions(
+    obj: xr.Dataset | xr.DataArray, points: Points, annotation: xr.DataArray
+) -> FloatArray:
+    """Return where points lie in mm along the dimensions of an annotation, shape (n, ndim)."""
+    placed = placement_of(obj, points.frame).place(points.stacked())
+    _, space = find_atlas(annotation)
+    axis_of: dict[Hashable, int] = {}
+    for i, axis in enumerate(AXES):
+        name = space.coordinate(annotation, axis)
+        if name is not None:
+            axis_of |= dict.fromkeys(annotation.coords[name].dims, i)
+    columns = np.array([axis_of[dim] for dim in annotation.dims])
+    return placed[:, columns]
