@@ -229,6 +229,28 @@ def test_formats_say_the_same(sample: xr.Dataset, tmp_path: Path) -> None:
             xarray_atlas.open_sections(path, sample)
 
 
+@pytest.mark.parametrize("ending", ["waln", "wwrp"])
+def test_files_of_webalign(sample: xr.Dataset, tmp_path: Path, ending: str) -> None:
+    """In the form of the example among PyNutil's files, and of what LocaliZoom reads."""
+    path = written(tmp_path, [one(markers=MARKERS), one(SAGITTAL, filename="m1_s002.png", nr=2)])
+    expected = xarray_atlas.open_sections(path, sample)
+    web = tmp_path / f"a.{ending}"
+    more = {"width": 1000, "height": 800, "format": "png", "tilesize": 254, "overlap": 1}
+    first = {"filename": "m/m1_s001.dzip", "snr": 1, "ouv": list(OBLIQUE), "markers": MARKERS}
+    second = {"filename": "m/m1_s002.dzip", "snr": 2, "ouv": list(SAGITTAL)}
+    content = {"atlas": TARGET.removesuffix(".cutlas"), "sections": [first | more, second | more]}
+    web.write_text(json.dumps(content))
+    found = xarray_atlas.open_sections(web, sample)
+    assert list(found.children) == ["m1_s001", "m1_s002"]
+    for name, node in found.children.items():
+        np.testing.assert_array_equal(node.annotation, expected[name].annotation)
+        assert node.attrs["section_number"] == expected[name].attrs["section_number"]
+    content["sections"] = [1]
+    web.write_text(json.dumps(content))
+    with pytest.raises(StoreFormatError, match="an entry of 'slices' is int"):
+        xarray_atlas.open_sections(web, sample)
+
+
 def test_sections_that_were_not_aligned_are_named(sample: xr.Dataset, tmp_path: Path) -> None:
     rest = {"filename": "m1_s002.png", "nr": 2, "width": 10, "height": 10}
     with pytest.warns(UserWarning, match=r"1 of 2 sections have no anchoring.*m1_s002.png"):

@@ -1,4 +1,4 @@
-"""Series of histological sections from the files of QuickNII, VisuAlign and DeepSlice."""
+"""Series of histological sections from the files of the tools that aligned them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def open_sections(
     Parameters
     ----------
     path : str or path, or list of these
-        An alignment: JSON of QuickNII, VisuAlign or DeepSlice, XML of QuickNII, CSV of DeepSlice.
+        An alignment: JSON of QuickNII, VisuAlign or DeepSlice, ``.waln`` or ``.wwrp`` of WebAlign
+        and WebWarp, XML of QuickNII, CSV of DeepSlice.
         Or a folder in which brainglobe-registration registered a section, or a list of these.
     ds : Dataset
         The atlas that the sections were aligned to, at any resolution.

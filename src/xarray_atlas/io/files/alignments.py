@@ -1,4 +1,4 @@
-"""Alignments of histological sections: files of QuickNII, VisuAlign and DeepSlice.
+"""Alignments of histological sections: files of QuickNII, VisuAlign, DeepSlice and WebAlign.
 
 What these tools do, by their sources:
 
@@ -11,6 +11,9 @@ What these tools do, by their sources:
   ``width``, ``height``, ``anchoring``, and ``markers`` of VisuAlign, [x, y, moved x, moved y] in
   pixels of the image; ``target`` names the atlas, ``target-resolution`` its voxels along the three
   axes. DeepSlice leaves ``target-resolution`` out.
+- JSON of WebAlign and WebWarp (``.waln``, ``.wwrp``): the same with other names, as LocaliZoom
+  reads them: ``sections`` with ``ouv`` for the anchoring, ``snr`` for ``nr``; ``atlas`` is the
+  target. There is no ``target-resolution``. Older ones hold ``slices``.
 - XML (QuickNII, DeepSlice before 1.1): ``slice`` elements, whose ``anchoring`` is
   ``ox=..&oy=..&...``; DeepSlice does not escape the ampersands.
 - CSV (DeepSlice): a row for each section, columns ``Filenames``, ``ox`` to ``vz``, ``width``,
@@ -38,7 +41,10 @@ __all__ = ["AlignedSection", "Alignment", "read_alignment"]
 
 VECTOR = ("ox", "oy", "oz", "ux", "uy", "uz", "vx", "vy", "vz")
 
-FORMATS = "JSON of QuickNII, VisuAlign or DeepSlice, XML of QuickNII, or CSV of DeepSlice"
+FORMATS = (
+    "JSON of QuickNII, VisuAlign or DeepSlice, .waln or .wwrp of WebAlign or WebWarp, XML of "
+    "QuickNII, or CSV of DeepSlice"
+)
 
 AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;|#)")
 
@@ -109,11 +115,13 @@ def read_alignment(path: str | os.PathLike[str]) -> Alignment:
     if not place.is_file():
         raise StoreNotFoundError(f"there is no file {os.fspath(path)!r}; an alignment is {FORMATS}")
     text = place.read_text(encoding="utf-8-sig", errors="replace")
-    readers = {".json": _read_json, ".xml": _read_xml, ".csv": _read_csv}
+    web = {".waln": _read_json, ".wwrp": _read_json}
+    readers = {".json": _read_json, ".xml": _read_xml, ".csv": _read_csv, **web}
     reader = readers.get(place.suffix.lower())
     if reader is None:
         raise StoreFormatError(
-            f"{place} ends in {place.suffix!r}; an alignment is {FORMATS}: .json, .xml or .csv"
+            f"{place} ends in {place.suffix!r}; an alignment is {FORMATS}: .json, .waln, .wwrp, "
+            ".xml or .csv"
         )
     found = reader(text, str(place))
     if not found.sections:
@@ -126,6 +134,8 @@ def _read_json(text: str, place: str) -> Alignment:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StoreFormatError(f"{place} is not JSON: {error}") from error
+    if isinstance(content, dict) and isinstance(content.get("sections"), list):
+        content = _of_the_web(content)
     if not isinstance(content, dict) or not isinstance(content.get("slices"), list):
         keys = sorted(content)[:8] if isinstance(content, dict) else type(content).__name__
         raise StoreFormatError(f"{place} has no list 'slices' (it has {keys}), as {FORMATS} has it")
@@ -139,6 +149,18 @@ def _read_json(text: str, place: str) -> Alignment:
         str(content.get("aligner") or ""),
         tuple(_whole(value, "target-resolution", place) for value in resolution),
     )
+
+
+def _of_the_web(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what WebAlign wrote under the names that VisuAlign has."""
+    names = {"ouv": "anchoring", "snr": "nr"}
+    slices = [
+        {names.get(key, key): value for key, value in entry.items()}
+        if isinstance(entry, Mapping)
+        else entry
+        for entry in content["sections"]
+    ]
+    return {"target": content.get("atlas"), **content, "slices": slices}
 
 
 def _section(entry: Any, place: str) -> AlignedSection:
