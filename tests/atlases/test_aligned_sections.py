@@ -312,7 +312,7 @@ def test_errors(sample: xr.Dataset, tmp_path: Path) -> None:
         path = written(tmp_path, [bad], name="b.json")
         with pytest.raises(StoreFormatError, match=message):
             xarray_atlas.open_sections(path, sample)
-    (tmp_path / "c.json").write_text('{"sections": []}')
+    (tmp_path / "c.json").write_text('{"sections": {}}')
     with pytest.raises(StoreFormatError, match="no list 'slices'"):
         xarray_atlas.open_sections(tmp_path / "c.json", sample)
     (tmp_path / "e.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><series/>')
