@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xarray_atlas.accessor.charts import ChartsMethods
 from xarray_atlas.accessor.overlays import OverlaysMethods
 from xarray_atlas.accessor.planes import PlanesMethods
 from xarray_atlas.regions.results import Regions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["AtlasPlotAccessor"]
 
 
-class AtlasPlotAccessor(PlanesMethods, OverlaysMethods):
+class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
     """What draws an atlas: it is ``.atlas.plot``.
 
     All but `surface` take and return matplotlib's axes, and need the extra ``plot``; `surface`

@@ -1,0 +1,235 @@
+"""A heat map of regions and observations, with the hierarchy beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.optional import optional
+from xarray_atlas.plotting.observations import Observations, observe
+from xarray_atlas.plotting.palette import INSTALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["heatmap"]
+
+MISSING = "0.88"
+"""The grey of cells without a value."""
+
+GAP = 0.25
+"""Between groups of columns, in columns."""
+
+
+def heatmap(
+    obj: xr.Dataset | xr.DataArray,
+    values: Any,
+    *,
+    by: str | Iterable[str] | None = None,
+    hierarchy: str | None = "strip",
+    ax: Axes | None = None,
+    add_colorbar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a heat map of values by region: a row for each region, a column for each animal.
+
+    Regions are in the order of the hierarchy. Cells without a value are light grey.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas, in whose hierarchy the regions are.
+    values : Series, mapping or DataArray
+        Numbers by region, as :func:`~xarray_atlas.paint` has them: of a DataArray on ``region`` and
+        ``animal``, such as the density that :func:`~xarray_atlas.count_points` returns, each animal
+        is a column. Left and right hemispheres are side by side.
+    by : str or iterable of str, optional
+        Group the columns by these coordinates or dimensions, such as ``"group"``; the first is the
+        outermost.
+    hierarchy : "strip", "dendrogram" or None, default: "strip"
+        What is drawn beside the acronyms: a strip in the colours of the regions that hold the rows,
+        or the tree of the hierarchy. With None the rows are in the order of `values`.
+    ax : matplotlib Axes, optional
+        By default that of a new figure, which is high enough for all acronyms.
+    add_colorbar : bool, default: True
+        Draw a colour bar with the name and the unit of the values.
+    **kwargs
+        Of :meth:`matplotlib.axes.Axes.pcolormesh`: ``cmap``, ``vmin``, ``vmax``, ``norm``, ...
+
+    Returns
+    -------
+    matplotlib Axes
+        The row of the first region is at 0, that of the second at 1, from top to bottom.
+
+    Raises
+    ------
+    ValueError
+        If the values have too many dimensions, or cannot be grouped as asked.
+    RegionNotFoundError, AmbiguousRegionError, HemisphereError
+        As :func:`~xarray_atlas.paint` does.
+
+    See Also
+    --------
+    values : Values by region in a section.
+
+    Examples
+    --------
+    >>> import xarray_atlas
+    >>> source = xarray_atlas.open_sample("100 um").attrs["source"]
+    >>> ds = xarray_atlas.open_atlas(source, resolution="100 um", midline="5.675 mm")
+    >>> volumes = ds.atlas.volume(["TH", "RSP", "CA1"], hemisphere=["left", "right"])
+    >>> ax = ds.atlas.plot.heatmap(volumes, cmap="magma")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['RSP', 'CA1', 'TH']
+    >>> ax.figure.axes[1].get_ylabel()
+    'volume (mm³)'
+    """
+    pyplot = optional("matplotlib.pyplot", INSTALL, "plot.heatmap")
+    if hierarchy not in ("strip", "dendrogram", None):
+        raise ValueError(f"hierarchy is 'strip', 'dendrogram' or None, not {hierarchy!r}")
+    seen = observe(obj, values, by)
+    if hierarchy is not None:
+        seen = _in_preorder(seen)
+    rows = len(seen.positions)
+    size = pyplot.matplotlib.font_manager.FontProperties(
+        size=pyplot.rcParams["ytick.labelsize"]
+    ).get_size_in_points()
+    if ax is None:
+        width = pyplot.rcParams["figure.figsize"][0]
+        height = max(rows * 1.15 * size / 72, 1.0) + 5 * size / 72
+        _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
+    groups, names = seen.groups, seen.names
+    if not any(names) and groups and groups[0]:
+        names, groups = [g[-1] for g in groups], [g[:-1] for g in groups]
+    mesh, middles = _draw_cells(ax, seen.values, groups, kwargs)
+    ax.set(xlim=(-0.5, middles[-1] + 0.5), ylim=(rows - 0.5, -0.5))
+    ax.spines[:].set_visible(False)
+    _name_rows(ax, seen.acronyms, size)
+    _draw_headers(ax, middles, groups, size)
+    beside = 0.0
+    if hierarchy is not None and rows:
+        from xarray_atlas.plotting import hierarchy_beside
+
+        draw = getattr(hierarchy_beside, f"draw_{hierarchy}")
+        beside = draw(ax, seen.terminology, seen.positions.tolist(), size)
+    # what a layout engine takes from the width, in points, is not known before it is drawn
+    acronym = 0.65 * size * max(map(len, seen.acronyms), default=0)
+    bar_width = 5 * size if add_colorbar else 0
+    figure: Any = ax.get_figure(root=True)
+    width = ax.bbox.width / figure.dpi * 72 - beside - acronym - bar_width
+    _name_columns(ax, middles, names, size, width)
+    if add_colorbar:
+        bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 12 / max(rows, 1) + 0.3), pad=0.02)
+        bar.set_label(seen.label, parse_math=False)
+        bar.outline.set_visible(False)
+    return ax
+
+
+def _in_preorder(seen: Observations) -> Observations:
+    """Sort the rows as the hierarchy lists the regions."""
+    rank = {p: i for i, p in enumerate(seen.terminology.preorder.tolist())}
+    order = sorted(range(len(seen.positions)), key=lambda i: rank[int(seen.positions[i])])
+    return dataclasses.replace(seen, values=seen.values[order], positions=seen.positions[order])
+
+
+def _draw_cells(
+    ax: Axes, values: FloatArray, groups: Sequence[tuple[str, ...]], kwargs: dict[str, Any]
+) -> tuple[Any, list[float]]:
+    """Draw the cells, a mesh for each group; return one of them and the middle of each column."""
+    from matplotlib import colormaps, rcParams
+    from matplotlib.colors import Normalize
+
+    given = dict(kwargs)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    limits = [given.pop(name, None) for name in ("vmin", "vmax")]
+    norm = given.pop("norm", None)
+    if norm is not None and any(limit is not None for limit in limits):
+        raise ValueError("pass norm=, or vmin= and vmax=, not both")
+    if norm is None:
+        low, high = (
+            end if limit is None else limit for end, limit in zip((low, high), limits, strict=True)
+        )
+        norm = Normalize(low, high)
+    colors = given.pop("cmap", None)
+    if colors is None or isinstance(colors, str):
+        colors = colormaps[colors or rcParams["image.cmap"]]
+    colors = colors.with_extremes(bad=MISSING)
+    starts = [i for i in range(len(groups)) if i == 0 or groups[i] != groups[i - 1]]
+    middles: list[float] = []
+    at = -0.5
+    for start, stop in zip(starts, [*starts[1:], len(groups)], strict=True):
+        edges = at + np.arange(stop - start + 1)
+        block = np.ma.masked_invalid(values[:, start:stop])
+        mesh = ax.pcolormesh(
+            edges, np.arange(len(values) + 1) - 0.5, block, norm=norm, cmap=colors, **given
+        )
+        middles += (edges[:-1] + 0.5).tolist()
+        at = float(edges[-1]) + GAP
+    return mesh, middles
+
+
+def _name_rows(ax: Axes, acronyms: list[str], size: float) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    from xarray_atlas.plotting.row_ticks import RowLocator
+
+    def name(at: float, _: Any = None) -> str:
+        i = round(at)
+        return acronyms[i] if abs(i - at) < 0.01 and 0 <= i < len(acronyms) else ""
+
+    ax.yaxis.set_major_locator(RowLocator(len(acronyms), size))
+    ax.yaxis.set_major_formatter(FuncFormatter(name))
+    ax.tick_params(axis="y", length=0, pad=2)
+
+
+def _name_columns(
+    ax: Axes, middles: list[float], names: list[str], size: float, width: float
+) -> None:
+    """Write the names of the columns, upright where there is no room; the width is in points."""
+    ax.tick_params(axis="x", length=0, pad=2)
+    if not any(names):
+        ax.set_xticks([])
+        return
+    room = max(width, 0.0) / len(names)
+    upright = max(map(len, names)) * 0.65 * size > room
+    ax.set_xticks(middles, names, rotation=90 if upright else 0, parse_math=False)
+
+
+def _draw_headers(
+    ax: Axes, middles: list[float], groups: Sequence[tuple[str, ...]], size: float
+) -> None:
+    """Name the groups of columns above them, the outermost on top."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
+    figure: Any = ax.get_figure(root=True)
+    levels = len(groups[0]) if groups else 0
+    for level in range(levels):
+        up = (levels - 1 - level) * 1.6 * size + 2
+        keys = [g[: level + 1] for g in groups]
+        starts = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
+        for start, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
+            left, right = middles[start] - 0.45, middles[stop - 1] + 0.45
+            lifted = ax.get_xaxis_transform() + ScaledTranslation(
+                0, up / 72, figure.dpi_scale_trans
+            )
+            ax.add_artist(
+                Line2D(
+                    [left, right],
+                    [1, 1],
+                    color="0.2",
+                    linewidth=0.8,
+                    transform=lifted,
+                    clip_on=False,
+                )
+            )
+            ax.annotate(
+                keys[start][-1], ((left + right) / 2, 1), (0, up + 2), ax.get_xaxis_transform(),
+                "offset points", ha="center", va="bottom", fontsize=size, parse_math=False,
+            )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Values by region as a matrix of regions and observations, for bars and heat maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from dask.base import compute
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.images.region_values import positions_of, read_values
+from xarray_atlas.kernels.labels import Int64s
+from xarray_atlas.kernels.spacing import FloatArray
+from xarray_atlas.plotting.unit_labels import value_label
+from xarray_atlas.printable import one_line
+from xarray_atlas.terminology import Terminology
+
+__all__ = ["Observations", "observe"]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Values of regions in rows and of observations, such as animals, in columns.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (regions, columns)
+    terminology : Terminology
+    positions : ndarray of int64, shape (regions,)
+        Of the regions in the terminology.
+    names : list of str
+        Of the columns; empty where there is one column a group.
+    groups : list of tuple of str
+        The groups to which each column belongs, the outer one first. Columns of one group are
+        adjacent.
+    over : str
+        The dimension of the observations within a group, or empty.
+    label : str
+        The name and the unit of the values.
+    """
+
+    values: FloatArray
+    terminology: Terminology
+    positions: Int64s
+    names: list[str]
+    groups: list[tuple[str, ...]]
+    over: str
+    label: str
+
+    @property
+    def acronyms(self) -> list[str]:
+        """The acronyms of the regions."""
+        names = self.terminology.distinct_acronyms[self.positions].tolist()
+        return [one_line(name) for name in names]
+
+
+def observe(
+    obj: xr.Dataset | xr.DataArray, values: Any, by: str | Iterable[str] | None
+) -> Observations:
+    """Read values by region, and group their observations.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An atlas.
+    values : Series, mapping or DataArray
+        As :func:`~xarray_atlas.paint` has them.
+    by : str or iterable of str, optional
+        Dimensions, or coordinates along one, by which observations are grouped. A hemisphere that
+        is not named is the outermost group.
+    """
+    terminology, _ = find_atlas(obj)
+    given = read_values(values)
+    names = [by] if isinstance(by, str) else list(by or [])
+    along = {name: _dim_of(given, name) for name in names}
+    rest = [dim for dim in given.dims if dim != "region" and dim not in names]
+    if "hemisphere" in rest:
+        along = {"hemisphere": "hemisphere", **along}
+        rest.remove("hemisphere")
+    if len(rest) > 1:
+        raise ValueError(
+            f"the values have the dimensions {', '.join(map(repr, rest))} beside 'region'; a "
+            f"picture has one: group by the others, by={str(rest[-1])!r}, or select, "
+            f"values.isel({rest[-1]}=0)"
+        )
+    columns = [*dict.fromkeys(dim for dim in along.values() if dim not in rest), *rest]
+    array = given.transpose("region", *columns)
+    (numbers,) = compute(getattr(array.variable.data, "magnitude", array.variable.data))
+    sizes = {dim: array.sizes[dim] for dim in columns}
+    count = math.prod(sizes.values())
+    groups = list(zip(*(_labels(array, name, sizes) for name in along), strict=True))
+    groups = groups or [()] * count
+    called = _labels(array, rest[0], sizes) if rest else [""] * count
+    # groups in the order in which they first occur, the outer ones first
+    ranks = [
+        {g: i for i, g in enumerate(dict.fromkeys(level))} for level in zip(*groups, strict=True)
+    ]
+    order = sorted(
+        range(count), key=lambda c: [r[g] for r, g in zip(ranks, groups[c], strict=True)]
+    )
+    return Observations(
+        np.asarray(numbers, np.float64).reshape(array.sizes["region"], count)[:, order],
+        terminology, positions_of(terminology, array), [called[c] for c in order],
+        [groups[c] for c in order], str(rest[0]) if rest else "", value_label(given),
+    )  # fmt: skip
+
+
+def _dim_of(values: xr.DataArray, name: Any) -> Hashable:
+    """Return the dimension along which observations are grouped."""
+    if name in values.dims and name != "region":
+        return str(name)
+    if name in values.coords and values[name].ndim == 1 and values[name].dims != ("region",):
+        return values[name].dims[0]
+    known = [str(n) for n, c in values.coords.items() if c.ndim == 1 and c.dims != ("region",)]
+    raise ValueError(
+        f"the values cannot be grouped by {name!r}; they have "
+        + (", ".join(map(repr, known)) if known else "no coordinate beside the regions")
+    )
+
+
+def _labels(array: xr.DataArray, name: Hashable, sizes: dict[Hashable, int]) -> list[str]:
+    """Return what a dimension or coordinate says of each column."""
+    if name in array.coords:
+        variable = xr.Variable(array[name].dims, array[name].values)
+    else:
+        variable = xr.Variable((name,), np.arange(sizes[name]))
+    whole = variable.set_dims(sizes).transpose(*sizes)
+    return [one_line(label) for label in whole.values.ravel().tolist()]
