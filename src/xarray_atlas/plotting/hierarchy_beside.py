@@ -142,7 +142,7 @@ def draw_strip(ax: Axes, terminology: Terminology, rows: list[int], size: float)
             ),
             autolim=False,
         )  # fmt: skip
-        if of is rows:  # the acronyms stand beside it
+        if stop - start == 1:  # the acronym of the row stands beside it
             continue
         room = Bbox.from_extents(0, low, 1, high)
         name = one_line(terminology.acronyms[of[start]])
