@@ -1,4 +1,4 @@
-"""Names of regions that hold orders for a terminal, or what is no text."""
+"""Names of regions that hold orders for a terminal, or other than text."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_pictures_are_well_formed(what: str, name: str, tmp_path: Path) -> None:
     assert FORBIDDEN.findall((tmp_path / "a.svg").read_text("utf-8")) == []
 
 
-# -- what is no text
+# -- other than text
 
 
 BAD = {"a lone surrogate": "A\ud800B", "another": "\udfff", "NUL": "A\0B"}

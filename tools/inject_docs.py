@@ -1,11 +1,12 @@
-"""Write what functions say of their parameters into the accessor's methods.
+"""Inject the parameter documentation of functions into the accessor's methods.
 
     python tools/inject_docs.py          # rewrite the docstrings of methods
     python tools/inject_docs.py --check  # only say which modules differ
 
 A method names its function: "See :func:`xarray_atlas.volume` for details." Its parameters, errors
-and warnings are described as there; where that says "As :func:`region_at` has them.", as there.
-The summary, what is returned and examples are the method's own.
+A method names its function: "See :func:`xarray_atlas.volume` for details." Its sections Parameters,
+Raises and Warns are copied from there; "Same as in :func:`region_at`." in a function's docstring is
+replaced by that function's text. Summary, Returns and Examples are written by hand.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ INJECTED = ("Parameters", "Raises", "Warns")
 ORDER = ("", "Parameters", "Returns", "Raises", "Warns", "See Also", "Notes", "Examples")
 ROLE = re.compile(r"(?<=:`)~?[\w.]+(?=`)")
 # a sentence, or the beginning of one, that stands for what another function says
-ELSEWHERE = re.compile(
-    r"(?:^|(?<=\.\s))As\s+:func:`(~?[\w.]+)`\s+(?:has|does)(?:\s+(?:it|them|`(\w+)`))?([.;])"
-)
+ELSEWHERE = re.compile(r"(?:^|(?<=\.\s))Same\s+as\s+(?:in|`(\w+)`\s+of)\s+:func:`(~?[\w.]+)`([.;])")
 
 
 class Entry(NamedTuple):
@@ -75,7 +74,7 @@ def described(function: Any, section: str) -> list[Entry]:
 
 
 def _looked_up(entry: Entry, match: re.Match[str], section: str, function: Any) -> list[Entry]:
-    other, called, end = match.groups()
+    called, other, end = match.groups()
     path = full_name(other, function.__module__).removeprefix("xarray_atlas.")
     found = []
     for names, kind, text in described(attrgetter(path)(xarray_atlas), section):
@@ -116,7 +115,7 @@ def _docstring(doc: str, method: ast.FunctionDef, function: Any) -> str:
 
 
 def injected(source: str) -> str:
-    """Return the source of a module of the accessor with its methods' sections written anew."""
+    """Return the source of a module of the accessor with its methods' sections rewritten."""
     lines = source.splitlines()
     methods = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
     for method in sorted(methods, key=lambda node: -node.lineno):

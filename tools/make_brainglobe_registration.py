@@ -1,13 +1,13 @@
 """Record small registrations as brainglobe-registration makes them, for the tests of its reader.
 
-Run it where itk-elastix is installed; the package is no dependency of the tests::
+Run it where itk-elastix is installed; the tests do not depend on it::
 
     python -m venv oracle && oracle/bin/pip install itk-elastix==0.25.4 tifffile
     oracle/bin/python tools/make_brainglobe_registration.py tests/data/registrations
 
 brainglobe-registration is a napari widget; this makes the same calls of elastix and transformix, of
 arrays without spacing, and writes the same files: the atlas (moving) is registered to the image
-(fixed). Beside them it keeps what transformix makes of the labels and of the indices of all voxels.
+(fixed). It also stores what transformix makes of the labels and of the indices of all voxels.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def register(
         tifffile.imwrite(folder / f"deformation_field_{axis}.tiff", field[..., axis])
     tifffile.imwrite(folder / "downsampled.tiff", image.clip(0, 65535).astype(np.uint16))
     result.SetParameter("FinalBSplineInterpolationOrder", "0")
-    ids = labels.astype(np.float32)  # of which itk keeps a view
+    ids = labels.astype(np.float32)  # itk keeps a view of this array
     warp = itk.TransformixFilter.New(itk.GetImageViewFromArray(ids))
     warp.SetTransformParameterObject(result)
     warp.UpdateLargestPossibleRegion()

@@ -1,6 +1,6 @@
-"""Record what brainglobe-ccf-translator itself gives, for the tests of its reader.
+"""Record the output of brainglobe-ccf-translator for the tests of its reader.
 
-Run it where that package is installed; the package is no dependency of the tests::
+Run it where that package is installed; the tests do not depend on it::
 
     python -m venv oracle && oracle/bin/pip install brainglobe-ccf-translator==0.22
     oracle/bin/python tools/make_ccf_translator.py tests/data/registrations/ccf_translator
@@ -153,7 +153,7 @@ def main(folder: Path) -> None:
         recorded[f"volume-{name}"] = np.stack(volumes).astype(np.float32)
         points = indices.reshape(3, -1).T
         if "turned" in name or "shifted" in name:
-            continue  # of which PointSet differs from Volume
+            continue  # PointSet differs from Volume in these
         cloud = object.__new__(PointSet)
         inside = rng.permutation(points[points[:, 0] < 12])[:300]
         cloud.__dict__.update(

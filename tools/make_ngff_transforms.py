@@ -1,11 +1,11 @@
 """Record coordinate transformations of OME-Zarr as ngff-zarr writes them, for tests of a reader.
 
-Run it where ngff-zarr and itk are installed; they are no dependencies of the tests::
+Run it where ngff-zarr and itk are installed; the tests do not depend on them::
 
     python -m venv oracle && oracle/bin/pip install "ngff-zarr[itk]==0.50.0"
     oracle/bin/python tools/make_ngff_transforms.py tests/data/registrations/ngff_zarr
-
-Each store has one kind of document. Beside them is where ITK puts 400 points, from the transform
+Each store has one kind of document. With each is stored where ITK puts 400 points, from the
+transform that was converted or, where there was none, from what ngff-zarr converts back.
 that was converted or, where there was none, from what ngff-zarr converts back.
 """
 

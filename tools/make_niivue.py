@@ -4,10 +4,10 @@
 
 npm must be installed. Written into ``src/xarray_atlas/viewers/explore_page/niivue`` are
 
-- the single-file build as the package has it, unchanged,
+- the unmodified single-file build of the package,
 - its version and hash in ``about.json``, with which ``tests/viewers/test_explore.py`` compares it,
 - the licences of the JavaScript packages that are part of that build. Licences that no npm package
-  carries stand beside these and are kept by hand: see ``ATTRIBUTION.md`` there.
+  carries are stored next to these and are kept by hand: see ``ATTRIBUTION.md`` there.
 
 For another version change VERSION, then look whether the page may do without the method that
 ``leaveVolumesOutOf3D`` in ``picture.js`` replaces, whether the build holds other fonts or
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _bundled(metafile: Path) -> list[str]:
-    """Return the packages of which a bundle has files, by its own account."""
+    """Return the packages that a bundle contains files of, according to its own metadata."""
     names = set()
     for path in json.loads(metafile.read_text("utf-8"))["inputs"]:
         before, _, inside = path.rpartition("node_modules/")

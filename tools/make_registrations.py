@@ -5,11 +5,10 @@
 
 The moving image is a grey picture made of the packaged 100 um labels (a value for each label,
 smoothed), the fixed one the same picture warped by a known, smooth displacement. The two have
-different sizes, anisotropic spacings, origins far from zero, and directions of which those of the
-fixed image are oblique and those of the moving one permuted and flipped, so that a sign, an order
-or an origin that is read wrongly moves points by millimetres. Written to
-``tests/data/registrations``: what the tools wrote, and what the same tools make of points and of
-images with it. The libraries are needed here only.
+different sizes, anisotropic spacings, origins far from zero, and directions that are oblique for
+the fixed image, permuted and flipped for the moving one, so that a wrong sign, order or origin
+moves points by millimetres. Written to ``tests/data/registrations``: the tools' output, and the
+points and images that the same tools transform with it. The libraries are needed here only.
 """
 
 from __future__ import annotations
@@ -324,7 +323,7 @@ def write_kinds() -> None:
 
 
 def ants_image(array: Any, geometry: dict[str, Any]) -> Any:
-    """Return an image of antspyx, whose arrays are (i, j, k)."""
+    """Return an ANTs image, with arrays indexed (i, j, k)."""
     import ants
 
     matrix_of(geometry)

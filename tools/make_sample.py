@@ -4,7 +4,7 @@
 
 ``PATH_TO/brainglobe`` has the layout of BrainGlobe's bucket and holds
 ``annotation-sets/allen-adult-mouse-annotation/2017`` with levels of 50 and
-100 um, and the terminology beside it. The two levels are written anew, in
+100 um, and the terminology next to it. The two levels are rewritten in
 large chunks that compress well, with the per-level translations that the
 original lacks. Nothing else is changed; the template is not packaged.
 """

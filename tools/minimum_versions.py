@@ -3,8 +3,8 @@
     python tools/minimum_versions.py            # list them
     python tools/minimum_versions.py --install  # install them, and what tests need
 
-What the project names itself is taken at its lower bound; what those packages need in turn is the
-newest that fits, as uv's ``--resolution lowest-direct`` has it.
+Direct dependencies are installed at their lower bound; their own dependencies at the newest version
+that fits, as with uv's ``--resolution lowest-direct``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Record what the tools' own readers give for files of points, for the tests of ours.
+"""Record what other tools' readers return for point files, for the tests of this package's readers.
 
-Run it where brainglobe-utils and napari are installed; they are no dependencies of the tests::
+Run it where brainglobe-utils and napari are installed; the tests do not depend on them::
 
     python -m venv oracle && oracle/bin/pip install brainglobe-utils==0.11.2 napari==0.9.2 tables
     oracle/bin/python tools/record_point_readers.py tests/data/points
 
-The files are written by the tools themselves, and kept beside what they read from them.
+The files are written by the tools themselves, and stored next to the result of reading them.
 """
 
 from __future__ import annotations

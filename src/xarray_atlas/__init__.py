@@ -1,7 +1,7 @@
-"""A brain atlas as an ordinary xarray Dataset.
+"""Brain atlases as ordinary xarray Datasets.
 
-Open an atlas from its OME-Zarr, with coordinates in millimetres that carry
-pint units, and a region hierarchy behind the ``.atlas`` accessor.
+Open an atlas from OME-Zarr, with coordinates in millimetres that carry pint units and a region
+hierarchy behind the ``.atlas`` accessor.
 
 >>> import xarray_atlas
 >>> ds = xarray_atlas.open_sample("50 um")
@@ -132,7 +132,7 @@ _WHEN_USED = {
     "to_napari": "viewers.napari_layers",
     "to_nwb_electrodes": "atlases.nwb",
 }
-"""Names whose modules are imported when they are asked for."""
+"""Public names and the modules that define them, imported on first access."""
 
 
 def __getattr__(name: str) -> Any:
@@ -146,5 +146,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names; packages of the implementation are not among them."""
+    """Return the public names, without the implementation's packages."""
     return sorted([*__all__, "__version__"])

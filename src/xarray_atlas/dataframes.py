@@ -1,4 +1,4 @@
-"""Tables of other libraries as DataFrames of pandas, by the names of their columns."""
+"""Convert tables of other libraries to pandas DataFrames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["as_dataframe"]
 
 
 def as_dataframe(table: Any) -> pd.DataFrame | None:
-    """Convert a table of any library to a DataFrame of pandas.
+    """Convert a table of any library to a pandas DataFrame.
 
-    Tables of polars (also lazy ones), pyarrow, dask and whatever else speaks the Arrow or the
-    dataframe protocol or has a method ``to_pandas``. Integers stay exact where cells are missing:
-    such a column is of the type Int64.
+    Accepts tables of polars (including lazy frames), pyarrow and dask, and any object that supports
+    the Arrow or the dataframe interchange protocol or has a ``to_pandas`` method. Integer columns
+    with missing cells become Int64, so that their values stay exact.
 
     Parameters
     ----------
@@ -25,20 +25,20 @@ def as_dataframe(table: Any) -> pd.DataFrame | None:
     Returns
     -------
     pandas.DataFrame or None
-        The same object where it is one of pandas; None where it is not a table.
+        The same object if it is a DataFrame; None if it is not a table.
 
     Raises
     ------
     ImportError
-        If a table can only be converted with pyarrow, which is not installed.
+        If converting the table needs pyarrow, which is not installed.
     """
     if isinstance(table, pd.DataFrame):
         return table
     library = type(table).__module__.partition(".")[0]
     if library == "xarray" or isinstance(table, type):
-        return None  # to_pandas there makes a table of what is no table
+        return None  # their to_pandas also converts objects that are not tables
     if library.startswith("dask"):
-        # dask's arrays and delayed values are not computed only to see what they are
+        # do not compute dask arrays and delayed values only to find out their type
         computed = table.compute() if hasattr(table, "columns") else None
         return computed if isinstance(computed, pd.DataFrame) else None
     if hasattr(table, "collect_schema") and hasattr(table, "collect"):
@@ -52,7 +52,7 @@ def as_dataframe(table: Any) -> pd.DataFrame | None:
 
 
 def _from_arrow(table: Any) -> pd.DataFrame | None:
-    """Convert through Arrow; None without pyarrow, or where the stream is no table but a column."""
+    """Convert through Arrow; return None without pyarrow or if the stream is a single column."""
     try:
         pyarrow = optional("pyarrow", "pyarrow", "reading the table")
         arrow = pyarrow.table(table)
@@ -68,7 +68,7 @@ def _from_arrow(table: Any) -> pd.DataFrame | None:
 
 
 def _from_interchange(table: Any) -> pd.DataFrame | None:
-    """Convert through the older dataframe protocol; None where pandas does not read it."""
+    """Convert through the interchange protocol; return None if pandas cannot read it."""
     try:
         return pd.api.interchange.from_dataframe(table)
     except (ImportError, NotImplementedError, RuntimeError, TypeError, ValueError):

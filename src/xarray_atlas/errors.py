@@ -1,7 +1,7 @@
-"""The exceptions of xarray-atlas: one small tree.
+"""Exceptions of xarray-atlas.
 
-Each is also the built-in exception that a caller would think of first, so
-that ``except KeyError`` and ``except AtlasError`` both do what they say.
+Each derives from :class:`AtlasError` and from the built-in exception that a caller would expect, so
+that both ``except AtlasError`` and, for example, ``except KeyError`` catch it.
 """
 
 from __future__ import annotations
@@ -33,85 +33,85 @@ __all__ = [
 
 
 class AtlasError(Exception):
-    """Base of every error that xarray-atlas raises on purpose."""
+    """Base class of the errors that xarray-atlas raises."""
 
     def __str__(self) -> str:
-        # a message may hold names of regions, which must not give a terminal orders; and neither
-        # is it the repr of its argument, which KeyError shows
+        # Escape control characters: a message may hold region names from untrusted tables. Also
+        # show the message itself, where KeyError would show its repr.
         return printable(Exception.__str__(self), keep="\n\t")
 
 
 class RegionNotFoundError(AtlasError, KeyError):
-    """No region has that acronym, name or id."""
+    """No region has the given acronym, name or id."""
 
 
 class AmbiguousRegionError(AtlasError, ValueError):
-    """Several regions share that acronym or name."""
+    """Several regions share the given acronym or name."""
 
 
 class RegionOverlapError(AtlasError, ValueError):
-    """Regions that have voxels in common, where they must have none."""
+    """Regions overlap where they must be disjoint."""
 
 
 class TerminologyError(AtlasError, ValueError):
-    """A table of regions that cannot be read as a hierarchy."""
+    """A table of regions cannot be read as a hierarchy."""
 
 
 class MissingTerminologyError(AtlasError, ValueError):
-    """An object or a store without a region hierarchy."""
+    """An object or a store has no region hierarchy."""
 
 
 class AtlasMismatchError(AtlasError, ValueError):
-    """Two different atlases, or one that contradicts itself."""
+    """Two atlases differ, or one is inconsistent."""
 
 
 class ParcellationError(AtlasError, ValueError):
-    """Parcels that overlap, that leave voxels out where none may be, or that are not known."""
+    """Parcels overlap, do not cover all voxels where they must, or are unknown."""
 
 
 class UnitsError(AtlasError, ValueError):
-    """A length without a unit, or a unit that is not a length."""
+    """A length has no unit, or its unit is not a length."""
 
 
 class GridError(AtlasError, ValueError):
-    """Coordinates that do not say what the operation must know."""
+    """Coordinates lack information that the operation needs."""
 
 
 class PointsError(AtlasError, ValueError):
-    """Points that cannot be read as positions, or that lie in no region."""
+    """Points cannot be read as positions, or lie in no region."""
 
 
 class TransformError(AtlasError, ValueError):
-    """A transform that cannot be read, inverted or applied, or whose spaces are not known."""
+    """A transform cannot be read, inverted or applied, or its spaces are unknown."""
 
 
 class HemisphereError(AtlasError, ValueError):
-    """Left and right cannot be told apart, or another side was asked for."""
+    """Left and right cannot be distinguished, or the given hemisphere does not exist."""
 
 
 class StoreError(AtlasError, OSError):
-    """A store, or a part of it, that cannot be read."""
+    """A store, or a part of it, cannot be read."""
 
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
-    """Nothing is stored at that place."""
+    """The given location holds no store."""
 
 
 class StoreExistsError(StoreError, FileExistsError):
-    """Something is stored there already, and is not overwritten."""
+    """The target exists already and is not overwritten."""
 
 
 class StoreFormatError(AtlasError, ValueError):
-    """A store that is not the OME-Zarr of an annotation."""
+    """A store is not an OME-Zarr annotation."""
 
 
 class AtlasNotFoundError(StoreNotFoundError, KeyError):
-    """The catalogue has no atlas of that name, or not that version of it."""
+    """The catalogue has no atlas of the given name or version."""
 
 
 class ComponentNotFoundError(AtlasError, KeyError):
-    """An atlas has no template, hemispheres or reference of that name."""
+    """An atlas has no template, hemispheres or reference image of the given name."""
 
 
 class ResolutionNotFoundError(AtlasError, KeyError):
-    """The pyramid has no level of that resolution."""
+    """The pyramid has no level of the given resolution."""

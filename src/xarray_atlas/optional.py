@@ -1,4 +1,4 @@
-"""Packages that are only needed for some things, imported where they are used."""
+"""Import optional dependencies where they are used."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["optional"]
 
 
 def optional(module: str, install: str, what: str) -> Any:
-    """Import a package, or say what it is for and how to install it.
+    """Import an optional package, or raise an error that says how to install it.
 
     Parameters
     ----------
     module : str
-        Its name.
+        Name of the module.
     install : str
-        What pip is to install.
+        Argument for ``pip install``.
     what : str
-        What needs it, for the error.
+        The feature that needs the package, for the error message.
 
     Raises
     ------

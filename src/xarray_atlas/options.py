@@ -1,4 +1,4 @@
-"""What a user may set for the whole session."""
+"""Session-wide options."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
     Parameters
     ----------
     index_cache : bool, default: False
-        Whether to keep on disk, from one session to the next, what a pass over a
-        store has learned (the region index), so that no later session has to
-        read the store to answer. It lies in the user's cache directory, or where
-        the environment variable ``XARRAY_ATLAS_CACHE_DIR`` says.
+        Whether to keep the region index (the statistics that a pass over a store has computed) on
+        disk, so that later sessions need not read the store again. It is written to the user's
+        cache directory, or to ``XARRAY_ATLAS_CACHE_DIR`` if that environment variable is set.
     requests : int, default: 64
-        How many requests to a remote store may be in flight at once, in one process.
+        Maximum number of concurrent requests to remote stores, per process.
     read_ahead : int, default: 67108864
-        How many bytes of compressed chunks may have come and not be decoded yet, in one process.
-        While there are as many, each task that reads has one request in flight.
+        Maximum size in bytes of the compressed chunks that are downloaded but not yet decoded, per
+        process. Beyond it each reading task has one request in flight.
 
     Raises
     ------
     ValueError
-        For an option that is not there, or a value that it does not take.
+        If an option does not exist or does not accept the value.
 
     Examples
     --------
@@ -71,9 +70,9 @@ class set_options:  # as xarray's own  # numpydoc ignore=PR01
 
 
 def cache_directory() -> Path:
-    """Return the folder of region indexes and of kept listings.
+    """Return the folder for region indexes and cached listings.
 
-    ``XARRAY_ATLAS_CACHE_DIR``, else the user's cache directory as the platform has it.
+    ``XARRAY_ATLAS_CACHE_DIR``, or else the platform's cache directory for the user.
     """
     named = os.environ.get("XARRAY_ATLAS_CACHE_DIR")
     return Path(named) if named else platformdirs.user_cache_path("xarray-atlas", appauthor=False)

@@ -1,7 +1,7 @@
-"""Text of others that is shown: without what a terminal, a browser or XML takes for orders.
+"""Escape text from untrusted sources before it is shown in a terminal, a browser or XML.
 
-Names of regions come from tables that somebody else wrote. In a value they are kept as they are;
-wherever one is printed or drawn it goes through this module.
+Names of regions come from user-supplied tables. They are stored unchanged, and escaped by this
+module wherever they are printed or drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["one_line", "printable"]
 
 
 def one_line(text: object) -> str:
-    r"""Return a text on one line, each character that is not printable replaced by a space.
+    r"""Return a text on one line, with non-printable characters replaced by spaces.
 
     Examples
     --------
@@ -26,13 +26,13 @@ def one_line(text: object) -> str:
 
 
 def printable(text: str, keep: str = "\n") -> str:
-    r"""Return a text whose control and formatting characters are written as escapes.
+    r"""Return a text with its control and formatting characters written as escapes.
 
     Parameters
     ----------
     text : str
     keep : str, default: newline
-        Characters that stay all the same.
+        Characters to leave unchanged.
 
     Returns
     -------

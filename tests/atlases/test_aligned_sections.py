@@ -162,7 +162,7 @@ def test_markers_move_positions_as_a_delaunay_triangulation_does() -> None:
 
 
 def test_markers_move_labels(sample: xr.Dataset, tmp_path: Path) -> None:
-    """Of a shift of the whole section the labels are shifted, but for the outer triangles."""
+    """Of a shift of the whole section the labels are shifted, except the outer triangles."""
     linear = written(tmp_path, [one()])
     node = xarray_atlas.open_sections(linear, sample)["m1_s001"].annotation
     rows, columns = node.shape

@@ -399,7 +399,7 @@ def test_list_atlases(root: Path) -> None:
 def test_list_atlases_with_a_broken_manifest(root: Path) -> None:
     write_catalogue(root, "tiny_rat", species="Rattus norvegicus", resolutions=(50,))
     (root / "atlases/tiny_rat_50um/1_0/manifest.json").write_text("")
-    with pytest.warns(UserWarning, match="species of tiny_rat is not known: .* is no manifest"):
+    with pytest.warns(UserWarning, match="species of tiny_rat is not known: .* is not a manifest"):
         table = list_atlases(root)
     assert table.species.tolist() == ["Mus musculus", ""]
 

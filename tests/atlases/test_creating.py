@@ -720,7 +720,7 @@ def test_ome_says_its_voxel_size(tmp_path: Path):
 
 def test_colors_are_no_labels(tmp_path: Path):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((20, 30, 3), "u1"), photometric="rgb")
-    with pytest.raises(StoreFormatError, match="is no volume: it needs those along z, y and x"):
+    with pytest.raises(StoreFormatError, match="is not a volume: it needs those along z, y and x"):
         create(tmp_path / "rgb.tif", voxel_size="25 um", orientation="asr")
 
 

@@ -251,7 +251,7 @@ def test_chunks_by_dimension(tmp_path: Path):
     assert open_image(path).chunksizes["time"] == (6,)
     assert open_image(path, chunks={"time": 2}).chunksizes["time"] == (2, 2, 2)
     assert not open_image(path, chunks=None).chunks
-    with pytest.raises(GridError, match="chunks= names 't', which is no dimension"):
+    with pytest.raises(GridError, match="'t' in chunks= is not a dimension"):
         open_image(path, chunks={"t": 2})
 
 

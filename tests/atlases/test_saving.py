@@ -521,7 +521,7 @@ KINDS = {
     "deep and big ids": lambda: atlas(
         regions(DEEP, ids=[614454277 - i for i in range(31)], colors=False)
     ),
-    "odd, in um that are no integers": lambda: atlas(shape=(7, 5, 9), size=(0.0125,) * 3),
+    "odd, in um that are not integers": lambda: atlas(shape=(7, 5, 9), size=(0.0125,) * 3),
     "not symmetric": lambda: atlas(
         hemispheres=np.random.default_rng(5).integers(1, 3, (6, 5, 4)).astype("uint8"),
         nissl=np.ones((6, 5, 4), "float32"),

@@ -1,4 +1,4 @@
-"""Whether an atlas agrees with itself: each check on an atlas that was broken for it."""
+"""Return whether an atlas agrees with itself: each check on an atlas that was broken for it."""
 
 from __future__ import annotations
 

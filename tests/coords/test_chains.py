@@ -60,7 +60,7 @@ def check(o: Any, plain: Any, chain: list[str]) -> Any:
         found = o[name]
         assert set(found.dims) == set(wanted.dims), (name, chain)
         found = found.transpose(*wanted.dims)
-        # numbers of rows, which stack gives a dimension without a coordinate, are no lengths
+        # numbers of rows, which stack gives a dimension without a coordinate, are not lengths
         if name in LENGTHS and name in plain.coords and wanted.dtype.kind == "f":
             values = in_mm(found)
         else:

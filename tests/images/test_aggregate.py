@@ -225,7 +225,7 @@ def test_levels_are_disjoint(sample):
         sample.atlas.aggregate(image, "root", level=5),
         sample.atlas.aggregate(image, "root", direct=True),
     )
-    with pytest.raises(RegionNotFoundError, match="'RSP' is no region of the parcellation"):
+    with pytest.raises(RegionNotFoundError, match="'RSP' is not a region of the parcellation"):
         sample.atlas.aggregate(image, ["RSP"], level=5)
     with pytest.raises(ValueError, match="direct="):
         sample.atlas.aggregate(image, level=5, direct=True)

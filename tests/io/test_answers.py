@@ -54,7 +54,7 @@ def read(server: FaultyServer, codec: str, fault: Callable[[Request], Answer | N
 
 
 def is_chunk(request: Request) -> bool:
-    """Whether a part of a shard is asked for that is not its index, at its end."""
+    """Return whether a part of a shard is asked for that is not its index, at its end."""
     return request.part is not None and request.part[1] < len(request.content or b"")
 
 

@@ -277,7 +277,7 @@ def test_a_copy_of_one_level_is_checked_and_described(
 def test_the_masks_of_brainglobes_folder_are_fetched_one_by_one(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And are no contradiction of the labels as long as they have not come."""
+    """And do not contradict the labels as long as they have not come."""
     folder = tmp_path / "brainglobe-atlasapi"
     shutil.copytree(source, folder)
     shutil.rmtree(folder / SETS / "annotations.ome.zarr/s0/c")

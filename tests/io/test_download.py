@@ -689,11 +689,11 @@ def test_killed_twenty_times(bucket: Bucket, server: Proxy, tmp_path: Path) -> N
         if (folder / MANIFEST).exists():
             assert wrong == 0
         if complete:
-            shutil.rmtree(folder)  # and begin anew
+            shutil.rmtree(folder)  # and begin again
     assert incomplete >= 15
     assert len(set(fetched)) >= 10  # they ended at many points
     download("tiny_mouse", folder, **keywords)
-    # what was left under other names is no part of the copy, and goes in time
+    # what was left under other names is not a part of the copy, and goes in time
     for path in folder.rglob(f"*{UNFINISHED}"):
         path.unlink()
     assert_identical(folder, bucket, expected(bucket, None))

@@ -81,7 +81,7 @@ def test_a_fifo_is_not_waited_for(store: Path, key: str, how: str) -> None:
         "fsspec": lambda: FsspecStore.from_url(f"file://{store}", read_only=True),
     }
     began = time.monotonic()
-    with pytest.raises(StoreError, match="is no file: a FIFO"):
+    with pytest.raises(StoreError, match="is not a file: a FIFO"):
         opened(sources[how]()).annotation.load()
     assert time.monotonic() - began < 5
 
@@ -94,7 +94,7 @@ def test_a_fifo_as_the_record_of_a_copy(tmp_path: Path, monkeypatch: pytest.Monk
     record = next(copy.glob("annotation-sets/**/.xarray-atlas/objects.json"))
     record.unlink()
     os.mkfifo(record)
-    with pytest.raises(StoreError, match=r"objects.json is no file"):
+    with pytest.raises(StoreError, match=r"objects.json is not a file"):
         open_atlas("tiny_mouse_25um", root=copy).annotation.load()
 
 
@@ -124,7 +124,7 @@ def test_a_manifest_nested_without_end(tmp_path: Path) -> None:
     folder = tmp_path / "atlases" / "x_25um" / "1_0"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(DEEP)
-    with pytest.raises(StoreFormatError, match=r"manifest\.json is no manifest"):
+    with pytest.raises(StoreFormatError, match=r"manifest\.json is not a manifest"):
         open_atlas(folder / "manifest.json")
 
 

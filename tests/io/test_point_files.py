@@ -186,14 +186,14 @@ def test_morphologies(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert (table.unit, table.frame) == ("um", None)
     for wrong, said in {
-        "1 1 1 2 3 0.5\n": "is no SWC",
+        "1 1 1 2 3 0.5\n": "is not an SWC file",
         "1 1 1 2 3 0.5 -1\n2 1 1\n": "seven numbers",
-        "1 1 a 2 3 0.5 -1\n": "'a', which is no number",
+        "1 1 a 2 3 0.5 -1\n": "'a', which is not a number",
         "1.5 1 1 2 3 0.5 -1\n": "sample is not a whole number",
         "1 1 1 2 3 0.5 -1\n1 1 1 2 3 0.5 -1\n": "samples of the same number",
         "1 1 1 2 3 0.5 7\n": "parent 7 is none of its samples",
         "# SCALE 0.5 0.5 2\n1 1 1 2 3 0.5 -1\n": "a scale of 0.5 0.5 2",
-        "# OFFSET a 2 3\n1 1 1 2 3 0.5 -1\n": "'a' in the header is no number",
+        "# OFFSET a 2 3\n1 1 1 2 3 0.5 -1\n": "'a' in the header is not a number",
     }.items():
         with pytest.raises(PointsError, match=said):
             read_point_file(text_file(tmp_path, "b.swc", wrong))
@@ -249,13 +249,17 @@ WRONG = [
     ("a.xml", BOMB, "document type or entities"),
     ("a.xml", FILE, "document type or entities"),
     ("a.xml", "<html><body/></html>", "an XML file of 'html', not of cells"),
-    ("a.xml", "<CellCounter_Marker_File>", "is no XML"),
-    ("a.xml", "", "is no XML"),
-    ("a.xml", IN_ROOT.format(MARKER.format("x")), "MarkerX holds 'x', which is no number"),
-    ("a.xml", IN_ROOT.format(MARKER.format("9" * 10_000)), "MarkerX> holds a text that is no num"),
+    ("a.xml", "<CellCounter_Marker_File>", "is not valid XML"),
+    ("a.xml", "", "is not valid XML"),
+    ("a.xml", IN_ROOT.format(MARKER.format("x")), "MarkerX holds 'x', which is not a number"),
+    (
+        "a.xml",
+        IN_ROOT.format(MARKER.format("9" * 10_000)),
+        "MarkerX> holds a text that is not a num",
+    ),
     ("a.xml", IN_ROOT.format("<Marker><MarkerX>1</MarkerX></Marker>"), "marker 1 does not have"),
-    ("a.yml", "a: [1", "is no YAML"),
-    ("a.yml", "!!python/object/apply:os.system ['echo']", "is no YAML"),
+    ("a.yml", "a: [1", "is not valid YAML"),
+    ("a.yml", "!!python/object/apply:os.system ['echo']", "is not valid YAML"),
     ("a.yml", "a: 1", "none of cells"),
     ("a.yml", "CellCounter_Marker_File: true", "no list 'candidate_cells'"),
     (
@@ -268,15 +272,23 @@ WRONG = [
         "CellCounter_Marker_File: true\ncandidate_cells:\n- {x: 1, y: [2], z: 3}\n",
         "y holds",
     ),
-    ("a.npy", "no array", "is no array of numpy"),
-    ("a.points", "no HDF5", "is no HDF5 file of points"),
+    ("a.npy", "no array", "is not an array of numpy"),
+    ("a.points", "no HDF5", "is not an HDF5 file of points"),
     ("a.csv", "a,b\0,c\n1,2,3\n", "NUL characters"),
-    ("a.csv", "a,a\n1,2\n1,2,3,4\n", "is no table of text"),
+    ("a.csv", "a,a\n1,2\n1,2,3,4\n", "is not a table of text"),
     ("a.csv", "a,b\n1,2,3\n", "lines with more cells than its header"),
     ("a.csv", "axis-0,axis-1,axis-2,axis-3\n1,2,3,4\n", "along 4 axes"),
-    ("a.csv", "Position X,Position Y,Position Z,Unit\n1,2,3,5 nm\n", "'5 nm', which is no length"),
-    ("a.csv", "Position X,Position Y,Position Z,Unit\n1,2,3,Spot\n", "'Spot', which is no length"),
-    ("a.csv", "axis-0,axis-1,axis-2\n1,2,x\n", "axis-2 holds 'x', which is no number"),
+    (
+        "a.csv",
+        "Position X,Position Y,Position Z,Unit\n1,2,3,5 nm\n",
+        "'5 nm', which is not a length",
+    ),
+    (
+        "a.csv",
+        "Position X,Position Y,Position Z,Unit\n1,2,3,Spot\n",
+        "'Spot', which is not a length",
+    ),
+    ("a.csv", "axis-0,axis-1,axis-2\n1,2,x\n", "axis-2 holds 'x', which is not a number"),
     ("a.csv", "index,shape-type,vertex-index,axis-0,axis-1\n0,path,0,1,2\n", "shapes of napari"),
 ]
 
@@ -373,12 +385,12 @@ def test_clouds_of_points(tmp_path: Path) -> None:
     assert (table.tool, table.unit, table.frame) == ("MeshView", "voxel", "quicknii")
     assert len(read_point_file(text_file(tmp_path, "a.json", "[]"))) == 0
     for text, said in {
-        "[": "is no JSON",
-        "[" * 100_000: "is no JSON",
+        "[": "is not valid JSON",
+        "[" * 100_000: "is not valid JSON",
         "{}": "no points for MeshView",
         '{"slices": []}': "An alignment of QuickNII holds sections",
         '[{"triplets": [1, 2]}]': "no list of x, y, z in turn",
-        '[{"triplets": [1, 2, "x"]}]': "'x', which is no number",
+        '[{"triplets": [1, 2, "x"]}]': "'x', which is not a number",
         '[{"triplets": [1, 2, 3], "count": 2, "name": "a"}]': "'a' has a count of 2, but 1 points",
     }.items():
         with pytest.raises(PointsError, match=said):

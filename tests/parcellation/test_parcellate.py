@@ -152,7 +152,7 @@ def test_rest() -> None:
     assert kept.annotation.values.ravel().tolist() == [0, 1, 2, 3, 2, 2, 6, 7]
     with pytest.raises(ParcellationError, match="no parcel covers: R0, R2, R5. Add them"):
         ds.atlas.parcellate(regions=["R1"], rest="error")
-    # labels that no voxel has are no voxels left out
+    # labels that no voxel has are not voxels left out
     without = made(np.array([0, 2, 4, 5, 4, 0, 7, 4], "uint32").reshape(2, 2, 2))
     assert by_name(without.atlas.parcellate(regions=["R1"], rest="error")) == {"R1": 5}
     with pytest.raises(ValueError, match="'drop', 'keep', 'error', not 'x'"):

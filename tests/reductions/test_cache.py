@@ -511,7 +511,7 @@ def change(store: Path, how: str) -> None:
         first.rename(store / "0/other")
         second.rename(first)
         (store / "0/other").rename(second)
-    elif how == "a link set anew":
+    elif how == "a link set again":
         content = np.full(status.st_size // 4, 997, "uint32").tobytes()
         for name, data in (("a", chunk.read_bytes()), ("b", content)):
             (store.parents[3] / name).write_bytes(data)
@@ -539,7 +539,7 @@ def change(store: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        *("another label", "another file", "a link set anew"),
+        *("another label", "another file", "a link set again"),
         *("a chunk gone", "a chunk come", "another fill value"),
     ],
 )

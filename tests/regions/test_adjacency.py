@@ -98,7 +98,7 @@ def test_regions_that_do_not_overlap_have_their_descendants_by_default():
 
 
 def test_a_parcel_that_lies_far_above_another_has_its_own_voxels():
-    # between the two is a region that is no parcel
+    # between the two is a region that is not a parcel
     terminology = make_terminology([-1, 0, 1], [[1], [], [3]])
     ds = make_atlas(np.array([[[1, 3, 3]]], "uint8"), terminology).atlas.parcellate(leaves=True)
     found = xarray_atlas.adjacency(ds)

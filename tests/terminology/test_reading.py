@@ -427,7 +427,7 @@ def test_hemispheres_that_are_given_are_used(tmp_path: Path):
 
 @pytest.mark.parametrize(("lateral", "message"), [
     ("side", r"no column 'side'.*a pair of texts, such as lateral=\('Left-\*'"),
-    ("name", "says 'Left-CA1' of 'Left-CA1', which is no side"),
+    ("name", "says 'Left-CA1' of 'Left-CA1', which is not a side"),
     (("L*", "links"), "needs one '\\*'"),
     (("Left-*", "Left-*"), r"'Left-CA1' matches the pattern of left names.* as well as"),
     (("*_l", "*_r"), r"no region's name matches '\*_l' or '\*_r'.*'Left-CA1'"),

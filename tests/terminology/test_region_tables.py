@@ -239,7 +239,7 @@ def test_two_columns_that_may_be_the_label_are_a_question() -> None:
     ds = create(frame.rename(columns={"index": "annotation_value"}))
     assert counts(ds, "a", "b") == [48, 150]
     assert counts(create(frame.drop(columns="id")), "a", "b") == [48, 150]
-    # what pandas writes before each row is no label
+    # what pandas writes before each row is not a label
     assert create(frame.assign(index=[0, 1])).atlas.regions.id.tolist() == [17, 15, 16]
     with pytest.raises(TerminologyError, match="more than one column for the name: 'Name', 'NAME'"):
         create(pd.DataFrame({"id": [1], "Name": ["a"], "NAME": ["b"]}))

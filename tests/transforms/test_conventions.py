@@ -1,4 +1,4 @@
-"""Published stereotaxic conventions: against their programs, and formulas written out anew."""
+"""Published stereotaxic conventions: against their programs, and formulas written out again."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class HierarchyMethods(Accessor[T]):
         Raises
         ------
         MissingTerminologyError, AtlasMismatchError
-            If the object is no atlas.
+            If the object is not an atlas.
         StoreError
             With `full`, if a chunk cannot be read.
 

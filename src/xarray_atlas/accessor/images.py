@@ -48,7 +48,7 @@ class ImagesMethods(Accessor[T]):
         regions : str, int, Region, or list of these, optional
             By acronym, full name, or id (int). All regions by default.
         func : str or list of str, default: "mean"
-            "sum", "mean", "min", "max", "var", "std", "count" (of values that are no NaN),
+            "sum", "mean", "min", "max", "var", "std", "count" (of values that are not NaN),
             "median", or "quantile" (with `q`). Variances divide by the number of voxels, as
             xarray's do.
         hemisphere : "left", "right" or a list of both, optional
@@ -88,9 +88,9 @@ class ImagesMethods(Accessor[T]):
         AtlasMismatchError
             If the image carries another hierarchy in another space.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         ValueError, TypeError
             For a function that does not exist, or that takes no weights.
 
@@ -129,7 +129,7 @@ class ImagesMethods(Accessor[T]):
             Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
             mapping of these, or a DataArray on ``region``, such as :func:`xarray_atlas.aggregate`
             and :func:`xarray_atlas.volume` return, with any further dimensions. On ``hemisphere``
-            too, each side has its own values; a side that is not there is filled.
+            too, each side has its own values; a side that does not exist is filled.
         fill : number or quantity, default: NaN
             For voxels of no given region: the background too.
 
@@ -141,11 +141,11 @@ class ImagesMethods(Accessor[T]):
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         ValueError
             If a region is given twice, or the values have no ``region``.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------
@@ -254,8 +254,8 @@ class ImagesMethods(Accessor[T]):
         ------
         GridError
             If a Transform takes no part of the image into the atlas; if an axis of the image is
-            missing or uneven, if the transform is no 4 x 4 matrix that can be inverted and no field
-            along the image's axes, or if labels are asked for linearly.
+            missing or uneven, if the transform is not an invertible 4 x 4 matrix and no field along
+            the image's axes, or if labels are asked for linearly.
         UnitsError
             If a coordinate has no unit.
 

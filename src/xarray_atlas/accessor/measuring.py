@@ -50,10 +50,10 @@ class MeasuringMethods(Accessor[T]):
         GridError
             If a coordinate is unevenly spaced, or a spatial dimension is missing.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
-            2 in much of the brain.
+            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            and 2 in much of the brain.
         AtlasMismatchError
             If most of the labelled voxels have labels that no region has: of an image in place of
             an annotation, or with the terminology of another atlas.
@@ -107,10 +107,10 @@ class MeasuringMethods(Accessor[T]):
         GridError
             If the object has not two spatial dimensions, or they are unevenly spaced.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
-            2 in much of the brain.
+            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            and 2 in much of the brain.
 
         Examples
         --------
@@ -161,9 +161,9 @@ class MeasuringMethods(Accessor[T]):
             If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
             it is not known where the frame lies in the Dataset.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         PointsError
             If there is no such frame.
 
@@ -218,9 +218,9 @@ class MeasuringMethods(Accessor[T]):
             If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
             it is not known where the frame lies in the Dataset.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         PointsError
             If there is no such frame.
 
@@ -273,9 +273,9 @@ class MeasuringMethods(Accessor[T]):
             If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
             it is not known where the frame lies in the Dataset.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         PointsError
             If there is no such frame, or it is tilted against the voxels.
 

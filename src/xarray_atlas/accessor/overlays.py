@@ -147,9 +147,9 @@ class OverlaysMethods:
         ValueError
             If the values have further dimensions, or give a region twice.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------

@@ -67,7 +67,7 @@ class ParcellationsMethods(Accessor[T]):
             If parcels overlap, there is no parcellation of that name, the terminology lacks its
             regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
         RegionNotFoundError, AmbiguousRegionError
-            For a region or level that is not there, or an acronym that several regions share.
+            For a region or level that does not exist, or an acronym that several regions share.
         TypeError
             If not exactly one choice is made.
 
@@ -141,7 +141,7 @@ class ParcellationsMethods(Accessor[T]):
             If parcels overlap, there is no parcellation of that name, the terminology lacks its
             regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
         RegionNotFoundError, AmbiguousRegionError
-            For a region or level that is not there, or an acronym that several regions share.
+            For a region or level that does not exist, or an acronym that several regions share.
         TypeError
             If not exactly one choice is made.
 

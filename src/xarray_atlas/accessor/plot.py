@@ -91,7 +91,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         Parameters
         ----------
         contacts : Dataset
-            As :func:`xarray_atlas.insert` returns it, or a part of it.
+            As returned by :func:`xarray_atlas.insert`, or a part of it.
         signals : DataArray, Dataset, or mapping of str to array, optional
             On ``contact``, in the order of `contacts`. What has that dimension alone is drawn as a
             profile; what has one more (time, frequency) as an image.
@@ -193,9 +193,9 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         PointsError
             If `contacts` are not those of a probe.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         StoreError
             If the store cannot be reached, or the mesh in it is not complete.
         ImportError

@@ -336,8 +336,8 @@ class PointsMethods(Accessor[T]):
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
         HemisphereError
-            If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and
-            2 in much of the brain.
+            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            and 2 in much of the brain.
 
         Warns
         -----

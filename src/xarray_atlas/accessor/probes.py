@@ -189,7 +189,7 @@ class ProbesMethods(Accessor[T]):
         Parameters
         ----------
         contacts : Dataset
-            As :func:`xarray_atlas.insert` returns it.
+            As returned by :func:`xarray_atlas.insert`.
         nwbfile : pynwb.NWBFile
             In memory, to be written afterwards with ``pynwb.NWBHDF5IO``.
         rows : iterable of int, or "channel", optional

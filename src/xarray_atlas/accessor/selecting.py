@@ -47,11 +47,11 @@ class SelectingMethods(Accessor[T]):
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         GridError
             If the labels are not integers.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------
@@ -83,7 +83,7 @@ class SelectingMethods(Accessor[T]):
             strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in either
             order, whichever way the axis is stored. One length drops the dimension.
         method : str, optional
-            For lengths that are no voxel's centre: "nearest"; "ffill" (or "pad") and "bfill" go by
+            For lengths that are not voxel's centre: "nearest"; "ffill" (or "pad") and "bfill" go by
             the order in which the axis is stored, as xarray's own `sel` does.
         tolerance : length, optional
             How far from the given length that may be.
@@ -166,9 +166,9 @@ class SelectingMethods(Accessor[T]):
         PointsError
             If there is no such frame.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------
@@ -275,7 +275,7 @@ class SelectingMethods(Accessor[T]):
         other : Dataset or DataArray
             The coordinates of `other` are read by their units (mm, um, ...).
         method : str, optional
-            As :meth:`xarray.Dataset.reindex_like` has it: "nearest", "ffill", ...
+            Same as in :meth:`xarray.Dataset.reindex_like`: "nearest", "ffill", ...
 
         Returns
         -------

@@ -124,7 +124,7 @@ class SectionsAccessor:
             one section, ``tree["name"].atlas``, it takes no column ``section``. A path, a pattern
             of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
         level, parcellation : optional
-            As :func:`xarray_atlas.region_at` has them.
+            Same as in :func:`xarray_atlas.region_at`.
         columns : mapping of str to str, optional
             What ``x``, ``y`` and ``section`` are called.
         image_shape : (int, int), optional
@@ -189,7 +189,7 @@ class SectionsAccessor:
         Returns
         -------
         Dataset
-            As :func:`xarray_atlas.count_points` has it: ``count``; ``area``, in mm**2, the sum over
+            Same as in :func:`xarray_atlas.count_points`: ``count``; ``area``, mm**2, the sum over
             the sections that were seen; ``density``, in 1/mm**2; where the thickness of sections is
             known ``volume``, in mm**3, and ``volume_density``, in 1/mm**3. A column of
             which each section has one value, such as its animal, splits the areas too: it is
@@ -235,7 +235,7 @@ class SectionsAccessor:
             Sections without an image are left out. For images as they were aligned open the
             sections with ``pixels="image"``. NaN, such as for damaged tissue, is left out.
         regions, func, hemisphere, direct, skipna, level, parcellation, min_coverage, q : optional
-            As :func:`xarray_atlas.aggregate` has them.
+            Same as in :func:`xarray_atlas.aggregate`.
 
         Returns
         -------

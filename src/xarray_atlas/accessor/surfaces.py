@@ -63,9 +63,9 @@ class SurfaceMethods(Accessor[T]):
             If `transform` does not say which of its ends is the atlas, or has no inverse at a
             vertex.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
         StoreError
             If the store cannot be reached, or the mesh in it is not complete.
         ImportError
@@ -117,7 +117,7 @@ class SurfaceMethods(Accessor[T]):
         GridError
             If a coordinate is unevenly spaced, or a dimension is not spatial.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
 
         Examples
         --------
@@ -151,12 +151,12 @@ class SurfaceMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If a coordinate is unevenly spaced, a dimension is not spatial, or labels are no
+            If a coordinate is unevenly spaced, a dimension is not spatial, or labels are not
             integers.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------

@@ -88,7 +88,7 @@ class Grid:
 
 
 def require_volume(what: str, shape: tuple[int, ...], along: Hashable | None = None) -> None:
-    """Refuse an array that is no volume, and tell how labels are made of maps of probability.
+    """Refuse an array that is not a volume, and tell how labels are made of maps of probability.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def require_volume(what: str, shape: tuple[int, ...], along: Hashable | None = N
 
 
 def _of_maps(along: Hashable | None) -> str:
-    """Tell how labels are made of maps of probability, stacked along a dimension."""
+    """Return how labels are made of maps of probability, stacked along a dimension."""
     axis, first, opened, one = "0", "", "", "maps[0]"
     if along is None:
         first = " (of maps along the last axis take numpy.moveaxis(maps, -1, 0))"
@@ -146,7 +146,7 @@ def volume_of_dataarray(
     Raises
     ------
     GridError
-        If it is no volume, or its coordinates are not regular.
+        If it is not a volume, or its coordinates are not regular.
     """
     others = [
         dim
@@ -190,7 +190,7 @@ def volume_of_dataarray(
 
 
 def _first_side(array: xr.DataArray, dim: str, step: float | None) -> str | None:
-    """Return the side on which the first voxel lies, None where no direction says it."""
+    """Return the side on which the first voxel lies, None if no direction says it."""
     said = array.coords[dim].attrs.get("direction") if dim in array.coords else None
     letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
     return OPPOSITE[letter] if letter and step is not None and step < 0 else letter

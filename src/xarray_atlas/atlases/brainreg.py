@@ -84,9 +84,9 @@ def open_brainreg(
         is that of all that BrainGlobe packages. Of a single section it must be given: the first
         letter is the side of the section that is seen.
     hemisphere_values : (int, int), optional
-        As :func:`create_atlas` has it.
+        Same as in :func:`create_atlas`.
     chunks : int, dict, "auto" or None, default: {}
-        As :func:`create_atlas` has it.
+        Same as in :func:`create_atlas`.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def open_brainreg(
           brainglobe-registration are left out: they are displacements, and not of the atlas.
 
         The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether
-        one hemisphere was registered. Files that are not there are passed over.
+        one hemisphere was registered. Files that do not exist are passed over.
 
     Raises
     ------
@@ -178,14 +178,14 @@ def _files(place: Path) -> dict[str, Path]:
         below = [p.name for p in there if p.is_dir() and list(p.glob(f"{ATLAS}.tif*"))]
         hint = f"; its folder {below[0]!r} has one, pass that" if below else ""
         raise StoreNotFoundError(
-            f"{place} is no output of brainreg that is complete: it holds no {ATLAS}.tiff, but "
+            f"{place} is not an output of brainreg that is complete: it holds no {ATLAS}.tiff, but "
             f"{', '.join(path.name for path in there) or 'nothing'}{hint}"
         )
     return files
 
 
 def _by_other_tool(place: Path) -> bool:
-    """Tell whether brainglobe-registration wrote a folder, not brainreg."""
+    """Return whether brainglobe-registration wrote a folder, not brainreg."""
     return any((place / name).is_file() for name in METADATA[1:])
 
 
@@ -198,7 +198,7 @@ def _metadata(place: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StoreFormatError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise StoreFormatError(f"{path} is not a JSON object, but a {type(content).__name__}")
+        raise StoreFormatError(f"{path} is not valid JSON, but a {type(content).__name__}")
     return content
 
 

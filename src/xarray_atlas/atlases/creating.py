@@ -140,7 +140,7 @@ def create_atlas(
     The table is completed: a row of the background with label 0 ("Clear Label", "Unknown") is no
     region, and another region with label 0 is an error; several roots are put
     below one called "root"; a region without an acronym has its name for one.
-    Regions that share an acronym are told apart by " #id" where they name
+    Regions that share an acronym are distinguished by " #id" where they name
     a result.
 
     With `lateral`, the two labels of a region become one region that has both, and

@@ -265,7 +265,7 @@ def _below(place: str, manifest: Manifest) -> str:
 
 
 def _tables(source: Source, manifest: Manifest) -> Iterator[tuple[Piece, dict[str, Object]]]:
-    """List what is no store: the terminology, and the coordinate space where it has a file."""
+    """List what is not a store: the terminology, and the coordinate space where it has a file."""
     terminology = Piece(_below(manifest.terminology.url, manifest))
     found = source.listing(terminology.path)
     if not found:

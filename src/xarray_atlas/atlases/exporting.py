@@ -105,12 +105,12 @@ def to_nrrd(
     path : str or path
         The local file, ``.nrrd``; one that is there is replaced.
     dtype : dtype, optional
-        As :func:`to_nifti` has it.
+        Same as in :func:`to_nifti`.
 
     Raises
     ------
     GridError, AtlasMismatchError, TerminologyError
-        As :func:`to_nifti` does.
+        Same as in :func:`to_nifti`.
 
     Examples
     --------

@@ -23,7 +23,7 @@ HALF_EXACT = 2**11
 def as_labels(data: Any, what: str) -> Any:
     """Return labels as integers: as they are, or floats turned into int32.
 
-    NaN is no label, and becomes 0, the background: so some programs write what lies outside of
+    NaN is not a label, and becomes 0, the background: so some programs write what lies outside of
     the brain.
 
     Parameters
@@ -116,7 +116,7 @@ def _integral(block: Any, what: str) -> Any:
     whole = np.isfinite(block) & (block == np.trunc(block))
     if not whole.all():
         raise GridError(
-            f"{what} is {block.dtype} and holds {block[~whole][0]!s}, which is no label: labels "
+            f"{what} is {block.dtype} and holds {block[~whole][0]!s}, which is not a label: labels "
             "are integers. Was it interpolated? Resample labels by the nearest voxel"
         )
     exact = HALF_EXACT if block.dtype.itemsize == 2 else EXACT

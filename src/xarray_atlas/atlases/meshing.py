@@ -94,9 +94,9 @@ def mesh(
     TransformError
         If `transform` does not say which of its ends is the atlas, or has no inverse at a vertex.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
     StoreError
         If the store cannot be reached, or the mesh in it is not complete.
     ImportError
@@ -225,7 +225,7 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
 
 
 def _is_whole(annotation: xr.DataArray, space: Space) -> bool:
-    """Tell whether the coordinates are those of the whole volume, as it was opened."""
+    """Return whether the coordinates are those of the whole volume, as it was opened."""
     for axis in AXES:
         name, at = space.coordinate(annotation, axis), space.position(axis)
         if name is None or annotation.coords[name].dims != annotation.dims[at : at + 1]:
@@ -265,7 +265,7 @@ def _own_terminology(
 
 
 def _same_labels(own: Terminology, other: Terminology, position: int) -> bool:
-    """Tell whether a region with one label consists of the same labels in two terminologies."""
+    """Return whether a region with one label consists of the same labels in two terminologies."""
     labels, regions = own.label_pairs(direct=True)
     (label,) = other.labels_of(position, direct=True)
     return any(

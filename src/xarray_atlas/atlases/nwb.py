@@ -59,7 +59,7 @@ def to_nwb_electrodes(
     obj : Dataset or DataArray
         The atlas.
     contacts : Dataset
-        As :func:`insert` returns it.
+        As returned by :func:`insert`.
     nwbfile : pynwb.NWBFile
         In memory, to be written afterwards with ``pynwb.NWBHDF5IO``.
     rows : iterable of int, or "channel", optional
@@ -238,7 +238,7 @@ def _rows(contacts: xr.Dataset, rows: Any, length: int) -> Positions:
 
 
 def _fill(table: Any, name: str, values: list[Any], at: Positions, about: str, none: Any) -> None:
-    """Set a column of some rows; a column that is not there is added."""
+    """Set a column of some rows; a column that does not exist is added."""
     if name in table.colnames:
         data = table[name].data
         for row, value in zip(at.tolist(), values, strict=True):

@@ -95,7 +95,7 @@ def open_atlas(
         ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
         ``<root>/annotation-sets/<x>-annotation/<version>/...``.
     chunks : int, dict, "auto" or None, default: {}
-        As :func:`xarray.open_dataset` has it. ``{}`` are the store's own
+        Same as in :func:`xarray.open_dataset`. ``{}`` are the store's own
         chunks; None opens without dask.
     storage_options : mapping, optional
         For fsspec. ``s3://`` is anonymous unless they say who is asking
@@ -234,7 +234,7 @@ def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  
     resolution : str, quantity or int, default: "50 um"
         ``"50 um"`` or ``"100 um"``.
     chunks : int, dict, "auto" or None, default: {}
-        As :func:`open_atlas` has it.
+        Same as in :func:`open_atlas`.
 
     Returns
     -------

@@ -96,9 +96,9 @@ def open_points(
         If there is no such file, or no file fits the pattern.
     PointsError
         If a file is not what its ending says, several files do not go together, or the animals
-        cannot be told apart.
+        cannot be distinguished.
     UnitsError
-        If `unit` contradicts the file, or `resolution` is no size of its voxels.
+        If `unit` contradicts the file, or `resolution` is not a size of its voxels.
     ImportError
         If a package is not installed that reads it (h5py, of the extra ``netcdf``, for
         ``.points``).
@@ -162,7 +162,7 @@ def _paths(path: Any) -> tuple[Paths, bool]:
 
 
 def _animals(paths: Paths, several: bool, animal: Any, pattern: str | None) -> list[str] | None:
-    """Return the name of the animal of each file; None where there is no telling."""
+    """Return the name of the animal of each file; None if there is no telling."""
     if animal is not None and pattern is not None:
         raise PointsError("animal= names the animals, and pattern= finds them: pass one of them")
     if pattern is not None:
@@ -194,7 +194,7 @@ def _matched(pattern: str, path: str) -> str:
     try:
         found = re.search(pattern, path)
     except re.error as error:
-        raise PointsError(f"pattern={pattern!r} is no regular expression: {error}") from error
+        raise PointsError(f"pattern={pattern!r} is not a regular expression: {error}") from error
     if found is None:
         raise PointsError(f"pattern={pattern!r} finds nothing in {path}")
     return str(found[1] if found.re.groups else found[0])

@@ -34,7 +34,7 @@ IMAGE_FILE = "downsampled.tiff"
 
 
 def is_registered(path: Any) -> bool:
-    """Tell whether a path is a folder of brainglobe-registration, or a list of these."""
+    """Return whether a path is a folder of brainglobe-registration, or a list of these."""
     if isinstance(path, list | tuple):
         return bool(path) and all(is_brainglobe_registration(one) for one in path)
     return is_brainglobe_registration(path)
@@ -54,11 +54,11 @@ def registered_sections(
     ----------
     path : path, or list of these
     ds, pixels
-        As :func:`open_sections` has them.
+        Same as in :func:`open_sections`.
     thickness : float, optional
         In mm.
     voxel_size, mirrored
-        As :func:`open_sections` has them.
+        Same as in :func:`open_sections`.
     """
     if mirrored:
         raise GridError(

@@ -34,7 +34,7 @@ def saved_transform(
     described : dict
         The space of the atlas, and the steps from mm from that corner, along ap, dv and ml.
     fields : Dataset, optional
-        None where matrices alone lead there.
+        None if matrices alone lead there.
 
     Raises
     ------

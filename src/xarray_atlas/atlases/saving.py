@@ -366,7 +366,7 @@ def _hemispheres(
 
 
 def _is_halved(ds: xr.Dataset, space: Space, pyramid: Pyramid) -> bool:
-    """Tell whether the midline is half of the extent of what is saved."""
+    """Return whether the midline is half of the extent of what is saved."""
     assert space.midline is not None
     at = pyramid.orientation.index("r")
     size = pyramid.scale[at]

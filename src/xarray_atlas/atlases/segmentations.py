@@ -43,7 +43,7 @@ def segmented(
     regions : str, int, Region, or list of these, optional
         By acronym, full name, or id (int). All regions by default.
     color : int, str or sequence of int, optional
-        Of segmented pixels: ``255``, ``"#ff0000"``, ``(255, 0, 0)``. Needed but for
+        Of segmented pixels: ``255``, ``"#ff0000"``, ``(255, 0, 0)``. Needed except
         boolean arrays and `labels`.
     labels : bool, default: False
         The image numbers the objects, as Cellpose and StarDist do: each value but 0 is one.
@@ -59,7 +59,7 @@ def segmented(
     direct : bool, default: False
         Only what lies in the region itself, without its descendants, as Nutil has it.
     level, parcellation : optional
-        As :func:`aggregate` has them.
+        Same as in :func:`aggregate`.
 
     Returns
     -------

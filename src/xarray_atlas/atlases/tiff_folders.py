@@ -43,7 +43,7 @@ def open_tiff_folder(
     ----------
     folder : TiffFolder
     resolution, include, terminology, chunks, midline, voxel_size, orientation
-        As :func:`xarray_atlas.open_atlas` has them.
+        Same as in :func:`xarray_atlas.open_atlas`.
 
     Returns
     -------

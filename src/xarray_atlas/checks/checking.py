@@ -103,7 +103,7 @@ def check(
     Raises
     ------
     MissingTerminologyError, AtlasMismatchError
-        If the object is no atlas.
+        If the object is not an atlas.
     StoreError
         With `full`, if a chunk cannot be read.
 
@@ -164,7 +164,7 @@ def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
 
 
 def _symmetric(obj: xr.Dataset | xr.DataArray) -> bool | None:
-    """Return what the manifest says, None where there was none."""
+    """Return what the manifest says, None if there was none."""
     said = obj.attrs.get("symmetric")
     return None if said is None else bool(said)
 
@@ -194,7 +194,7 @@ def _pyramid(
         return (
             read_multiscale(group, str(source), voxel_size=_stated(obj))
             if is_multiscale(group)
-            else f"{source} is no pyramid"
+            else f"{source} is not a pyramid"
         )
     except AtlasError as error:
         return f"the source cannot be opened: {error}"

@@ -138,7 +138,7 @@ def _acronyms(terminology: Terminology) -> list[Outcome]:
         "acronyms",
         [Finding("warning", why, mend, region_names(terminology, shared))] if shared else [],
     )
-    why = "regions without an acronym cannot be told apart on a `region` dimension"
+    why = "regions without an acronym cannot be distinguished on a `region` dimension"
     mend = "name these regions by their id, or correct the table"
     found = [Finding("warning", why, mend, region_names(terminology, empty))] if empty else []
     return [outcome, done("empty acronyms", found)]
@@ -241,7 +241,7 @@ def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
 
 
 def check_midline(space: Space, symmetric: bool | None, volume: bool) -> Outcome:
-    """Check that left and right can be told apart, and where.
+    """Check that left and right can be distinguished, and where.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ def _box(
 ) -> Box | None:
     """Return the voxels of another level that lie within a chunk, one voxel away from its faces.
 
-    None where there are none. At its faces a voxel may be labelled by what lies beyond.
+    None if there are none. At its faces a voxel may be labelled by what lies beyond.
     """
     box = []
     axes = zip(

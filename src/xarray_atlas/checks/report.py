@@ -89,7 +89,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error. What was not checked may hold one: see `checks`.
+        """Return whether there is no error. What was not checked may hold one: see `checks`.
 
         Examples
         --------

@@ -22,11 +22,11 @@ class Mirrored(NamedTuple):
     labelled: int
     """Number of voxels with a label other than 0."""
     alike: int | None
-    """Those of them whose mirror image has the same label; None where no plane was given."""
+    """Those of them whose mirror image has the same label; None if no plane was given."""
     profile: Int64s
     """Number of labelled voxels on each plane across the axis."""
     sample: Bools
-    """Whether voxels are labelled, for some planes along each axis."""
+    """Return whether voxels are labelled, for some planes along each axis."""
 
 
 def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:

@@ -84,7 +84,7 @@ def part_of(annotation: xr.DataArray, space: Space) -> str:
 
 
 def check_unknown_labels(table: LabelTable, terminology: Terminology) -> Outcome:
-    """Check that each label in the volume, but for 0, is that of a region."""
+    """Check that each label in the volume, except 0, is that of a region."""
     labels, counts = unassigned(table, [None], terminology)
     unknown = labels != 0
     labels, voxels = labels[unknown], counts[unknown, 0]
@@ -244,7 +244,7 @@ class _Plane(NamedTuple):
     """Of what is labelled."""
     step: float
     one_sided: bool
-    """Whether all of it lies on one side of the midline."""
+    """Return whether all of it lies on one side of the midline."""
 
 
 def _mirror_axis(shares: dict[str, float], dims: dict[str, str]) -> Outcome:

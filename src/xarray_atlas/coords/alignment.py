@@ -236,7 +236,7 @@ def _places(atlas: FloatArray, values: FloatArray, tolerance: float) -> tuple[sl
 
 
 def _difference(atlas: FloatArray, values: FloatArray, tolerance: float) -> str:
-    """Say how positions that are no centres of the atlas's voxels differ from these."""
+    """Say how positions that are not centres of the atlas's voxels differ from these."""
     mine, theirs = regular_step(atlas), regular_step(values)
     held = f"({_range(values)}; the atlas {_range(atlas)})"
     if not np.isfinite(values).all():

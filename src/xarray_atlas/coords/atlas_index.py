@@ -292,7 +292,7 @@ def find_atlas(obj: xr.Dataset | xr.DataArray) -> tuple[Terminology, Space]:
             f"the index of coordinate {name!r} holds {index.terminology!r}, but its "
             f"{'attributes ' + str(sorted(changed)) if changed else 'value'} say otherwise; "
             f"keep one: .drop_indexes({name!r}) for what the attributes say, or assign the "
-            "coordinate anew from the atlas"
+            "coordinate again from the atlas"
         )
     return index.terminology, index.space
 

@@ -37,7 +37,7 @@ class Geometry:
     fault : str
         What keeps it from saying more, "" where nothing does: it is oblique, or damaged.
     affine : float64 array of shape (4, 4), optional
-        From indices of voxels to their centres in RAS mm, also where it is oblique; None where
+        From indices of voxels to their centres in RAS mm, also where it is oblique; None if
         the file does not know where it lies.
     """
 
@@ -112,6 +112,6 @@ def _shortest(lengths: FloatArray) -> FloatArray:
 
 
 def known_unit(unit: Any) -> str | None:
-    """Return the name of a unit of length in a header, None where it is none."""
+    """Return the name of a unit of length in a header, None if it is none."""
     text = str(unit or "").strip().replace("\\u00B5", "µ")
     return text if text and is_length_unit(text) else None

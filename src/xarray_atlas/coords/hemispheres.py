@@ -123,7 +123,7 @@ def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
 
 
 def has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Tell whether an object has a volume of hemispheres, which counts before the midline."""
+    """Return whether an object has a volume of hemispheres, which counts before the midline."""
     return "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords)
 
 
@@ -132,7 +132,7 @@ def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
     if space.midline is None:
         lateral = propose_lateral(terminology.names.tolist())
         raise HemisphereError(
-            f"left and right cannot be told apart: the atlas has no midline, and this "
+            f"left and right cannot be distinguished: the atlas has no midline, and this "
             f"{type(obj).__name__} no variable 'hemispheres'. Open the atlas with midline= "
             "(where left and right meet, in mm), or pass the Dataset that has 'hemispheres'"
             + (f". The names of regions say it: create_atlas(..., {lateral})" if lateral else "")
@@ -140,7 +140,7 @@ def _sides_of_midline(obj: xr.Dataset | xr.DataArray) -> Variable:
     name = space.coordinate(obj, "ml")
     if name is None:
         raise HemisphereError(
-            f"left and right cannot be told apart: the coordinate that runs "
+            f"left and right cannot be distinguished: the coordinate that runs "
             f"{space.direction('ml')} is gone; take the hemisphere before you drop it"
         )
     positions = lengths(obj, name)

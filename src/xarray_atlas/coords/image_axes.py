@@ -85,7 +85,7 @@ def image_axes(image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray
     """Find the spatial axes of an image, by what its coordinates say of themselves.
 
     An axis is a coordinate that is a length, on a dimension of its own or of a single plane (a
-    scalar), matched with one of the atlas as :func:`match_axes` does it. What is no length (time,
+    scalar), matched with one of the atlas by :func:`match_axes`. What is not a length (time,
     channels) is passed over.
 
     Parameters

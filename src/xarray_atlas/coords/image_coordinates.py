@@ -25,7 +25,7 @@ class AxisValues:
     values : sequence
         One an index: times, names of channels.
     unit : str, optional
-        None where the file does not state it.
+        None if the file does not state it.
     """
 
     values: Sequence[Any]
@@ -49,7 +49,7 @@ def axis_positions(
         Of a voxel, in mm.
     count : int
     letter : str, optional
-        The side on which the first voxel lies; None where that is not known.
+        The side on which the first voxel lies; None if that is not known.
     first : float
         The position of the first voxel's centre, in mm.
     """

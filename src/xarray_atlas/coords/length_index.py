@@ -208,7 +208,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return self._with_values(union[::-1] if all(descending) else union)
 
     def _overlaps(self, other: LengthIndex) -> bool:
-        """Tell whether voxels of the two cover each other in space, in part at least."""
+        """Return whether voxels of the two cover each other in space, in part at least."""
         mine, theirs = np.sort(self.values), other.values
         if not mine.size or not theirs.size:
             return False

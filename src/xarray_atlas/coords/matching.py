@@ -79,7 +79,7 @@ def _same_grid(
     space: Space,
     names: dict[str, Hashable],
 ) -> bool:
-    """Tell whether an image has the atlas's own positions along these axes, in the same order."""
+    """Return whether an image has the atlas's own positions along these axes, in the same order."""
     for axis, name in names.items():
         mine = space.coordinate(atlas, axis)
         theirs = np.atleast_1d(lengths(image, name, "image"))

@@ -209,12 +209,12 @@ def _calculated(result: Any) -> Any:
         result.attrs = attrs  # what the operands' attributes said is not its unit
         return result
     if data.is_compatible_with("mm") and not unit_text(data.units).isalpha():
-        data = data.to("millimeter")  # of "mm ** 2 / um", which is no name of a unit
+        data = data.to("millimeter")  # of "mm ** 2 / um", which is not a name of a unit
     return CalculatedVariable(result.dims, data, attrs, result.encoding, fastpath=True)
 
 
 def _encoder_asks() -> bool:
-    """Tell whether one of xarray's encoders is the caller of the property that calls this.
+    """Return whether one of xarray's encoders is the caller of the property that calls this.
 
     No storage backend writes quantities (netCDF4 raises, zarr of a single
     value raises, the others warn that the unit is lost, which attrs hold), and
@@ -234,7 +234,7 @@ def _encoder_asks() -> bool:
 
 
 def _who_asks() -> tuple[bool, Any]:
-    """Tell whether attributes are asked for on behalf of other data, and in which unit that is.
+    """Return whether attributes are asked for on behalf of other data, and in which unit that is.
 
     Some functions take the attributes of a variable for what they make of its quantities, as they
     are, and an ordinary variable shows them: a coordinate made of that would say ``units: mm`` of

@@ -69,7 +69,7 @@ class Space:
     corner : tuple of float
         In mm, the outer corner of the whole volume where its coordinates are smallest.
     midline : float, optional
-        In mm along the right-left axis; None where the atlas has none.
+        In mm along the right-left axis; None if the atlas has none.
     shape : tuple of int, optional
         Of the whole volume, in voxels.
     midline_assumed : bool
@@ -261,7 +261,7 @@ class Space:
         Returns
         -------
         hashable or None
-            None where the object has no such coordinate any more.
+            None if the object has no such coordinate any more.
 
         Raises
         ------
@@ -341,7 +341,7 @@ class Space:
         return size if abs(off_centre) < 1e-3 else None
 
     def outside(self, axis: str, positions: Any) -> Any:
-        """Tell which positions along an axis lie outside the whole volume.
+        """Return which positions along an axis lie outside the whole volume.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Space:
         return (positions < low - TOLERANCE * size) | (positions > high + TOLERANCE * size)
 
     def is_left(self, positions: Any) -> Any:
-        """Tell which positions along the right-left axis are left of the midline, or on it.
+        """Return which positions along the right-left axis are left of the midline, or on it.
 
         Parameters
         ----------
@@ -412,7 +412,7 @@ def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable |
     Returns
     -------
     hashable or None
-        One on a dimension of its own before others; None where there is none.
+        One on a dimension of its own before others; None if there is none.
 
     Raises
     ------

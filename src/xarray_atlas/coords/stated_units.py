@@ -26,7 +26,7 @@ SPATIAL = ("z", "y", "x", "ap", "dv", "ml")
 
 
 def require_length(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = None) -> None:
-    """Refuse a coordinate that is no length, and say how its unit is stated.
+    """Refuse a coordinate that is not a length, and say how its unit is stated.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def state_units(obj: T, unit: UnitsLike) -> T:
     Raises
     ------
     UnitsError
-        If it is no unit of length, or contradicts a coordinate's own.
+        If it is not a unit of length, or contradicts a coordinate's own.
     """
     if isinstance(unit, Mapping):
         stated = dict(unit)

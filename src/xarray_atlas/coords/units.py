@@ -89,7 +89,7 @@ def unit_factor(unit: Any) -> float:
 
 
 def is_length_unit(unit: Any) -> bool:
-    """Tell whether `unit` is a unit of length."""
+    """Return whether `unit` is a unit of length."""
     try:
         unit_factor(unit)
     except UnitsError:
@@ -103,7 +103,7 @@ def unit_text(unit: pint.Unit) -> str:
 
 
 def is_length(variable: xr.Variable) -> bool:
-    """Tell whether a variable holds numbers in a unit of length; it is not read."""
+    """Return whether a variable holds numbers in a unit of length; it is not read."""
     unit = getattr(variable._data, "units", variable.attrs.get("units"))
     return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
 
@@ -125,7 +125,7 @@ def parse_length(text: str, what: str = "length") -> float:
     Raises
     ------
     UnitsError
-        If it has no unit, or one that is not a length, or is no number.
+        If it has no unit, or one that is not a length, or is not a number.
 
     Examples
     --------

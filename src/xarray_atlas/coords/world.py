@@ -262,7 +262,7 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
     -------
     float64 array of shape (4, 4), or None
         From positions along the left-to-right, posterior-to-anterior and inferior-to-superior
-        coordinates, in this order. None where it is not known where the object lies in a world.
+        coordinates, in this order. None if it is not known where the object lies in a world.
 
     Raises
     ------
@@ -290,5 +290,5 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
 
 
 def is_oblique(matrix: Any, tolerance: float = NOISE) -> bool:
-    """Tell whether a matrix to RAS mm turns, by default by more than the rounding of a header."""
+    """Return whether a matrix to RAS mm turns, by default by more than the rounding of a header."""
     return bool(np.abs(np.asarray(matrix)[:3, :3] - np.eye(3)).max() > tolerance)

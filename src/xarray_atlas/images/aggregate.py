@@ -88,7 +88,7 @@ def aggregate(
     regions : str, int, Region, or list of these, optional
         By acronym, full name, or id (int). All regions by default.
     func : str or list of str, default: "mean"
-        "sum", "mean", "min", "max", "var", "std", "count" (of values that are no NaN), "median",
+        "sum", "mean", "min", "max", "var", "std", "count" (of values that are not NaN), "median",
         or "quantile" (with `q`). Variances divide by the number of voxels, as xarray's do.
     hemisphere : "left", "right" or a list of both, optional
         Only that side. A voxel on the midline is left.
@@ -143,9 +143,9 @@ def aggregate(
     AtlasMismatchError
         If the image carries another hierarchy in another space.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
     ValueError, TypeError
         For a function that does not exist, or that takes no weights.
 
@@ -231,7 +231,7 @@ def _chosen(
     for position in positions.tolist():
         if position not in place:
             raise RegionNotFoundError(
-                f"{parcels.terminology.acronyms[position]!r} is no region of the parcellation, "
+                f"{parcels.terminology.acronyms[position]!r} is not a region of the parcellation, "
                 f"which has {len(place)}; leave out level= or parcellation= for any region"
             )
     places = np.array([place[position] for position in positions.tolist()], np.int64)

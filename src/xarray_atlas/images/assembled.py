@@ -119,7 +119,7 @@ def _assembled(results: Any, chunks: tuple[tuple[int, ...], ...]) -> Any:
 
 
 def _is_same(a: Any, b: Any) -> bool:
-    """Tell whether two arrays are the same memory."""
+    """Return whether two arrays are the same memory."""
     return isinstance(b, np.ndarray) and a.base is b.base and _memory(a) == _memory(b)
 
 

@@ -91,7 +91,7 @@ class Mapping3:
 
     @property
     def meets(self) -> bool:
-        """Whether the box around the target meets that of the source, by the matrices alone.
+        """Return whether the box around the target meets that of the source, by the matrices alone.
 
         Fields are taken to move positions by :data:`MOVED` at most, and are not read.
         """
@@ -108,7 +108,7 @@ class Mapping3:
 
     @property
     def is_lazy(self) -> bool:
-        """Whether it reads a lazy field."""
+        """Return whether it reads a lazy field."""
         return any(map(is_lazy, self.steps))
 
     @property

@@ -83,7 +83,7 @@ def points_along(matrix: FloatArray, sizes: Sequence[float]) -> tuple[int, ...]:
 
 
 def _is_aligned(linear: FloatArray) -> bool:
-    """Tell whether each axis of the one grid runs along one of the other."""
+    """Return whether each axis of the one grid runs along one of the other."""
     held = np.abs(linear) > 1e-9 * np.abs(linear).max()
     return bool((held.sum(axis=0) == 1).all() and (held.sum(axis=1) == 1).all())
 
@@ -174,7 +174,7 @@ def _overlaps(
     within = np.arange(places.size) - np.repeat(np.cumsum(numbers) - numbers, numbers)
     voxels = first[places] + within
     cut = np.minimum(high[places], voxels + 1) - np.maximum(low[places], voxels)
-    # faces that are the same but for rounding
+    # faces that are the same except rounding
     shares = np.where(np.abs(cut - np.round(cut)) <= TOLERANCE, np.round(cut), cut) / span
     stored = (axis.count - 1 - voxels if axis.falls else voxels) - start
     kept = (stored >= 0) & (stored < held)

@@ -95,12 +95,12 @@ def order_of_space(
 
 
 def is_label(name: Hashable, variable: Variable) -> bool:
-    """Tell whether the values of a variable are names, or yes and no."""
+    """Return whether the values of a variable are names, or yes and no."""
     return name in LABELS or "flag_values" in variable.attrs or variable.dtype.kind == "b"
 
 
 def require_method(method: str | None) -> None:
-    """Refuse a method that is not there."""
+    """Refuse a method that does not exist."""
     if method not in (None, *METHODS):
         raise ValueError(f"method={method!r} is not 'nearest' or 'linear'")
 

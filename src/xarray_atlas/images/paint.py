@@ -51,7 +51,7 @@ def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan"))
         Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
         mapping of these, or a DataArray on ``region``, such as :func:`aggregate` and
         :func:`volume` return, with any further dimensions. On ``hemisphere`` too, each side
-        has its own values; a side that is not there is filled.
+        has its own values; a side that does not exist is filled.
     fill : number or quantity, default: NaN
         For voxels of no given region: the background too.
 
@@ -67,11 +67,11 @@ def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan"))
     Raises
     ------
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     ValueError
         If a region is given twice, or the values have no ``region``.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
 
     See Also
     --------
@@ -143,7 +143,7 @@ def _places(terminology: Terminology, positions: Int64s) -> tuple[Int64s, Positi
 
 
 def _sides(given: xr.DataArray) -> list[str] | None:
-    """Return the sides that values are of; None where they are of both at once."""
+    """Return the sides that values are of; None if they are of both at once."""
     if "hemisphere" not in given.coords:
         if "hemisphere" in given.dims:
             raise ValueError(

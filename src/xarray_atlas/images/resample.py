@@ -50,7 +50,7 @@ def resample(
     Parameters
     ----------
     image : DataArray
-        As :func:`resample_like` has it.
+        Same as in :func:`resample_like`.
     like : Dataset or DataArray
         An atlas, or anything on its grid that carries its hierarchy.
     transform : Transform, (4, 4) array or DataArray, optional
@@ -60,7 +60,7 @@ def resample(
     method : "nearest" or "linear", optional
         By default nearest for labels and booleans, else linear.
     order, space
-        As :func:`resample_like` has them.
+        Same as in :func:`resample_like`.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def resample(
     Raises
     ------
     GridError
-        As :func:`resample_like` has it; or if the image is a single plane of unknown thickness.
+        Same as in :func:`resample_like`; or if the image is a single plane of unknown thickness.
     UnitsError
         If a coordinate has no unit.
 

@@ -112,7 +112,7 @@ def resample_like(
     ------
     GridError
         If a Transform takes no part of the image into the atlas; if an axis of
-        the image is missing or uneven, if the transform is no 4 x 4 matrix that can be inverted and
+        the image is missing or uneven, if the transform is not an invertible 4 x 4 matrix and
         no field along the image's axes, or if labels are asked for linearly.
     UnitsError
         If a coordinate has no unit.

@@ -66,7 +66,7 @@ def by_region(
     taken = [dim for dim in frames if dim in {*coords, *PLACES, *views}]
     if taken:
         raise ValueError(f"the image has a dimension {taken[0]!r}, as the result has: rename it")
-    # sides are told apart once each, whatever was asked for
+    # sides are distinguished once each, whatever was asked for
     sides = [list(dict.fromkeys(names)).index(name) for name in names] or [0]
     scalars = [("region", not many), ("hemisphere", not both), ("quantile", np.ndim(q) == 0)]
     single = {dim: 0 for dim, alone in scalars if alone}

@@ -41,7 +41,7 @@ def _compile(function: F) -> F:
 def row_runs(flat: Ints, length: int) -> Positions:
     """Find where runs of equal values start in rows; as :func:`run_tables.row_runs`."""
     # Only compared: neither the type of values of one size nor the order of their bytes
-    # matters. Numba compiles anew for an array that cannot be written to.
+    # matters. Numba compiles again for an array that cannot be written to.
     values = np.require(flat, requirements="A").view(f"u{flat.itemsize}")
     values.flags.writeable = False
     starts = np.empty(flat.size + 8, np.int64)  # no memory until it is written to

@@ -109,7 +109,7 @@ def _fill(squares: FloatArray, spans: FloatArray, lines: list[FloatArray]) -> No
 
 
 def _may_be_nearest(spans: FloatArray, lines: list[FloatArray]) -> Bools:
-    """Tell which runs may be the nearest to a voxel of a box, by how near and how far they are."""
+    """Return which runs may be nearest to a voxel of a box, by lower and upper bounds."""
     low = np.array([line.min() for line in lines])
     high = np.array([line.max() for line in lines])
     first, last = spans[..., 0], spans[..., 1]

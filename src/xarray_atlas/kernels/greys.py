@@ -13,7 +13,7 @@ BRIGHTEST = 99.8
 
 
 def grey_limits(image: Any) -> tuple[float, float] | None:
-    """Return the values that are drawn black and white, None where no two differ.
+    """Return the values that are drawn black and white, None if no two differ.
 
     Parameters
     ----------

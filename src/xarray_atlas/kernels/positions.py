@@ -207,7 +207,7 @@ def box_of(
     method: str,
     margin: Sequence[float] = (0, 0, 0),
 ) -> list[tuple[int, int]] | None:
-    """Return what is read of the source, a (start, stop) an axis; None where it is nothing."""
+    """Return what is read of the source, a (start, stop) an axis; None if it is nothing."""
     box = []
     for position, axis, more in zip(positions, axes, margin, strict=True):
         low, high = float(position.min(initial=np.inf)), float(position.max(initial=-np.inf))

@@ -35,7 +35,7 @@ def image_values(image: npt.NDArray[Any], axes: tuple[int, ...], groups: VoxelGr
     Parameters
     ----------
     image, axes, groups
-        As :func:`xarray_atlas.kernels.sums.image_sums` has them.
+        Same as in :func:`xarray_atlas.kernels.sums.image_sums`.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
     there = np.full(len(values), size)
     if values.dtype.kind == "f":
         there -= np.isnan(values).sum(axis=1)
-    # where in the sorted values of each frame, of those that are no NaN
+    # where in the sorted values of each frame, of those that are not NaN
     places = np.asarray(q, np.float64)[:, None] * np.maximum(there - 1, 0)
     low = np.floor(places).astype(np.intp)
     high = np.minimum(low + 1, np.maximum(there - 1, 0))

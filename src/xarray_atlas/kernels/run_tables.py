@@ -35,7 +35,7 @@ def row_runs(flat: Ints, length: int) -> Positions:
         Positions in `flat`, ascending.
     """
     # One large array, of which only what is written to takes memory: after that the C library
-    # keeps what smaller ones free, rather than have the system clear it anew for each block.
+    # keeps what smaller ones free, rather than have the system clear it again for each block.
     starts = np.empty(flat.size, np.intp)
     starts[0], n = 0, 1
     changes = np.empty(min(PIECE, flat.size), bool)

@@ -74,7 +74,7 @@ def nearest(
 
 
 class _Scratch:
-    """Room for arrays of a slab, made once: memory that is asked for anew is slower."""
+    """Room for arrays of a slab, made once: memory that is asked for again is slower."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Any] = {}
@@ -234,7 +234,7 @@ def _between(
 
 
 def _is_within(ends: Sequence[tuple[float, float]], axes: Sequence[SourceAxis]) -> bool:
-    """Tell whether all positions are in a voxel of the source; not if there is a NaN."""
+    """Return whether all positions are in a voxel of the source; not if there is a NaN."""
     return all(
         low + TOLERANCE >= 0 and high + TOLERANCE < axis.count
         for (low, high), axis in zip(ends, axes, strict=True)

@@ -23,7 +23,7 @@ TOLERANCE = 1e-6
 
 
 def regular_step(values: np.ndarray[Any, Any]) -> float | None:
-    """Return the signed spacing of evenly spaced values, None where there is none.
+    """Return the signed spacing of evenly spaced values, None if there is none.
 
     Even means: no value is further than a hundredth of a step from its place.
     """
@@ -69,7 +69,7 @@ def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> flo
 
 
 def same_lengths(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: float) -> bool:
-    """Tell whether two arrays of lengths agree within a tolerance; NaN agrees with NaN."""
+    """Return whether two arrays of lengths agree within a tolerance; NaN agrees with NaN."""
     if a.shape != b.shape:
         return False
     return bool(np.all((np.abs(a - b) <= tolerance) | (np.isnan(a) & np.isnan(b))))

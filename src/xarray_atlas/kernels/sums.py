@@ -60,7 +60,7 @@ class Sums(NamedTuple):
     code: Positions
     """Of the group, shape (n,). A table that is not merged may have several rows of one."""
     present: Int64s
-    """Number of values that are no NaN, shape (n, frames); of all, where NaN is not skipped."""
+    """Number of values that are not NaN, shape (n, frames); of all, where NaN is not skipped."""
     weight: Floats
     """Sum of their weights; their number where they have none."""
     total: Floats
@@ -280,7 +280,7 @@ def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> S
     frames : int
         The number of their columns, also where there is no table.
     columns : iterable of str
-        As :func:`image_sums` has them.
+        Same as in :func:`image_sums`.
     """
     columns = tuple(columns)
     tables = [table for table in tables if table.code.size]
@@ -335,7 +335,7 @@ def add_up(sums: Sums, rows: Positions, start: Positions) -> Sums:
 
 
 def statistic(sums: Sums, name: str) -> Floats:
-    """Return what a table says of each group; NaN where it holds no value, but for counts.
+    """Return what a table says of each group; NaN where it holds no value, except counts.
 
     Parameters
     ----------

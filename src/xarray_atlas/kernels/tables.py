@@ -30,7 +30,7 @@ NOISY = 2**20
 """Runs; a block of more of them is tabulated in halves. It takes some 100 bytes for a run."""
 
 ENOUGH = 2**30
-"""Voxels, but for blocks of one label, that a process tabulates with numpy before it imports
+"""Voxels, except blocks of one label, that a process tabulates with numpy before it imports
 numba: one pass over an atlas of 10 um of the mouse has fewer. To import and load take 1.2 s,
 which numba saves within the next one to three thousand million."""
 
@@ -252,7 +252,7 @@ def _load(flat: Ints) -> ModuleType:
 
 
 def _is_uniform(flat: Ints) -> bool:
-    """Whether all labels are one; where they are not, little is read in most blocks."""
+    """Return whether all labels are one; where they are not, little is read in most blocks."""
     if flat[0] != flat[-1]:
         return False
     pieces = (flat[i : i + PIECE] for i in range(0, flat.size, PIECE))

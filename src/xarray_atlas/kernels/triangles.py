@@ -76,7 +76,7 @@ class Triangles:
 
     @property
     def folds(self) -> bool:
-        """Whether the map turns a triangle over."""
+        """Return whether the map turns a triangle over."""
         signs = [np.linalg.det(t[1:] - t[0]) for t in (*self.source, *self.target)]
         half = len(signs) // 2
         return any(a * b < 0 for a, b in zip(signs[:half], signs[half:], strict=True))
@@ -161,7 +161,7 @@ def _holds(triangle: FloatArray, point: tuple[float, float]) -> bool:
 
 
 def _in_circle(triangle: FloatArray, point: tuple[float, float]) -> bool:
-    """Tell whether a point lies within the circle through the vertices of a triangle."""
+    """Return whether a point lies within the circle through the vertices of a triangle."""
     # side lengths squared, each opposite to its vertex; the centre is a weighted mean of vertices
     a, b, c = (float(np.sum((triangle[i] - triangle[j]) ** 2)) for i, j in ((1, 2), (0, 2), (0, 1)))
     weights = np.array([a * (b + c - a), b * (c + a - b), c * (a + b - c)])

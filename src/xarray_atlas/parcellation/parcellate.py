@@ -119,7 +119,7 @@ def parcellate(
             many, and the first ten. That is read from the hierarchy; they need not have a voxel.
 
         The label of a parcel is one of those of its regions, its own before others. Labels of no
-        region stay as they are, and are no parcel's.
+        region stay as they are, and are not parcel's.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def parcellate(
         If parcels overlap, there is no parcellation of that name, the terminology lacks its
         regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
     RegionNotFoundError, AmbiguousRegionError
-        For a region or level that is not there, or an acronym that several regions share.
+        For a region or level that does not exist, or an acronym that several regions share.
     TypeError
         If not exactly one choice is made.
 
@@ -231,9 +231,9 @@ def parcel_table(
     obj : Dataset or DataArray
         An atlas, before it is cut.
     parcellation, level, regions, mapping, leaves
-        As :func:`parcellate` has them.
+        Same as in :func:`parcellate`.
     rest : "drop", "keep" or "error", default: "drop"
-        As :func:`parcellate` has it; "error" goes by the hierarchy here, and reads no voxel.
+        Same as in :func:`parcellate`; "error" goes by the hierarchy here, and reads no voxel.
 
     Returns
     -------
@@ -244,7 +244,7 @@ def parcel_table(
     Raises
     ------
     ParcellationError, RegionNotFoundError, AmbiguousRegionError, TypeError
-        As :func:`parcellate` does.
+        Same as in :func:`parcellate`.
 
     Examples
     --------

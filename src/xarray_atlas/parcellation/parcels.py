@@ -79,13 +79,13 @@ def chosen_parcels(
     terminology : Terminology
     level : int, optional
     parcellation : optional
-        As :func:`xarray_atlas.parcellate` has it: a name ("beryl"), a mapping, a table of two
+        Same as in :func:`xarray_atlas.parcellate`: a name ("beryl"), a mapping, a table of two
         columns or the path of its CSV. Regions that it leaves out belong to no parcel.
 
     Returns
     -------
     Parcels or None
-        None where neither is given: all regions, each with its descendants.
+        None if neither is given: all regions, each with its descendants.
 
     Raises
     ------

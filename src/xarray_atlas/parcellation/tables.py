@@ -100,7 +100,7 @@ def parcel_frame(terminology: Terminology, cut: Cut) -> pd.DataFrame:
 
 
 def _cut_by_mapping(terminology: Terminology, mapping: Mapping[Any, Any]) -> Cut:
-    """Read {parcel: regions} or {region: parcel}, told apart by what the values are."""
+    """Read {parcel: regions} or {region: parcel}, distinguished by what the values are."""
     lists = [isinstance(v, LISTS) for v in mapping.values()]
     if not lists:
         raise ParcellationError("the mapping is empty; a parcellation needs one parcel at least")

@@ -24,7 +24,7 @@ class FittedText(Text):
         The sides of the rectangle, in data coordinates.
     text : str
     **kwargs
-        As :class:`matplotlib.text.Text` has them.
+        Same as in :class:`matplotlib.text.Text`.
     """
 
     def __init__(self, x0: float, x1: float, y0: float, y1: float, text: str, **kwargs: Any):

@@ -94,7 +94,7 @@ def surface(
     PointsError
         If `contacts` are not those of a probe.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError, StoreError
-        As :func:`xarray_atlas.mesh` does.
+        Same as in :func:`xarray_atlas.mesh`.
     ImportError
         If PyVista, or what makes the meshes, is not installed:
         ``pip install "xarray-atlas[surface]"``.

@@ -54,12 +54,12 @@ def track(
     obj : Dataset or DataArray
         An atlas or its annotation.
     contacts : Dataset
-        As :func:`~xarray_atlas.insert` returns it, or a part of it.
+        As returned by :func:`~xarray_atlas.insert`, or a part of it.
     signals : DataArray, Dataset, or mapping of str to array, optional
         On ``contact``, in the order of `contacts`. What has that dimension alone is drawn as a
         profile; what has one more (time, frequency) as an image.
     level, parcellation
-        As :func:`~xarray_atlas.region_at` has them.
+        Same as in :func:`~xarray_atlas.region_at`.
     transform : Transform, optional
         Where the contacts are those of another space.
     ax : array of matplotlib Axes, optional

@@ -31,7 +31,7 @@ def axis_names(
     Parameters
     ----------
     obj : Dataset or DataArray
-        The atlas, of which the dimensions name axes too, but for frames in which other tools
+        The atlas, of which the dimensions name axes too, except frames in which other tools
         give these names to other axes.
     frame : str or None
         None of a matrix.

@@ -61,7 +61,7 @@ def count_points(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid; a section gives areas.
     points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-        As :func:`region_at` has them.
+        Same as in :func:`region_at`.
     by : str or iterable of str, optional
         Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
         becomes a dimension, in this order. Categories of a categorical that have no point
@@ -82,14 +82,14 @@ def count_points(
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV.
     frame, transform, unit, resolution, axes, columns
-        As :func:`region_at` has them.
+        Same as in :func:`region_at`.
 
     Returns
     -------
     Dataset
         On ``region``, then ``hemisphere`` where a list was given, then `by`. Columns of a table
         that are constant within the first of `by` (the group of an animal) are coordinates on it,
-        but for those that are called as a result is.
+        except those that are called as a result is.
 
         ``count``
             int64. A region holds the points of its descendants.
@@ -116,14 +116,14 @@ def count_points(
     GridError
         If the mask does not lie on the grid.
     UnitsError
-        As :func:`region_at` does.
+        Same as in :func:`region_at`.
     HemisphereError
-        As :func:`volume` does.
+        Same as in :func:`volume`.
 
     Warns
     -----
     UserWarning
-        As :func:`region_at` does.
+        Same as in :func:`region_at`.
 
     Examples
     --------
@@ -316,7 +316,7 @@ def _inside_mask(
     groups: PointGroups,
     result: Measured,
 ) -> tuple[Bools, list[LabelTable]]:
-    """Tell which points are in the mask, and tabulate the voxels that are, for each mask."""
+    """Return which points are in the mask, and tabulate the voxels that are, for each mask."""
     annotation = result.annotation.variable
     index: dict[Hashable, Any] = {
         axis.dim: where.index[name] for name, axis in where.axes.items() if axis.dim is not None

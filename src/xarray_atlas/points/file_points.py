@@ -29,7 +29,7 @@ ANATOMICAL = ("ap", "dv", "ml")
 
 
 def of_image(points: Any) -> bool:
-    """Tell whether points were opened from a file that holds positions in an image."""
+    """Return whether points were opened from a file that holds positions in an image."""
     attrs = getattr(points, "attrs", {})
     return isinstance(points, xr.Dataset) and ADVICE in attrs and attrs.get(FRAME) in IMAGES
 

@@ -115,7 +115,7 @@ def warn_of_track(
 
 
 def _beyond(obj: xr.Dataset | xr.DataArray, placed: FloatArray) -> Bools:
-    """Tell which points lie outside of the whole volume, or of the grid if that is not known."""
+    """Return which points lie outside of the whole volume, or of the grid if that is not known."""
     _, space = find_atlas(obj)
     finite, outside = np.isfinite(placed).all(axis=1), np.zeros(len(placed), bool)
     if not space.shape:

@@ -128,7 +128,7 @@ def region_at(
     -------
     Dataset
         On the points' own dimensions, with their other coordinates, and of a table with its
-        index and columns (but for those that are called as a result is). ``attrs["frame"]`` is the
+        index and columns (except those that are called as a result is). ``attrs["frame"]`` is the
         frame.
 
         ``region``
@@ -352,7 +352,7 @@ def _read(
 
 
 def _told(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Tell whether anything says where left and right are."""
+    """Return whether anything says where left and right are."""
     _, space = find_atlas(obj)
     there = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
     return space.midline is not None or "hemispheres" in there

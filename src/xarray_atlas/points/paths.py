@@ -89,7 +89,7 @@ def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, A
 
 
 def _is_path(value: Any) -> bool:
-    """Tell whether a value is a path, or text that looks like one: not "8.1 mm"."""
+    """Return whether a value is a path, or text that looks like one: not "8.1 mm"."""
     if isinstance(value, os.PathLike):
         return True
     if not isinstance(value, str | bytes):
@@ -102,7 +102,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _require_file(points: Any) -> None:
-    """Refuse what is no path, and say how files that are not read here are loaded."""
+    """Refuse what is not a path, and say how files that are not read here are loaded."""
     path = os.fsdecode(points)
     remote = "://" in path
     if remote:  # what stands before the name, or after "?", may be a secret

@@ -93,7 +93,7 @@ def points_space(
     Raises
     ------
     TransformError
-        If it is no Transform, or does not say which of its ends is the atlas.
+        If it is not a Transform, or does not say which of its ends is the atlas.
     PointsError
         If `frame` is one of the atlas.
     """

@@ -84,7 +84,7 @@ class Statement:
     def indices(
         self, frame: Any, units: Iterable[Any], sizes: Mapping[str, Any] | None = None
     ) -> Indices | None:
-        """Return how indices become positions; None where the positions are lengths.
+        """Return how indices become positions; None if the positions are lengths.
 
         Parameters
         ----------

@@ -156,7 +156,7 @@ def read_points(
 
 
 def _is_rows(points: Any) -> bool:
-    """Tell whether points are a list of mappings, one a point."""
+    """Return whether points are a list of mappings, one a point."""
     return isinstance(points, list) and bool(points) and isinstance(points[0], Mapping)
 
 
@@ -301,7 +301,7 @@ def _plain(column: Any) -> Any:
 
 
 def _cells(column: Any) -> Any:
-    """Return the positions in a column as floats, or as they are where they are no numbers."""
+    """Return the positions in a column as floats, or as they are where they are not numbers."""
     numbers = pd.api.types.is_numeric_dtype(column.dtype) or hasattr(column.dtype, "units")
     if numbers and not pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)

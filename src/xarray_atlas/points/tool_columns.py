@@ -25,7 +25,7 @@ class ToolColumns:
     frame : str
         The frame of what it writes there.
     unit : str, optional
-        The unit in which it writes; None where that differs.
+        The unit in which it writes; None if that differs.
     """
 
     tool: str

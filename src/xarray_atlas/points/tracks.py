@@ -57,9 +57,9 @@ def along(
         An atlas, or its annotation, on any part of its grid.
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
         Two or more points in order, on one dimension; the ends of a straight probe are enough.
-        As :func:`region_at` has `points`.
+        Same as `points` of :func:`region_at`.
     level, parcellation, frame, transform, unit, resolution, axes, columns
-        As :func:`region_at` has them.
+        Same as in :func:`region_at`.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def along(
         region "".
 
         ``region``, ``region_name``, ``region_id``, ``status``
-            As :func:`region_at` has them.
+            Same as in :func:`region_at`.
         ``start``, ``stop``, ``length``
             From the first point along the track, quantities in mm (of the Dataset's coordinates,
             which an affine may have scaled).
@@ -81,7 +81,7 @@ def along(
     PointsError
         If there are fewer than two different points, on more than one dimension, or one is NaN.
     UnitsError, GridError
-        As :func:`region_at` does.
+        Same as in :func:`region_at`.
 
     Warns
     -----

@@ -44,7 +44,7 @@ class Indices:
 
 
 def is_voxel(unit: Any) -> bool:
-    """Tell whether a unit is that of indices."""
+    """Return whether a unit is that of indices."""
     return str(unit).strip().lower() in ("voxel", "voxels", "vx", "pixel", "pixels", "px")
 
 
@@ -172,7 +172,7 @@ def in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
     if values.dtype.kind in "OUT":
         return _cells_in_mm(values, own, name, unit)
     if values.dtype.kind not in "iuf":
-        raise PointsError(f"{what} is {values.dtype}, which is no length")
+        raise PointsError(f"{what} is {values.dtype}, which is not a length")
     if own is None and unit is None:
         raise UnitsError(
             f"{what} has no unit; pass unit='um' or unit='mm', whichever it is in (or unit='voxel' "
@@ -230,7 +230,7 @@ def magnitudes(values: Any) -> Any:
 
 
 def _has_units(values: Any) -> bool:
-    """Tell whether nested lists hold strings or quantities."""
+    """Return whether nested lists hold strings or quantities."""
     if isinstance(values, list | tuple):
         return any(map(_has_units, values))
     return isinstance(values, str) or hasattr(values, "units")
@@ -243,7 +243,7 @@ def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray
         known = cell is None or cell is pd.NA or isinstance(cell, str | int | float)
         if not known and not hasattr(cell, "units"):
             raise PointsError(
-                f"position {name!r} holds a {type(cell).__name__}, which is no length; points "
+                f"position {name!r} holds a {type(cell).__name__}, which is not a length; points "
                 "are a table, a Dataset, DataArrays, a mapping of columns, or an array"
             )
     missing = [cell is None or cell is pd.NA for cell in cells]

@@ -32,7 +32,7 @@ class VoxelAxis:
     Attributes
     ----------
     dim : hashable or None
-        The dimension; None where one plane was selected.
+        The dimension; None if one plane was selected.
     centres : float64 array
         In mm, in the order in which the voxels are stored.
     size : float

@@ -111,9 +111,9 @@ def insert(
         on the probe, by the recording, and where these lie on the track, by histology. Between
         landmarks heights are scaled linearly; outside of them they are shifted.
     frame, transform, unit, axes, columns
-        As :func:`region_at` has them.
+        Same as in :func:`region_at`.
     level, parcellation
-        As :func:`region_at` has them.
+        Same as in :func:`region_at`.
     probe_unit : str or pint.Unit, optional
         Of an array of contacts that does not say its own.
     probe_tip : str or pint.Quantity, optional
@@ -131,7 +131,7 @@ def insert(
         the frame, named as there, in mm. It is itself points, as :func:`region_at` takes them.
 
         ``region``, ``region_id``, ``hemisphere``, ``status``
-            As :func:`region_at` has them.
+            Same as in :func:`region_at`.
         ``border_distance``
             From the contact to the nearest voxel of another region (or parcel), or of background,
             in um. Borders are the faces of voxels, as in :func:`along`: a contact that lies 3 um

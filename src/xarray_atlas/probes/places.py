@@ -28,7 +28,7 @@ def shanks_in_scene(
     obj : Dataset or DataArray
         The atlas in whose coordinates they lie, whatever the frame of the contacts is.
     contacts : Dataset
-        As :func:`xarray_atlas.insert` returns it.
+        As returned by :func:`xarray_atlas.insert`.
 
     Returns
     -------

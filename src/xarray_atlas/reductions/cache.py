@@ -134,7 +134,7 @@ class _Question:
         return [self.labels] if self.sides is None else [self.labels, self.sides]
 
     def fingerprint(self) -> str | None:
-        """Return what the stores are like now; None where that cannot be told."""
+        """Return what the stores are like now; None if that cannot be told."""
         return _joined([array.fingerprint() for array in self.stored])
 
 

@@ -72,7 +72,7 @@ class Labelled:
 
     @property
     def lazy(self) -> bool:
-        """Whether nothing is read before it is computed."""
+        """Return whether nothing is read before it is computed."""
         return isinstance(self.image, da.Array)
 
     @property
@@ -93,8 +93,8 @@ def labelled(
     axes : tuple of int
         The spatial axes of the image, in the order of those of `labels`.
     labels, sides, weights : ndarray or dask array, of the shape of these axes
-        `sides` of length 1 where the side does not depend on an axis, and None where
-        sides are not told apart; `weights` may be None.
+        `sides` of length 1 where the side does not depend on an axis, and None if
+        sides are not distinguished; `weights` may be None.
     of : Membership
     """
     if not isinstance(image, da.Array):

@@ -64,7 +64,7 @@ class LabelPlaces(NamedTuple):
         return result
 
     def holds(self, labels: Ints) -> Bools:
-        """Tell which labels have a place."""
+        """Return which labels have a place."""
         held: Bools = lookup(labels, np.unique(self.labels)) >= 0
         return held
 
@@ -78,12 +78,12 @@ class Membership:
     keys : ndarray of int64
         The labels that any of the regions has, sorted.
     sides : tuple of int
-        The sides that are told apart; none where they are not.
+        The sides that are distinguished; none where they are not.
     code, place : ndarray of int, shape (pairs,)
         The group, as :func:`xarray_atlas.kernels.groups.group` numbers them, and the place: the
         position of the region times the number of sides, plus that of the side. Sorted by place.
     shape : tuple of int
-        Of the places: regions and sides, of which there is one where they are not told apart.
+        Of the places: regions and sides, of which there is one where they are not distinguished.
     """
 
     keys: Int64s
@@ -175,9 +175,9 @@ def membership(
     Parameters
     ----------
     terminology, positions, direct, of_region
-        As :func:`label_places` has them.
+        Same as in :func:`label_places`.
     sides : tuple of int
-        The sides to tell apart, each once.
+        The sides to distinguish, each once.
     """
     pairs = label_places(terminology, positions, direct, of_region)
     keys, label = np.unique(pairs.labels, return_inverse=True)

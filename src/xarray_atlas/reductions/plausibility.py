@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 MOST = 0.5
-"""With more of the labelled voxels in no region, it is no annotation of this terminology; with more
-of them in neither hemisphere, it is no division into left and right."""
+"""Largest fraction of the labelled voxels that may lie outside all regions of the terminology, and
+that may lie in neither hemisphere."""
 
 ENOUGH = 128
 """Labelled voxels; of fewer, nothing is concluded about their labels."""
@@ -137,7 +137,7 @@ def _of(annotation: Variable) -> str:
 
 
 def even(left: float, right: float) -> bool:
-    """Tell whether both sides have voxels, neither much less than the other."""
+    """Return whether both sides have voxels, neither much less than the other."""
     return min(left, right) >= UNEVEN * max(left, right)
 
 

@@ -39,7 +39,7 @@ class RemoteArray(Protocol):
 
     @property
     def reads_apart(self) -> bool:
-        """Whether that pays: each read is a request that is waited for."""
+        """Return whether that pays: each read is a request that is waited for."""
 
     def keys(self, block: Block) -> list[str]:
         """Return the keys of the stored objects that hold a block."""
@@ -79,7 +79,7 @@ class ReadLayer(Layer):
         return {**self.__dict__, "_tasks": None, "_reading": self.array.reading()}
 
     def is_materialized(self) -> bool:
-        """Tell whether its tasks have been made."""
+        """Return whether its tasks have been made."""
         return self._tasks is not None
 
     def get_output_keys(self) -> Set[Any]:

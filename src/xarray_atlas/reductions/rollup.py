@@ -106,7 +106,7 @@ def points_by_region(
     Parameters
     ----------
     table, sides, terminology, direct
-        As :func:`totals_by_region` has them.
+        Same as in :func:`totals_by_region`.
     centres : ndarray of float, shape (regions, sides, ndim)
         In voxels; NaN for a region without one.
     voxel : sequence of float

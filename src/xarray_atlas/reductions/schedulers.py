@@ -38,7 +38,7 @@ def compute(collection: Any, progress: bool) -> Any:
 
 
 def client_of(collection: Any) -> Any:
-    """Return the client of the cluster that computes; None where it is this process."""
+    """Return the client of the cluster that computes; None if it is this process."""
     try:
         from distributed import Client, get_client
     except ImportError:

@@ -39,7 +39,7 @@ class StoredArray(Protocol):
         """The shape of one stored object."""
 
     def fingerprint(self) -> str | None:
-        """Return what changes when the stored array does; None where that cannot be told."""
+        """Return what changes when the stored array does; None if that cannot be told."""
 
     @property
     def block(self) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ class StoredArray(Protocol):
 
     @property
     def reads_apart(self) -> bool:
-        """Whether each read is a request that is waited for."""
+        """Return whether each read is a request that is waited for."""
 
     def reading(self) -> Any:
         """Return what the reads of one computation share."""
@@ -59,7 +59,7 @@ class StoredArray(Protocol):
 ORIGINAL = "original-"
 """What stands before the name of an array in the key of what dask reads it from."""
 
-# What xarray puts around the array of a backend, and changes nothing in it: but for an index.
+# What xarray puts around the array of a backend, and changes nothing in it: except an index.
 # Where one of these is gone, arrays are not recognized, and measured each time.
 _NAMES = (
     "ImplicitToExplicitIndexingAdapter",

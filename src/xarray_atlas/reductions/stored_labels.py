@@ -36,7 +36,7 @@ CLUSTER = 8
 
 
 def can_follow(sides: Any, labels: StoredArray) -> bool:
-    """Tell whether the sides of stored labels can be read block by block with them.
+    """Return whether the sides of stored labels can be read block by block with them.
 
     Parameters
     ----------

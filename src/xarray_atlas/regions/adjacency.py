@@ -65,7 +65,7 @@ def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) ->
     GridError
         If a coordinate is unevenly spaced, or a dimension is not spatial.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
 
     Notes
     -----

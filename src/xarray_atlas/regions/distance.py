@@ -65,11 +65,11 @@ def distance_to(
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, a dimension is not spatial, or labels are no integers.
+        If a coordinate is unevenly spaced, a dimension is not spatial, or labels are not integers.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
 
     Notes
     -----

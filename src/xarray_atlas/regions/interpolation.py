@@ -78,7 +78,7 @@ def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear"
     obj, other : Dataset or DataArray
         The coordinates of `other` are read by their units (mm, um, ...).
     method : str, default: "linear"
-        As :func:`interp` has it.
+        Same as in :func:`interp`.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -
     obj, other : Dataset or DataArray
         The coordinates of `other` are read by their units (mm, um, ...).
     method : str, optional
-        As :meth:`xarray.Dataset.reindex_like` has it: "nearest", "ffill", ...
+        Same as in :meth:`xarray.Dataset.reindex_like`: "nearest", "ffill", ...
 
     Returns
     -------

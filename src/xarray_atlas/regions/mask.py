@@ -84,11 +84,11 @@ def mask(
     Raises
     ------
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     GridError
         If the labels are not integers.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
 
     Examples
     --------

@@ -99,9 +99,9 @@ def region_properties(
         If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if it
         is not known where the frame lies in the Dataset.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
     PointsError
         If there is no such frame.
 
@@ -205,7 +205,7 @@ def centroid(
     Parameters
     ----------
     obj, regions, hemisphere, direct, progress, frame
-        As :func:`region_properties` has them.
+        Same as in :func:`region_properties`.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def centroid(
     Raises
     ------
     GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError, PointsError
-        As :func:`region_properties` does.
+        Same as in :func:`region_properties`.
 
     Examples
     --------
@@ -242,7 +242,7 @@ def bounding_box(
     Parameters
     ----------
     obj, regions, hemisphere, direct, progress, frame
-        As :func:`region_properties` has them.
+        Same as in :func:`region_properties`.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def bounding_box(
     Raises
     ------
     GridError, RegionNotFoundError, AmbiguousRegionError, HemisphereError
-        As :func:`region_properties` does.
+        Same as in :func:`region_properties`.
     PointsError
         If there is no such frame, or it is tilted against the voxels.
 

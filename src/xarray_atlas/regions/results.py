@@ -52,7 +52,7 @@ def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Int64s, boo
 
 
 def without_descendants(terminology: Terminology, regions: Any, direct: bool) -> bool:
-    """Tell whether regions are meant without their descendants.
+    """Return whether regions are meant without their descendants.
 
     Where that was asked for; and the parcels of a parcellation that a call means which names
     no region: a parcel that lies above others has the voxels of its own label only.

@@ -49,7 +49,7 @@ def sel(
         strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in
         either order, whichever way the axis is stored. One length drops the dimension.
     method : str, optional
-        For lengths that are no voxel's centre: "nearest"; "ffill" (or "pad") and "bfill"
+        For lengths that are not voxel's centre: "nearest"; "ffill" (or "pad") and "bfill"
         go by the order in which the axis is stored, as xarray's own `sel` does.
     tolerance : length, optional
         How far from the given length that may be.
@@ -206,7 +206,7 @@ def crop(
     Returns
     -------
     Dataset or DataArray
-        The box, which also holds voxels of other regions; ``mask`` tells them apart.
+        The box, which also holds voxels of other regions; ``mask`` distinguishes them.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def crop(
     PointsError
         If there is no such frame.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError
-        As :func:`region_properties` does.
+        Same as in :func:`region_properties`.
 
     Examples
     --------

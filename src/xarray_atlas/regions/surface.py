@@ -202,9 +202,9 @@ def mesh_from_labels(
     GridError
         If a coordinate is unevenly spaced, or a spatial dimension is missing.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart.
+        If left and right cannot be distinguished.
     ImportError
         If scikit-image is not installed.
 

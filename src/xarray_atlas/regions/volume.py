@@ -64,7 +64,7 @@ def volume(
     """Measure the volume of regions, with their descendants, in mm**3.
 
     The annotation is read once, whatever the number of regions: block by block
-    on the active dask scheduler, or at once where it is no dask array. What that
+    on the active dask scheduler, or at once where it is not a dask array. What that
     learns of an opened atlas is kept, so that the next question about it reads nothing
     (see :func:`region_properties`).
 
@@ -102,9 +102,9 @@ def volume(
     GridError
         If a coordinate is unevenly spaced, or a spatial dimension is missing.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     HemisphereError
-        If left and right cannot be told apart; if ``hemispheres`` has another value than 1 and 2
+        If left and right cannot be distinguished; if ``hemispheres`` has another value than 1 and 2
         in much of the brain.
     AtlasMismatchError
         If most of the labelled voxels have labels that no region has: of an image in place of an
@@ -149,19 +149,19 @@ def area(
     obj : Dataset or DataArray
         A plane of an atlas, for example ``ds.isel(z=100)``.
     regions, hemisphere, direct
-        As :func:`volume` has them.
+        Same as in :func:`volume`.
 
     Returns
     -------
     DataArray of quantities in mm**2
-        As :func:`volume` has it.
+        Same as in :func:`volume`.
 
     Raises
     ------
     GridError
         If the object has not two spatial dimensions, or they are unevenly spaced.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError
-        As :func:`volume` has them.
+        Same as in :func:`volume`.
 
     Examples
     --------
@@ -275,11 +275,11 @@ def measured(
     Parameters
     ----------
     obj, regions, hemisphere
-        As :func:`volume` has them.
+        Same as in :func:`volume`.
     ndim : int, optional
         How many spatial dimensions there must be; by default two or three.
     progress : bool
-        As :func:`volume` has it.
+        Same as in :func:`volume`.
     read_for_none : bool
         Whether the table is wanted although no region is asked for.
     """
@@ -317,7 +317,7 @@ def require_plausible(
     table : LabelTable
         What a pass over it has learned.
     sides : Variable, optional
-        The hemispheres, where the table tells them apart.
+        The hemispheres, where the table distinguishes them.
     """
     terminology, space = find_atlas(obj)
     require_annotation(table, annotation.variable, terminology, space.shape)

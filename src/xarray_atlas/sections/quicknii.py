@@ -80,7 +80,7 @@ def alignment_of(
     Parameters
     ----------
     sections, target, voxel_size
-        As :func:`to_quicknii` has them.
+        Same as in :func:`to_quicknii`.
     """
     if isinstance(sections, xr.DataTree):
         nodes = {n.name or "section": n.to_dataset() for n in sections.subtree if n.data_vars}

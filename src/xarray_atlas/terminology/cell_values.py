@@ -66,7 +66,7 @@ def read_identifiers(cells: Sequence[object]) -> list[Any]:
 
 
 def read_parent(cell: str, numeric: bool) -> Identifier | None:
-    """Read the identifier of a parent; None where there is none."""
+    """Read the identifier of a parent; None if there is none."""
     if not cell.strip():
         return None
     if not numeric:

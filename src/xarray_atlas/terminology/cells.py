@@ -180,7 +180,7 @@ def _digits(number: int, where: str) -> str:
 
 
 def is_blank(cell: str) -> bool:
-    """Tell whether there is nothing in a cell but spaces."""
+    """Return whether there is nothing in a cell but spaces."""
     return not cell.strip()
 
 

@@ -32,7 +32,7 @@ def read_colors(cells: Sequence[str]) -> list[str | None]:
     Returns
     -------
     list of str or None
-        "#RRGGBB", "" where a cell is empty, None where it is not a color.
+        "#RRGGBB", "" where a cell is empty, None if it is not a color.
     """
     triplets = [_triplet(cell) for cell in cells]
     numbers = [part for parts in triplets if parts is not None for part in parts]

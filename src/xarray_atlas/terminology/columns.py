@@ -12,7 +12,7 @@ from xarray_atlas.terminology.cells import Cells, is_blank, listing
 __all__ = ["Found", "integer", "labels_in", "recognized", "stated_rows"]
 
 Found: TypeAlias = Mapping[str, str | None]
-"""For each of BrainGlobe's columns what it is called in a table, None where it has none."""
+"""For each of BrainGlobe's columns what it is called in a table, None if it has none."""
 
 NAMES = {
     "identifier": ("identifier", "id", "index"),
@@ -97,7 +97,7 @@ def stated_rows(columns: Cells) -> tuple[Cells, Found, list[int]]:
 
 
 def is_headless(name: str) -> bool:
-    """Tell whether a column has no header; pandas calls it "Unnamed: 3"."""
+    """Return whether a column has no header; pandas calls it "Unnamed: 3"."""
     return is_blank(name) or re.fullmatch(r"Unnamed: \d+|column \d+", name) is not None
 
 
@@ -178,7 +178,7 @@ def _plain(name: str) -> str:
 
 
 def _are_integers(cells: Iterable[str]) -> bool:
-    """Tell whether all cells that are there are integers, and any is there."""
+    """Return whether all cells that are there are integers, and any is there."""
     there = [cell for cell in cells if not is_blank(cell) and cell.strip() not in NO_NUMBER]
     return bool(there) and all(integer(cell) is not None for cell in there)
 
@@ -248,7 +248,7 @@ def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
 
 
 def integer(cell: str) -> int | None:
-    """Read a cell such as "997" or "997.0" as an integer, None where it is none."""
+    """Read a cell such as "997" or "997.0" as an integer, None if it is none."""
     whole, _, fraction = cell.strip().partition(".")
     try:
         return None if fraction.strip("0") else int(whole)
@@ -257,6 +257,6 @@ def integer(cell: str) -> int | None:
 
 
 def labels_in(cell: str) -> list[int]:
-    """Read a cell of labels, such as "997" or "[1, 2]"; what is no integer is passed over."""
+    """Read a cell of labels, such as "997" or "[1, 2]"; what is not an integer is passed over."""
     parts = map(integer, cell.strip("[] ").split(","))
     return [label for label in parts if label is not None]

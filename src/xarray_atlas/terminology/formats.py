@@ -100,7 +100,7 @@ def _require_distinct(names: Iterable[str]) -> None:
 
 
 def _cells_with_header_in_comment(text: str) -> Cells | None:
-    """Read a table of which the last comment above it is the header; None where it is none."""
+    """Read a table of which the last comment above it is the header; None if it is none."""
     lines = text.split("\n")
     top = 0
     while top < len(lines) and (is_blank(lines[top]) or lines[top].lstrip().startswith("#")):

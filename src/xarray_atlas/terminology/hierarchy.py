@@ -157,7 +157,7 @@ class RegionHierarchy:
         return _frozen(self.preorder[subtree][self._sizes_in_preorder[subtree] == 1])
 
     def is_leaf(self, position: int) -> bool:
-        """Whether a region has no parts.
+        """Return whether a region has no parts.
 
         Parameters
         ----------

@@ -55,7 +55,7 @@ PLAIN = re.compile(rf"{_ID}\s+(?P<name>\S.*?)\s*")
 
 
 def cells_from_list(text: str) -> Cells | None:
-    """Read a list of labels; None where its first line is none of one.
+    """Read a list of labels; None if its first line is none of one.
 
     Raises
     ------

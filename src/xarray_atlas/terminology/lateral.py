@@ -88,7 +88,7 @@ def _by_column(cells: Cells, column: str) -> _Sided:
             side_of[row] = words[word]
         elif word not in NEITHER:
             raise TerminologyError(
-                f"column {column!r} says {cell!r} of {cells['name'][row]!r}, which is no side: "
+                f"column {column!r} says {cell!r} of {cells['name'][row]!r}, which is not a side: "
                 f"left is {listing(WORDS['left'])}, right is {listing(WORDS['right'])}, neither "
                 f"is one of {listing(NEITHER)}"
             )
@@ -120,7 +120,7 @@ def _by_pattern(cells: Cells, patterns: tuple[str, str]) -> _Sided:
         if len(found) == 2 and found[0][0] == found[1][0]:
             raise TerminologyError(
                 f"{name!r} matches the pattern of left names, {patterns[0]!r}, as well as that of "
-                f"right ones, {patterns[1]!r} (lateral=): write more of what tells them apart"
+                f"right ones, {patterns[1]!r} (lateral=): write more of what distinguishes them"
             )
         if found:
             _, side, shared = min(found)
@@ -139,7 +139,7 @@ def _proposal(cells: Cells) -> str:
 
 
 def _pairs_of_text(lateral: Any) -> list[tuple[str, str]] | None:
-    """Return pairs of patterns, None where it is something else."""
+    """Return pairs of patterns, None if it is something else."""
     if not isinstance(lateral, list | tuple) or not lateral:
         return None
     pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in lateral]
@@ -157,7 +157,7 @@ def _by_patterns(cells: Cells, patterns: list[tuple[str, str]]) -> tuple[_Pairs,
         if twice := sided.keys() & sides.keys():
             raise TerminologyError(
                 f"{shown(cells['name'][min(twice)])} matches {pair!r} as well as patterns before "
-                "it (lateral=): write more of what tells them apart"
+                "it (lateral=): write more of what distinguishes them"
             )
         pairs.update(_matched(cells, sided))
         sides.update({row: side for row, (side, _) in sided.items()})
@@ -258,7 +258,7 @@ def _labels_of(cells: Cells, row: int) -> list[int]:
 
 
 def _shared(left: str, right: str) -> str | None:
-    """Return what a left and a right name are both called, None where they are not alike."""
+    """Return what a left and a right name are both called, None if they are not alike."""
     if left != right:
         left, right = _without_side(left, "left"), _without_side(right, "right")
     return left if left == right else None

@@ -21,7 +21,7 @@ BACKGROUND_FIRST = frozenset({
     "background", "exterior", "outside", "unassigned", "unclassified", "undefined", "unknown",
     "unlabeled", "unlabelled", "unspecified",
 })  # fmt: skip
-"""What the row of label 0 is called where it is no region, and how such names begin."""
+"""What the row of label 0 is called where it is not a region, and how such names begin."""
 
 
 def build(
@@ -38,10 +38,10 @@ def build(
     Parameters
     ----------
     cells : dict of str to list of str
-        With BrainGlobe's columns but for the color and the path.
+        With BrainGlobe's columns except the color and the path.
     name : str
     lateral : str, (str, str), or list of (int, int), optional
-        As :func:`~xarray_atlas.terminology.lateral.fold` has it.
+        Same as in :func:`~xarray_atlas.terminology.lateral.fold`.
 
     Returns
     -------

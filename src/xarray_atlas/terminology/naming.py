@@ -199,7 +199,7 @@ def distinct_acronyms(table: RegionTable) -> TextArray:
 
 
 def positions_by_text(table: RegionTable) -> dict[str, int]:
-    """Map acronyms, and the full names that are no acronyms, to positions or `SHARED`.
+    """Map acronyms, and the full names that are not acronyms, to positions or `SHARED`.
 
     So are the acronyms that `distinct_acronyms` makes, by which results name regions.
     """

@@ -138,7 +138,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If it is none, or what it holds is no table of regions.
+            If it is none, or what it holds is not a table of regions.
 
         Examples
         --------
@@ -165,7 +165,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If a column is missing or no JSON, or what they hold is no table of regions.
+            If a column is missing or no JSON, or what they hold is not a table of regions.
 
         Examples
         --------
@@ -243,7 +243,7 @@ class TerminologyFormats:
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
         """Write BrainGlobe's columns, the paths derived from the parents.
 
-        There is no column for which regions are parcels.
+        No column says which regions are parcels.
 
         Parameters
         ----------
@@ -309,7 +309,7 @@ def _parsed(text: str, what: str) -> Any:
 
 
 def _parcels(meta: Mapping[str, Any], count: int) -> Int64Array | None:
-    """Read which regions are parcels, by position; None where the table is no parcellation."""
+    """Read which regions are parcels, by position; None if the table is not a parcellation."""
     stored = meta.get("parcels")
     if stored is None:
         return None

@@ -138,7 +138,7 @@ class Region(NodeMixin):  # type: ignore[misc]
 
     @property
     def is_leaf(self) -> bool:
-        """Whether the region has no parts.
+        """Return whether the region has no parts.
 
         Examples
         --------

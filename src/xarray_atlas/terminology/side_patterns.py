@@ -67,7 +67,7 @@ def side_patterns(names: Iterable[str]) -> list[Patterns]:
         if counts[best] > 1 or best in clear:
             found[best] = counts[best]
         left -= pairs.pop(best)
-    # where many are left, patterns of one pair each are no help
+    # where many are left, patterns of one pair each are not help
     return [patterns for patterns, count in found.items() if count > 1 or not left]
 
 

@@ -62,7 +62,7 @@ class Problem(NamedTuple):
 
 
 class RegionTable(NamedTuple):
-    """The columns of a terminology, one element per region but for the labels.
+    """The columns of a terminology, one element per region except the labels.
 
     `labels` and `label_regions` are parallel: a label value and the position of
     its region, ordered by position and then by value.
@@ -272,7 +272,7 @@ def require_text(table: RegionTable) -> None:
     ------
     TerminologyError
         If one holds a NUL character, which ends a text in netCDF and is not allowed in XML, or a
-        lone surrogate, the trace of broken decoding, which is no Unicode.
+        lone surrogate, the trace of broken decoding, which is not valid Unicode.
     """
     columns = [("acronym", table.acronyms), ("name", table.names), ("color", table.colors)]
     if table.ids.dtype == object:
@@ -282,7 +282,11 @@ def require_text(table: RegionTable) -> None:
             continue
         position = next(i for i, text in enumerate(texts) if not _is_text(text))
         wrong = texts[position]
-        why = "a NUL character" if "\0" in wrong else "a lone surrogate, so that it is no Unicode"
+        why = (
+            "a NUL character"
+            if "\0" in wrong
+            else "a lone surrogate, so that it is not valid Unicode"
+        )
         raise TerminologyError(
             f"the {what} of the region with id {id_text(table.ids[position])} holds {why}: "
             f"{shown(wrong)}. Mend it in the table; was the file decoded in another encoding than "

@@ -65,7 +65,9 @@ def _row(label: ElementTree.Element, offset: int) -> dict[str, str]:
     try:
         value = str(int(index) + offset)
     except ValueError as error:
-        raise TerminologyError(f"the index {shown(index)} of a <label> is no integer") from error
+        raise TerminologyError(
+            f"the index {shown(index)} of a <label> is not an integer"
+        ) from error
     name = label.findtext("name")
     color = label.findtext("RGBA") or ""
     return {

@@ -81,7 +81,7 @@ def coordinates_of(
     matrix : float64 array of shape (4, 4)
         To the coordinates of `obj`, in mm, from those of `end`.
     names : list of hashable
-        What the coordinates are called, in the order of `bound`; None where `obj` lacks one.
+        What the coordinates are called, in the order of `bound`; None if `obj` lacks one.
     """
     if find_coordinate(obj) is not None:
         _, space = find_atlas(obj)

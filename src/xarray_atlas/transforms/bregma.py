@@ -22,7 +22,7 @@ PLACE = {"ap": 8.3, "dv": 5.2, "ml": 6.2}
 
 
 def is_bregma(obj: xr.Dataset | xr.DataArray, frame: Any) -> bool:
-    """Tell whether a frame is "bregma" without saying which, or "lambda"."""
+    """Return whether a frame is "bregma" without saying which, or "lambda"."""
     if not isinstance(frame, str) or is_frame_json(frame):
         return False
     asked = any(word in frame.lower() for word in LANDMARKS)

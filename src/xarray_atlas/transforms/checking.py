@@ -66,7 +66,7 @@ class TransformCheck:
 
     @property
     def is_invertible(self) -> bool:
-        """Whether it folds nowhere, and the inverse of all points inside was found."""
+        """Return whether it folds nowhere, and the inverse of all points inside was found."""
         return self.folded == 0 and self.unsolved == 0
 
     def __repr__(self) -> str:
@@ -200,7 +200,7 @@ def _spread(shape: Any) -> list[Any]:
 
 
 def _outside(transform: Any, points: FloatArray) -> Any:
-    """Tell which points lie outside of one of the fields that they come through."""
+    """Return which points lie outside of one of the fields that they come through."""
     positions: Any = [points[:, i] for i in range(3)]
     found = np.zeros(len(points), bool)
     for step in _lenient(transform.outside("identity"), "identity").steps:

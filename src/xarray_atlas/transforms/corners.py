@@ -66,7 +66,7 @@ def frame_matrix(space: Space, frame: str) -> FloatArray:
 
 
 def has_world(space: Space) -> bool:
-    """Tell whether ``frame="world"`` is known for a space."""
+    """Return whether ``frame="world"`` is known for a space."""
     return bool(space.world) or (space.atlas is not None and has_world(space.atlas))
 
 

@@ -39,7 +39,7 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
     Parameters
     ----------
     field : DataArray
-        As :meth:`Transform.from_field` has it.
+        Same as in :meth:`Transform.from_field`.
     outside : "error", "nearest" or "identity"
 
     Raises

@@ -139,7 +139,7 @@ class Frame:
 
     @property
     def tilted(self) -> bool:
-        """Whether its axes are not parallel to those of the Dataset."""
+        """Return whether its axes are not parallel to those of the Dataset."""
         linear = np.abs(self.matrix[:3, :3])
         return bool((np.sort(linear, axis=1)[:, :2] > 1e-9 * linear.max()).any())
 
@@ -199,7 +199,7 @@ class Frame:
         Parameters
         ----------
         to_corner : float64 array of shape (4, 4), or None
-            Of the other Dataset; None where its corner is not known.
+            Of the other Dataset; None if its corner is not known.
         volume : sequence of float, optional
             The extent of its whole volume.
 
@@ -287,7 +287,7 @@ class Frame:
         version = values.pop(FORMAT, None)
         if version != VERSION:
             raise GridError(
-                f"this is no frame that this version can read: {FORMAT!r} is {version!r}, not "
+                f"this is not a frame that this version can read: {FORMAT!r} is {version!r}, not "
                 f"{VERSION}"
             )
         try:
@@ -339,7 +339,7 @@ class Frame:
         try:
             values = json.loads(text)
         except (TypeError, ValueError) as error:
-            raise GridError(f"this is no JSON object: {error}") from error
+            raise GridError(f"this is not valid JSON: {error}") from error
         if not isinstance(values, Mapping):
             raise GridError(f"the JSON of a frame is an object, not a {type(values).__name__}")
         return cls.from_dict(values)
@@ -380,7 +380,7 @@ class Frame:
 
 
 def is_frame_json(value: Any) -> bool:
-    """Tell whether a value is the JSON of a frame."""
+    """Return whether a value is the JSON of a frame."""
     return isinstance(value, str) and value.lstrip().startswith('{"' + FORMAT + '"')
 
 

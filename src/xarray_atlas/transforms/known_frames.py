@@ -41,7 +41,7 @@ __all__ = [
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
 BUILT_IN = ("dataset", "brainglobe", "allen", "quicknii", "world")
-"""The names that every atlas has, but for "world"; they cannot be given to another frame."""
+"""The names that every atlas has, except "world"; they cannot be given to another frame."""
 
 LANDMARKS = ("bregma", "lambda")
 """Words that name an origin, of which there are several."""
@@ -208,7 +208,7 @@ def convention_frame(obj: xr.Dataset | xr.DataArray, name: str, ccf: bool | None
 
 
 def in_ccf(terminology: Terminology, space: Space) -> bool:
-    """Tell whether an atlas is known to lie in the Allen CCF (version 3).
+    """Return whether an atlas is known to lie in the Allen CCF (version 3).
 
     By the extent of its whole volume, and the name of its regions' table.
     """
@@ -227,7 +227,7 @@ def volume_of(space: Space) -> tuple[float, ...]:
 def to_corner_of(space: Space) -> FloatArray | None:
     """Return the matrix from the Dataset to mm from the corner, as Frames have it.
 
-    None where it is not known: the size of the whole volume was lost, or a displacement field
+    None if it is not known: the size of the whole volume was lost, or a displacement field
     lies between.
     """
     try:

@@ -47,7 +47,7 @@ def displacements_of_lazy(
     -------
     displacements : list of three float64 arrays
     inside : bool array, or None
-        None where all positions lie inside.
+        None if all positions lie inside.
     """
     shape = data.shape[1:]
     box = field_box(index, shape, degree)

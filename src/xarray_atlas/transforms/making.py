@@ -43,7 +43,7 @@ class Made(TransformParts):
         Raises
         ------
         GridError
-            If it is no matrix that can be inverted.
+            If it is not a matrix that can be inverted.
 
         Examples
         --------

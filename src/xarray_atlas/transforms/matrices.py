@@ -33,7 +33,7 @@ def checked_matrix(
     error : type, default: GridError
         The kind of error.
     alternative : str, optional
-        What else it may be, for the error where it is no matrix.
+        What else it may be, for the error where it is not a matrix.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def checked_matrix(
         matrix = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as problem:
         raise error(
-            f"{name}={given!r} is no matrix of numbers ({problem}); it is a 4 x 4 matrix in "
+            f"{name}={given!r} is not a matrix of numbers ({problem}); it is a 4 x 4 matrix in "
             f"mm{alternative}"
         ) from problem
     if matrix.shape != (4, 4):
@@ -91,7 +91,7 @@ def applied(matrix: NDArray[np.floating[Any]], positions: Any) -> FloatArray:
 
 
 def tidy(matrix: NDArray[np.floating[Any]]) -> FloatArray:
-    """Drop the noise of a product: what is 0 but for rounding is 0, so that nothing is tilted."""
+    """Drop the noise of a product: what is 0 except rounding is 0, so that nothing is tilted."""
     found = np.array(matrix, np.float64)
     linear = found[:3, :3]
     linear[np.abs(linear) < 1e-13 * np.abs(linear).max()] = 0.0

@@ -29,9 +29,9 @@ def point_array(xyz: Any, axes: Sequence[str]) -> tuple[FloatArray, bool]:
     Raises
     ------
     TransformError
-        If they are no numbers, have another shape, or do not say the order of their columns.
+        If they are not numbers, have another shape, or do not say the order of their columns.
     UnitsError
-        If it is a quantity that is no length.
+        If it is a quantity that is not a length.
     """
     if isinstance(xyz, xr.DataArray | xr.Dataset | pd.DataFrame):
         raise TransformError(

@@ -38,7 +38,7 @@ def remember(steps: Sequence[Step], token: str | None = None) -> tuple[str, dict
     steps : sequence of Step
         From the grid's coordinates to those of the atlas, in the order of the dims of both.
     token : str, optional
-        By which two grids are told apart whose fields are not; by default of the steps.
+        By which two grids are distinguished whose fields are not; by default of the steps.
     """
     described, fields = described_steps(steps, PREFIX)
     token = tokenize(*steps) if token is None else token

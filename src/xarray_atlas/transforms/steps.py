@@ -266,7 +266,7 @@ class InverseStep:
 
 
 def is_lazy(step: Step) -> bool:
-    """Tell whether a step reads a lazy field."""
+    """Return whether a step reads a lazy field."""
     field = step.step if isinstance(step, InverseStep) else step
     return isinstance(field, FieldStep) and isinstance(field.data, da.Array)
 
@@ -285,7 +285,7 @@ def how_inverted(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def is_straight(steps: Sequence[Step]) -> bool:
-    """Tell whether steps are matrices alone."""
+    """Return whether steps are matrices alone."""
     return all(isinstance(step, AffineStep) for step in steps)
 
 

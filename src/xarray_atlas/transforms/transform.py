@@ -138,7 +138,7 @@ class Transform(Made, Written):
             If points lie outside of a field of which ``outside="error"``, or where a field has
             no inverse.
         UnitsError
-            If it is a quantity that is no length.
+            If it is a quantity that is not a length.
 
         Examples
         --------
@@ -263,7 +263,7 @@ class Transform(Made, Written):
         Parameters
         ----------
         policy : "error", "nearest" or "identity"
-            As :meth:`from_field` has it.
+            Same as in :meth:`from_field`.
 
         Returns
         -------

@@ -35,7 +35,7 @@ class FrameOnGrid:
 
     @property
     def tilted(self) -> bool:
-        """Whether its axes are not parallel to those of the Dataset everywhere."""
+        """Return whether its axes are not parallel to those of the Dataset everywhere."""
         return self.transform is not None or self.frame.tilted
 
     def from_dataset(self, positions: Any) -> FloatArray:
@@ -66,12 +66,12 @@ def frame_on_grid(obj: xr.Dataset | xr.DataArray, frame: Any) -> FrameOnGrid:
     obj : Dataset or DataArray
         An atlas, or a grid onto which it was brought.
     frame : str, Frame, or (4, 4) array of float
-        As :func:`any_frame` has it.
+        Same as in :func:`any_frame`.
 
     Raises
     ------
     PointsError, GridError
-        As :func:`any_frame` does.
+        Same as in :func:`any_frame`.
     TransformError
         If the field that leads to the atlas was dropped.
     """

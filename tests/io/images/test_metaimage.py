@@ -175,7 +175,7 @@ def test_what_a_header_leaves_out_is_not_known(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("fields", "error", "message"), [
-    ({"ElementDataFile": "absent.raw"}, StoreNotFoundError, "voxels that is not there"),
+    ({"ElementDataFile": "absent.raw"}, StoreNotFoundError, "voxels that does not exist"),
     ({"ElementDataFile": "LIST"}, StoreFormatError, "a file for each slice"),
     ({"ElementDataFile": "slice%03d.raw 1 5 1"}, StoreFormatError, "a file for each slice"),
     ({"ElementType": "MET_STRING"}, StoreFormatError, "of the type MET_STRING"),
@@ -186,7 +186,7 @@ def test_what_a_header_leaves_out_is_not_known(tmp_path: Path):
     ({"DimSize": "7 6 6", "HeaderSize": -1}, StoreError, "cut short"),
     ({"DimSize": "7 6 0"}, StoreFormatError, "shape"),
     ({"NDims": 2, "DimSize": "7 6"}, StoreFormatError, "three dimensions of space"),
-    ({"ObjectType": "Scene"}, StoreFormatError, "is no MetaImage"),
+    ({"ObjectType": "Scene"}, StoreFormatError, "is not a MetaImage"),
 ])  # fmt: skip
 def test_headers_that_are_refused(tmp_path: Path, fields: Any, error: Any, message: str):
     with pytest.raises(error, match=message):
@@ -196,7 +196,7 @@ def test_headers_that_are_refused(tmp_path: Path, fields: Any, error: Any, messa
 def test_files_that_are_no_metaimage(tmp_path: Path):
     for content in (b"", b"not an image at all" * 100, b"NDims = 3\n" * 10000, bytes(10**6)):
         (tmp_path / "a.mha").write_bytes(content)
-        with pytest.raises(StoreFormatError, match="is no MetaImage"):
+        with pytest.raises(StoreFormatError, match="is not a MetaImage"):
             read_image(tmp_path / "a.mha")
 
 

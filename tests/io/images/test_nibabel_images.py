@@ -267,7 +267,7 @@ def test_natural_chunks(tmp_path: Path):
     assert read_image(path).array().chunksize == (128, 5, 128)
     assert read_image(path).array({"z": 10}).chunksize == (10, 5, 130)
     assert isinstance(image.array(), np.ndarray)
-    with pytest.raises(GridError, match="names 'depth', which is no dimension"):
+    with pytest.raises(GridError, match="names 'depth', which is not a dimension"):
         read_image(path).array({"depth": 4})
 
 

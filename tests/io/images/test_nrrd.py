@@ -188,7 +188,7 @@ def test_times_by_spacings_and_units(tmp_path: Path):
 def test_files_that_are_refused(tmp_path: Path):
     with pytest.raises(StoreFormatError, match="says of 0 that they lie in space"):
         read_image(save(tmp_path / "a.nrrd", numbers((2, *SHAPE))))
-    with pytest.raises(StoreNotFoundError, match="voxels that is not there"):
+    with pytest.raises(StoreNotFoundError, match="voxels that does not exist"):
         read_image(write(tmp_path / "b.nhdr", "data file: absent.raw"))
     with pytest.raises(StoreFormatError, match="a file for each slice"):
         read_image(write(tmp_path / "c.nhdr", "data file: slice%03d.raw 1 7 1"))

@@ -134,7 +134,9 @@ def test_big_endian_and_a_single_plane(tmp_path: Path):
         tifffile.imwrite(tmp_path / "one.tif", numbers("YX"), **options)
         np.testing.assert_array_equal(read_image(tmp_path / "one.tif").array(), numbers("YX")[None])
     tifffile.imwrite(tmp_path / "b.tif", numbers("YX"))
-    with pytest.raises(StoreFormatError, match=r"has the axes YX and is no volume.*numpy\.stack"):
+    with pytest.raises(
+        StoreFormatError, match=r"has the axes YX and is not a volume.*numpy\.stack"
+    ):
         read_image(tmp_path / "b.tif")
 
 

@@ -117,7 +117,7 @@ def test_comments_and_the_older_name_of_the_initial_transform(tmp_path: Path) ->
         ("affine_3d", [("CenterOfRotationPoint", "")], "lacks (CenterOfRotationPoint ...)"),
         ("affine_3d", [("TransformParameters", "(TransformParameters 1 2 3)")], "has 3 numbers, and needs 12"),
         ("affine_3d", [("TransformParameters", "(TransformParameters 1 0 0 0 1 0 0 0 0 1 1 1)")], "singular"),
-        ("affine_3d", [("TransformParameters", "(TransformParameters a b)")], "are no numbers"),
+        ("affine_3d", [("TransformParameters", "(TransformParameters a b)")], "are not numbers"),
         ("affine_3d", [("FixedImageDimension", "(FixedImageDimension 4)")], "other than two or three"),
         ("affine_3d", [("MovingImageDimension", "(MovingImageDimension 2)")], "other than two or three"),
         (
@@ -195,5 +195,5 @@ def test_an_initial_transform_without_a_name(tmp_path: Path) -> None:
 def test_a_parameter_file_of_a_registration_is_no_transform(tmp_path: Path) -> None:
     path = tmp_path / "parameters.txt"
     path.write_text('(Registration "MultiResolutionRegistration")\n(MaximumStepLength 1)\n')
-    with pytest.raises(TransformError, match="is no transform that is read here"):
+    with pytest.raises(TransformError, match="is not a transform that is read here"):
         xarray_atlas.open_transform(path)

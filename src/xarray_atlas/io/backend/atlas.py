@@ -97,13 +97,13 @@ class StoredAtlas:
 
     @property
     def _orientation_assumed(self) -> bool:
-        """Whether nothing says how the axes are oriented; BrainGlobe's own have one orientation."""
+        """Return whether the orientation of the axes is unknown; BrainGlobe's is fixed."""
         own = self.manifest is not None or parse_place(self.place) is not None
         return not (own or self.orientation or self.multiscale.axes.oriented)
 
     @property
     def _own_terminology(self) -> bool:
-        """Whether the terminology is the one that belongs to the annotation."""
+        """Return whether the terminology is the one that belongs to the annotation."""
         if self.manifest is not None:
             return self.terminology_url.startswith(self.manifest.terminology.url)
         component = parse_place(self.place)
@@ -271,7 +271,7 @@ def open_stored_atlas(
     manifest : Manifest, optional
         The atlas that it belongs to.
     include, storage_options, align_levels, midline, voxel_size, orientation
-        As :func:`xarray_atlas.open_atlas` has them.
+        Same as in :func:`xarray_atlas.open_atlas`.
     """
     place = locate(source)
     options = options_of(source, storage_options)

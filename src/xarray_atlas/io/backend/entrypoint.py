@@ -78,7 +78,7 @@ class Choices:
         Raises
         ------
         TypeError
-            For one that is not there.
+            For one that does not exist.
         """
         names = [field.name for field in fields(cls)]
         unknown = [name for name in given if name not in names]
@@ -214,7 +214,7 @@ class Opening:
     manifest: Manifest | None
     resolution: Any
     groups: bool
-    """Whether all levels are opened."""
+    """Return whether all levels are opened."""
 
     @property
     def include(self) -> tuple[str, ...]:
@@ -313,7 +313,7 @@ def _manifest(source: Any, choices: Choices, resolution: Any, all_levels: bool) 
 def _open_zarr(
     source: Any, storage_options: Mapping[str, Any] | None, ahead: Ahead
 ) -> zarr.Group | None:
-    """Open a zarr group; None where the source is a file that may be netCDF."""
+    """Open a zarr group; None if the source is a file that may be netCDF."""
     if isinstance(source, str | os.PathLike):
         place = locate(source)
         if not is_url(place) and os.path.isfile(place) and not is_zip(place):

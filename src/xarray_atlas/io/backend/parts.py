@@ -56,7 +56,7 @@ def begin_terminology(
     Parameters
     ----------
     given : path, URL, table, Terminology, Dataset or DataArray, optional
-        As :func:`xarray_atlas.open_atlas` has it.
+        Same as in :func:`xarray_atlas.open_atlas`.
     place : str
         The URL or path of the annotation.
     manifest : Manifest, optional
@@ -105,9 +105,9 @@ def begin_parts(
     options : mapping, optional
         Those of the annotation's file system.
     terminology : callable
-        As :func:`begin_terminology` returns it.
+        As returned by :func:`begin_terminology`.
     align_levels, midline, voxel_size, orientation
-        As :func:`xarray_atlas.open_atlas` has them.
+        Same as in :func:`xarray_atlas.open_atlas`.
     likely : sequence of str
         The paths of levels that may be opened.
     """

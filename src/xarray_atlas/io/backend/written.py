@@ -38,7 +38,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     Raises
     ------
     StoreFormatError
-        If it is no netCDF file, or holds no atlas.
+        If it is not a netCDF file, or holds no atlas.
     """
     try:
         opened = _open(path, groups, drop_variables=drop_variables)

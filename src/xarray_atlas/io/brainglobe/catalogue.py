@@ -67,7 +67,7 @@ class Entry:
 
     @property
     def voxel_size(self) -> float | None:
-        """In mm, as the folder's name says it; None where it says none."""
+        """In mm, as the folder's name says it; None if it says none."""
         found = _FOLDER.fullmatch(self.folder)
         return None if found is None else float(parse_length(found["size"]))
 
@@ -196,7 +196,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
 
 
 def _newest(root: str, storage_options: Mapping[str, Any] | None) -> list[Entry] | None:
-    """Read the list of newest versions; None where there is none."""
+    """Read the list of newest versions; None if there is none."""
     if not is_url(root):
         return None  # a folder is listed for nothing, and its list need not be of what it holds
     try:

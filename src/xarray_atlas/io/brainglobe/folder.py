@@ -48,12 +48,12 @@ def brainglobe_folder() -> Path:
 
 
 def is_brainglobes(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is in BrainGlobe's folder, by whatever links it leads there."""
+    """Return whether a path is in BrainGlobe's folder, by whatever links it leads there."""
     return Path(path).resolve().is_relative_to(brainglobe_folder().resolve())
 
 
 def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None = None) -> bool:
-    """Tell whether a folder holds all objects below a URL, each of its size.
+    """Return whether a folder holds all objects below a URL, each of its size.
 
     The first time it takes one listing, which is kept in the user's cache: versions that are
     published do not change. What the URL has nothing of was not downloaded from there (an atlas of
@@ -108,6 +108,6 @@ def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, i
         raise unreadable(url, error, storage_options) from safe_cause(error)
     if objects:
         content = json.dumps({"url": url, "objects": objects}).encode()
-        with contextlib.suppress(OSError):  # a cache that cannot be written is no error
+        with contextlib.suppress(OSError):  # a cache that cannot be written is not an error
             write_atomically(str(kept), content, str(kept.parent))
     return objects

@@ -84,7 +84,7 @@ def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = No
     StoreError
         If it cannot be read.
     TerminologyError
-        If it is no table of regions; it says what is wrong.
+        If it is not a table of regions; it says what is wrong.
     """
     name = _name(locate(source)) if isinstance(source, str | os.PathLike) else ""
     return open_terminology(source, name, storage_options)

@@ -75,11 +75,11 @@ def find_atlas_manifest(
         Where to look, and nowhere else. By default in the copies on this machine, then in
         BrainGlobe's bucket. A copy is taken if it has all that is to be opened.
     version, resolution, include
-        As :func:`xarray_atlas.open_atlas` has them.
+        Same as in :func:`xarray_atlas.open_atlas`.
     all_levels : bool
         Whether all levels are to be opened.
     storage_options : mapping, optional
-        As :func:`xarray_atlas.open_atlas` has it.
+        Same as in :func:`xarray_atlas.open_atlas`.
 
     Raises
     ------
@@ -133,10 +133,10 @@ def is_there(
     level: str | None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Tell whether a folder holds a level, or all of something that has no levels.
+    """Return whether a folder holds a level, or all of something that has no levels.
 
     As the record of a copy says it. BrainGlobe's own folder has none, and is compared with the
-    bucket. What has no record elsewhere is no copy: somebody has saved it there.
+    bucket. What has no record elsewhere is not a copy: somebody has saved it there.
 
     Parameters
     ----------

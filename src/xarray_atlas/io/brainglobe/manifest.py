@@ -103,12 +103,12 @@ class Manifest:
 
     @property
     def orientation(self) -> str | None:
-        """A letter an axis, the side on which the first voxel lies; None where it is not said."""
+        """A letter an axis, the side on which the first voxel lies; None if it is not said."""
         return self.content.get("orientation") or None
 
     @property
     def symmetric(self) -> bool | None:
-        """Whether left and right meet at half the extent; None where it is not said."""
+        """Return whether left and right meet at half the extent; None if it is not said."""
         said = self.content.get("symmetric")
         return said if isinstance(said, bool) else None
 
@@ -120,7 +120,7 @@ class Manifest:
 
     @property
     def to_ras(self) -> FloatArray | None:
-        """The matrix from positions in the store to RAS mm; None where there is no world."""
+        """The matrix from positions in the store to RAS mm; None if there is no world."""
         said = self.content.get(TO_RAS)
         if said is None:
             return None
@@ -216,7 +216,7 @@ class Manifest:
         location = str(said["location"] or "").strip("/")
         # it is read below the root, and copied there: it must lie there
         if leads_out(location):
-            raise ValueError(f"the location {said['location']!r} is no folder below its root")
+            raise ValueError(f"the location {said['location']!r} is not a folder below its root")
         return Component(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)
 
 
@@ -235,7 +235,7 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
     StoreNotFoundError, StoreError
         If there is none, or it cannot be read.
     StoreFormatError
-        If it is no manifest of an atlas.
+        If it is not a manifest of an atlas.
     """
     content = read_bytes(place, storage_options)
     place = locate(place)
@@ -255,5 +255,5 @@ def read_manifest(place: str, storage_options: Mapping[str, Any] | None = None) 
             raise ValueError(f"a resolution of {len(manifest.voxel_size)} numbers, not 3")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise StoreFormatError(f"{place} is no manifest of an atlas: {what}") from error
+        raise StoreFormatError(f"{place} is not a manifest of an atlas: {what}") from error
     return manifest

@@ -1,4 +1,4 @@
-"""Templates and hemispheres in BrainGlobe's layout, which are no labels, and where labels are."""
+"""Templates and hemispheres in BrainGlobe's layout, which are not labels, and where labels are."""
 
 from __future__ import annotations
 

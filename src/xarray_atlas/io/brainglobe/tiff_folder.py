@@ -54,7 +54,7 @@ class TiffFolder:
 
     @property
     def symmetric(self) -> bool | None:
-        """Whether left and right meet at half the extent; None where it is not said."""
+        """Return whether left and right meet at half the extent; None if it is not said."""
         said = self.content.get("symmetric")
         return said if isinstance(said, bool) else None
 
@@ -106,7 +106,7 @@ class TiffFolder:
 
 
 def read_tiff_folder(place: str | os.PathLike[str]) -> TiffFolder | None:
-    """Read what a folder is; None where it is no such atlas.
+    """Read what a folder is; None if it is no such atlas.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def read_tiff_folder(place: str | os.PathLike[str]) -> TiffFolder | None:
             raise ValueError(f"resolution {content['resolution']}, orientation {orientation!r}")
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise StoreFormatError(f"{path} is no metadata of an atlas: {what}") from error
+        raise StoreFormatError(f"{path} is not the metadata of an atlas: {what}") from error
     return TiffFolder(folder, content, sizes, orientation)
 
 
@@ -152,7 +152,7 @@ def find_tiff_folder(name: str, version: str | None = None) -> Path | None:
     Returns
     -------
     Path or None
-        None where there is none. Without a version nothing is looked for: versions before 3
+        None if there is none. Without a version nothing is looked for: versions before 3
         are others than those in BrainGlobe's bucket.
     """
     full = name if version is None else f"{name}_v{str(version).replace('_', '.')}"

@@ -36,7 +36,7 @@ _MD5 = re.compile("[0-9a-f]{32}")
 
 
 def is_md5(tag: str) -> bool:
-    """Tell whether an ETag may be an MD5; that of an object in several parts is not."""
+    """Return whether an ETag may be an MD5; that of an object in several parts is not."""
     return _MD5.fullmatch(tag) is not None
 
 
@@ -46,7 +46,7 @@ def md5_of(content: bytes) -> str:
 
 
 def md5_of_file(path: str) -> str | None:
-    """Return the MD5 of a file; None where it has gone."""
+    """Return the MD5 of a file; None if it has gone."""
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
@@ -89,7 +89,7 @@ def write_checksums(folder: str | os.PathLike[str], more: Mapping[str, str]) -> 
 
 
 def expected_md5(key: str, listed: Object, known: Mapping[str, str]) -> str | None:
-    """Return the MD5 that a file had when it was downloaded, None where nobody knows."""
+    """Return the MD5 that a file had when it was downloaded, None if nobody knows."""
     return known.get(key) or (listed.tag if is_md5(listed.tag) else None)
 
 

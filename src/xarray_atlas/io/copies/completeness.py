@@ -72,7 +72,7 @@ class CopyState:
     levels: Mapping[str, CopyStatus]
 
     def has(self, *levels: str) -> bool:
-        """Tell whether levels are complete, and all that they need."""
+        """Return whether levels are complete, and all that they need."""
         states = (self.rest, *(self.levels.get(level, "absent") for level in levels))
         return all(state == "complete" for state in states)
 
@@ -91,7 +91,7 @@ def copy_state(folder: str | os.PathLike[str]) -> CopyState | None:
     Returns
     -------
     CopyState or None
-        None where it is no copy that this package has made.
+        None if it is not a copy that this package has made.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class Copy:
         ----------
         key : str
         size : int or None
-            None where nothing was found; -1 to look at the file.
+            None if nothing was found; -1 to look at the file.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class ZippedCopy(Copy):
 
 
 def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
-    """Find the copy that a group in a zip file is; None where it is none."""
+    """Find the copy that a group in a zip file is; None if it is none."""
     inside = _prefix(path.strip("/"))
     if not zipfile.is_zipfile(archive):
         return None  # or not one yet
@@ -252,7 +252,7 @@ def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
 
 
 def find_copy(root: str, path: str = "") -> Copy | None:
-    """Find the copy that a group belongs to; None where the group is in none.
+    """Find the copy that a group belongs to; None if the group is in none.
 
     Parameters
     ----------

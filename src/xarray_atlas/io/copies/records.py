@@ -2,7 +2,7 @@
 
 To zarr an object that is absent is a chunk of zeros, and BrainGlobe does not store chunks of
 zeros. So a folder alone cannot tell a chunk that was never stored from one that has not been
-downloaded yet. A copy carries what tells them apart: the listing of its source, written before
+downloaded yet. A copy carries what distinguishes them: the listing of its source, written before
 any object is, in a folder of its own within the store:
 
 - ``.xarray-atlas/objects.json``: the objects that every copy of the store has (metadata, and
@@ -92,7 +92,7 @@ class Record:
 
 
 def leads_out(path: str) -> bool:
-    """Tell whether a path could name something outside of a folder, or in it by another name.
+    """Return whether a path could name something outside of a folder, or in it by another name.
 
     On any system: on Windows there are two separators, and drives.
     """
@@ -134,17 +134,17 @@ def parse_record(content: bytes, place: str) -> Record:
             str(key): Object(int(size), str(tag)) for key, (size, tag) in said["objects"].items()
         }
         if any(map(leads_out, objects)):
-            raise ValueError("what is no path of a file within the store")
+            raise ValueError("what is not a path of a file within the store")
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(
             f"{place} is damaged, so that nobody knows what belongs to the copy; "
-            "xarray_atlas.download makes it anew"
+            "xarray_atlas.download makes it again"
         ) from error
 
 
 def read_record(folder: str | os.PathLike[str], level: str | None = None) -> Record | None:
-    """Read a record of a store's folder; None where there is none.
+    """Read a record of a store's folder; None if there is none.
 
     What has been read once is kept while its file is the same.
 
@@ -157,7 +157,7 @@ def read_record(folder: str | os.PathLike[str], level: str | None = None) -> Rec
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # to open a FIFO is to wait for ever
-            raise StoreError(f"{path} is no file")
+            raise StoreError(f"{path} is not a file")
         return _load(path, status.st_ino, status.st_size, status.st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -212,7 +212,7 @@ def write_atomically(path: str, content: bytes, beside: str, keep: bool = False)
 
 
 def size_of(path: str | os.PathLike[str]) -> int | None:
-    """Return a file's size; None where there is none, or links lead nowhere."""
+    """Return a file's size; None if there is none, or links lead nowhere."""
     try:
         return os.stat(path).st_size
     except OSError:

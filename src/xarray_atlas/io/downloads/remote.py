@@ -103,7 +103,7 @@ class Source:
             if key == name:
                 raise StoreError(f"{place} is listed as if it held {name!r}, which lies elsewhere")
             if leads_out(key):
-                raise StoreError(f"{place} holds {key!r}, which is no path of a file within it")
+                raise StoreError(f"{place} holds {key!r}, which is not a path of a file within it")
             if not isinstance(about.get("size"), int):
                 raise StoreError(f"{place} lists {key!r} without its size: it cannot be verified")
             tags = (about[name] for name in TAGS if about.get(name))
@@ -123,7 +123,7 @@ class Source:
 
     @property
     def is_async(self) -> bool:
-        """Whether objects can be read with :meth:`read_once`."""
+        """Return whether objects can be read with :meth:`read_once`."""
         return bool(self.filesystem.async_impl)
 
     async def read_once(self, path: str) -> bytes:
@@ -135,7 +135,7 @@ class Source:
         """Raise an OSError for content that is not what is listed; not on an event loop."""
         if len(content) != expected.size:
             raise _Damaged(f"{len(content)} bytes came, and {expected.size} are listed")
-        # S3's ETag of an object that it encrypts with a key is no MD5
+        # S3's ETag of an object that it encrypts with a key is not an MD5
         if _is_other(content, expected) and not (
             is_s3(self.filesystem) and is_encrypted(self.filesystem, f"{self.path}/{path}")
         ):
@@ -199,7 +199,7 @@ async def patiently_async(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def _pause(error: Exception, attempt: int, began: float) -> float | None:
-    """Return the seconds before the next attempt; None where there is none."""
+    """Return the seconds before the next attempt; None if there is none."""
     pause = random.uniform(0.5, 1) * PAUSE * 2 ** (attempt - 1)
     late = time.monotonic() - began + pause > PATIENCE
     return None if not _may_pass(error) or attempt == ATTEMPTS or late else pause

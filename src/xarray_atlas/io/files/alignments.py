@@ -63,7 +63,7 @@ class AlignedSection:
     width, height : int
         Of the image that was aligned, in pixels.
     anchoring : tuple of nine float, optional
-        None where it was not aligned.
+        None if it was not aligned.
     markers : tuple of (x, y, moved x, moved y)
     """
 

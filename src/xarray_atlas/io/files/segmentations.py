@@ -68,7 +68,9 @@ def _read_flat(place: Path) -> Any:
     raw = place.read_bytes()
     each = raw[0] if raw else 0
     if each not in (1, 2, 4) or len(raw) < HEADER:
-        raise StoreFormatError(f"{place} is no flat file: its first byte is {each}, not 1, 2 or 4")
+        raise StoreFormatError(
+            f"{place} is not a flat file: its first byte is {each}, not 1, 2 or 4"
+        )
     width, height = (int.from_bytes(raw[at : at + 4], "big") for at in (1, 5))
     if len(raw) != HEADER + each * width * height:
         raise StoreFormatError(

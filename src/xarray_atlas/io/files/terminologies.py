@@ -52,7 +52,7 @@ def read_terminology(
     name : str
         What to call it where it has no name.
     lateral : str, (str, str), list of these, or list of (int, int), optional
-        As :func:`~xarray_atlas.terminology.lateral.fold` has it.
+        Same as in :func:`~xarray_atlas.terminology.lateral.fold`.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_terminology(
     StoreError
         If it cannot be read.
     TerminologyError
-        If it is no table of regions; it says what is wrong.
+        If it is not a table of regions; it says what is wrong.
     """
     known = _known(source)
     if isinstance(known, Terminology):

@@ -45,7 +45,7 @@ class Stage:
 
 
 def stage_of(source: Any) -> Stage | None:
-    """Return the stage that the name of a file says, None where it says none."""
+    """Return the stage that the name of a file says, None if it says none."""
     if not isinstance(source, str | os.PathLike):
         return None
     folder, name = os.path.split(os.path.abspath(source))
@@ -54,7 +54,7 @@ def stage_of(source: Any) -> Stage | None:
 
 
 def is_back(source: Any) -> bool:
-    """Tell whether the name of a file says that it maps points of the moving image to the fixed."""
+    """Return whether a file's name says that it maps points of the moving to the fixed image."""
     return isinstance(source, str | os.PathLike) and bool(BACK.match(os.path.basename(source)))
 
 

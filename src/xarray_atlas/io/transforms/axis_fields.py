@@ -41,7 +41,7 @@ def array_end(name: str, orientation: str, frame: str) -> End:
 
 
 def json_object(path: Path) -> dict[str, Any]:
-    """Read the JSON object that a tool wrote beside its fields; {} where it is no object.
+    """Read the JSON object that a tool wrote beside its fields; {} where it is not an object.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class BidsName:
 
 
 def bids_name(path: Any) -> BidsName | None:
-    """Return between which spaces a file maps points, by its name; None where it is no BIDS name.
+    """Return between which spaces a file maps points, by its name; None if it is not a BIDS name.
 
     Parameters
     ----------

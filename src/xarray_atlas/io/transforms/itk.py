@@ -1,6 +1,6 @@
 """Transforms in files of ITK: text, MATLAB and HDF5, as ITK, ANTs and SimpleITK write them.
 
-They are read by SimpleITK, but for the displacement fields of HDF5 files, which may be larger than
+They are read by SimpleITK, except the displacement fields of HDF5 files, which may be larger than
 memory: h5py opens them, and their chunks are read where they are needed.
 """
 
@@ -39,7 +39,7 @@ PLANES = 2**24
 
 
 def is_itk(path: Any) -> bool:
-    """Tell whether a path is a file of ITK's transforms, by its first bytes."""
+    """Return whether a path is a file of ITK's transforms, by its first bytes."""
     if not isinstance(path, str | os.PathLike) or not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
@@ -57,7 +57,7 @@ def read_itk(path: str, *, index: int | None = None) -> Transform:
     path : str
         ``.tfm``, ``.txt``, ``.xfm``, ``.mat``, ``.h5`` or ``.hdf5``.
     index : int, optional
-        Which transform, of a file with a list of them that are no composite.
+        Which transform, of a file with a list of them that are not composite.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def read_itk(path: str, *, index: int | None = None) -> Transform:
     Raises
     ------
     TransformError
-        If it is no transform of ITK, holds several and none was chosen, or a kind that is not read.
+        If it is not an ITK transform, holds several and none was chosen, or is of an unknown kind.
     ImportError
         If SimpleITK is not installed.
     """
@@ -103,7 +103,7 @@ def _choose(kinds: list[str], index: int | None, place: str) -> int:
             return 0
         raise TransformError(
             f"{place} holds a list of {len(kinds)} transforms ({kinds[0]}, ...), of a series of "
-            "images for example, and they are no composite; choose one: "
+            "images for example, and they are not composite; choose one: "
             f"index=0 to index={len(kinds) - 1}"
         )
     if whole:
@@ -187,7 +187,7 @@ def hdf5_steps(path: str, index: int | None, lazy: bool = True) -> tuple[list[St
     ----------
     path : str
     index : int, optional
-        Of a list that is no composite.
+        Of a list that is not a composite.
     lazy : bool, default: True
         Whether displacement fields are read when they are needed.
 

@@ -49,7 +49,7 @@ OTHERS = {
 
 
 def is_itk_field(source: Any) -> bool:
-    """Tell whether something is an image, or a file of one that could hold vectors."""
+    """Return whether something is an image, or a file of one that could hold vectors."""
     if not isinstance(source, str | os.PathLike):
         return is_image(source)
     name = os.fspath(source).lower()
@@ -80,7 +80,7 @@ def read_itk_field(source: Any) -> Transform:
     except StoreError:
         raise
     except AtlasError as error:
-        raise TransformError(f"this is no displacement field: {error}") from error
+        raise TransformError(f"this is not a displacement field: {error}") from error
     place = image.place
     header = _nifti_header(source)
     if header is not None:
@@ -188,7 +188,7 @@ def _check_nifti(header: Any, image: Image) -> None:
         )
     if len(shape) != 5 or shape[3] != 1:
         raise TransformError(
-            f"{place} is no displacement field of ITK or ANTs: its shape is {shape}, and theirs "
+            f"{place} is not a displacement field of ITK or ANTs: its shape is {shape}, and theirs "
             "is (n, m, k, 1, 3) with the intent 'vector'. If its vectors are LPS mm, write "
             "it as that: nibabel.Nifti1Image(vectors[:, :, :, None, :], affine), with "
             "header.set_intent('vector')"

@@ -104,7 +104,7 @@ def _maps(kind: Any, given: Mapping[str, Any], count: int, nodes: Nodes, place: 
     if kind == "mapAxis":
         axes = [int(axis) for axis in given["mapAxis"]]
         if sorted(axes) != list(range(count)):
-            raise ValueError(f"mapAxis {axes} is no order of {count} axes")
+            raise ValueError(f"mapAxis {axes} is not an order of {count} axes")
         return [_matrix(count, linear=np.eye(count)[axes])]
     if kind == "sequence":
         parts = [maps_of(part, count, nodes, place) for part in given["transformations"]]

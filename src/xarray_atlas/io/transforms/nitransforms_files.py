@@ -52,7 +52,7 @@ ENDINGS: dict[str, Tool] = {
 
 
 def is_affine_file(path: Any) -> bool:
-    """Tell whether a file is a ``.lta``, a ``.1D``, or a text of 4 rows of 4 numbers."""
+    """Return whether a file is a ``.lta``, a ``.1D``, or a text of 4 rows of 4 numbers."""
     if not isinstance(path, str | os.PathLike) or not os.path.isfile(path):
         return False
     return _by_ending(path) is not None or _is_matrix(Path(path))
@@ -64,7 +64,7 @@ def _by_ending(path: Any) -> Tool | None:
 
 
 def _is_matrix(path: Path) -> bool:
-    """Tell whether a file is a text of 4 rows of 4 numbers, the last of them 0 0 0 1."""
+    """Return whether a file is a text of 4 rows of 4 numbers, the last of them 0 0 0 1."""
     with open(path, "rb") as file:
         content = file.read(4096)
     try:

@@ -22,7 +22,7 @@ LIBRARIES = ("SimpleITK", "itk", "nitransforms")
 
 
 def is_transform_object(source: Any) -> bool:
-    """Tell whether something is a transform of SimpleITK, ITK or nitransforms."""
+    """Return whether something is a transform of SimpleITK, ITK or nitransforms."""
     library = type(source).__module__.partition(".")[0]
     if library == "nitransforms":
         return callable(getattr(source, "map", None))

@@ -178,7 +178,7 @@ def open_transform(
     StoreNotFoundError
         If there is no such file.
     TransformError
-        If it is no transform that is read, or contradicts itself: a list in a wrong order, an
+        If it is not a transform that is read, or contradicts itself: a list in a wrong order, an
         affine and an inverse warp without a flag, one stage of several.
     ImportError
         If a package is not installed that reads it: the extra ``registration``.
@@ -270,7 +270,7 @@ def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
     if reader is None:
         what = source if isinstance(source, str) else f"a {type(source).__name__}"
         files = "; ".join(reader.files for reader in READERS)
-        raise TransformError(f"{what} is no transform that is read here. These are: {files}")
+        raise TransformError(f"{what} is not a transform that is read here. These are: {files}")
     if extra := [name for name in options if name not in reader.takes]:
         raise TransformError(f"{extra[0]}= says nothing of {source}: it is read as {reader.files}")
     transform = named_by_bids(reader.read(source, **options), source, unnamed)
@@ -326,7 +326,7 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
         return transform
     own = (transform.source.name, transform.target.name)
     known = [name for name in own if name not in ROLES]
-    # where one end is called as it is, the other one may be called anew
+    # where one end is called as it is, the other one may be called again
     if known and not any(name == asked for name, asked in zip(own, ends, strict=True)):
         raise TransformError(
             f"this transform maps points of {own[0]!r} to {own[1]!r}, as its tool has it, and "

@@ -129,7 +129,7 @@ def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
 def as_slices(key: Sequence[Any]) -> tuple[tuple[slice, ...], tuple[Any, ...]]:
     """Return slices that hold what a key asks for, and the key to that within them.
 
-    Arrays that dask makes with ``fancy=False`` are asked for slices and integers alone, but for
+    Arrays that dask makes with ``fancy=False`` are asked for slices and integers alone, except
     whole chunks of them, also where a part is wanted: the optimization of dask 2026.8 fuses slices
     of such arrays only with lists (``dask.array.optimization._optimize_slices``).
 
@@ -206,7 +206,7 @@ def lazy_field_step_of_itk(
     ----------
     voxels : LazyVoxels
     order : sequence of int
-        As :class:`TurnedVoxels` has it.
+        Same as in :class:`TurnedVoxels`.
     chunks : sequence of int
         Of components, i, j and k.
     grid : (4, 4) array

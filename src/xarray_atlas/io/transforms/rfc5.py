@@ -45,7 +45,7 @@ SPACES = {"LPS": {"x": "r", "y": "a", "z": "i"}, "RAS": {"x": "l", "y": "p", "z"
 
 
 def is_rfc5(path: Any) -> bool:
-    """Tell whether a path is a local zarr group with coordinate transformations between systems."""
+    """Return whether a path is a local zarr group with transforms between coordinate systems."""
     if not isinstance(path, str | os.PathLike) or not os.path.isdir(path):
         return False
     if not os.path.isfile(os.path.join(path, "zarr.json")):
@@ -211,7 +211,7 @@ class _Document:
     def _group(self, path: str) -> zarr.Group:
         node = self._node(path)
         if not isinstance(node, zarr.Group):
-            raise TransformError(f"{self.place}/{path} is no group of an image")
+            raise TransformError(f"{self.place}/{path} is not a group of an image")
         return node
 
     def _node(self, path: str) -> Any:
@@ -293,7 +293,7 @@ class _Below:
         """Return an array, lazily."""
         found = self.document._node(self._path(path))
         if not isinstance(found, zarr.Array):
-            raise TransformError(f"{self.document.place}/{path} is no array")
+            raise TransformError(f"{self.document.place}/{path} is not an array")
         # a name that no other opening has
         name = f"{posixpath.basename(path)}-{uuid.uuid4().hex}"
         return da.from_array(found, chunks=found.chunks, name=name)

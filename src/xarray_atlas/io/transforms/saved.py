@@ -17,7 +17,7 @@ __all__ = ["is_saved", "read_saved"]
 
 
 def is_saved(path: Any) -> bool:
-    """Tell whether a path is a zarr store or netCDF file with a transform."""
+    """Return whether a path is a zarr store or netCDF file with a transform."""
     if not isinstance(path, str | os.PathLike):
         return False
     place = Path(path)

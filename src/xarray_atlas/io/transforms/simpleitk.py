@@ -49,7 +49,7 @@ def steps_of_simpleitk(transform: Any, place: str, depth: int = 0) -> list[Step]
     Raises
     ------
     TransformError
-        If it is singular, or of a kind that is no affine, field or cubic B-spline.
+        If it is singular, or of a kind that is not an affine, field or cubic B-spline.
     """
     import SimpleITK as sitk
 
@@ -87,7 +87,7 @@ def steps_of_simpleitk(transform: Any, place: str, depth: int = 0) -> list[Step]
 def _affine(transform: Any, place: str) -> Step:
     """Return the matrix of a linear transform, by what it does, since each kind has its own terms.
 
-    Where it puts 0 and the unit vectors is exact but for rounding, far below a nanometre.
+    Where it puts 0 and the unit vectors is exact except rounding, far below a nanometre.
     """
     ndim = transform.GetDimension()
     shift = np.array(transform.TransformPoint((0.0,) * ndim))

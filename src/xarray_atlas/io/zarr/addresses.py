@@ -60,7 +60,7 @@ def without_secrets(text: str) -> str:
 
 
 def is_http(place: str) -> bool:
-    """Tell whether a URL is one of HTTP, not a chain of file systems."""
+    """Return whether a URL is one of HTTP, not a chain of file systems."""
     return "::" not in place and place.partition("://")[0].lower() in WEB
 
 
@@ -115,7 +115,7 @@ def _part(
             given["params"] = [*_pairs(given.get("params")), *map(list, query)]
         return _joined(parts, host), given
     name, colon, password = user.partition(":")
-    if not colon:  # a user without a password is no secret, and part of the address
+    if not colon:  # a user without a password is not a secret, and part of the address
         return url, storage_options
     names = ("key", "secret") if kind in KEYS else ("username", "password")
     given.update(zip(names, (unquote(name), unquote(password)), strict=True))

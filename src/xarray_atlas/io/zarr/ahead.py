@@ -50,7 +50,7 @@ NODE = (".zarray", ".zattrs", ".zgroup")
 
 
 def is_remote(place: str) -> bool:
-    """Tell whether reading a URL or a path takes round trips; of a chain that is not known."""
+    """Return whether reading a URL or a path takes round trips; of a chain that is not known."""
     return is_url(place) and "::" not in place and protocol(place) not in LOCAL
 
 
@@ -103,7 +103,7 @@ def likely_levels(resolution: Any, several: bool = False) -> tuple[str, ...]:
     Parameters
     ----------
     resolution : str, quantity or int, optional
-        As :meth:`Multiscale.select` has it.
+        Same as in :meth:`Multiscale.select`.
     several : bool, default: False
         Whether all levels are opened.
     """

@@ -1,4 +1,4 @@
-"""Whether the answer to a request is what was asked for: its range, its length, its kind."""
+"""Return whether the answer to a request is what was asked for: its range, its length, its kind."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _limits(asked: str, size: int | None) -> tuple[int | None, int | None]:
     """Return the first and last byte of a range in an object of that size; None if not known."""
     found = _ASKED.fullmatch(asked)
     if found is None:
-        raise OSError(f"{asked!r} is no range")
+        raise OSError(f"{asked!r} is not a range")
     if not found[1]:
         if size is None:
             return None, None

@@ -143,7 +143,7 @@ class ImageArray(BackendArray):
 
     @property
     def reads_apart(self) -> bool:
-        """Whether stored objects are fetched apart from being decoded.
+        """Return whether stored objects are fetched apart from being decoded.
 
         So they are from remote stores, where each read is a request that is waited for; but of a
         shard zarr reads no more than the chunks that are wanted, side by side.
@@ -231,7 +231,7 @@ class ImageArray(BackendArray):
 
     @property
     def _reads_files(self) -> bool:
-        """Whether blocks are read and decoded without zarr, out of a folder on this machine."""
+        """Return whether blocks are read from a local folder and decoded without zarr."""
         store = self.array.store
         return self._codec is not None and isinstance(store, CheckedStore) and store.has_files
 
@@ -296,11 +296,11 @@ class LabelArray(ImageArray):
     Parameters
     ----------
     group, path, place
-        As :class:`ImageArray` has them.
+        Same as in :class:`ImageArray`.
     voxel_size : tuple of float, optional
         As the store has it, in mm: a Dataset that holds the labels may be said to have another.
     axes : Axes, optional
-        As :class:`ImageArray` has it.
+        Same as in :class:`ImageArray`.
     """
 
     content = "labels"
@@ -323,7 +323,7 @@ class LabelArray(ImageArray):
     def fingerprint(self) -> str | None:
         """Return a digest of what the store says of each object of the level.
 
-        It costs one listing. None where the store does not list its objects, or
+        It costs one listing. None if the store does not list its objects, or
         does not say enough of them to tell that one has changed.
         """
         return fingerprint(self.array)
@@ -363,7 +363,7 @@ def indexed_shape(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ..
 
 
 def _as_block(key: tuple[Any, ...], shape: tuple[int, ...]) -> Block | None:
-    """Return the block that a basic index reads from; None where it has a step."""
+    """Return the block that a basic index reads from; None if it has a step."""
     if any(isinstance(k, slice) and k.step not in (None, 1) for k in key):
         return None
     places = (

@@ -43,7 +43,7 @@ class Axes:
     spatial : tuple of int
         The positions of the three axes of space among them.
     units : tuple of (str or None)
-        Of the axes of space; None where none is stated, or none that is a length.
+        Of the axes of space; None if none is stated, or none that is a length.
     stated : tuple of (str or None)
         The units of the axes of space as they are written.
     orientation : str

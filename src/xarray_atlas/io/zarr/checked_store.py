@@ -50,7 +50,7 @@ class CheckedStore(WrapperStore[Store]):
 
     So are answers to another question than the one that was asked (another part of an object, more
     or less of it, a web page), objects that are or would decode to more than can belong there,
-    which are neither read nor decoded, what is no file (a FIFO), and whatever other packages'
+    which are neither read nor decoded, what is not a file (a FIFO), and whatever other packages'
     stores raise. How a chunk is stored is known of the arrays of :meth:`expect`.
 
     In a copy that :func:`xarray_atlas.download` has made, a chunk is absent
@@ -96,7 +96,7 @@ class CheckedStore(WrapperStore[Store]):
         self.keep(others)
 
     def forget(self) -> None:
-        """Ask anew from now on: what a store holds may change."""
+        """Ask again from now on: what a store holds may change."""
         self._beside, self._kept, self._answers = {}, frozenset(), {}
 
     @property
@@ -107,7 +107,7 @@ class CheckedStore(WrapperStore[Store]):
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Read an object or a part of it; None where there is none."""
+        """Read an object or a part of it; None if there is none."""
         layout, largest = self._before(key)
         store = innermost(self)
         if isinstance(store, FsspecStore) and is_s3(store.fs):
@@ -134,7 +134,7 @@ class CheckedStore(WrapperStore[Store]):
 
     @property
     def has_files(self) -> bool:
-        """Whether :meth:`read_file` reads what it holds."""
+        """Return whether :meth:`read_file` reads what it holds."""
         return type(self._store) is LocalStore
 
     def read_file(self, key: str) -> bytes | None:
@@ -159,7 +159,7 @@ class CheckedStore(WrapperStore[Store]):
     def _after(
         self, key: str, content: Any, layout: ChunkLayout | None, byte_range: ByteRequest | None
     ) -> None:
-        """Look at what has come: bytes, or None where there is no such object."""
+        """Look at what has come: bytes, or None if there is no such object."""
         if content is None:
             self._check_absent(key, byte_range)
         if self._copy is not None:
@@ -179,7 +179,7 @@ class CheckedStore(WrapperStore[Store]):
 
     def _begin(self, key: str, prototype: BufferPrototype) -> asyncio.Task[Buffer | None]:
         task = asyncio.ensure_future(self._store.get(key, prototype))
-        # an error of which nobody asks is no error
+        # an error of which nobody asks is not an error
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
@@ -232,7 +232,7 @@ class CheckedStore(WrapperStore[Store]):
             return
         path = Path(store.root) / key
         if os.path.lexists(path):
-            what = "a link to a file that is not there" if path.is_symlink() else "not a file"
+            what = "a link to a file that does not exist" if path.is_symlink() else "not a file"
             raise StoreError(f"{key!r} is {what}")
         if not os.path.isdir(store.root):
             raise StoreError(f"the folder {store.root} has gone")
@@ -261,14 +261,14 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
         except (OSError, ValueError):  # which the store says
             return
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise StoreError(f"{key!r} is no file: a FIFO, a socket or a device")
+            raise StoreError(f"{key!r} is not a file: a FIFO, a socket or a device")
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
     if size is not None and largest is not None and size > largest:
         raise StoreError(f"{key!r} has {size} bytes, of which {largest} can belong there at most")
 
 
 def folder_of(store: Store) -> str | None:
-    """Return the folder on this machine that a store reads; None where it reads none."""
+    """Return the folder on this machine that a store reads; None if it reads none."""
     if isinstance(store, LocalStore):
         return str(store.root)
     if isinstance(store, FsspecStore):
@@ -323,7 +323,7 @@ def innermost(store: Store) -> Store:
 
 
 def _copy(store: Store, path: str) -> Copy | None:
-    """Find the copy on this machine that a group is in; None where it is in none."""
+    """Find the copy on this machine that a group is in; None if it is in none."""
     if isinstance(store, ZipStore):
         return find_zipped_copy(str(store.path), path)
     folder = folder_of(store)
@@ -331,12 +331,12 @@ def _copy(store: Store, path: str) -> Copy | None:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Tell whether a file system says: not without permission."""
+    """Return whether a file system says: not without permission."""
     return isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403)
 
 
 def was_refused(error: BaseException | None) -> bool:
-    """Tell whether an error comes from a refusal.
+    """Return whether an error comes from a refusal.
 
     Where a bucket may not be listed, it refuses what it does not have too.
     """

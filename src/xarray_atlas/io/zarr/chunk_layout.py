@@ -63,7 +63,7 @@ class ChunkLayout:
 
     @property
     def largest(self) -> int | None:
-        """The most bytes that a stored object can have; None where a codec is not known."""
+        """The most bytes that a stored object can have; None if a codec is not known."""
         if not KNOWN.issuperset(self.codecs):
             return None
         return (self.chunks or 1) * (self.size * 5 // 4 + SLACK) + self.index
@@ -107,7 +107,7 @@ class ChunkLayout:
 
     @property
     def _first(self) -> str:
-        """What is decoded first, but for checksums at the end, before which its header lies."""
+        """What is decoded first, except checksums at the end, before which its header lies."""
         return next((name for name in self.codecs if name != "crc32c"), "")
 
     def _shard(self, content: memoryview) -> Iterator[tuple[int, int]]:

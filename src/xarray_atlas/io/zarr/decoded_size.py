@@ -47,14 +47,14 @@ def declared_size(codec: str, content: bytes | memoryview, limit: int) -> int | 
     Returns
     -------
     int or None
-        None where nothing says it.
+        None if nothing says it.
     """
     measure = MEASURES.get(codec)
     return None if measure is None else measure(memoryview(content), limit)
 
 
 def stated_size(codec: str, content: bytes | memoryview) -> int | None:
-    """Return the decoded size that the header of a chunk states; None where it states none.
+    """Return the decoded size that the header of a chunk states; None if it states none.
 
     Parameters
     ----------

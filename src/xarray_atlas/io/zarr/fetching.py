@@ -24,7 +24,7 @@ __all__ = ["Fetched", "Reading", "fetch", "is_remote", "stream", "with_objects"]
 
 
 def is_remote(store: Store) -> bool:
-    """Tell whether each read of a store is a request that is waited for."""
+    """Return whether each read of a store is a request that is waited for."""
     inner = innermost(store)
     return isinstance(inner, FsspecStore) and folder_of(inner) is None
 
@@ -170,7 +170,7 @@ def stream(
     Yields
     ------
     str, bytes or None
-        The key of an object, and what it holds; None where there is none.
+        The key of an object, and what it holds; None if there is none.
     """
     # zarr runs its stores on an event loop of its own, and a file system of fsspec belongs to the
     # loop on which it was first used; zarr has no public way to run a coroutine on that loop.

@@ -135,11 +135,11 @@ _OWN = ("asynchronous", "loop")
 
 
 def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
-    """List all objects below a path, as they are now, as ``find`` of fsspec does.
+    """List all objects below a path, bypassing the cache of listings, like fsspec's ``find``.
 
-    Of S3 it takes several answers. One that is no listing (empty, or a page of a proxy, with status
-    200) looks to its client like one that is empty and the last, so that the rest would be missing
-    without a word. Here it is an OSError.
+    Listing S3 takes several responses. The S3 client takes an invalid one (empty, or the page of a
+    proxy with status 200) for the last one, and would omit the remaining objects silently. Here
+    it raises an OSError.
     """
     filesystem.invalidate_cache()
     if is_s3(filesystem):
@@ -152,4 +152,4 @@ def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
 def _check_listing(parsed: Mapping[str, Any], **about: Any) -> None:
     succeeded = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") == 200
     if succeeded and "IsTruncated" not in parsed:
-        raise OSError("what the server answered is no listing")
+        raise OSError("what the server answered is not a listing")

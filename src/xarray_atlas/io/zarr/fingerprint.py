@@ -33,7 +33,7 @@ def fingerprint(array: zarr.Array[Any]) -> str | None:
     Returns
     -------
     str or None
-        None where its store cannot be listed, does not give an ETag of each
+        None if its store cannot be listed, does not give an ETag of each
         object (a local folder has times and sizes instead), or where a file has
         been written only now.
 
@@ -78,7 +78,7 @@ def _file(path: str) -> tuple[str, ...]:
     # the time of the last change of the entry too, which copying tools do not set back
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < FRESH:
         raise _Untold
-    # and which file it is: folders may be renamed and links set anew without a trace in times
+    # and which file it is: folders may be renamed and links set again without a trace in times
     which = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return tuple(map(str, which))
 

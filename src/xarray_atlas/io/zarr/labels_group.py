@@ -83,7 +83,7 @@ def _below(image: zarr.Group, place: str) -> Iterator[str]:
         if len(listed) == 1 and _member(group, name, below(place, LABELS)) is None:
             raise StoreFormatError(
                 f"{below(place, LABELS)} lists the labels {name!r}, but there is no such group. "
-                f"The image itself, {place}, is no annotation"
+                f"The image itself, {place}, is not an annotation"
             )
         yield f"{LABELS}/{name}"
 
@@ -105,7 +105,7 @@ def images_of_layout(group: zarr.Group, place: str) -> Iterator[tuple[str, zarr.
 
 
 def _member(group: zarr.Group, path: str, place: str) -> zarr.Group | None:
-    """Open a group below another; None where there is none, or a bucket refuses to say."""
+    """Open a group below another; None if there is none, or a bucket refuses to say."""
     try:
         found: Any = within(lambda: group.get(path))
     except Exception as error:  # file systems raise whatever their client library raises

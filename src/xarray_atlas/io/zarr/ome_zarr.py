@@ -54,7 +54,7 @@ class Level:
         return f"{sizes[0] if len(set(sizes)) == 1 else ' x '.join(sizes)} um"
 
     def has_voxels_of(self, size: Any) -> bool:
-        """Tell whether its voxels have that size in mm: one number, or one an axis."""
+        """Return whether its voxels have that size in mm: one number, or one an axis."""
         return np.shape(size) in ((), (len(self.scale),)) and np.allclose(
             self.scale, size, rtol=TOLERANCE, atol=0
         )
@@ -182,7 +182,7 @@ def metadata_of(group: zarr.Group) -> Mapping[str, Any]:
 
 
 def is_multiscale(group: zarr.Group) -> bool:
-    """Tell whether a group says that it is an OME-Zarr image."""
+    """Return whether a group says that it is an OME-Zarr image."""
     return "multiscales" in metadata_of(group)
 
 
@@ -234,7 +234,7 @@ class _Placed(NamedTuple):
     scale: FloatArray
     translation: FloatArray
     said: bool
-    """Whether the metadata have a scale; else it is 1."""
+    """Return whether the metadata have a scale; else it is 1."""
 
 
 def _levels(

@@ -41,7 +41,7 @@ class PlainCodec:
     dtype : dtype
         As it is stored.
     codec : codec of numcodecs, optional
-        None where chunks are not compressed.
+        None if chunks are not compressed.
     fill_value : number
         Of a chunk that is not stored.
     """
@@ -138,7 +138,7 @@ def assemble(
 
 
 def plain_codec(array: zarr.Array[Any]) -> PlainCodec | None:
-    """Return what decodes the chunks of an array; None where that is left to zarr."""
+    """Return what decodes the chunks of an array; None if that is left to zarr."""
     if array.shards is not None or array.dtype.kind not in "biuf":
         return None
     codec = _of_format_3(array) if array.metadata.zarr_format == 3 else _of_format_2(array)

@@ -1,4 +1,4 @@
-"""Whether a server can be connected to at all: without a network, that is soon known.
+"""Return whether a server can be connected to at all: without a network, that is soon known.
 
 File systems try again for half a minute where nobody answers, which is right on a bad line, and
 long where there is none. So while the first request is under way, another thread tries to connect
@@ -33,7 +33,7 @@ ADDRESSES = 4
 def host_of(place: str, storage_options: Mapping[str, Any] | None) -> tuple[str, int] | None:
     """Return the host and port that a file system connects to, a proxy where there is one.
 
-    None where that is not known from here, or the place is on this machine.
+    None if that is not known from here, or the place is on this machine.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def host_of(place: str, storage_options: Mapping[str, Any] | None) -> tuple[str,
 
 
 def is_reachable(host: tuple[str, int], seconds: float) -> bool:
-    """Tell whether a connection to a host can be opened within some seconds.
+    """Return whether a connection to a host can be opened within some seconds.
 
     Parameters
     ----------

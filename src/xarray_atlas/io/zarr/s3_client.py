@@ -24,12 +24,12 @@ ASKED = "xarray-atlas-range"
 
 
 def is_s3(filesystem: Any) -> bool:
-    """Tell whether a file system of fsspec is that of S3, without importing s3fs."""
+    """Return whether a file system of fsspec is that of S3, without importing s3fs."""
     return hasattr(filesystem, "call_s3")
 
 
 def is_encrypted(filesystem: Any, path: str) -> bool:
-    """Tell whether S3 encrypts an object with a key, so that its ETag is no MD5."""
+    """Return whether S3 encrypts an object with a key, so that its ETag is not an MD5."""
     bucket, key, _ = filesystem.split_path(path)
     head: Mapping[str, Any] = filesystem.call_s3("head_object", Bucket=bucket, Key=key)
     return "kms" in head.get("ServerSideEncryption", "") or "SSECustomerAlgorithm" in head

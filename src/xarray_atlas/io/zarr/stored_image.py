@@ -30,7 +30,7 @@ class SeriesArray(ImageArray):
     Parameters
     ----------
     group, path, place
-        As :class:`ImageArray` has them.
+        Same as in :class:`ImageArray`.
     axes : Axes
     """
 
@@ -92,7 +92,7 @@ def open_stored_image(
     Raises
     ------
     StoreError, StoreNotFoundError, StoreFormatError
-        If it cannot be opened, or is no image.
+        If it cannot be opened, or is not an image.
     """
     group, place = _image(open_group(source, storage_options), locate(source))
     multiscale = read_multiscale(group, place, voxel_size=voxel_size)

@@ -121,7 +121,7 @@ def part_root(
 
 
 def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
-    """Tell whether what lies beside a store has a URL or a path of its own.
+    """Return whether what lies beside a store has a URL or a path of its own.
 
     Not beside a zip file, and not in a chain of file systems, whose URL has the place of the
     store in its middle.
@@ -228,7 +228,7 @@ def _open_zip_url(source: str, storage_options: Mapping[str, Any] | None) -> zar
             storage_options,
         )
     except zipfile.BadZipFile as error:
-        raise StoreFormatError(f"{place} is no zip file, or one that is cut short") from error
+        raise StoreFormatError(f"{place} is not a zip file, or one that is cut short") from error
     except (AtlasError, TypeError, ImportError):
         raise
     except ValueError as error:

@@ -20,7 +20,7 @@ IGNORED = "__MACOSX"
 
 
 def is_zip(path: str) -> bool:
-    """Tell whether a file is a zip file, or is called one."""
+    """Return whether a file is a zip file, or is called one."""
     return os.path.isfile(path) and (path.lower().endswith(ENDINGS) or zipfile.is_zipfile(path))
 
 
@@ -42,7 +42,7 @@ def split_archive(path: str) -> tuple[str, str]:
 
 
 def is_zip_url(url: str) -> bool:
-    """Tell whether a URL, without a query, is that of a zip file or of what is in one.
+    """Return whether a URL, without a query, is that of a zip file or of what is in one.
 
     Examples
     --------

@@ -28,12 +28,12 @@ READERS = {
 
 
 def is_image(source: Any) -> bool:
-    """Tell whether :func:`read_image` takes something: a path, or an image of another library."""
+    """Return whether :func:`read_image` takes something: a path, or an image of another library."""
     return isinstance(source, str | os.PathLike) or _is_nibabel(source) or is_itk_image(source)
 
 
 def is_image_file(name: str) -> bool:
-    """Tell whether a name ends as those of the formats that are read here."""
+    """Return whether a name ends as those of the formats that are read here."""
     return name.lower().endswith(tuple(end for group in READERS for end in group))
 
 

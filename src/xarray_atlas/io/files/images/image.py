@@ -91,7 +91,7 @@ class Image:
         if isinstance(chunks, dict):
             if unknown := [dim for dim in chunks if dim not in self.dims]:
                 raise GridError(
-                    f"chunks= names {unknown[0]!r}, which is no dimension of {self.place}: it has "
+                    f"{unknown[0]!r} in chunks= is not a dimension of {self.place}: it has "
                     f"{', '.join(self.dims)}"
                 )
             named = chunks or self._natural()

@@ -87,15 +87,15 @@ def read_metaimage(path: str) -> Image:
     Raises
     ------
     StoreFormatError
-        If it is no MetaImage, or one of a kind that is not read here.
+        If it is not a MetaImage, or one of a kind that is not read here.
     StoreNotFoundError
-        If it names a file of voxels that is not there.
+        If it names a file of voxels that does not exist.
     """
     header = _read_header(path)
     ndim = header.integer("NDims", 0)
     dim_size = header.numbers(ndim, "DimSize") if ndim > 0 else None
     if dim_size is None or (header.text("ObjectType") or "Image").lower() != "image":
-        raise StoreFormatError(f"{path} is no MetaImage: its header has no NDims and DimSize")
+        raise StoreFormatError(f"{path} is not a MetaImage: its header has no NDims and DimSize")
     channels = header.integer("ElementNumberOfChannels", 1)
     kind = str(header.text("ElementType")).upper().removesuffix("_ARRAY")
     if kind not in TYPES or min(dim_size) < 1 or channels < 1:
@@ -131,7 +131,7 @@ def _read_header(path: str) -> _Header:
             if not line:
                 break
     raise StoreFormatError(
-        f"{path} is no MetaImage: its header has no line ElementDataFile, which says where the "
+        f"{path} is not a MetaImage: its header has no line ElementDataFile, which says where the "
         "voxels are"
     )
 
@@ -146,7 +146,7 @@ def _voxels(header: _Header, dtype: np.dtype[Any], shape: tuple[int, ...]) -> An
     local = where.upper() == "LOCAL"
     path = header.path if local else str(Path(header.path).parent / where)
     if not os.path.isfile(path):
-        raise StoreNotFoundError(f"the header names a file of voxels that is not there: {path}")
+        raise StoreNotFoundError(f"the header names a file of voxels that does not exist: {path}")
     offset = header.end if local else 0
     skip = header.integer("HeaderSize", 0)
     if header.said("CompressedData"):

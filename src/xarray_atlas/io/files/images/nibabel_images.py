@@ -76,12 +76,12 @@ def image_of_nibabel(image: Any, place: str) -> Image:
     Raises
     ------
     StoreFormatError
-        If it is no image in space.
+        If it is not an image in space.
     """
     import nibabel
 
     if not isinstance(image, nibabel.spatialimages.SpatialImage):
-        raise StoreFormatError(f"{place} is no image in space, but a {type(image).__name__}")
+        raise StoreFormatError(f"{place} is not an image in space, but a {type(image).__name__}")
     voxels = _voxels(image.dataobj, place)
     colors = voxels.ndim - len(image.shape)  # 1 where a voxel is a color
     fourth = _fourth(image)
@@ -219,7 +219,7 @@ def _affine(image: Any) -> FloatArray | None:
 
 
 def _is_changed(image: Any) -> bool:
-    """Tell whether the affine of an image was changed in memory, against its header's."""
+    """Return whether the affine of an image was changed in memory, against its header's."""
     own, best = image.affine, image.header.get_best_affine()
     return own is not None and not np.allclose(own, best, rtol=1e-5, atol=1e-6)
 

@@ -91,13 +91,15 @@ def read_nrrd(path: str) -> Image:
     Raises
     ------
     StoreNotFoundError
-        If it names a file of voxels that is not there.
+        If it names a file of voxels that does not exist.
     StoreFormatError
         If it does not say which of its axes are those of space.
     """
     header, offset = _read_header(path)
     if header.get("dimension") != len(header.get("sizes", ())) or "type" not in header:
-        raise StoreFormatError(f"{path} is no NRRD: its header has no type, dimension and sizes")
+        raise StoreFormatError(
+            f"{path} is not an NRRD: its header has no type, dimension and sizes"
+        )
     if str(header["type"]).lower() == "block":
         raise StoreFormatError(f"{path} holds blocks of bytes (type: block), not numbers")
     axes = _axes(header, path)
@@ -167,7 +169,7 @@ def _voxels(path: str, header: Any, offset: int) -> Any:
         where, offset = str(Path(path).parent / data), 0
         if not os.path.exists(where):
             raise StoreNotFoundError(
-                f"the header names a file of voxels that is not there: {where}"
+                f"the header names a file of voxels that does not exist: {where}"
             )
     encoding = str(header["encoding"]).lower()
     if any(skips) or encoding not in ("raw", "gzip", "gz"):
@@ -284,7 +286,7 @@ def _all_known(values: FloatArray) -> bool:
 def _factors(header: Any, field: str, which: list[int]) -> FloatArray | None:
     """Return how many mm the unit of each axis is: 1 where there is none, as ITK has it.
 
-    None where one is no unit of length: "pixel" says that the size of a voxel is not known.
+    None if one is not a unit of length: "pixel" says that the size of a voxel is not known.
     """
     said = [*(header.get(field) or ()), *[""] * 16]
     found = []

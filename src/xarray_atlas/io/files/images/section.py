@@ -12,7 +12,7 @@ __all__ = ["read_section"]
 
 
 def read_section(path: str | Path) -> Any:
-    """Return the section in a file as a dask array of shape (1, y, x); None where it is a volume.
+    """Return the section in a file as a dask array of shape (1, y, x); None if it is a volume.
 
     Parameters
     ----------

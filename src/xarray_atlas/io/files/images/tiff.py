@@ -54,7 +54,7 @@ def read_tiff(path: str) -> Image:
 
 
 def _choose(file: Any, path: str) -> int | None:
-    """Return which of the series of a file is its volume; None where it is a stack of pages.
+    """Return which of the series of a file is its volume; None if it is a stack of pages.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _names(letters: str, path: str) -> tuple[str, ...]:
         names[letters.index("S")] = "color"
     if not set(SPATIAL) <= set(names):
         raise StoreFormatError(
-            f"{path} has the axes {letters} and is no volume: it needs those along z, y and x. "
+            f"{path} has the axes {letters} and is not a volume: it needs those along z, y and x. "
             "Stack planes first: tifffile.imwrite('stack.tif', numpy.stack(planes), "
             "photometric='minisblack')"
         )

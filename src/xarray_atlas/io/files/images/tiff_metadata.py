@@ -102,7 +102,7 @@ def _of_imagej(file: Any, counts: Mapping[str, int]) -> tuple[Geometry, dict[str
 def _sizes_of_imagej(file: Any, metadata: Mapping[str, Any]) -> tuple[float, ...] | None:
     """Read the spacing of planes, and the resolution within one in pixels a unit.
 
-    ``unit`` is that of all axes, but for those that have one of their own.
+    ``unit`` is that of all axes, except those that have one of their own.
     """
     tags = file.pages[0].tags
     steps = [_number(metadata.get("spacing"))]

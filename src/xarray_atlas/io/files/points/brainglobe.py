@@ -48,7 +48,7 @@ def read_npy(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no array of numbers, or has another shape.
+        If it is not an array of numbers, or has another shape.
     """
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
@@ -59,7 +59,7 @@ def read_npy(path: str) -> PointTable:
     ) as error:  # fmt: skip
         if isinstance(error, PointsError):
             raise
-        raise PointsError(f"{path} is no array of numpy: {error}") from error
+        raise PointsError(f"{path} is not an array of numpy: {error}") from error
     advice = (
         "An array says neither its axes nor its unit. brainmapper (points/points.npy) and "
         "brainglobe-segmentation (tracks) write um in BrainGlobe's atlas: frame='brainglobe', "
@@ -89,7 +89,7 @@ def read_hdf5(path: str) -> PointTable:
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         if isinstance(error, PointsError):
             raise
-        raise PointsError(f"{path} is no HDF5 file of points: {error}") from error
+        raise PointsError(f"{path} is not an HDF5 file of points: {error}") from error
     place = PurePath(path)
     frame = NAMED.get(place.name) or NAMED.get(place.parent.parent.name)
     advice = (

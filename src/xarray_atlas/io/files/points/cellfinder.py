@@ -53,7 +53,7 @@ def read_xml(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no XML, of another kind, or has markers without a position.
+        If it is not valid XML, of another kind, or has markers without a position.
     """
     markers = _Markers(path)
     parser = expat.ParserCreate()
@@ -67,7 +67,7 @@ def read_xml(path: str) -> PointTable:
         with open(path, "rb") as file:
             parser.ParseFile(file)
     except expat.ExpatError as error:
-        raise PointsError(f"{path} is no XML: {error}") from error
+        raise PointsError(f"{path} is not valid XML: {error}") from error
     found = {name: numbers_of(markers.found[tag], tag, path) for tag, name in MARKERS.items()}
     counter = markers.image not in ("", PLACEHOLDER)
     if counter:
@@ -110,7 +110,7 @@ class _Markers:
         if self._tag in MARKERS or self._tag in ("Type", "Image_Filename"):
             self._text += text
             if len(self._text) > LONGEST and self._tag != "Image_Filename":
-                raise PointsError(f"{self.path}: <{self._tag}> holds a text that is no number")
+                raise PointsError(f"{self.path}: <{self._tag}> holds a text that is not a number")
 
     def end(self, tag: str) -> None:
         text = self._text.strip()
@@ -170,7 +170,7 @@ def read_yaml(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no YAML, of another kind, or has cells without a position.
+        If it is not valid YAML, of another kind, or has cells without a position.
     ImportError
         If PyYAML is not installed.
     """
@@ -185,7 +185,7 @@ def read_yaml(path: str) -> PointTable:
     try:
         content = yaml.load(text, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise PointsError(f"{path} is no YAML: {error}") from error
+        raise PointsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict) or not content.get(ROOT):
         raise PointsError(f"{path} is a YAML file, but none of cells (it has no {ROOT!r})")
     cells = content.get("candidate_cells")

@@ -36,14 +36,14 @@ def read_delimited(path: str, headers: Sequence[str] = ()) -> pd.DataFrame:
     Raises
     ------
     PointsError
-        If it is no table.
+        If it is not a table.
     """
     with open(path, "rb") as file:
         start = file.read(FIRST_LINES)
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = start.decode(encoding, errors="replace")
     if "\0" in text:
-        raise PointsError(f"{path} is no table of text: it holds NUL characters")
+        raise PointsError(f"{path} is not a table of text: it holds NUL characters")
     lines = text.splitlines()
     if not any(line.strip() for line in lines):
         raise PointsError(f"{path} is empty")
@@ -64,17 +64,17 @@ def read_delimited(path: str, headers: Sequence[str] = ()) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            # a line that ends with a separator is no index
+            # a line that ends with a separator is not an index
             table = pd.read_csv(
                 path, sep=separator, decimal=decimal, skiprows=skipped, encoding=encoding,
                 index_col=False, skip_blank_lines=True, low_memory=False,
             )  # fmt: skip
     except pd.errors.ParserWarning as error:
         raise PointsError(
-            f"{path} is no table of text: it has lines with more cells than its header"
+            f"{path} is not a table of text: it has lines with more cells than its header"
         ) from error
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
-        raise PointsError(f"{path} is no table of text: {error}") from error
+        raise PointsError(f"{path} is not a table of text: {error}") from error
     table.columns = [str(name).strip() for name in table.columns]
     empty = [
         name for name in names_of(table) if name.startswith("Unnamed:") and table[name].isna().all()

@@ -29,13 +29,13 @@ def read_meshview(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no JSON, of another kind, or its counts contradict its points.
+        If it is not valid JSON, of another kind, or its counts contradict its points.
     """
     try:
         with open(path, "rb") as file:
             content = json.load(file)
     except (ValueError, RecursionError) as error:
-        raise PointsError(f"{path} is no JSON: {error}") from error
+        raise PointsError(f"{path} is not valid JSON: {error}") from error
     parts = content if isinstance(content, list) else None
     if parts is None or not all(isinstance(part, dict) and "triplets" in part for part in parts):
         raise PointsError(
@@ -56,7 +56,7 @@ def read_meshview(path: str) -> PointTable:
 def _points(part: dict[str, Any], path: str) -> Any:
     name, triplets = str(part.get("name", ""))[:80], part["triplets"]
     if not isinstance(triplets, list) or len(triplets) % 3:
-        raise PointsError(f"{path}: the triplets of {name!r} are no list of x, y, z in turn")
+        raise PointsError(f"{path}: the triplets of {name!r} are not list of x, y, z in turn")
     points = numbers_of(triplets, f"triplets of {name!r}", path).reshape(-1, 3)
     count = part.get("count", len(points))
     if count != len(points):

@@ -43,7 +43,7 @@ def read_swc(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no SWC, or its samples do not make a tree.
+        If it is not an SWC file, or its samples do not make a tree.
     """
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
@@ -60,13 +60,15 @@ def read_swc(path: str) -> PointTable:
             usecols=range(len(COLUMNS)), index_col=False,
         )  # fmt: skip
     except (ValueError, OverflowError, RecursionError) as error:
-        raise PointsError(f"{path} is no SWC: {error}") from error
+        raise PointsError(f"{path} is not an SWC file: {error}") from error
     if rows.isna().to_numpy().any():
-        raise PointsError(f"{path} is no SWC: its lines do not all have seven numbers")
+        raise PointsError(f"{path} is not an SWC file: its lines do not all have seven numbers")
     found = {name: numbers_of(rows[name].to_numpy(), name, path) for name in COLUMNS}
     for name in ("sample", "type", "parent"):
         if len(rows) and found[name].dtype.kind != "i":
-            raise PointsError(f"{path} is no SWC: {name} is not a whole number in each line")
+            raise PointsError(
+                f"{path} is not an SWC file: {name} is not a whole number in each line"
+            )
     if len(np.unique(found["sample"])) != len(rows):
         raise PointsError(f"{path} has samples of the same number")
     orphans = ~np.isin(found["parent"], found["sample"]) & (found["parent"] >= 0)
@@ -83,4 +85,4 @@ def _float(text: str, path: str) -> float:
     try:
         return float(text.rstrip(",;"))
     except ValueError:
-        raise PointsError(f"{path}: {text[:40]!r} in the header is no number") from None
+        raise PointsError(f"{path}: {text[:40]!r} in the header is not a number") from None

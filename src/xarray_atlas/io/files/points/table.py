@@ -38,9 +38,9 @@ class PointTable:
     columns : dict of str to array
         What else the file holds of each point.
     unit : str, optional
-        Of the positions; ``"voxel"`` of indices. None where the file does not say it.
+        Of the positions; ``"voxel"`` of indices. None if the file does not say it.
     frame : str, optional
-        Whose coordinates they are; None where the file does not say it.
+        Whose coordinates they are; None if the file does not say it.
     advice : str
         What a caller passes where something is not said.
     """
@@ -77,7 +77,9 @@ def numbers_of(values: Iterable[Any], name: str, path: str) -> Any:
         found = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         bad = next((one for one in given if not _is_number(one)), None)
-        raise PointsError(f"{path}: {name} holds {str(bad)[:40]!r}, which is no number") from None
+        raise PointsError(
+            f"{path}: {name} holds {str(bad)[:40]!r}, which is not a number"
+        ) from None
     if found.ndim != 1:
         raise PointsError(f"{path}: {name} holds no column of numbers")
     return whole(found)

@@ -69,7 +69,7 @@ def read_table(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no table, or a table of something else than points.
+        If it is not a table, or a table of something else than points.
     """
     table = read_delimited(path, IMARIS)
     twice = table.columns[table.columns.duplicated()]
@@ -168,7 +168,9 @@ def _unit(text: str, path: str) -> str | None:
     try:
         unit_factor(text)
     except UnitsError as error:
-        raise PointsError(f"{path} has positions in {text[:40]!r}, which is no length") from error
+        raise PointsError(
+            f"{path} has positions in {text[:40]!r}, which is not a length"
+        ) from error
     return text
 
 
