@@ -1,4 +1,4 @@
-"""Distances from points to the nearest voxel that belongs to another region."""
+"""Distances from points to the nearest voxel of another region."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def nearest_other(
     point: FloatArray,
     code: int,
 ) -> float:
-    """Return the distance from a point to the nearest voxel that has another code; inf without one.
+    """Return the distance from a point to the nearest voxel with another code, or inf.
 
-    To the nearest point of that voxel, which is on one of its faces, edges or corners; 0 in it.
+    The distance is to the nearest point of that voxel, on its boundary; 0 if the point is in it.
 
     Parameters
     ----------
     codes : ndarray of int, shape (n, m, k)
-        Of the region of each voxel.
+        Code of the region of each voxel.
     lower, upper : three float64 arrays
-        Where voxels begin and end along each axis.
+        Lower and upper boundaries of the voxels along each axis.
     point : float64 array, shape (3,)
     code : int
-        Of the point's own region.
+        Code of the region that the point is in.
     """
     away = [
         np.maximum(np.maximum(low - at, at - high), 0) ** 2

@@ -1,4 +1,4 @@
-"""Faces between voxels of different labels, counted on plain numpy blocks."""
+"""Count the boundaries between voxels of different labels in plain numpy blocks."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from xarray_atlas.kernels.labels import Int64s, Ints, check_integers
 __all__ = ["FaceTable", "concatenate_faces", "tabulate_faces"]
 
 SLAB = 2**22
-"""Voxels; of a larger block a slab of so many is worked on at a time."""
+"""Number of voxels processed at a time; larger blocks are processed in slabs."""
 
 
 class FaceTable(NamedTuple):
-    """A row for each pair of labels that touch along an axis; of large blocks, several rows."""
+    """Table with a row per pair of labels that touch along an axis; several for large blocks."""
 
     low: Ints
     """The smaller label, shape (n,)."""
     high: Ints
     """The larger label, shape (n,)."""
     axis: Int64s
-    """Across which axis the faces lie, shape (n,)."""
+    """The axis across which the voxels touch, shape (n,)."""
     faces: Int64s
-    """Number of faces, shape (n,)."""
+    """Number of pairs of adjacent voxels, shape (n,)."""
 
 
 def tabulate_faces(block: Ints, own: Sequence[int] | None = None) -> FaceTable:
-    """Count the faces between the voxels of a block that have different labels.
+    """Count the pairs of adjacent voxels in a block that have different labels.
 
     Parameters
     ----------
     block : ndarray of int
-        Labels, of one or more dimensions.
+        Labels, with one or more dimensions.
     own : sequence of int, optional
-        The shape of the voxels that are the block's own, at its start; all by default. Beyond
-        them is at most one voxel along each axis, of the next block: the face between the two is
-        counted, and nothing else of it.
+        The shape of the block without its margin; the whole block by default. The margin is at most
+        one voxel of the next block along each axis: only pairs with one voxel inside and one in the
+        margin are counted there.
 
     Returns
     -------
@@ -71,14 +71,14 @@ def tabulate_faces(block: Ints, own: Sequence[int] | None = None) -> FaceTable:
 
 
 def concatenate_faces(tables: Iterable[FaceTable], block: Ints | None = None) -> FaceTable:
-    """Put tables one below the other.
+    """Concatenate tables.
 
     Parameters
     ----------
     tables : iterable of FaceTable
-        Of blocks of one type.
+        Tables of blocks of one type.
     block : ndarray, optional
-        Says the type of the labels where there is no table.
+        Gives the type of the labels if there is no table.
     """
     tables = list(tables)
     if tables:
@@ -89,13 +89,13 @@ def concatenate_faces(tables: Iterable[FaceTable], block: Ints | None = None) ->
 
 
 def _faces_across(block: Ints, own: Sequence[int], axis: int) -> FaceTable:
-    """Count the faces across one axis."""
+    """Count the pairs of adjacent voxels across one axis."""
     part = block[tuple(slice(n + (i == axis)) for i, n in enumerate(own))]
     part = np.moveaxis(part, axis, 0)
     first, second = part[:-1], part[1:]
     differ = first != second
     first, second = first[differ], second[differ]
-    # pairs as one number each, of the labels' ranks: ids of 64 bits leave no room for two
+    # encode a pair as one number, from the labels' ranks: two 64-bit ids do not fit into 64 bits
     ids, ranks = np.unique(np.concatenate([first, second]), return_inverse=True)
     one, other = ranks.reshape(2, -1)
     pairs = np.minimum(one, other) * ids.size + np.maximum(one, other)

@@ -1,7 +1,7 @@
 """The two functions of `run_tables`, compiled by numba.
 
-They take half of the time and return the same arrays. This module is imported only once that
-pays; see `tables`.
+They return the same arrays in half of the time. This module is only imported once the time for
+compiling pays off; see `tables`.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ def _compile(function: F) -> F:
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return cast(F, njit(cache=True, **options)(function))
-    except RuntimeError:  # no folder can be written to in which numba would keep the result
+    except RuntimeError:  # numba has no writable folder for its cache
         return cast(F, njit(**options)(function))
 
 
 def row_runs(flat: Ints, length: int) -> Positions:
-    """Find where runs of equal values start in rows; as :func:`run_tables.row_runs`."""
-    # Only compared: neither the type of values of one size nor the order of their bytes
-    # matters. Numba compiles again for an array that cannot be written to.
+    """Find the starts of runs of equal values in rows; see :func:`run_tables.row_runs`."""
+    # Values are only compared, so neither their type nor their byte order matters, only their size.
+    # Numba compiles separately for read-only arrays.
     values = np.require(flat, requirements="A").view(f"u{flat.itemsize}")
     values.flags.writeable = False
-    starts = np.empty(flat.size + 8, np.int64)  # no memory until it is written to
+    starts = np.empty(flat.size + 8, np.int64)  # takes no memory until it is written to
     new = np.zeros(-(-length // 8) * 8, np.uint8)
     return starts[: _find(values, U64(length), starts, new)].copy()
 
 
 def measure(starts: Positions, codes: Positions, shape: tuple[int, ...]) -> Columns:
-    """Measure the voxels of each code; as :func:`run_tables.measure`."""
+    """Measure the voxels of each code; see :func:`run_tables.measure`."""
     if len(shape) > 3:
         return run_tables.measure(starts, codes, shape)
-    # as three axes, of which the first two or the middle one may have the length 1
+    # as three axes, the first two or the middle one possibly of length 1
     rows = shape[1] if len(shape) == 3 else 1
     axes = {1: [2], 2: [0, 2], 3: [0, 1, 2]}[len(shape)]
     n = int(codes.max()) + 1
@@ -68,10 +68,10 @@ def measure(starts: Positions, codes: Positions, shape: tuple[int, ...]) -> Colu
 
 @_compile
 def _find(flat: Any, length: Any, starts: Any, new: Any) -> Any:
-    """Write down where runs start; return how many there are. `new` is of zeros.
+    """Record where runs start, and return their number; `new` must be zeros.
 
-    The loops are such that a processor compares several voxels at once, and has no branch to
-    guess for each. Indices are unsigned: numba need not look whether they are negative.
+    The loops are written such that the compiler can vectorize the comparisons and needs no branch
+    per voxel. Indices are unsigned, so that numba need not check for negative ones.
     """
     n, row = ZERO, ZERO
     eights = new.view(np.uint64)
@@ -82,7 +82,7 @@ def _find(flat: Any, length: Any, starts: Any, new: Any) -> Any:
         for i in range(U64(eights.size)):
             if eights[i]:
                 for at in range(i * EIGHT, (i + ONE) * EIGHT):
-                    starts[n] = row + at  # stays where a run starts
+                    starts[n] = row + at  # is kept if a run starts here
                     n += U64(new[at])
         row += length
     return n
@@ -100,7 +100,7 @@ def _add_up(
     stop: Any,
     runs: Any,
 ) -> None:
-    """Add the runs, each of which goes from one of `ends` to the next, to what is of each code."""
+    """Add the runs, each from one of `ends` to the next, to the sums of their codes."""
     plane, row, begin = 0, 0, 0
     for i in range(codes.size):
         if ends[i] == begin + length:  # a run starts in each row
@@ -133,9 +133,9 @@ def _find_points(
     plane: Any,
     point: Any,
 ) -> None:
-    """Find the voxel nearest to the centroid on the plane that holds the middle run of a code.
+    """Find the voxel nearest to the centroid on the plane of a code's middle run.
 
-    `runs` are the numbers of runs, and `plane` is of zeros.
+    `runs` are indices of runs; `plane` must be zeros.
     """
     size = rows * length
     passed = np.zeros_like(runs)
@@ -154,6 +154,6 @@ def _find_points(
             last = first + ends[i + 1] - ends[i] - 1
             column = min(max(np.int64(np.rint(centroid[code, 2])), first), last)
             distance = (column - centroid[code, 2]) ** 2 + (row - centroid[code, 1]) ** 2
-            if distance < nearest[code]:  # of those that are equally near, the first
+            if distance < nearest[code]:  # the first of equally near ones
                 nearest[code] = distance
                 point[code, 0], point[code, 1], point[code, 2] = plane[code], row, column

@@ -1,10 +1,10 @@
-"""Distances to a set of voxels that is held as runs: exact, and for any box of voxels alone.
+"""Exact distances to a set of voxels held as runs, for any box of voxels.
 
-A set of voxels is a table of its runs along the last axis, so that what is held grows with
-its surface and not with its volume. The distances in a box need only the runs that can be
-the nearest to one of its voxels. Those are found by bounds, in halves of halves of the box;
-then the squares of the distance along each axis are put together one axis after the other
-(the lower envelope of Felzenszwalb and Huttenlocher 2012, in brute force: few runs are left).
+A set of voxels is stored as a table of its runs along the last axis, so that memory grows with its
+surface rather than its volume. The distances in a box depend only on the runs that may be nearest
+to one of its voxels. These are selected by lower and upper bounds while the box is halved
+recursively; then squared distances are combined axis by axis (the lower envelope of Felzenszwalb
+and Huttenlocher 2012, by brute force as few runs are left).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["distances_in_box", "mask_runs"]
 
 LEAF = 2**15
-"""Voxels; a box of no more is not halved any further."""
+"""Number of voxels; smaller boxes are not halved further."""
 
 TOGETHER = 2**16
-"""Numbers that are worked on at a time, so that they stay in the processor's cache."""
+"""Number of values processed at a time, such that they stay in the processor's cache."""
 
 
 def mask_runs(mask: Bools) -> Int64s:
@@ -32,13 +32,13 @@ def mask_runs(mask: Bools) -> Int64s:
     Parameters
     ----------
     mask : ndarray of bool
-        Of one or more dimensions.
+        One or more dimensions.
 
     Returns
     -------
     ndarray of int64, shape (n_runs, mask.ndim + 1)
-        The position of each run along all axes but the last, then its first and its last
-        voxel along that one; in the order of positions.
+        The position of each run along all axes except the last, then its first and last voxel along
+        the last axis, ordered by position.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def distances_in_box(runs: Int64s, places: Sequence[Int64s], step: Sequence[floa
     Parameters
     ----------
     runs : ndarray of int64, shape (n_runs, ndim + 1)
-        The set, as :func:`mask_runs` has it, in the order of positions; a run may be in pieces.
+        The set, as returned by :func:`mask_runs`, ordered by position; runs may be split.
     places : sequence of ndarray of int64
         The voxels of the box along each axis, in either direction.
     step : sequence of float
@@ -72,8 +72,8 @@ def distances_in_box(runs: Int64s, places: Sequence[Int64s], step: Sequence[floa
     Returns
     -------
     ndarray of float64
-        From centre to centre, to a millionth of the smallest step; 0 for voxels of the set. NaN
-        where the set is empty.
+        Distances between centres, to a millionth of the smallest step; 0 for voxels of the set. NaN
+        if the set is empty.
 
     Examples
     --------
@@ -89,13 +89,13 @@ def distances_in_box(runs: Int64s, places: Sequence[Int64s], step: Sequence[floa
     # first and last voxel along each axis, as lengths
     spans = np.stack([runs[:, :-1], np.delete(runs, -2, axis=1)], axis=-1) * sizes[:, None]
     _fill(squares, spans, [along * size for along, size in zip(places, sizes, strict=True)])
-    # without the noise of floats: 12 voxels of 0.025 mm are 0.3 mm, as whoever compares expects
+    # remove floating-point noise: 12 voxels of 0.025 mm are 0.3 mm
     decimals = 6 - math.floor(math.log10(sizes.min()))
     return np.round(np.sqrt(squares, out=squares), decimals, out=squares)
 
 
 def _fill(squares: FloatArray, spans: FloatArray, lines: list[FloatArray]) -> None:
-    """Write the squared distances of a box, in halves until it is small."""
+    """Write the squared distances of a box, halving it until it is small."""
     spans = spans[_may_be_nearest(spans, lines)]
     if squares.size <= LEAF:
         squares[...] = _least_squares(spans, lines)
@@ -115,17 +115,17 @@ def _may_be_nearest(spans: FloatArray, lines: list[FloatArray]) -> Bools:
     first, last = spans[..., 0], spans[..., 1]
     nearest = np.maximum(np.maximum(first - high, low - last), 0)
     furthest = np.maximum(np.maximum(first - low, high - last), 0)
-    # no voxel of the box is further from the set than that; the margin is for rounding
+    # upper bound of the distance of any voxel of the box to the set, with a margin for rounding
     bound = (furthest**2).sum(axis=1).min() * (1 + 1e-9)
     found: Bools = (nearest**2).sum(axis=1) <= bound
     return found
 
 
 def _least_squares(spans: FloatArray, lines: list[FloatArray]) -> FloatArray:
-    """Return the squared distance of each voxel of a box to the nearest of some runs.
+    """Return the squared distance of each voxel of a box to the nearest run.
 
-    Entries start as runs, in the order of positions, and each step puts together those that
-    differ in their place along one axis alone.
+    Entries start as runs, ordered by position; each step merges those that differ in their position
+    along one axis only.
     """
     first, last = spans[:, -1, :1], spans[:, -1, 1:]
     least = np.maximum(np.maximum(first - lines[-1], lines[-1] - last), 0) ** 2
@@ -142,21 +142,21 @@ def _least_squares(spans: FloatArray, lines: list[FloatArray]) -> FloatArray:
 
 
 def _groups(places: FloatArray) -> Positions:
-    """Return where groups of entries of the same place start."""
+    """Return the starts of groups of entries with the same position."""
     new = (places[1:] != places[:-1]).any(axis=1)
     return np.concatenate([np.zeros(1, np.intp), np.flatnonzero(new) + 1])
 
 
 def _least_sums(least: FloatArray, away: FloatArray, groups: Positions) -> FloatArray:
-    """Return the least of what the entries of each group are at each place along one more axis.
+    """Return the minimum over the entries of each group at each position along one more axis.
 
     Parameters
     ----------
     least : ndarray of float64, shape (n_entries, ...)
     away : ndarray of float64, shape (n_entries, n_places)
-        What is added to each.
+        Added to each entry.
     groups : ndarray of intp, shape (n_groups,)
-        The first entry of each.
+        The first entry of each group.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Half as many voxels along each axis: kernels on plain numpy blocks of three dimensions.
+"""Downsampling of plain three-dimensional numpy blocks by a factor of 2.
 
-The last voxel of an odd axis covers what is left of a block of 2 x 2 x 2. A plane that is
-repeated once gives the same majority and the same mean as leaving it out would.
+The last voxel along an axis of odd length covers the remaining half of a 2 x 2 x 2 block. Repeating
+the last plane gives the same majority and mean as omitting it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def halved(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def majority(block: Block) -> Block:
-    """Take the label that most voxels of each 2 x 2 x 2 have; of equally many, the smallest.
+    """Return the most frequent label of each 2 x 2 x 2 block; the smallest if several are.
 
-    0, outside of the brain, is a label like the others. This is how the coarser levels of
-    the published Allen annotation come about from the finest one.
+    The background, 0, counts as a label. The coarser levels of the published Allen annotation were
+    computed from the finest one in this way.
 
     Parameters
     ----------
     block : ndarray of int, three dimensions
-        It begins at an even voxel of the whole.
+        Its first voxel must have even indices in the whole array.
 
     Returns
     -------
@@ -48,14 +48,14 @@ def majority(block: Block) -> Block:
     """
     corners = _corners(block)
     result: Block = corners[0].copy()
-    # most blocks lie within one region
+    # shortcut: most blocks lie within one region
     mixed = (corners[1:] != result).any(axis=0)
     ordered = np.sort(corners[:, mixed], axis=0)
     best, most = ordered[0].copy(), np.ones(ordered.shape[1], np.uint8)
     run = most.copy()
     for before, here in itertools.pairwise(ordered):
         run = np.where(here == before, run + 1, 1).astype(np.uint8)
-        # of equally many the first stays, which is the smallest
+        # the first of equally frequent labels, which is the smallest
         more = run > most
         best[more], most[more] = here[more], run[more]
     result[mixed] = best
@@ -63,12 +63,12 @@ def majority(block: Block) -> Block:
 
 
 def mean(block: Block) -> Block:
-    """Take the mean of each 2 x 2 x 2, in float64; integers are rounded, halves to even.
+    """Return the mean of each 2 x 2 x 2 block, in float64; integers are rounded half to even.
 
     Parameters
     ----------
     block : ndarray of int or float, three dimensions
-        It begins at an even voxel of the whole.
+        Its first voxel must have even indices in the whole array.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def mean(block: Block) -> Block:
 
 
 def _corners(block: Block) -> Block:
-    """Return the eight voxels of each 2 x 2 x 2, along a new first axis."""
+    """Return the eight voxels of each 2 x 2 x 2 block along a new first axis."""
     odd = [(0, n % 2) for n in block.shape]
     if any(after for _, after in odd):
         block = np.pad(block, odd, mode="edge")

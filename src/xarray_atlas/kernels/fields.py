@@ -1,8 +1,8 @@
-"""Interpolation of displacement fields that are given as arrays.
+"""Interpolation of displacement fields held as arrays.
 
 Positions are in *index units* of the field's grid: 0 is the centre of its first voxel or control
-point. Interpolation of degree 1 is linear. Data of degree 3 are coefficients of uniform cubic
-B-splines, as in ITK's BSplineTransform and in elastix's.
+point. Degree 1 interpolates linearly. Degree 3 takes the data as coefficients of uniform cubic
+B-splines, like ITK's BSplineTransform and elastix.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ __all__ = ["displacements", "field_box"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 SLAB = 2**13
-"""Positions that are worked on at once: so that the voxels around them stay in the cache for the
-next component, which often lies beside them."""
+"""Number of positions processed at a time, such that the surrounding voxels stay in the cache for
+the next component, which is often stored next to them."""
 
 Taps = tuple[Any, list[FloatArray]]
-"""The first grid point that counts for each position, and the weights of it and the next ones."""
+"""The first contributing grid point of each position, and the weights from there on."""
 
 
 def field_box(
     positions: Sequence[FloatArray], shape: Sequence[int], degree: int = 1
 ) -> tuple[tuple[int, int], ...] | None:
-    """Return what interpolation at some positions needs of a field.
+    """Return the box of a field that interpolation at some positions needs.
 
     Parameters
     ----------
     positions : three float64 arrays
-        In index units, along each axis of the field.
+        Index units along each axis of the field.
     shape : sequence of int
-        Of the whole field along its three axes.
+        Shape of the whole field along its three axes.
     degree : 1 or 3, default: 1
 
     Returns
     -------
     tuple of three (start, stop), or None
-        For positions outside of the field, its nearest voxels. None if all of them are NaN.
+        For positions outside the field, the nearest voxels. None if all positions are NaN.
     """
     box = []
     for position, size in zip(positions, shape, strict=True):
@@ -75,39 +75,39 @@ def displacements(
     Parameters
     ----------
     data : float array of shape (3, n, m, k)
-        Component first; the field, or the box of it that :func:`field_box` names.
+        Components first; the field, or the box of it returned by :func:`field_box`.
     positions : three float64 arrays
-        In index units, along each of the field's three axes; they broadcast together.
+        Index units along each of the field's three axes; they broadcast together.
     degree : 1 or 3, default: 1
-        Linear, or cubic B-splines of which `data` are the coefficients.
+        Linear, or cubic B-splines with coefficients `data`.
     start : sequence of int, optional
         The first voxel of the box.
     shape : sequence of int, optional
-        Of the whole field along its three axes; by default that of `data`.
+        Shape of the whole field along its three axes; that of `data` by default.
 
     Returns
     -------
     found : list of three float64 arrays
-        The components, of the shape to which the positions broadcast. Outside of the field they are
-        those of the nearest position inside; NaN at NaN positions.
+        The components, in the broadcast shape of the positions. Outside the field they are those of
+        the nearest position inside; NaN at NaN positions.
     inside : bool array of the same shape, or None
-        Whether a position lies in the field; None if all of them do. A NaN position does not.
+        Whether a position lies in the field; None if all do. NaN positions do not.
 
     Raises
     ------
     ValueError
-        If the degree is neither 1 nor 3, a B-spline has less than 4 control points along an axis,
-        or the box does not hold what the positions need.
+        If the degree is neither 1 nor 3, a B-spline has fewer than 4 control points along an axis,
+        or the box does not cover the positions.
 
     Notes
     -----
-    *Inside.* Of degree 1, where -0.5 <= index < size - 0.5: up to the faces of the outermost
-    voxels, in whose outer halves the displacement is that of their centres. Of degree 3, where
-    1 <= index <= size - 2. These are the rules of ITK's DisplacementFieldTransform and
-    BSplineTransform, but that a position which rounding has put a millionth of a voxel beyond an
-    end counts as on it.
+    *Inside* means -0.5 <= index < size - 0.5 for degree 1: up to the boundary of the outermost
+    voxels, with the displacement of their centres in their outer halves. For degree 3 it means 1 <=
+    index <= size - 2. These are the rules of ITK's DisplacementFieldTransform and BSplineTransform,
+    except that positions within a millionth of a voxel beyond an end count as inside, to allow for
+    rounding.
 
-    *NaN* in the field do not matter where their weight is 0.
+    *NaN* in the field is ignored where its weight is 0.
 
     Examples
     --------
@@ -150,14 +150,14 @@ def displacements(
         weights = [own for _, own in taps]
         base, same = None, None
         for (flat, strides, origin), component in zip(views, found, strict=True):
-            if base is None or same != (strides, origin):  # most often the same for all
+            if base is None or same != (strides, origin):  # usually the same for all
                 base = sum(first * stride for first, stride in zip(firsts, strides, strict=True))
                 base, same = base + origin, (strides, origin)
             around(flat, base, strides, weights, component[slab])
     return found, inside
 
 
-# -- which grid points count, and by how much
+# -- grid points that contribute, and their weights
 
 
 def _inside(
@@ -169,7 +169,7 @@ def _inside(
             low, high = -0.5 - TOLERANCE, np.nextafter(size - 0.5 - TOLERANCE, -np.inf)
         else:
             low, high = 1 - TOLERANCE, size - 2 + TOLERANCE
-        # most often all are inside; with a NaN the comparison is False
+        # usually all are inside; the comparison is False if there is a NaN
         if not position.size or (position.min() >= low and position.max() <= high):
             continue
         within: Bools = (position >= low) & (position <= high)
@@ -186,9 +186,9 @@ def _taps(position: FloatArray, size: int, degree: int) -> Taps:
         first = np.asarray(share + TOLERANCE)
         np.floor(first, out=first)
         share -= first
-        # so that on the grid the values are those of the grid, also beside a NaN
+        # so that grid points keep their exact values, also next to a NaN
         np.copyto(share, 0, where=np.abs(share) <= TOLERANCE)
-        if not np.max(first, initial=0.0) <= size - 2:  # also of a NaN
+        if not np.max(first, initial=0.0) <= size - 2:  # also catches NaN
             last = first > size - 2
             first, share = np.where(last, first - 1, first), np.where(last, share + 1, share)
         return first, [1 - share, share]
@@ -207,7 +207,7 @@ def _taps(position: FloatArray, size: int, degree: int) -> Taps:
 
 def _own(first: FloatArray, start: int, held: int, taps: int) -> Any:
     """Count grid points from the first one of a box."""
-    if np.isnan(first).any():  # any place does
+    if np.isnan(first).any():  # any index will do
         least = np.fmin.reduce(first, axis=None)
         first = np.where(np.isnan(first), start if np.isnan(least) else least, first)
     low, high = int(first.min()) - start, int(first.max()) - start + taps

@@ -1,4 +1,4 @@
-"""Which values of a template are drawn black and white."""
+"""Grey levels for drawing a template."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 __all__ = ["grey_limits"]
 
 BRIGHTEST = 99.8
-"""The percentile that is white: the few brightest voxels would make all others dark."""
+"""The percentile drawn white: the few brightest voxels would make all others dark."""
 
 
 def grey_limits(image: Any) -> tuple[float, float] | None:
-    """Return the values that are drawn black and white, None if no two differ.
+    """Return the values to draw black and white; None if all values are equal.
 
     Parameters
     ----------
     image : ndarray
-        Of numbers or booleans; what is not finite is left out.
+        Numbers or booleans; non-finite values are ignored.
 
     Returns
     -------
     tuple of float or None
-        Black first.
+        Black, then white.
 
     Examples
     --------

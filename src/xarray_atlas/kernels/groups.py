@@ -1,7 +1,7 @@
-"""The voxels of a block of labels in the order of their labels, on plain numpy blocks.
+"""Voxels of a block sorted by label, on plain numpy blocks.
 
-They are put in order once. What an image holds of a label is then a slice of what is gathered
-in that order, for each of its frames.
+The voxels are sorted once. The values of an image in a label are then a contiguous slice of the
+gathered values, for each frame.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["VoxelGroups", "gathered", "group", "starts_of"]
 
 
 class VoxelGroups(NamedTuple):
-    """The voxels of a block of labels, in the order of the groups that they belong to."""
+    """The voxels of a block of labels, sorted by group."""
 
     code: Positions
-    """Of each group that has a voxel, ascending, shape (n,)."""
+    """Code of each group that has voxels, ascending, shape (n,)."""
     start: Positions
-    """Where the voxels of each group begin, shape (n,)."""
+    """Index of the first voxel of each group, shape (n,)."""
     voxels: Positions
     """Position of each voxel in the flattened block, shape (k,)."""
     weights: npt.NDArray[np.float64] | None = None
@@ -30,7 +30,7 @@ class VoxelGroups(NamedTuple):
 
     @property
     def sizes(self) -> Positions:
-        """How many voxels each group has."""
+        """Number of voxels in each group."""
         return np.diff(self.start, append=self.voxels.size)
 
 
@@ -41,27 +41,27 @@ def group(
     wanted: tuple[int, ...] = (),
     weights: npt.NDArray[Any] | None = None,
 ) -> VoxelGroups:
-    """Put the voxels of a block in the order of their labels.
+    """Sort the voxels of a block by label.
 
     Parameters
     ----------
     labels : ndarray of int
-        Of any shape.
+        Any shape.
     keys : ndarray of int64, shape (n_keys,)
-        The labels that are wanted, sorted and unique. The others are left out.
+        The labels to include, sorted and unique.
     sides : ndarray of int, optional
-        The side of each voxel. As many dimensions as `labels`, of length 1 where the side
-        does not depend on them.
+        The hemisphere of each voxel, with as many dimensions as `labels`; of length 1 along axes on
+        which it does not depend.
     wanted : tuple of int
-        The sides that are wanted, with `sides`.
+        The hemispheres to include, with `sides`.
     weights : ndarray, optional
-        Of each voxel, of the shape of `labels`.
+        Weight of each voxel, in the shape of `labels`.
 
     Returns
     -------
     Groups
-        The code of a voxel is the position of its label in `keys`; with `sides` that times
-        the number of sides wanted, plus the position of its side among them.
+        The code of a voxel is the position of its label in `keys`; with `sides`, that position
+        times the number of hemispheres included, plus the position of its hemisphere among them.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def group(
         start, code = runs(np.where((code < 0) | (of_side < 0), -1, code * len(wanted) + of_side))
     sizes = np.diff(start, append=labels.size)
     held = np.flatnonzero(code >= 0)
-    small = code.max(initial=0) < 2**16  # which numpy sorts by radix: in linear time
+    small = code.max(initial=0) < 2**16  # numpy sorts these by radix, in linear time
     held = held[np.argsort(code[held].astype(np.uint16 if small else np.int64), kind="stable")]
     start, code, sizes = start[held], code[held], sizes[held]
     before = np.cumsum(sizes) - sizes
@@ -91,12 +91,12 @@ def group(
 
 
 def gathered(values: npt.NDArray[Any], voxels: Positions) -> npt.NDArray[Any]:
-    """Take some rows, by the faster of two ways: `take` would copy what is not contiguous."""
+    """Take rows by the faster of two ways: `take` would copy non-contiguous values."""
     return values.take(voxels, axis=0) if values.flags.c_contiguous else values[voxels]
 
 
 def starts_of(ordered: npt.NDArray[Any]) -> Positions:
-    """Return where each distinct value begins in values that are in order."""
+    """Return where each distinct value begins in sorted values."""
     begins = np.ones(ordered.size, bool)
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
     return np.flatnonzero(begins)

@@ -1,7 +1,7 @@
-"""Work on positions in parts that stay in the processor's cache, and weighted sums of grid points.
+"""Process positions in cache-sized slabs, and compute weighted sums of grid points.
 
-An array of positions is worked on in slabs: each step of a chain of numpy operations then finds
-what the last one wrote in the cache of a core, and what is derived of a block takes no memory.
+An array of positions is processed in slabs, so that each step of a chain of numpy operations finds
+the output of the previous one in the processor's cache, and intermediate arrays stay small.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["Slab", "along_axes", "around", "flat_view", "part_of", "separable", "slabs"]
 
 SLAB = 2**15
-"""Positions that are worked on at once: 256 KiB for each array of float64."""
+"""Number of positions processed at a time: 256 KiB per float64 array."""
 
 Slab = tuple[slice, ...]
-"""A part of an array, by a slice along each of its first axes."""
+"""A part of an array, as a slice along each of its first axes."""
 
 
 def slabs(shape: tuple[int, ...], largest: int | None = None) -> Iterator[Slab]:
-    """Cut an array of some shape into slabs that lie in one piece in memory.
+    """Split the shape of an array into slabs that are contiguous in memory.
 
     Parameters
     ----------
     shape : tuple of int
     largest : int, optional
-        Elements of a slab, by default SLAB.
+        Maximum number of elements of a slab; SLAB by default.
 
     Yields
     ------
@@ -50,15 +50,15 @@ def slabs(shape: tuple[int, ...], largest: int | None = None) -> Iterator[Slab]:
 
 
 def part_of(array: Any, slab: Slab) -> Any:
-    """Take the part of an array that broadcasts to the shape of which the slab is a part."""
+    """Return the part of an array that broadcasts to a slab."""
     return array[tuple(slice(None) if n == 1 else s for s, n in zip(slab, array.shape))]  # noqa: B905
 
 
 def flat_view(array: Any) -> tuple[Any, list[int], int]:
-    """Return the memory of an array, in which its elements lie with any strides.
+    """Return a flat view of an array's memory and the strides of its elements in it.
 
-    So an array that is a view, such as one component of a field that is stored component last, is
-    gathered from without a copy, which would be of all of it.
+    This gathers from a view, such as one component of a field stored component last, without
+    copying all of it.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def flat_view(array: Any) -> tuple[Any, list[int], int]:
     -------
     flat : array of one dimension
     strides : list of int
-        In elements of `flat`.
+        Number of elements of `flat` from one to the next along each axis.
     origin : int
-        Where the first element of the array is in `flat`.
+        Index of the array's first element in `flat`.
     """
     size = array.itemsize
     if any(stride % size for stride in array.strides):
@@ -84,17 +84,17 @@ def flat_view(array: Any) -> tuple[Any, list[int], int]:
 
 
 def separable(extents: Sequence[tuple[int, ...]]) -> list[int] | None:
-    """Return the axis along which each of some arrays varies, -1 if it does along none.
+    """Return the axis along which each of several arrays varies, or -1 if it is constant.
 
     Parameters
     ----------
     extents : sequence of tuple of int
-        The shapes of arrays that broadcast together, as many numbers each.
+        The shapes of arrays that broadcast together, all of the same number of dimensions.
 
     Returns
     -------
     list of int, or None
-        If one of them varies along several axes, or two along the same.
+        None if an array varies along several axes, or two arrays along the same one.
     """
     varying = [[axis for axis, n in enumerate(shape) if n > 1] for shape in extents]
     used = [axis for part in varying for axis in part]
@@ -111,21 +111,22 @@ def along_axes(
     shape: tuple[int, ...],
     kind: Any,
 ) -> Any:
-    """Sum up weighted grid points axis after axis, for positions on a grid along those axes.
+    """Compute weighted sums of grid points axis by axis, for positions on a grid.
 
     Parameters
     ----------
     values : array of shape (..., n, m, k)
     first : three arrays of int
-        The first grid point that counts for each position along each axis.
+        The first contributing grid point for each position along each axis.
     weights : three sequences of float64 arrays
-        Of that grid point and of the next ones. Where it is 0, a grid point may be NaN.
+        Weights of that grid point and the following ones. A grid point may be NaN if its weight is
+        0.
     along : sequence of int
-        The axis of the result along which each one varies, as :func:`separable` tells.
+        The axis of the result along which each one varies; see :func:`separable`.
     shape : tuple of int
-        Of the result for one of the arrays in front.
+        Shape of the result for one of the arrays in front.
     kind : dtype
-        In which it is worked.
+        Type of the computation.
 
     Returns
     -------
@@ -136,8 +137,8 @@ def along_axes(
     begins = [int(each.min()) for each in firsts]
     stops = [int(f.max()) + len(w) for f, w in zip(firsts, weights, strict=True)]
     values = values[(..., *map(slice, begins, stops))]
-    # always in this order, so that a value is the same in any block; of a slab the first axis is
-    # short, and along the middle one whole rows are taken
+    # always in this order, so that a value does not depend on the block; the first axis of a slab
+    # is short, and whole rows are taken along the middle one
     for axis in (0, 2, 1):
         own = [weight.ravel() for weight in weights[axis]]
         values = _along_axis(values, front + axis, firsts[axis] - begins[axis], own, kind)
@@ -156,7 +157,7 @@ def _along_axis(values: Any, axis: int, first: Any, weights: Sequence[Any], kind
         if nothing.all():
             continue
         part = values.take(first + step, axis).astype(kind, copy=False)
-        with np.errstate(invalid="ignore"):  # of 0 times infinity
+        with np.errstate(invalid="ignore"):  # from 0 times infinity
             if not (weight == 1).all():
                 part *= weight.reshape(across).astype(real)
         if nothing.any():  # 0 times NaN is NaN
@@ -176,20 +177,20 @@ def around(
     weights: Sequence[Sequence[FloatArray]],
     out: Any,
 ) -> None:
-    """Sum up the weighted grid points around each position.
+    """Compute weighted sums of the grid points around each position.
 
     Parameters
     ----------
     values : array of shape (n,)
-        A grid, flat.
+        A flattened grid.
     base : array of intp
-        The first grid point that counts for each position.
+        The first contributing grid point for each position.
     strides : three ints
-        From one grid point to the next one along each axis.
+        Offset from one grid point to the next along each axis.
     weights : three sequences of float arrays
-        Of the grid points along each axis; they broadcast to the shape of `base`.
+        Weights of the grid points along each axis; they broadcast to the shape of `base`.
     out : array
-        What is written to; it is worked in its type.
+        Output array; its type is that of the computation.
     """
     kind = out.dtype
     real = kind.type(0).real.dtype
@@ -200,7 +201,7 @@ def around(
 
     def add_up(axis: int, offset: int, into: Any, skip: bool) -> None:
         if axis == 3:
-            # no place is beyond an end; to clip it is several times faster than to raise
+            # no index is out of range; clipping is several times faster than raising
             held, place = (values[offset:], base) if offset >= 0 else (values, base + offset)
             if values.dtype == kind:
                 held.take(place, out=into, mode="clip")
@@ -216,9 +217,9 @@ def around(
             if step:
                 into += part
 
-    with np.errstate(invalid="ignore"):  # of 0 times infinity
+    with np.errstate(invalid="ignore"):  # from 0 times infinity
         add_up(0, 0, total, False)
-        if np.isnan(total.sum()):  # perhaps of a grid point without weight
+        if np.isnan(total.sum()):  # possibly from a grid point with weight 0
             add_up(0, 0, total, True)
     if total is not out:
         out[...] = total

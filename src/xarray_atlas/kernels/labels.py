@@ -1,14 +1,13 @@
 """Kernels on plain numpy blocks of integer labels.
 
-Neighbours along the last axis of an annotation mostly have the same label.
-One comparison of neighbours finds the runs of equal labels; looking up and masking
-are then arithmetic on the runs, of which there are few, and not on the voxels,
-of which there are many. Ids never pass through a float or wrap into another type,
-and no table is as long as the largest id.
+Neighbouring voxels along the last axis of an annotation mostly have the same label. One comparison
+of neighbours finds the runs of equal labels; lookups and masks are then computed on the few runs
+instead of the many voxels. Ids are never converted to float or wrapped into another type, and no
+table is as long as the largest id.
 
-All functions are pure. They work through a block in pieces that fit in the
-processor's cache, so that beside their result they need little memory, and a
-copy only of a block that is not C-contiguous.
+All functions are pure. They process a block in pieces that fit into the processor's cache, so that
+they need little memory in addition to their result, and copy a block only if it is not
+C-contiguous.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 Positions: TypeAlias = npt.NDArray[np.intp]
 
 PIECE = 2**18
-"""Voxels worked on at a time: a piece and what is derived from it stay in cache."""
+"""Number of voxels processed at a time, such that intermediate arrays stay in cache."""
 
 
 def runs(block: Ints) -> tuple[Positions, Ints]:
@@ -48,8 +47,7 @@ def runs(block: Ints) -> tuple[Positions, Ints]:
     Parameters
     ----------
     block : ndarray of int
-        Labels, of any shape. It is read in C order; a run may go on from one
-        row to the next.
+        Labels of any shape, read in C order; a run may continue in the next row.
 
     Returns
     -------
@@ -85,13 +83,12 @@ def lookup(values: Ints, keys: Int64s) -> Positions:
     values : ndarray of int
         Labels, of any integer type and shape.
     keys : ndarray of int64, shape (n_keys,)
-        Ids, sorted and unique. They may lie outside of the range of the
-        labels' type.
+        Ids, sorted and unique. They may exceed the range of the labels' type.
 
     Returns
     -------
     ndarray of intp, shape values.shape
-        Position in `keys`, -1 where the label is not one of them.
+        Position in `keys`, or -1.
 
     Raises
     ------
@@ -123,9 +120,9 @@ def lookup(values: Ints, keys: Int64s) -> Positions:
 
 
 def label_mask(block: Ints, keys: Int64s) -> Bools:
-    """Mark the voxels whose label is one of a list of ids.
+    """Mark the voxels that have one of a list of labels.
 
-    It takes one pass over the block, however many ids there are.
+    Takes one pass over the block, whatever the number of ids.
 
     Parameters
     ----------
@@ -175,7 +172,7 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
     keys : ndarray of int64, shape (n_keys,)
         Ids, sorted and unique.
     table : ndarray of bool, shape (n_regions, n_keys)
-        Which of the ids belong to each region. An id may belong to several.
+        The ids that belong to each region. An id may belong to several.
 
     Returns
     -------
@@ -187,8 +184,7 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
     TypeError
         If the labels are not integers, the ids not int64, or the table not bool.
     ValueError
-        If the ids are not sorted and unique, or the table has not one column for
-        each of them.
+        If the ids are not sorted and unique, or the table does not have one column per id.
 
     See Also
     --------
@@ -210,7 +206,7 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
             f"table must have the shape (n_regions, {keys.size}), one column for "
             f"each key, got {table.shape}"
         )
-    # Labels that are no key have the position -1: a last column that is False.
+    # Labels that are not in keys have the position -1: a last column that is False.
     belongs = np.concatenate([table, np.zeros((len(table), 1), bool)], axis=1)
     masks = np.zeros((len(table), *block.shape), bool)
     flat_masks = masks.reshape(len(table), block.size)
@@ -224,7 +220,7 @@ def region_masks(block: Ints, keys: Int64s, table: Bools) -> Bools:
 
 
 def replace_labels(block: Ints, keys: Int64s, values: Int64s) -> Ints:
-    """Replace some labels by others; what is not one of them stays as it is.
+    """Replace some labels and keep the others.
 
     Parameters
     ----------
@@ -233,7 +229,7 @@ def replace_labels(block: Ints, keys: Int64s, values: Int64s) -> Ints:
     keys : ndarray of int64, shape (n_keys,)
         Ids, sorted and unique.
     values : ndarray of int64, shape (n_keys,)
-        What each becomes; such as the labels' type can hold.
+        The replacement of each id, within the range of the labels' type.
 
     Returns
     -------
@@ -266,7 +262,7 @@ def replace_labels(block: Ints, keys: Int64s, values: Int64s) -> Ints:
 
 
 def check_integers(block: npt.NDArray[Any], what: str = "labels") -> None:
-    """Raise TypeError where an array does not hold integers."""
+    """Raise TypeError if an array does not hold integers."""
     dtype = block.dtype
     if dtype.kind in "iu":
         return
@@ -302,7 +298,7 @@ def _lengths(starts: Positions, size: int) -> Positions:
 
 
 def _pieces(block: Ints) -> Iterator[tuple[slice, Positions, Ints]]:
-    """Split the flattened block, and give each piece with its own runs."""
+    """Split the flattened block, and yield each piece with its runs."""
     check_integers(block)
     flat = block.ravel()
     for start in range(0, flat.size, PIECE):
@@ -311,10 +307,10 @@ def _pieces(block: Ints) -> Iterator[tuple[slice, Positions, Ints]]:
 
 
 def _fill(mask: Bools, starts: Positions, marked: Bools) -> None:
-    """Set a mask that is all False to True in the marked runs."""
+    """Set the marked runs of a mask to True."""
     if marked.all():
         mask[:] = True
     elif marked.any():
-        # Neighbouring runs that are both in or both out make one run of the mask.
+        # Merge neighbouring runs that are both inside or both outside.
         joined = _starts(marked[1:] != marked[:-1])
         mask[:] = np.repeat(marked[joined], _lengths(starts[joined], mask.size))

@@ -1,4 +1,4 @@
-"""How many voxels have each pair of labels in two blocks: a kernel on plain numpy blocks."""
+"""Count the voxels of each pair of labels in two plain numpy blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from xarray_atlas.kernels.labels import Int64s, Ints, check_integers
 __all__ = ["PairTable", "count_pairs", "merge"]
 
 PIECE = 2**22
-"""Voxels worked on at a time, so that what is derived of them stays small."""
+"""Number of voxels processed at a time, such that intermediate arrays stay small."""
 
 
 class PairTable(NamedTuple):
-    """A row for each pair of labels that occurs."""
+    """Table with a row per pair of labels that occurs."""
 
     first: Ints
     second: Ints
@@ -30,12 +30,12 @@ def count_pairs(first: Ints, second: Ints) -> PairTable:
     Parameters
     ----------
     first, second : ndarray of int
-        Labels, of one shape.
+        Labels, of the same shape.
 
     Returns
     -------
     PairTable
-        A row for each pair that occurs.
+        A row per pair that occurs.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def count_pairs(first: Ints, second: Ints) -> PairTable:
 
 
 def merge(tables: Iterable[PairTable]) -> PairTable:
-    """Add up tables of labels of one type, so that each pair has one row."""
+    """Merge tables of the same type, so that each pair has one row."""
     return _added_up(PairTable(*map(np.concatenate, zip(*tables, strict=True))))
 
 

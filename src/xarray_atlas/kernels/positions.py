@@ -1,8 +1,9 @@
-"""Positions of voxels of one grid in another.
+"""Positions of the voxels of one grid in another grid.
 
-Positions are in *voxel units* of the source: voxel i owns [i, i + 1) from the outer face of the
-first one, and a position within a millionth of a voxel below a face belongs to the upper voxel.
-Those of a block are made a slab at a time, so that they are never all in memory.
+Positions are in *voxel units* of the source: voxel i covers [i, i + 1), counted from the outer
+boundary of the first one; a position within a millionth of a voxel below a boundary belongs to the
+upper voxel. Positions of a block are computed slab by slab, so that they never need memory all at
+once.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ __all__ = [
 ]
 
 VoxelPositions = Sequence[FloatArray]
-"""Of voxels along each of the three axes of the source; they broadcast together."""
+"""Positions along each of the three axes of the source; they broadcast together."""
 
 NEGLIGIBLE = 1e-9
-"""Of a voxel: an axis along which positions change by less does not matter."""
+"""Fraction of a voxel: axes along which positions change by less are ignored."""
 
 
 @dataclass(frozen=True)
 class SourceAxis:
-    """Where the voxels of the source lie along one axis.
+    """The voxels of the source along one axis.
 
     Parameters
     ----------
     low : float
-        The outer face of its lowest voxel, in mm.
+        The lower boundary of the lowest voxel, in mm.
     size : float
-        Of a voxel, in mm.
+        Size of a voxel, in mm.
     count : int
-        How many voxels there are.
+        Number of voxels.
     falls : bool
         Whether the lowest voxel is stored last.
     """
@@ -65,7 +66,7 @@ class SourceAxis:
 
 
 def voxel_units(matrix: FloatArray, axes: Sequence[SourceAxis]) -> FloatArray:
-    """Return the matrix to voxel units of the source from one to its mm."""
+    """Return the matrix to voxel units of the source, given the one to its mm."""
     sizes = np.array([axis.size for axis in axes])
     lows = np.array([axis.low for axis in axes])
     found: FloatArray = matrix[:3].copy()
@@ -79,38 +80,38 @@ Sums = list[tuple[Any, Any]]
 
 
 class Positions(Protocol):
-    """Positions of a block of voxels, in voxel units of the source."""
+    """Positions of the voxels of a block, in voxel units of the source."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the block."""
+        """Shape of the block."""
 
     @property
     def extents(self) -> list[tuple[int, ...]]:
         """The shape of the positions along each axis; 1 where they do not vary."""
 
     def part(self, slab: Slab) -> Sums:
-        """Return those of a slab; of the whole block for ()."""
+        """Return the positions of a slab; of the whole block for ()."""
 
     def ends(self, slab: Slab) -> list[tuple[float, float]]:
-        """Return the least and the greatest along each axis; NaN where there is a NaN."""
+        """Return the minimum and maximum along each axis; NaN if there is a NaN."""
 
 
 @dataclass(frozen=True)
 class GivenPositions:
-    """Positions that are given as arrays.
+    """Positions given as arrays.
 
     Parameters
     ----------
     arrays : three float64 arrays
-        Along each axis of the source; they broadcast together.
+        Positions along each axis of the source; they broadcast together.
     """
 
     arrays: VoxelPositions
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the block."""
+        """Shape of the block."""
         return np.broadcast_shapes(*self.extents)
 
     @property
@@ -119,24 +120,24 @@ class GivenPositions:
         return [array.shape for array in self.arrays]
 
     def part(self, slab: Slab) -> Sums:
-        """Return those of a slab; of the whole block for ()."""
+        """Return the positions of a slab; of the whole block for ()."""
         return [(part_of(array, slab), 0.0) for array in self.arrays]
 
     def ends(self, slab: Slab) -> list[tuple[float, float]]:
-        """Return the least and the greatest along each axis; NaN where there is a NaN."""
+        """Return the minimum and maximum along each axis; NaN if there is a NaN."""
         parts = [part_of(array, slab) for array in self.arrays]
         return [(float(part.min()), float(part.max())) for part in parts]
 
 
 class MatrixPositions:
-    """Positions along a matrix: what each axis of the target adds to them.
+    """Positions given by a matrix, as sums of one term per axis of the target.
 
     Parameters
     ----------
     matrix : float64 array of shape (3, 4)
         From mm on the target to voxel units of the source.
     centres : three float64 arrays
-        Of the block's voxels along each axis, in mm. They rise or fall.
+        The block's voxel centres along each axis, in mm, ascending or descending.
     """
 
     def __init__(self, matrix: FloatArray, centres: Sequence[FloatArray]) -> None:
@@ -145,7 +146,7 @@ class MatrixPositions:
         for row in matrix:
             terms = [np.full((1, 1, 1), row[3])]
             for axis, values in enumerate(centres):
-                # without what a rotation by 90 degrees leaves, 6e-17, grids stay separable
+                # remove the residue of rotations by 90 degrees, 6e-17, so that grids stay separable
                 if abs(row[axis]) * np.abs(values).max(initial=0) > NEGLIGIBLE:
                     across = [1, 1, 1]
                     across[axis] = -1
@@ -158,7 +159,7 @@ class MatrixPositions:
         return [np.broadcast_shapes(*(term.shape for term in terms)) for terms in self.terms]
 
     def part(self, slab: Slab) -> Sums:
-        """Return those of a slab; of the whole block for ()."""
+        """Return the positions of a slab; of the whole block for ()."""
         found: Sums = []
         for terms in self.terms:
             *parts, last = [part_of(term, slab) for term in terms]
@@ -166,7 +167,7 @@ class MatrixPositions:
         return found
 
     def ends(self, slab: Slab) -> list[tuple[float, float]]:
-        """Return the least and the greatest along each axis, which are at corners."""
+        """Return the minimum and maximum along each axis, which are at corners."""
         found = []
         for first, *terms in self.terms:
             low = high = first.item()
@@ -179,24 +180,24 @@ class MatrixPositions:
 
 
 def summed(sums: Sums) -> VoxelPositions:
-    """Add up positions that are sums of two arrays."""
+    """Add up positions given as sums of two arrays."""
     return [first + last for first, last in sums]
 
 
 def voxel_positions(matrix: FloatArray, centres: Sequence[FloatArray]) -> VoxelPositions:
-    """Find the positions of a block of target voxels, in voxel units of the source.
+    """Return the positions of a block of target voxels, in voxel units of the source.
 
     Parameters
     ----------
     matrix : float64 array of shape (3, 4)
         From mm on the target to voxel units of the source.
     centres : three float64 arrays
-        Of the block's voxels along each axis, in mm.
+        The block's voxel centres along each axis, in mm.
 
     Returns
     -------
     list of three float64 arrays
-        Each has length 1 along axes of the target that it does not depend on.
+        Each has length 1 along target axes on which it does not depend.
     """
     return summed(MatrixPositions(matrix, centres).part(()))
 
@@ -207,7 +208,7 @@ def box_of(
     method: str,
     margin: Sequence[float] = (0, 0, 0),
 ) -> list[tuple[int, int]] | None:
-    """Return what is read of the source, a (start, stop) an axis; None if it is nothing."""
+    """Return the part of the source to read as (start, stop) per axis; None if it is empty."""
     box = []
     for position, axis, more in zip(positions, axes, margin, strict=True):
         low, high = float(position.min(initial=np.inf)), float(position.max(initial=-np.inf))

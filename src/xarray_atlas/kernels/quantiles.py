@@ -1,7 +1,7 @@
 """Medians and other quantiles of an image by label, on plain numpy blocks.
 
-They need all values of a region at once: no table is smaller than those. So the values are
-gathered as they are, without those of no wanted label, for as many frames as fit.
+Quantiles need all values of a region at once, as no smaller table determines them. The values of
+the wanted labels are gathered, for as many frames as fit into memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Values(NamedTuple):
     """The values of an image in the voxels of some groups."""
 
     code: Positions
-    """Of the group of each voxel, shape (k,)."""
+    """Code of the group of each voxel, shape (k,)."""
     values: npt.NDArray[Any]
     """Shape (frames, k)."""
 
@@ -53,7 +53,7 @@ def image_values(image: npt.NDArray[Any], axes: tuple[int, ...], groups: VoxelGr
 
 
 def stack(tables: Iterable[Values]) -> Values:
-    """Put the values of several blocks beside each other."""
+    """Concatenate the values of several blocks."""
     tables = list(tables)
     if len(tables) == 1:
         return tables[0]
@@ -64,14 +64,14 @@ def stack(tables: Iterable[Values]) -> Values:
 
 
 def values_by_code(table: Values) -> tuple[Positions, Positions, npt.NDArray[Any]]:
-    """Return each code that occurs, where its values begin, and the values in that order."""
+    """Return the codes that occur, the start of each in the sorted values, and these values."""
     order = np.argsort(table.code, kind="stable")
     code, start = np.unique(table.code[order], return_index=True)
     return code, start, table.values[:, order]
 
 
 def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True) -> Floats:
-    """Return quantiles along the last axis, with linear interpolation as numpy's.
+    """Return quantiles along the last axis, interpolated linearly like numpy's.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
     q : sequence of float, shape (m,)
         From 0 to 1.
     skipna : bool
-        Whether NaN is left out; otherwise a frame that has one is NaN.
+        Whether NaN is left out; otherwise a frame with a NaN gives NaN.
 
     Returns
     -------
     ndarray of float64, shape (m, frames)
-        NaN where there is no value.
+        NaN if there is no value.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
     there = np.full(len(values), size)
     if values.dtype.kind == "f":
         there -= np.isnan(values).sum(axis=1)
-    # where in the sorted values of each frame, of those that are not NaN
+    # positions in the sorted non-NaN values of each frame
     places = np.asarray(q, np.float64)[:, None] * np.maximum(there - 1, 0)
     low = np.floor(places).astype(np.intp)
     high = np.minimum(low + 1, np.maximum(there - 1, 0))
@@ -106,7 +106,7 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
     if (there == size).all():
         ordered = np.partition(values, np.unique([low, high]), axis=1)
     else:
-        ordered = np.sort(values, axis=1)  # NaN comes last
+        ordered = np.sort(values, axis=1)  # NaN is sorted last
     below, above = (
         np.take_along_axis(ordered, at.T, axis=1).T.astype(np.float64) for at in (low, high)
     )
@@ -116,10 +116,10 @@ def quantiles(values: npt.NDArray[Any], q: Sequence[float], skipna: bool = True)
 
 
 def _between(below: Floats, above: Floats, share: Floats) -> Floats:
-    """Interpolate as numpy does: from the nearer end, so that it is exact at both."""
+    """Interpolate from the nearer end, like numpy, so that both ends are exact."""
     with np.errstate(invalid="ignore", over="ignore"):
         step = above - below
         found = np.where(share < 0.5, below + step * share, above - step * (1 - share))
-        # beside an infinite value, or further apart than floats reach
+        # next to an infinite value, or if the difference overflows
         found = np.where(np.isfinite(step), found, below * (1 - share) + above * share)
     return np.where((below == above) | (share == 0), below, found)

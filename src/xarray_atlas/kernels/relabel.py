@@ -1,4 +1,4 @@
-"""The labels of a block as the ids that stand for them in BrainGlobe's files."""
+"""Replace labels by the ids that represent them in BrainGlobe's files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["relabel"]
 
 
 def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s) -> npt.NDArray[np.uint32]:
-    """Replace labels by numbers; those that no region has stay as they are.
+    """Replace labels by numbers; keep labels that belong to no region.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s) -> npt.
     labels : ndarray of int64, shape (n,)
         Sorted and unique.
     numbers : ndarray of int64, shape (n,)
-        What each becomes, from 1 to 2**32 - 1.
+        The replacement of each label, from 1 to 2**32 - 1.
     taken : ndarray of int64
-        All numbers that mean a region, sorted.
+        All numbers that denote a region, sorted.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def relabel(block: Ints, labels: Int64s, numbers: Int64s, taken: Int64s) -> npt.
     Raises
     ------
     AtlasMismatchError
-        If a label that no region has would be taken for a region's, or does not fit.
+        If a label without a region equals a region's number, or does not fit into 32 bits.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Runs of equal labels in the rows of a block, and arithmetic on them.
+"""Runs of equal labels in the rows of a block, and statistics computed from them.
 
-`compiled_tables` has the same two functions, which return the same arrays.
+`compiled_tables` has the same two functions, with the same results.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from xarray_atlas.kernels.labels import PIECE, Int64s, Ints, Positions
 __all__ = ["Columns", "measure", "row_runs"]
 
 Columns: TypeAlias = tuple[Int64s, Int64s, Int64s, Int64s, Int64s]
-"""Voxels, sums, start, stop and point of a table of labels."""
+"""The columns voxels, sums, start, stop and point of a table of labels."""
 
 
 def row_runs(flat: Ints, length: int) -> Positions:
-    """Find where runs of equal values start in rows of a length; none goes on in the next row.
+    """Find the starts of runs of equal values in rows of a given length.
 
     Parameters
     ----------
     flat : ndarray of int, shape (n_voxels,)
-        Labels or sides, in C order.
+        Labels or hemispheres, in C order.
     length : int
-        Of a row.
+        Length of a row; no run continues in the next row.
 
     Returns
     -------
     ndarray of intp, shape (n_runs,)
         Positions in `flat`, ascending.
     """
-    # One large array, of which only what is written to takes memory: after that the C library
-    # keeps what smaller ones free, rather than have the system clear it again for each block.
+    # Allocate one large array, which only takes memory where it is written to: the C library then
+    # keeps the memory of smaller ones, where the system would clear it for each block.
     starts = np.empty(flat.size, np.intp)
     starts[0], n = 0, 1
     changes = np.empty(min(PIECE, flat.size), bool)
@@ -52,24 +52,23 @@ def row_runs(flat: Ints, length: int) -> Positions:
 
 
 def measure(starts: Positions, codes: Positions, shape: tuple[int, ...]) -> Columns:
-    """Count, add up and delimit the voxels of each code, and find one of them.
+    """Compute the count, sums, extent and one voxel of each code.
 
     Parameters
     ----------
     starts, codes : ndarray of int, shape (n_runs,)
-        Where in the flattened block each run begins, and what it is a run of: numbers from
-        0 on, none of which is left out.
+        The start of each run in the flattened block, and its code: consecutive numbers from 0.
     shape : tuple of int
-        Of the block.
+        Shape of the block.
 
     Returns
     -------
     tuple of ndarray
-        The columns of the table from `voxels` on, with one row for each code.
+        The columns of the table from `voxels` on, with a row per code.
     """
-    # Sorting and `reduceat` let go of Python's lock, so that other threads go on; `bincount`
-    # does not. The sort is stable: the runs of a code stay in the order of the planes.
-    # Numpy sorts 16 bits by radix: in linear time.
+    # Sorting and `reduceat` release the GIL, so that other threads continue; `bincount` does not.
+    # The sort is stable, so the runs of a code stay ordered by plane. Numpy sorts 16-bit values by
+    # radix, in linear time.
     narrow = codes.astype(np.uint16) if codes.max() < 2**16 else codes
     order = np.argsort(narrow, kind="stable")
     sizes = np.bincount(codes)
@@ -85,7 +84,7 @@ def measure(starts: Positions, codes: Positions, shape: tuple[int, ...]) -> Colu
     across = [planes[after - 1], *(np.maximum.reduceat(p, first) for p in positions[1:-1])]
     stop = [*(place + 1 for place in across), np.maximum.reduceat(row + lengths, first)]
     point = _inside(first, after, positions, lengths, [total / voxels for total in sums])
-    # of a single axis, which is both the first and the last
+    # for a single axis, which is both the first and the last
     axes = (columns[-len(shape) :] for columns in (sums, start, stop, point))
     return voxels, *(np.stack(columns, axis=1) for columns in axes)  # type: ignore[return-value]
 
@@ -107,13 +106,13 @@ def _inside(
     lengths: Int64s,
     centroid: list[npt.NDArray[np.float64]],
 ) -> list[Int64s]:
-    """Return a voxel of each group of runs, on the plane that holds the middle one of them.
+    """Return a voxel of each group of runs, on the plane of its middle run.
 
-    The runs of a group are neighbours, from `first` on, in the order of the planes.
+    The runs of a group are contiguous, starting at `first`, and ordered by plane.
     """
     planes, low, high = positions[0], first, after
     if len(positions) > 1:
-        # the runs of a label on that plane are neighbours
+        # the runs of a label on that plane are contiguous
         plane = planes[(first + after) // 2]
         size = int(planes.max()) + 1
         groups = np.arange(0, first.size * size, size)

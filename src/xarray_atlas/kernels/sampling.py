@@ -1,6 +1,6 @@
-"""Values of one grid at the voxels of another: kernels on plain numpy blocks.
+"""Sample values of one grid at the voxels of another, on plain numpy blocks.
 
-They work slab by slab, so that what is derived of positions stays in the processor's cache.
+Blocks are processed slab by slab, so that intermediate arrays stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ def nearest(
     positions: Positions,
     fill: Any,
 ) -> Any:
-    """Take the value of the voxel that holds each position.
+    """Return the value of the voxel that contains each position.
 
     Parameters
     ----------
     source : array of shape (..., n, m, k)
         A box of the source.
     start : sequence of int
-        Its first voxel along the last three axes.
+        The first voxel of the box along the last three axes.
     axes : three SourceAxis
     positions : Positions
     fill : scalar
-        What there is outside.
+        The value outside the source.
     """
     flat, front = _flat(source)
     out = np.empty((len(flat), *positions.shape), flat.dtype)
@@ -55,7 +55,7 @@ def nearest(
         return out.reshape(*front, *positions.shape)
     known = _is_within(ends, axes)
     scratch = _Scratch()
-    with np.errstate(invalid="ignore"):  # places of positions that are not finite
+    with np.errstate(invalid="ignore"):  # from positions that are not finite
         for slab in slabs(positions.shape):
             parts = [frame[slab] for frame in out]
             if not known:
@@ -66,7 +66,7 @@ def nearest(
                     continue
             place, inside = _places(positions.part(slab), axes, grid, ends, parts[0].shape, scratch)
             for frame, part in zip(flat, parts, strict=True):
-                # outside of the box it does not count what is taken
+                # outside the box any value may be read
                 frame.take(place, out=part, mode="clip")
                 if inside is not None:
                     np.copyto(part, value, where=~inside)
@@ -74,7 +74,7 @@ def nearest(
 
 
 class _Scratch:
-    """Room for arrays of a slab, made once: memory that is asked for again is slower."""
+    """Reusable arrays for a slab: allocating them each time is slower."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Any] = {}
@@ -95,9 +95,10 @@ def _places(
     shape: tuple[int, ...],
     scratch: _Scratch,
 ) -> tuple[Any, Any]:
-    """Return the place in a flat box of the voxel that holds each position, and which are in one.
+    """Return the flat index of the voxel at each position, and which positions are in the box.
 
-    The second is None if all of them are. Places are exact as floats, and those are faster.
+    The second is None if all are inside. Indices are computed as floats, which are exact and
+    faster.
     """
     total = scratch.array("total", shape)
     total[...] = grid[0]
@@ -122,15 +123,15 @@ def _places(
 def linear(
     source: Any, start: Sequence[int], axes: Sequence[SourceAxis], positions: Positions
 ) -> Any:
-    """Interpolate between the centres of the 8 voxels around each position.
+    """Interpolate linearly between the centres of the 8 voxels around each position.
 
-    In the outer half of the outermost voxels it is their value, outside of them NaN. A voxel that
-    does not matter may be NaN.
+    The outer half of the outermost voxels has their value; outside is NaN. Voxels with weight 0 may
+    be NaN.
 
     Returns
     -------
     float array
-        Of the source's own type where it is a float (at least float32) or complex.
+        The source's type if it is a float (at least float32) or complex.
     """
     kind = np.result_type(source.dtype, np.float32).newbyteorder("=")
     along = separable(positions.extents)
@@ -165,7 +166,7 @@ def _linear_on_grid(
     along: Sequence[int],
     kind: Any,
 ) -> Any:
-    """Interpolate where the axes of the target run along those of the source."""
+    """Interpolate if the axes of the target are parallel to those of the source."""
     ends = GivenPositions(positions).ends(())
     first, inside, weights = _around(positions, source.shape[-3:], start, axes, ends)
     shape = np.broadcast_shapes(*(position.shape for position in positions))
@@ -182,14 +183,14 @@ def _around(
     axes: Sequence[SourceAxis],
     ends: Sequence[tuple[float, float]],
 ) -> tuple[list[Any], Any, list[list[FloatArray]]]:
-    """Return the first voxel of a box that counts, which positions are inside, and the weights."""
+    """Return the first contributing voxel of a box, which positions are inside, and the weights."""
     base, weights = [], []
     inside: Any = None
     for position, axis, first, size, (low, high) in zip(
         positions, axes, start, shape, ends, strict=True
     ):
         at = position
-        # as nearest has it: the first face belongs to the first voxel, the last one to none
+        # as in nearest: the first boundary belongs to the first voxel, the last one to none
         if not (low >= -TOLERANCE and high < axis.count - TOLERANCE):
             within = (position >= -TOLERANCE) & (position < axis.count - TOLERANCE)
             inside = within if inside is None else inside & within
@@ -203,9 +204,9 @@ def _around(
 def _between(
     position: FloatArray, axis: SourceAxis, first: int, size: int
 ) -> tuple[Any, list[FloatArray]]:
-    """Return the first of the two stored voxels of a box around each position, and their weights.
+    """Return the first of the two stored voxels of a box around each position, and the weights.
 
-    One voxel and weight where the box is one voxel thick.
+    A single voxel and weight if the box is one voxel thick.
     """
     share = position - 0.5
     np.clip(share, 0, axis.count - 1, out=share)
@@ -213,7 +214,7 @@ def _between(
     np.floor(lower, out=lower)
     share -= lower
     np.copyto(share, 0, where=np.abs(share) <= TOLERANCE)
-    if axis.falls:  # the upper one is stored first
+    if axis.falls:  # the upper voxel is stored first
         lower = axis.count - 2 - lower
         own = [share, 1 - share]
     else:
@@ -222,7 +223,7 @@ def _between(
     stored -= first
     if size == 1:
         return np.zeros_like(stored), [np.ones_like(share)]
-    # at an end of the box the one beyond has no weight
+    # at an end of the box the voxel beyond has weight 0
     if stored.min() < 0 or stored.max() > size - 2:
         below, above = stored < 0, stored > size - 2
         own = [
@@ -234,7 +235,7 @@ def _between(
 
 
 def _is_within(ends: Sequence[tuple[float, float]], axes: Sequence[SourceAxis]) -> bool:
-    """Return whether all positions are in a voxel of the source; not if there is a NaN."""
+    """Return whether all positions are in a voxel of the source; False if there is a NaN."""
     return all(
         low + TOLERANCE >= 0 and high + TOLERANCE < axis.count
         for (low, high), axis in zip(ends, axes, strict=True)
@@ -249,7 +250,7 @@ def _is_outside(ends: Sequence[tuple[float, float]], axes: Sequence[SourceAxis])
 
 
 def _flat(source: Any) -> tuple[Any, tuple[int, ...]]:
-    """Return what lies in front, and a box for each of it, in one piece."""
+    """Flatten the leading axes and the box, and return both as contiguous arrays."""
     front = source.shape[:-3]
     native = np.ascontiguousarray(source, source.dtype.newbyteorder("="))
     return native.reshape(math.prod(front), math.prod(source.shape[-3:])), front
@@ -258,7 +259,7 @@ def _flat(source: Any) -> tuple[Any, tuple[int, ...]]:
 def _strided(
     shape: Sequence[int], start: Sequence[int], axes: Sequence[SourceAxis]
 ) -> tuple[float, list[float]]:
-    """Return the place of voxel (0, 0, 0) in a flat box, and how far each axis goes in it."""
+    """Return the offset of voxel (0, 0, 0) in a flat box, and the stride of each axis."""
     origin, strides = 0, []
     for axis, first, stride in zip(axes, start, (shape[1] * shape[2], shape[2], 1), strict=True):
         origin += stride * ((axis.count - 1 if axis.falls else 0) - first)

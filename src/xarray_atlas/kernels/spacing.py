@@ -1,4 +1,4 @@
-"""Evenly spaced lengths: their step, and when two are the same."""
+"""Evenly spaced lengths: their step, and comparison within a tolerance."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = [
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 TOLERANCE = 1e-6
-"""Lengths that differ by less than this share of a voxel are the same."""
+"""Lengths that differ by less than this fraction of a voxel are equal."""
 
 
 def regular_step(values: np.ndarray[Any, Any]) -> float | None:
-    """Return the signed spacing of evenly spaced values, None if there is none.
+    """Return the signed spacing of evenly spaced values; None if they are not.
 
-    Even means: no value is further than a hundredth of a step from its place.
+    Evenly spaced means that no value deviates by more than a hundredth of a step.
     """
     if values.size < 2:
         return None
@@ -37,24 +37,24 @@ def regular_step(values: np.ndarray[Any, Any]) -> float | None:
 
 
 def without_noise(value: float) -> float:
-    """Round to 12 digits: 0.05, not the 0.05000000000000001 of a difference of floats."""
+    """Round to 12 significant digits: 0.05, not 0.05000000000000001."""
     return float(f"{value:.12g}")
 
 
 def thickness(values: FloatArray, remembered: float | None = None) -> float | None:
-    """Return the voxel size along an axis: the step of its values, where that says it.
+    """Return the voxel size along an axis: the step of its values, or the remembered size.
 
-    Two values always lie evenly, whether they are neighbours or two planes
-    picked far apart, so that they do not say it where something is remembered.
+    Two values are always evenly spaced, whether they are neighbours or two distant planes, so that
+    the remembered size is preferred for them.
     """
     step = regular_step(values) if values.size > 2 or remembered is None else None
     return remembered if step is None else abs(step)
 
 
 def tolerance_of(values: np.ndarray[Any, Any], step: float | None = None) -> float:
-    """Return a millionth of a voxel, in mm; of the given step where there is one value.
+    """Return a millionth of a voxel, in mm; of the given step if there is only one value.
 
-    Of one value whose voxel is not known it is what a conversion of units may round.
+    For a single value with unknown voxel size, return the rounding error of unit conversions.
     """
     flat = np.ravel(values)
     if flat.size > 1:
@@ -76,10 +76,10 @@ def same_lengths(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: fl
 
 
 def snap(lengths: FloatArray, to: FloatArray, tolerance: float) -> FloatArray:
-    """Replace each length by the nearest of `to` where that is within the tolerance.
+    """Replace each length by the nearest of `to` if that is within the tolerance.
 
-    So ``5.000000000001`` finds the plane at ``5.0``, and a slice that ends on
-    a plane holds it. NaN and lengths far from all of `to` stay as they are.
+    For example, ``5.000000000001`` finds the plane at ``5.0``, and a slice that ends at a plane
+    includes it. NaN and other lengths remain unchanged.
     """
     if to.size == 0:
         return lengths

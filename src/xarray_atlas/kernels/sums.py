@@ -1,12 +1,11 @@
 """Sums of an image by label, on plain numpy blocks.
 
 Each frame of an image is gathered in the order of the labels (:mod:`xarray_atlas.kernels.groups`)
-and added up in slices, which is a few passes over memory, and as fast whether the frames come
-before the spatial axes or after them. What is
-learned of a label is a row of a small table; the tables of several blocks, and the rows of
-the labels of a region, are merged by the same function.
+and summed in slices, which takes a few passes over memory and is equally fast whether frames come
+before or after the spatial axes. The statistics of a label are a row of a small table. The tables
+of several blocks, and the rows of the labels of a region, are merged by the same function.
 
-All is computed in float64: integers are exact as long as their sums stay below 2**53.
+Everything is computed in float64: integers are exact as long as their sums stay below 2**53.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ __all__ = [
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 PIECE = 2**17
-"""Numbers worked on at a time where frames come last: they stay in the processor's cache."""
+"""Numbers processed at a time if frames come last, such that they stay in cache."""
 
 WIDTH = 2**9
-"""Frames worked on at a time there; each row of a piece is as many neighbours in memory."""
+"""Frames processed at a time in that case; each row of a piece is contiguous in memory."""
 
 NEEDS = {
     "count": (),
@@ -51,29 +50,29 @@ NEEDS = {
     "min": ("low",),
     "max": ("high",),
 }
-"""The statistics, and the columns of a table that each needs beside counts and totals."""
+"""The statistics, and the table columns that each needs in addition to counts and totals."""
 
 
 class Sums(NamedTuple):
-    """What images hold of each group: a row a group, a column a frame."""
+    """Statistics of images by group: a row per group, a column per frame."""
 
     code: Positions
-    """Of the group, shape (n,). A table that is not merged may have several rows of one."""
+    """Code of the group, shape (n,). Tables that are not merged may have several rows per group."""
     present: Int64s
-    """Number of values that are not NaN, shape (n, frames); of all, where NaN is not skipped."""
+    """Number of non-NaN values, shape (n, frames); of all values if NaN is not skipped."""
     weight: Floats
-    """Sum of their weights; their number where they have none."""
+    """Sum of the weights; the number of values if there are none."""
     total: Floats
-    """Sum of the values, each times its weight."""
+    """Sum of the weighted values."""
     squares: Floats | None = None
-    """Sum of the squared differences from the mean, each times its weight."""
+    """Weighted sum of the squared differences from the mean."""
     low: Floats | None = None
-    """The smallest value; infinite where there is none."""
+    """The smallest value; inf if there is none."""
     high: Floats | None = None
-    """The largest value; minus infinite where there is none."""
+    """The largest value; -inf if there is none."""
 
     def some(self, frames: slice) -> Sums:
-        """Return the table of some of the frames."""
+        """Return the table of some frames."""
         columns = self._asdict().items()
         return self._replace(
             **{k: v[:, frames] for k, v in columns if k != "code" and v is not None}
@@ -88,28 +87,28 @@ def image_sums(
     columns: Iterable[str] = (),
     threads: int = 1,
 ) -> Sums:
-    """Add up each frame of an image by group.
+    """Sum each frame of an image by group.
 
     Parameters
     ----------
     image : ndarray of bool, int or float
-        A block of an image. All axes that are not named in `axes` are frames.
+        A block of an image. All axes that are not in `axes` are frames.
     axes : tuple of int
-        The axes of the image along which the labels lie, in the order of the labels' axes.
+        The axes of the image that correspond to those of the labels, in their order.
     groups : Groups
-        Of a block of labels of that shape.
+        The groups of a block of labels of the same shape.
     skipna : bool
-        Whether NaN is left out; otherwise it spreads.
+        Whether NaN is left out; otherwise it propagates.
     columns : iterable of "squares", "low", "high"
-        What to learn beside counts and totals.
+        The statistics to compute in addition to counts and totals.
     threads : int
-        How many frames are worked on side by side, where they lie one after the other in
-        memory: numpy lets go of Python's lock.
+        Number of frames processed in parallel if they are contiguous in memory: numpy releases the
+        GIL.
 
     Returns
     -------
     Sums
-        A row a group; frames are flattened in C order.
+        A row per group; frames are flattened in C order.
 
     Examples
     --------
@@ -123,7 +122,7 @@ def image_sums(
     columns = tuple(columns)
 
     def summed(frame: npt.NDArray[Any]) -> Sums:
-        with np.errstate(invalid="ignore", over="ignore"):  # which is a thread's own
+        with np.errstate(invalid="ignore", over="ignore"):  # the error state is per thread
             if frame.shape[1] > 1:
                 return _summed_in_pieces(frame, groups, skipna, columns)
             values = gathered(frame[:, 0], groups.voxels)
@@ -151,16 +150,16 @@ def image_sums(
 
 
 def frame_axes(image: npt.NDArray[Any], axes: tuple[int, ...]) -> list[int]:
-    """Return the axes that are frames, in the order in which they lie in memory."""
+    """Return the axes that are frames, in the order of their strides."""
     others = [axis for axis in range(image.ndim) if axis not in axes]
     return sorted(others, key=lambda axis: -abs(image.strides[axis]))
 
 
 def frames(image: npt.NDArray[Any], axes: tuple[int, ...]) -> Iterator[npt.NDArray[Any]]:
-    """Give the frames that lie before the voxels in memory one by one, those after them at once.
+    """Yield frames that precede the voxels in memory one by one, those that follow them at once.
 
-    A part has the shape (voxels, frames). It is a view wherever it can be one: the whole
-    image is not transposed.
+    Each part has the shape (voxels, frames) and is a view if possible: the whole image is never
+    transposed.
     """
     others = frame_axes(image, axes)
     step = min((abs(image.strides[a]) for a in axes if image.shape[a] > 1), default=0)
@@ -176,7 +175,7 @@ def frames(image: npt.NDArray[Any], axes: tuple[int, ...]) -> Iterator[npt.NDArr
 def _summed_in_pieces(
     frames: npt.NDArray[Any], groups: VoxelGroups, skipna: bool, columns: tuple[str, ...]
 ) -> Sums:
-    """Add up many frames at once, some voxels and some frames at a time."""
+    """Sum many frames at once, some voxels and some frames at a time."""
     wide = []
     for left in range(0, frames.shape[1], WIDTH):
         part = frames[:, left : left + WIDTH]
@@ -195,7 +194,7 @@ def _summed_in_pieces(
 
 
 def _cut(groups: VoxelGroups, rows: int) -> Iterator[VoxelGroups]:
-    """Cut groups into pieces of so many voxels; a group may lie in several."""
+    """Split groups into pieces of a number of voxels; a group may be in several."""
     for begin, end in pairwise([*range(0, groups.voxels.size, rows), groups.voxels.size]):
         first = np.searchsorted(groups.start, begin, side="right") - 1
         last = np.searchsorted(groups.start, end)
@@ -210,7 +209,7 @@ def _cut(groups: VoxelGroups, rows: int) -> Iterator[VoxelGroups]:
 def _summed(
     values: npt.NDArray[Any], groups: VoxelGroups, skipna: bool, columns: tuple[str, ...]
 ) -> Sums:
-    """Add up values of the shape (voxels, frames), which are in the order of the groups."""
+    """Sum values of the shape (voxels, frames), sorted by group."""
     start, sizes = groups.start, groups.sizes
     if not start.size:
         return _none(values.shape[1], columns)
@@ -221,7 +220,7 @@ def _summed(
     total = _added(weighted, start)
     count = np.broadcast_to(sizes[:, None], total.shape)
     missing = None
-    # a NaN shows in the sums; that none does is the usual case
+    # a NaN shows in the sums; usually there is none
     if floating and np.isnan(total).any():
         gone = np.isnan(weighted)
         count = count - _added(gone, start, np.int64)
@@ -254,13 +253,13 @@ def _added(values: npt.NDArray[Any], start: Positions, dtype: Any = np.float64) 
 def _reduced(
     function: np.ufunc, values: npt.NDArray[Any], start: Positions, dtype: Any = None
 ) -> Any:
-    if values.shape[1] == 1:  # numpy is faster where there is no second axis
+    if values.shape[1] == 1:  # numpy is faster without a second axis
         return function.reduceat(values[:, 0], start, dtype=dtype)[:, None]
     return function.reduceat(values, start, axis=0, dtype=dtype)
 
 
 def _mean(total: Floats, weight: Any) -> Floats:
-    """Return means, 0 where there is nothing."""
+    """Return means; 0 if there is no value."""
     means: Floats = np.divide(total, weight, out=np.zeros(total.shape), where=weight != 0)
     return means
 
@@ -272,13 +271,13 @@ def _none(frames: int, columns: tuple[str, ...]) -> Sums:
 
 
 def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> Sums:
-    """Merge tables of the same frames into one that has one row a group.
+    """Merge tables of the same frames into one with a row per group.
 
     Parameters
     ----------
     tables : iterable of Sums
     frames : int
-        The number of their columns, also where there is no table.
+        The number of columns, also if there is no table.
     columns : iterable of str
         Same as in :func:`image_sums`.
     """
@@ -299,23 +298,23 @@ def merge(tables: Iterable[Sums], frames: int, columns: Iterable[str] = ()) -> S
 def add_up(sums: Sums, rows: Positions, start: Positions) -> Sums:
     """Add up rows of a table.
 
-    Variances are merged by their means (Chan, Golub and LeVeque 1979, "Updating formulae and a
-    pairwise algorithm for computing sample variances"), which a large offset of
-    the values does not harm.
+    Variances are merged through their means (Chan, Golub and LeVeque 1979, "Updating formulae and a
+    pairwise algorithm for computing sample variances"), which is robust to a large offset of the
+    values.
 
     Parameters
     ----------
     sums : Sums
     rows : ndarray of int, shape (m,)
-        Rows of the table, those that belong together beside each other. One may be there
-        more than once: the labels of a region are those of its ancestors too.
+        Rows of the table, sorted by result. A row may occur more than once: the labels of a region
+        also belong to its ancestors.
     start : ndarray of int, shape (n,)
-        Where those of each result begin.
+        Index of the first row of each result.
 
     Returns
     -------
     Sums
-        With `code` numbering the results.
+        Table in which `code` numbers the results.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         count = _added(sums.present[rows], start, np.int64)
@@ -335,7 +334,7 @@ def add_up(sums: Sums, rows: Positions, start: Positions) -> Sums:
 
 
 def statistic(sums: Sums, name: str) -> Floats:
-    """Return what a table says of each group; NaN where it holds no value, except counts.
+    """Return a statistic of each group; NaN for groups without a value, except for counts.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
-"""What one pass over a block of labels learns of each label: a small table.
+"""Statistics of each label in a block of labels, as a small table.
 
-How many voxels each label has on each side, the sums and the extremes of their
-positions, and a voxel inside. Counts, sums and extremes are arithmetic on the
-runs of equal labels, all of it on integers and exact. Tables of several blocks are
-put one below the other; whoever needs totals adds up the rows of a label.
+The table has the number of voxels of each label in each hemisphere, the sums and extremes of their
+positions, and a voxel inside. All are computed exactly, in integers, from runs of equal labels. The
+tables of several blocks are concatenated; callers that need totals sum the rows of a label.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from xarray_atlas.kernels.labels import PIECE, Int64s, Ints, Positions, check_in
 __all__ = ["LabelTable", "concatenate", "shifted", "tabulate"]
 
 LARGE = 2**24
-"""Voxels; larger blocks are tabulated in parts, so that what is derived of them stays small."""
+"""Number of voxels; larger blocks are tabulated in parts, to keep intermediate arrays small."""
 
 NOISY = 2**20
-"""Runs; a block of more of them is tabulated in halves. It takes some 100 bytes for a run."""
+"""Number of runs; blocks with more are tabulated in halves. A run takes about 100 bytes."""
 
 ENOUGH = 2**30
-"""Voxels, except blocks of one label, that a process tabulates with numpy before it imports
-numba: one pass over an atlas of 10 um of the mouse has fewer. To import and load take 1.2 s,
-which numba saves within the next one to three thousand million."""
+"""Number of voxels, not counting blocks of one label, that a process tabulates with numpy before it
+imports numba; one pass over a mouse atlas of 10 um has fewer. Importing and loading takes 1.2 s,
+which numba saves within the next one to three thousand million voxels."""
 
 _tabulated = 0
 _kernels: dict[int, ModuleType] = {}
@@ -40,17 +39,17 @@ _compiling = threading.Lock()
 
 
 class LabelTable(NamedTuple):
-    """A row for each label on each side in each block.
+    """Table with a row per label and hemisphere in each block.
 
-    Positions are in voxels along each axis. In a table that :func:`tabulate`
-    returns they count from the block's first voxel. A block may have several
-    rows of one label on one side, where it was worked on in parts.
+    Positions are in voxels along each axis, counted from the block's first voxel in a table
+    returned by :func:`tabulate`. A block that was processed in parts may have several rows of one
+    label and hemisphere.
     """
 
     label: Ints
     """Shape (n,), int64 (uint64 for uint64 labels)."""
     side: Int64s
-    """Shape (n,): 1 left, 2 right, whatever `sides` held."""
+    """Shape (n,): 1 left, 2 right."""
     voxels: Int64s
     """Number of voxels, shape (n,)."""
     sums: Int64s
@@ -60,7 +59,7 @@ class LabelTable(NamedTuple):
     stop: Int64s
     """One more than the last position, shape (n, ndim)."""
     point: Int64s
-    """A voxel of that label and side, near the middle of them, shape (n, ndim)."""
+    """A voxel of that label and hemisphere, near their middle, shape (n, ndim)."""
 
     def rows(self, which: Any) -> LabelTable:
         """Return some of the rows."""
@@ -68,32 +67,32 @@ class LabelTable(NamedTuple):
 
 
 def tabulate(block: Ints, sides: Ints) -> LabelTable:
-    """Tabulate the labels of a block, each side apart.
+    """Tabulate the labels of a block, separately for each hemisphere.
 
     Parameters
     ----------
     block : ndarray of int
-        Labels, of one or more dimensions.
+        Labels, with one or more dimensions.
     sides : ndarray of int
-        The side of each voxel. As many dimensions as the block; of length 1
-        where the side does not depend on them.
+        The hemisphere of each voxel, with as many dimensions as the block; of length 1 along axes
+        on which it does not depend.
 
     Returns
     -------
     LabelTable
-        Empty for a block without a voxel.
+        Empty for an empty block.
 
     Raises
     ------
     TypeError
-        If the labels or the sides are not integers.
+        If the labels or the hemispheres are not integers.
     ValueError
         If the shapes do not fit.
 
     Notes
     -----
-    The voxel inside is on the plane across the first axis that holds the middle one
-    of the label's runs in the row: there it is the one nearest to their centroid.
+    The voxel inside lies on the plane across the first axis that contains the middle one of the
+    label's runs, and is the one nearest to their centroid there.
 
     Examples
     --------
@@ -114,14 +113,14 @@ def tabulate(block: Ints, sides: Ints) -> LabelTable:
 
 
 def concatenate(tables: Iterable[LabelTable], block: Ints | None = None) -> LabelTable:
-    """Put tables one below the other.
+    """Concatenate tables.
 
     Parameters
     ----------
     tables : iterable of LabelTable
-        Of blocks of one type.
+        Tables of blocks of one type.
     block : ndarray, optional
-        Says the type of the labels and the number of axes where there is no table.
+        Gives the type of the labels and the number of axes if there is no table.
     """
     tables = list(tables)
     if tables:
@@ -132,13 +131,13 @@ def concatenate(tables: Iterable[LabelTable], block: Ints | None = None) -> Labe
 
 
 def shifted(table: LabelTable, offset: Any) -> LabelTable:
-    """Return a table whose positions count from elsewhere.
+    """Return a table with its positions shifted.
 
     Parameters
     ----------
     table : LabelTable
     offset : array of int, shape (ndim,)
-        What is added to each position.
+        Added to each position.
     """
     offset = np.asarray(offset, np.int64)
     return table._replace(
@@ -150,13 +149,13 @@ def shifted(table: LabelTable, offset: Any) -> LabelTable:
 
 
 def _wide(labels: Ints) -> type[np.int64 | np.uint64]:
-    """Type in which labels are tabulated."""
-    # can_cast, because a comparison of types would overlook the byte order
+    """Return the type in which labels are tabulated."""
+    # can_cast, because comparing types would ignore the byte order
     return np.int64 if np.can_cast(labels.dtype, np.int64) else np.uint64
 
 
 def _tabulate(block: Ints, sides: Ints) -> LabelTable:
-    """Tabulate in parts where a block is too large, and where the side changes along one axis."""
+    """Tabulate in parts if a block is too large or the hemisphere changes along one axis."""
     if block.size == 0:
         return concatenate([], block)
     sides = _without_repeats(sides)
@@ -175,12 +174,12 @@ def _tabulate(block: Ints, sides: Ints) -> LabelTable:
 
 
 def _without_repeats(array: Ints) -> Ints:
-    """Return an array of length 1 along axes without a stride, of which all places are one."""
+    """Reduce axes without a stride, on which all elements are the same, to length 1."""
     return array[tuple(slice(None if stride else 1) for stride in array.strides)]
 
 
 def _in_parts(block: Ints, sides: Ints, axis: int, starts: Iterable[int]) -> LabelTable:
-    """Tabulate the parts of a block that begin at some places along an axis."""
+    """Tabulate the parts of a block that begin at given positions along an axis."""
     offset = np.zeros(block.ndim, np.int64)
     tables = []
     for start, stop in pairwise([*starts, block.shape[axis]]):
@@ -217,20 +216,20 @@ def _tabulate_part(block: Ints, sides: Ints) -> LabelTable:
 
 
 def _codes(values: Ints) -> tuple[Positions, Ints]:
-    """Give each distinct value a number, in the order in which they come."""
+    """Enumerate the distinct values in the order in which they occur."""
     codes, distinct = pd.factorize(values.astype(values.dtype.newbyteorder("="), copy=False))
     return codes, distinct
 
 
 def _kernel(flat: Ints) -> ModuleType:
-    """Return the module that works on the runs of these labels, and count their voxels."""
+    """Return the module that processes the runs of these labels, and count their voxels."""
     global _tabulated
-    _tabulated += flat.size  # threads may lose some, which does not matter
+    _tabulated += flat.size  # threads may lose some counts, which does not matter
     if _tabulated <= ENOUGH:
         return run_tables
-    size = flat.itemsize  # labels of one size need one kernel
-    # Not waited for: numpy does the same. So a process that was forked while a thread of its
-    # parent compiled is not held up for ever.
+    size = flat.itemsize  # labels of one size share a kernel
+    # Do not wait for compilation: numpy gives the same result. Also, a process forked while a
+    # thread of its parent compiles must not block forever.
     if size not in _kernels and _compiling.acquire(blocking=False):
         try:
             _kernels[size] = _load(flat[:1])
@@ -240,19 +239,19 @@ def _kernel(flat: Ints) -> ModuleType:
 
 
 def _load(flat: Ints) -> ModuleType:
-    """Compile for labels of the size of these; return the module that works on their runs."""
+    """Compile for labels of this size, and return the module that processes their runs."""
     try:
         from xarray_atlas.kernels import compiled_tables
 
         starts = compiled_tables.row_runs(flat, 1)
         compiled_tables.measure(starts, starts, (1,))
-    except Exception:  # no numba, not for this numpy or processor, or nowhere to write to
+    except Exception:  # no numba, an unsupported numpy or processor, no writable folder
         return run_tables
     return compiled_tables
 
 
 def _is_uniform(flat: Ints) -> bool:
-    """Return whether all labels are one; where they are not, little is read in most blocks."""
+    """Return whether all labels are equal, reading little of most blocks in which they are not."""
     if flat[0] != flat[-1]:
         return False
     pieces = (flat[i : i + PIECE] for i in range(0, flat.size, PIECE))

@@ -1,4 +1,4 @@
-"""Piecewise affine maps of a plane: a triangulation of markers, and positions mapped through it."""
+"""Piecewise affine maps of a plane, from a triangulation of markers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["Triangles", "triangulated"]
 
 MARGIN = 0.1
-"""How far beyond an image its four outer vertices lie, as a share of its width and height."""
+"""Distance of the four outer vertices from the image, as a fraction of its width and height."""
 
 
 @dataclass(frozen=True)
 class Triangles:
-    """A map of the plane that is affine in each of several triangles.
+    """Map of the plane that is affine in each of several triangles.
 
     Parameters
     ----------
     source, target : float64 arrays of shape (n, 3, 2)
-        The vertices of each triangle (x, y) before and after. Of several triangles that hold a
-        position the first one maps it.
+        The vertices (x, y) of each triangle before and after. If several triangles contain a
+        position, the first one maps it.
     """
 
     source: FloatArray
     target: FloatArray
 
     def apply(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Map positions, which broadcast together; NaN outside of all triangles."""
+        """Map positions, which broadcast together; NaN outside all triangles."""
         x, y = np.broadcast_arrays(x, y)
         shape, x, y = x.shape, x.ravel(), y.ravel()
         found = np.full((2, x.size), np.nan)
@@ -55,7 +55,7 @@ class Triangles:
         return found[0].reshape(shape), found[1].reshape(shape)
 
     def inverse(self) -> Triangles:
-        """Return the map back. Where triangles overlap after the map it is one of several."""
+        """Return the inverse map; one of several where mapped triangles overlap."""
         return Triangles(self.target, self.source)
 
     def scaled(self, x: float, y: float) -> Triangles:
@@ -65,7 +65,7 @@ class Triangles:
 
     @property
     def stretch(self) -> float:
-        """By how much the map stretches a length, at most."""
+        """Return the maximum factor by which the map stretches a length."""
         found = [1.0]
         for source, target in zip(self.source, self.target, strict=True):
             edges = source[1:] - source[0]
@@ -76,7 +76,7 @@ class Triangles:
 
     @property
     def folds(self) -> bool:
-        """Return whether the map turns a triangle over."""
+        """Return whether the map flips a triangle."""
         signs = [np.linalg.det(t[1:] - t[0]) for t in (*self.source, *self.target)]
         half = len(signs) // 2
         return any(a * b < 0 for a, b in zip(signs[:half], signs[half:], strict=True))
@@ -88,22 +88,22 @@ class Triangles:
 def triangulated(width: float, height: float, markers: Sequence[Sequence[float]]) -> Triangles:
     """Triangulate the markers of a section, as VisuAlign does.
 
-    A Delaunay triangulation of where the markers were moved to, built one marker after the other
-    from two triangles over four vertices, a tenth of the image outside of its corners. The
-    order matters for positions on an edge, and where four vertices lie on a circle. A
-    marker outside of the two first triangles is passed over.
+    The Delaunay triangulation of the moved markers is built marker by marker from two triangles
+    over four vertices, a tenth of the image size outside its corners. The order matters for
+    positions on an edge and for four vertices on a circle. Markers outside the first two triangles
+    are ignored.
 
     Parameters
     ----------
     width, height : float
-        Of the image in which the markers are.
+        Size of the image that contains the markers.
     markers : sequence of (x, y, moved x, moved y)
-        Where a place of the linear plane was, and where in the image it was moved to.
+        The position of a marker in the linear plane, and where it was moved in the image.
 
     Returns
     -------
     Triangles
-        From positions in the image to those in the linear plane.
+        Map from positions in the image to positions in the linear plane.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def triangulated(width: float, height: float, markers: Sequence[Sequence[float]]
     outer = [(low, low), (high, low), (low, high), (high, high)]
     vertices = [(x * width, y * height, x * width, y * height) for x, y in outer]
     triangles = [(0, 1, 2), (1, 2, 3)]
-    # of an edge with 1 one triangle is missing; outer edges count one beyond them
+    # an edge counted once lacks one triangle; outer edges also count one outside the hull
     edges = Counter({edge: 2 for edge in combinations(range(4), 2) if edge != (0, 3)})
     for marker in markers:
         moved = (float(marker[2]), float(marker[3]))
@@ -144,7 +144,7 @@ def triangulated(width: float, height: float, markers: Sequence[Sequence[float]]
 
 
 def _barycentric(triangle: FloatArray) -> FloatArray | None:
-    """Return the matrix from (x, y, 1) to shares of two edges; None of a flat triangle."""
+    """Return the matrix from (x, y, 1) to barycentric weights of two edges; None if degenerate."""
     (ax, ay), (bx, by), (cx, cy) = triangle
     if (bx - ax) * (cy - ay) == (by - ay) * (cx - ax):
         return None
@@ -162,7 +162,7 @@ def _holds(triangle: FloatArray, point: tuple[float, float]) -> bool:
 
 def _in_circle(triangle: FloatArray, point: tuple[float, float]) -> bool:
     """Return whether a point lies within the circle through the vertices of a triangle."""
-    # side lengths squared, each opposite to its vertex; the centre is a weighted mean of vertices
+    # squared side lengths, opposite to each vertex; the circumcentre is a weighted mean of vertices
     a, b, c = (float(np.sum((triangle[i] - triangle[j]) ** 2)) for i, j in ((1, 2), (0, 2), (0, 1)))
     weights = np.array([a * (b + c - a), b * (c + a - b), c * (a + b - c)])
     total = float(weights.sum())

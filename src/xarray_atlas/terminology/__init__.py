@@ -1,14 +1,13 @@
-"""The region hierarchy of an atlas: a table as an immutable value, and its anytree.
+"""The region hierarchy of an atlas: an immutable table and an anytree view of it.
 
-``terminology`` holds the value, ``region`` the node of its tree. Below them,
-``hierarchy`` is positions and subtrees, ``naming`` the names of regions, ``rendering`` the
-hierarchy as text and HTML, ``reading`` what it is read from and written as, ``table`` the columns
-and what may be wrong with them, ``cells`` CSV and DataFrames as text, ``cell_values`` and
-``colors`` what a cell holds.
+``terminology`` defines the table, ``region`` the nodes of its tree. They build on ``hierarchy``
+(positions and subtrees), ``naming`` (names of regions), ``rendering`` (text and HTML), ``reading``
+(input and output formats), ``table`` (the columns and their problems), ``cells`` (CSV and
+DataFrames as text), ``cell_values`` and ``colors`` (values of cells).
 
-Tables of others come in through ``formats``, which tells CSV, JSON, ``label_lists`` and
-``xml_labels`` apart; ``columns`` finds BrainGlobe's columns in them, ``lateral`` folds left and
-right (by patterns that ``side_patterns`` proposes), and ``mending`` fills what is missing.
+Tables of other tools are read by ``formats``, which recognizes CSV, JSON, ``label_lists`` and
+``xml_labels``; ``columns`` maps their columns to BrainGlobe's, ``lateral`` merges left and right
+(by patterns that ``side_patterns`` proposes), and ``mending`` fills in missing values.
 """
 
 from xarray_atlas.terminology.naming import RegionKey

@@ -1,4 +1,4 @@
-"""What cells of a table of regions hold: identifiers, parents and labels, read from text."""
+"""Parse cells of a table of regions: identifiers, parents and labels."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _NUMBER = re.compile(r"\s*([+-]?[0-9]+)(?:\.([0-9]*))?\s*")
 
 
 def named(acronym: str, identifier: Identifier) -> str:
-    """Name a region by its acronym and its id, cut where they are long."""
+    """Format the acronym and id of a region for a message, truncated if long."""
     return f"{shown(acronym)} (id {id_text(identifier)})"
 
 
 def id_text(identifier: Identifier) -> str:
-    """Write an identifier in a message, cut where it is long."""
+    """Format an identifier for a message, truncated if long."""
     return one_line(str(identifier)[:60])
 
 
 def _integer(cell: str) -> int | None:
-    """Read a cell such as "997" or "997.0"; None if it is not a number."""
+    """Parse a cell such as "997" or "997.0"; return None if it is not a number."""
     match = _NUMBER.fullmatch(cell)
     if match is None:
         return None
@@ -43,7 +43,7 @@ def _integer(cell: str) -> int | None:
 
 
 def read_identifiers(cells: Sequence[object]) -> list[Any]:
-    """Read the identifiers of all rows: integers, or text where not all are."""
+    """Parse the identifiers of all rows as integers, or keep them as text if some are not."""
     if not cells:
         raise TerminologyError("the table of regions has no rows")
     kinds = set(map(type, cells))
@@ -66,7 +66,7 @@ def read_identifiers(cells: Sequence[object]) -> list[Any]:
 
 
 def read_parent(cell: str, numeric: bool) -> Identifier | None:
-    """Read the identifier of a parent; None if there is none."""
+    """Parse the identifier of a parent; return None if there is none."""
     if not cell.strip():
         return None
     if not numeric:
@@ -79,7 +79,7 @@ def read_parent(cell: str, numeric: bool) -> Identifier | None:
 
 
 def read_labels(cell: str, identifier: Identifier) -> list[int]:
-    """Read the labels of a region, such as "997" or "[1, 2]"."""
+    """Parse the labels of a region, such as "997" or "[1, 2]"."""
     text = cell.strip()
     values: object = [text] if text else []
     try:
@@ -87,7 +87,7 @@ def read_labels(cell: str, identifier: Identifier) -> list[int]:
             values = json.loads(text)
         elif text:
             values = [_integer(text)]
-    except (ValueError, RecursionError):  # not JSON, a fraction, or nested without end
+    except (ValueError, RecursionError):  # not JSON, a fraction, or nested too deeply
         values = [text]
     assert isinstance(values, list)
     for value in values:

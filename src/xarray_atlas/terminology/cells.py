@@ -1,7 +1,7 @@
-"""The cells of a table of regions, as text: out of a CSV or a DataFrame, and into a CSV.
+"""Cells of a table of regions as text, read from CSV or a DataFrame and written to CSV.
 
-Cells stay text until it is known what they mean, so that a region called "NA"
-stays a region, an acronym "1" stays text, and no id goes through a float.
+Cells remain text until their meaning is known, so that a region called "NA" is kept, the acronym
+"1" stays text, and no id is converted to float.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _IDENTIFIERS = ("identifier", "parent_identifier")
 
 
 def require_columns(present: Iterable[object]) -> None:
-    """Raise a TerminologyError if a column is missing or stands there twice."""
+    """Raise a TerminologyError if a column is missing or duplicated."""
     names = [str(column) for column in present]
     missing = [column for column in REQUIRED if column not in names]
     if missing:
@@ -65,19 +65,19 @@ def require_columns(present: Iterable[object]) -> None:
 
 
 def cells_from_csv(text: str) -> Cells:
-    """Read the cells of a CSV as they stand: no cell becomes a number, none is missing."""
+    """Read the cells of a CSV without converting any."""
     header, rows = rows_of_csv(text.removeprefix("\ufeff"))
     require_columns(header)
     return {column: [row[i] for row in rows] for i, column in enumerate(header)}
 
 
 def rows_of_csv(text: str, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:
-    """Read the header and the rows of a CSV without those that are blank, all of one length.
+    """Read the header and the non-blank rows of a CSV, all of the same length.
 
     Raises
     ------
     TerminologyError
-        If it is not CSV, or a row does not have as many cells as the header.
+        If it is not CSV, or a row and the header differ in length.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
@@ -97,12 +97,12 @@ def rows_of_csv(text: str, delimiter: str = ",") -> tuple[list[str], list[list[s
 
 
 def cells_from_dataframe(frame: pd.DataFrame) -> Cells:
-    """Turn the columns of a DataFrame into text, refusing what pandas has spoilt on reading."""
+    """Convert the columns of a DataFrame to text, refusing values that pandas has corrupted."""
     require_columns(frame.columns)
     cells = {}
     for column in COLUMNS:
         if column in frame.columns:
-            # a float holds every integer only up to its precision
+            # a float represents integers exactly only up to its precision
             exact = {2: 2**11, 4: 2**24}.get(getattr(frame[column].dtype, "itemsize", 8), 2**53)
             cells[column] = [
                 _cell(value, column, row, exact) for row, value in enumerate(frame[column].tolist())
@@ -148,7 +148,7 @@ def _cell(value: Any, column: str, row: int, exact: int) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Write any cell of a DataFrame as text: missing ones as "", integers without ".0"."""
+    """Convert a cell of a DataFrame to text: missing ones to "", integers without ".0"."""
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -173,19 +173,19 @@ def _is_missing(value: Any) -> bool:
 
 
 def _digits(number: int, where: str) -> str:
-    # Python writes no integer of more than 4300 digits
+    # Python does not format integers of more than 4300 digits
     if number.bit_length() > 1000:
         raise TerminologyError(f"{where} is too large for a 64-bit integer")
     return str(number)
 
 
 def is_blank(cell: str) -> bool:
-    """Return whether there is nothing in a cell but spaces."""
+    """Return whether a cell is empty or has only spaces."""
     return not cell.strip()
 
 
 def shown(value: object, most: int = 60) -> str:
-    """Write what is quoted in a message, cut where it is long."""
+    """Format a value for a message, truncated if long."""
     try:
         text = value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError):
@@ -196,7 +196,7 @@ def shown(value: object, most: int = 60) -> str:
 
 
 def csv_from_cells(columns: Sequence[Sequence[str]]) -> str:
-    """Write BrainGlobe's columns as CSV, quoting only where it must be."""
+    """Write BrainGlobe's columns as CSV with minimal quoting."""
     lines = [
         ",".join(COLUMNS),
         *(",".join(map(_quoted, row)) for row in zip(*columns, strict=True)),
@@ -211,12 +211,12 @@ def _quoted(cell: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write "1 region" or "3 regions"."""
+    """Format a count, such as "1 region" or "3 regions"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listing(items: Sequence[str], quote: bool = True) -> str:
-    """Write items with commas, at most ten of them."""
+    """Join items with commas, at most ten of them."""
     first = [shown(item) if quote else item for item in items[:10]]
     more = f" and {len(items) - 10} more" if len(items) > 10 else ""
     return ", ".join(first) + more

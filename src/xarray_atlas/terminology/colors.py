@@ -1,4 +1,4 @@
-"""Colors of regions as tables write them, as "#RRGGBB"."""
+"""Parse the colors of regions in tables, and format them as "#RRGGBB"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 __all__ = ["read_colors"]
 
 _HEX = re.compile(r"#?([0-9A-Fa-f]{6})(?:[0-9A-Fa-f]{2})?|#([0-9A-Fa-f]{3})")
-# what a program that takes "019399" for a number leaves of it: three letters may be CSS as well
+# remainder of "019399" if a program took it for a number; three letters may also be CSS
 _SHORT_HEX = re.compile(r"([0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{4,5}|[0-9]{3})(?:\.0*)?")
 _DECIMAL = re.compile(r"([0-9]{6})\.0*")
 _NUMBER = r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*"
@@ -18,12 +18,11 @@ _TRIPLET = re.compile(
 
 
 def read_colors(cells: Sequence[str]) -> list[str | None]:
-    """Read a column of colors.
+    """Parse a column of colors.
 
-    A cell is hexadecimal, with or without "#" and with or without leading zeros, which
-    spreadsheets drop; or three numbers for red, green and blue, such as "[255, 16, 0]". Numbers
-    are taken to run from 0 to 1 where none in the column is larger, else to 255. An opacity
-    behind them is passed over.
+    A cell is hexadecimal, with or without "#" and leading zeros (which spreadsheets drop), or three
+    numbers for red, green and blue, such as "[255, 16, 0]". Numbers range from 0 to 1 if no number
+    in the column is larger, and else to 255. A fourth number, the opacity, is ignored.
 
     Parameters
     ----------
@@ -32,7 +31,7 @@ def read_colors(cells: Sequence[str]) -> list[str | None]:
     Returns
     -------
     list of str or None
-        "#RRGGBB", "" where a cell is empty, None if it is not a color.
+        "#RRGGBB", "" for an empty cell, None for an invalid color.
     """
     triplets = [_triplet(cell) for cell in cells]
     numbers = [part for parts in triplets if parts is not None for part in parts]

@@ -1,4 +1,4 @@
-"""Columns of tables of regions, found under the names that programs give them."""
+"""Recognize the columns of tables of regions under the names that other tools give them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xarray_atlas.terminology.cells import Cells, is_blank, listing
 __all__ = ["Found", "integer", "labels_in", "recognized", "stated_rows"]
 
 Found: TypeAlias = Mapping[str, str | None]
-"""For each of BrainGlobe's columns what it is called in a table, None if it has none."""
+"""The name of each of BrainGlobe's columns in a table, None if it is missing."""
 
 NAMES = {
     "identifier": ("identifier", "id", "index"),
@@ -25,7 +25,7 @@ NAMES = {
 }
 """BrainGlobe's columns, and what others call them: the Allen Institute, older atlases, BIDS.
 
-``labels`` is what `Terminology.regions` calls them; its ``parent`` is an acronym.
+``labels`` and ``parent`` (an acronym) are columns of `Terminology.regions`.
 """
 
 OTHER_NAMES = {
@@ -41,30 +41,30 @@ OTHER_NAMES = {
     "abbreviation": ("abbr", "abbrev", "shortname", "franklinpaxinosabbreviation"),
     "color_hex_triplet": ("colour", "hexcolor", "hexcolour", "colorhex", "hex", "rgb", "rgba"),
 }  # fmt: skip
-"""Names that are looked for in lower case and without spaces or signs, if there is none of these.
+"""Names to look for in lower case, without spaces and signs, if none of these is found.
 
-A label, or a roi, is a number or a name: the cells say which.
+A column called "label" or "roi" may hold numbers or names: its cells are inspected.
 """
 
 PARTS = [("red", "r", "colorr"), ("green", "g", "colorg"), ("blue", "b", "colorb")]
-"""What columns for the parts of a color are called."""
+"""Names of columns for the components of a color."""
 
 MISSING = frozenset({"n/a", "N/A", "#N/A", "nan", "NaN", "<NA>"})
-"""Cells that say that there is nothing: those of BIDS, of spreadsheets and of pandas."""
+"""Cells that denote a missing value in BIDS, spreadsheets and pandas."""
 NO_NUMBER = MISSING | {"NA", "None", "none", "null", "NULL"}
-"""The same where a number or a color is expected, so that none of these is a name."""
+"""The same where a number or a color is expected, so that they cannot be names."""
 
 
 def recognized(columns: Cells) -> Cells:
-    """Rename the columns of a table as BrainGlobe does, and fill those that it does not have.
+    """Rename the columns of a table to BrainGlobe's names, and fill missing ones.
 
-    Blank rows, and columns without a header or a cell, are passed over. Columns that are not
-    known stay as they are: one may say the side.
+    Blank rows, and columns without a header and cells, are dropped. Unknown columns are kept, as
+    one may give the hemisphere.
 
     Raises
     ------
     TerminologyError
-        If a column is missing, or several may be the one.
+        If a column is missing, or several candidates exist.
     """
     columns, found, _ = stated_rows(columns)
     cells = {column: columns[name] for column, name in found.items() if name is not None}
@@ -73,17 +73,17 @@ def recognized(columns: Cells) -> Cells:
 
 
 def stated_rows(columns: Cells) -> tuple[Cells, Found, list[int]]:
-    """Drop columns that have neither header nor cells, and rows that state no region.
+    """Drop columns that have neither header nor cells, and rows without a region.
 
-    In these every cell is blank, or every one of the columns that are known.
+    Rows are dropped if all their cells, or all those of known columns, are blank.
 
     Returns
     -------
     columns : dict of str to list of str
     found : mapping of str to str or None
-        As `find_columns` has it.
+        See `find_columns`.
     rows : list of int
-        The rows that stayed.
+        The rows that were kept.
     """
     headed = {
         name: cells
@@ -97,17 +97,17 @@ def stated_rows(columns: Cells) -> tuple[Cells, Found, list[int]]:
 
 
 def is_headless(name: str) -> bool:
-    """Return whether a column has no header; pandas calls it "Unnamed: 3"."""
+    """Return whether a column has no header; pandas names it "Unnamed: 3"."""
     return is_blank(name) or re.fullmatch(r"Unnamed: \d+|column \d+", name) is not None
 
 
 def find_columns(columns: Cells) -> dict[str, str | None]:
-    """Find what each of BrainGlobe's columns is called in a table.
+    """Find the name of each of BrainGlobe's columns in a table.
 
     Raises
     ------
     TerminologyError
-        If there is no column of labels or of names, or several may be the one.
+        If there is no column of labels or of names, or several candidates exist.
     """
     found = {
         column: next((name for name in accepted if name in columns), None)
@@ -126,7 +126,7 @@ def find_columns(columns: Cells) -> dict[str, str | None]:
 
 
 def _called(columns: Cells, wanted: str, column: str, taken: set[str | None]) -> str | None:
-    """Return the column of that name, in any spelling, if its cells are of the right kind."""
+    """Return the column of a given name in any spelling, if its cells are of the right kind."""
     names = [n for n in columns if _plain(n) == wanted and n not in taken]
     if column in ("identifier", "annotation_value") and wanted not in map(_plain, NAMES[column]):
         names = [name for name in names if _are_integers(columns[name])]
@@ -141,12 +141,12 @@ def _called(columns: Cells, wanted: str, column: str, taken: set[str | None]) ->
 
 
 def _require_one_label(columns: Cells, found: Mapping[str, str | None], exact: bool) -> None:
-    """Ask, where "id" and "index" are both there and are not the same numbers."""
+    """Raise an error if both "id" and "index" exist and have different numbers."""
     own, other = found["identifier"], next((n for n in columns if _plain(n) == "index"), None)
     if own is None or other is None or own == other or found["annotation_value"] is not None:
         return
     numbers = [[integer(cell) for cell in columns[name]] for name in (own, other)]
-    counted = numbers[1] == list(range(len(numbers[1])))  # what pandas writes before each row
+    counted = numbers[1] == list(range(len(numbers[1])))  # the row numbers that pandas writes
     if exact and None not in numbers[1] and numbers[0] != numbers[1] and not counted:
         raise TerminologyError(
             f"the table of regions has the columns {own!r} and {other!r}, and either may be the "
@@ -178,13 +178,13 @@ def _plain(name: str) -> str:
 
 
 def _are_integers(cells: Iterable[str]) -> bool:
-    """Return whether all cells that are there are integers, and any is there."""
+    """Return whether all non-empty cells are integers, and there are some."""
     there = [cell for cell in cells if not is_blank(cell) and cell.strip() not in NO_NUMBER]
     return bool(there) and all(integer(cell) is not None for cell in there)
 
 
 def _without_missing(cells: Cells) -> Cells:
-    """Empty the cells that say that there is nothing."""
+    """Replace cells that denote a missing value by empty ones."""
     named = {"name", "abbreviation"}
     return {
         column: ["" if cell.strip() in (MISSING if column in named else NO_NUMBER) else cell
@@ -194,7 +194,7 @@ def _without_missing(cells: Cells) -> Cells:
 
 
 def _filled(cells: Cells, found: Mapping[str, str | None]) -> Cells:
-    """Fill the columns that a table does not have: labels are ids, parents stand in paths."""
+    """Fill the columns that a table lacks: labels from ids, parents from paths."""
     own = cells["identifier"]
     blank = [""] * len(own)
     filled = dict(cells)
@@ -213,7 +213,7 @@ def _filled(cells: Cells, found: Mapping[str, str | None]) -> Cells:
 
 
 def _colors_of_parts(cells: Cells) -> list[str] | None:
-    """Return colors as triplets, from a column each for red, green and blue."""
+    """Combine columns for red, green and blue into triplets."""
     called = [
         next((name for name in cells if _plain(name) in accepted), None) for accepted in PARTS
     ]
@@ -224,14 +224,14 @@ def _colors_of_parts(cells: Cells) -> list[str] | None:
 
 
 def _parent_in(path: str, own: str) -> str:
-    """Return the id before a region's own in a path such as ``/997/8/`` or ``[997, 8]``."""
+    """Return the id before the region's id in a path such as ``/997/8/`` or ``[997, 8]``."""
     ids = re.findall(r"[^\s,/\[\]\"']+", path)
     above = ids[:-1] if ids[-1:] == [own.strip()] else ids
     return above[-1] if above else ""
 
 
 def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
-    """Look up a column of parents that are named by acronym, or by id where none is called so."""
+    """Look up parents given by acronym, or by id if no acronym matches."""
     named: dict[str, list[str]] = {}
     for own, acronym in zip(cells["identifier"], acronyms, strict=True):
         named.setdefault(acronym, []).append(own)
@@ -248,7 +248,7 @@ def _parents_by_name(cells: Cells, acronyms: list[str]) -> list[str]:
 
 
 def integer(cell: str) -> int | None:
-    """Read a cell such as "997" or "997.0" as an integer, None if it is none."""
+    """Parse a cell such as "997" or "997.0" as an integer; return None if it is not one."""
     whole, _, fraction = cell.strip().partition(".")
     try:
         return None if fraction.strip("0") else int(whole)
@@ -257,6 +257,6 @@ def integer(cell: str) -> int | None:
 
 
 def labels_in(cell: str) -> list[int]:
-    """Read a cell of labels, such as "997" or "[1, 2]"; what is not an integer is passed over."""
+    """Parse a cell of labels, such as "997" or "[1, 2]"; ignore non-integers."""
     parts = map(integer, cell.strip("[] ").split(","))
     return [label for label in parts if label is not None]

@@ -1,10 +1,10 @@
-"""Tables of regions as other tools write them, as cells under BrainGlobe's columns.
+"""Read tables of regions written by other tools, as cells under BrainGlobe's columns.
 
-BrainGlobe's ``terminology.csv``, and its older ``structures.csv`` and
-``structures.json``; the Allen Institute's structure graph as JSON and as CSV; tables
-of BIDS, iblatlas and others with a header; lists of labels without one; the XML of FSL and SPM.
-Which of them a text is, its content says. Cells stay text, as everywhere before a table is
-understood, and columns that BrainGlobe does not have are kept: one may name the side.
+Supported are BrainGlobe's ``terminology.csv`` and its older ``structures.csv`` and
+``structures.json``; the Allen Institute's structure graph as JSON and CSV; tables with a header
+from BIDS, iblatlas and others; lists of labels without a header; the XML of FSL and SPM. The format
+is recognized from the content. Cells remain text until the table is interpreted, and unknown
+columns are kept, as one may give the hemisphere.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = ["cells_from_frame", "cells_from_text"]
 
 
 def cells_from_text(text: str) -> Cells:
-    """Read a file of any of the formats.
+    """Read a text in any of the formats.
 
     Raises
     ------
     TerminologyError
-        If it is none of them; it says what it seems to be, and what that lacks.
+        If the format is not recognized; the message says what it looks like and what is missing.
     """
     text = text.removeprefix("\ufeff")
     if "\n" not in text:
-        text = text.replace("\r", "\n")  # lines as Excel ends them on an old Macintosh
+        text = text.replace("\r", "\n")  # line ends of Excel on classic Mac OS
     if "\0" in text:
         raise TerminologyError(
             "the table of regions holds NUL characters: it is not text, or text in UTF-16; save it "
@@ -63,14 +63,14 @@ def cells_from_text(text: str) -> Cells:
 
 
 def cells_from_frame(frame: pd.DataFrame) -> Cells:
-    """Read a DataFrame with BrainGlobe's columns or those of others.
+    """Read a DataFrame with BrainGlobe's columns or those of other tools.
 
     Raises
     ------
     TerminologyError
-        If columns are missing, or pandas has spoilt ids or names on reading.
+        If columns are missing, or pandas has corrupted ids or names.
     """
-    if any(name is not None for name in frame.index.names):  # ids or names that were made the index
+    if any(name is not None for name in frame.index.names):  # the index may hold ids or names
         kept = [name for name in frame.index.names if name is None or name in frame.columns]
         frame = frame.reset_index(level=kept, drop=True) if kept else frame
         frame = frame.reset_index() if len(kept) < len(frame.index.names) else frame
@@ -85,7 +85,7 @@ def cells_from_frame(frame: pd.DataFrame) -> Cells:
     for column in REQUIRED:
         if column not in table:
             table[column] = ""
-    # a region without an acronym is called by its name: here, and only here, one may be missing
+    # a region without an acronym gets its name, so the acronym may be missing here
     acronyms = table["abbreviation"].astype(object)
     table["abbreviation"] = acronyms.where(acronyms.notna(), "")
     exact = cells_from_dataframe(table)
@@ -100,7 +100,7 @@ def _require_distinct(names: Iterable[str]) -> None:
 
 
 def _cells_with_header_in_comment(text: str) -> Cells | None:
-    """Read a table of which the last comment above it is the header; None if it is none."""
+    """Read a table with its header in the last comment above it; return None if there is none."""
     lines = text.split("\n")
     top = 0
     while top < len(lines) and (is_blank(lines[top]) or lines[top].lstrip().startswith("#")):
@@ -139,7 +139,7 @@ def _cells_from_csv(text: str) -> Cells:
 
 
 def _rows_by_spaces(text: str) -> tuple[list[str], list[list[str]]]:
-    """Read columns that are apart by spaces; a name with spaces is quoted, or comes last."""
+    """Read columns separated by spaces; a name with spaces is quoted or comes last."""
     lines = [line for line in text.splitlines() if not is_blank(line)]
     header = lines[0].split()
     rows = []
@@ -170,7 +170,7 @@ def _cells_from_json(text: str) -> Cells:
 
 
 def _flattened(nodes: Any) -> Iterator[dict[str, Any]]:
-    """Go through nested regions, each before those below it, with the id of its parent."""
+    """Yield nested regions in preorder, each with the id of its parent."""
     waiting: list[tuple[Any, Any]] = [
         (node, None) for node in reversed(nodes if isinstance(nodes, list) else [nodes])
     ]

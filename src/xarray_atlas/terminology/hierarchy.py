@@ -1,4 +1,4 @@
-"""Who is above and below whom in a table of regions, and with which labels, by position."""
+"""The hierarchy of a table of regions by position: ancestors, descendants and labels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["RegionHierarchy"]
 class RegionHierarchy:
     """The hierarchy in the columns of a table of regions.
 
-    Descendants are found as a slice: the regions are put in preorder, where
-    each is followed by all of its descendants, and so are their labels.
+    Regions are sorted in preorder, in which each is followed by all of its descendants, so that the
+    descendants of a region and their labels are slices.
     """
 
     ids: npt.NDArray[Any]
@@ -37,9 +37,9 @@ class RegionHierarchy:
 
     @cached_property
     def default_positions(self) -> Int64Array:
-        """The positions of the regions that are meant where none are named.
+        """The positions of the regions used by default.
 
-        All of them; of a parcellation its parcels, each without its descendants.
+        All regions; for a parcellation its parcels, each without its descendants.
 
         Examples
         --------
@@ -134,7 +134,7 @@ class RegionHierarchy:
         return _frozen(np.array(line[::-1], dtype=np.int64))
 
     def leaves(self, position: int) -> Int64Array:
-        """Return the positions in preorder of the leaves below a region; a leaf's own is itself.
+        """Return the positions in preorder of the leaves below a region; of a leaf, its own.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class RegionHierarchy:
         Returns
         -------
         ndarray of int64
-            Sorted, without duplicates, read-only; empty where it has none.
+            Sorted, without duplicates, read-only; possibly empty.
 
         Examples
         --------
@@ -208,7 +208,7 @@ class RegionHierarchy:
         return _frozen(np.unique(labels[starts[subtree.start] : starts[subtree.stop]]))
 
     def label_pairs(self, direct: bool = False) -> tuple[Int64Array, Int64Array]:
-        """Return which labels belong to which regions, as pairs.
+        """Return the labels of regions, as pairs.
 
         Parameters
         ----------
@@ -218,8 +218,8 @@ class RegionHierarchy:
         Returns
         -------
         labels, regions : ndarray of int64
-            A pair for each label of each region, sorted by label, each pair
-            once; the region is its position in the table.
+            A pair for each label of each region, sorted by label, without duplicates; regions are
+            given by their position in the table.
 
         Examples
         --------
@@ -292,7 +292,7 @@ class RegionHierarchy:
 
 
 def _distinct(labels: Int64Array, regions: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Sort pairs, and leave out those that are there already."""
+    """Sort pairs and drop duplicates."""
     order = np.lexsort([regions, labels])
     labels, regions = labels[order], regions[order]
     first = np.ones(labels.size, bool)

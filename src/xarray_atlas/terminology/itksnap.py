@@ -1,4 +1,4 @@
-"""ITK-SNAP's label description files, and numbers of 16 bits for labels that have more."""
+"""ITK-SNAP's label descriptions, and renumbering of labels that exceed 16 bits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLEAR = '    0     0    0    0        0  0  0    "Clear Label"\n'
 
 
 def compact_numbers(labels: Int64Array, dtype: str) -> tuple[Int64Array, Int64Array]:
-    """Count labels from 1, in the order of their values, where a type cannot hold them all.
+    """Renumber labels from 1 in ascending order if a type cannot hold them all.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def compact_numbers(labels: Int64Array, dtype: str) -> tuple[Int64Array, Int64Ar
     Returns
     -------
     labels, numbers : ndarray of int64
-        The labels but 0, sorted, each once, and the number of each: itself where all fit.
+        The non-zero labels, sorted and unique, and the number of each: itself if all fit.
 
     Raises
     ------
     TerminologyError
-        If there are more labels than the type has numbers.
+        If there are more labels than the type can hold.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def compact_numbers(labels: Int64Array, dtype: str) -> tuple[Int64Array, Int64Ar
 
 
 def itksnap_text(table: RegionTable) -> str:
-    """Write an ITK-SNAP label description: a line a label, with the region's full name."""
+    """Format an ITK-SNAP label description: a line per label, with the region's full name."""
     labels, numbers = compact_numbers(table.labels, "uint16")
     order = np.argsort(table.labels, kind="stable")
     first = np.searchsorted(table.labels[order], labels)

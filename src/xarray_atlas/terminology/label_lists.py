@@ -1,7 +1,7 @@
-"""Lists of labels without a header: a number, a name and often a color a line.
+"""Lists of labels without a header: a number, a name and often a color per line.
 
-ITK-SNAP, FreeSurfer, 3D Slicer (``.ctbl``), FSLeyes (``.lut``), MRtrix, MRIcron, and plain lists
-of numbers and names. The first line says which.
+Formats of ITK-SNAP, FreeSurfer, 3D Slicer (``.ctbl``), FSLeyes (``.lut``), MRtrix and MRIcron, and
+plain lists of numbers and names. The first line determines the format.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ _OPACITY = rf"(?:\s+{_PART})?"
 FORMATS = [
     (re.compile(first + r"\s*"), re.compile(line + r"\s*"))
     for first, line in (
-        # ITK-SNAP: opacity, visibility and mesh visibility lie between color and name
+        # ITK-SNAP: opacity, visibility and mesh visibility between color and name
         [rf"{_ID}\s+{_RGB}\s+[\d.eE+-]+\s+\d+\s+\d+\s+{_QUOTED}"] * 2,
         # MRtrix: a short and a full name
         [rf"{_ID}\s+(?P<abbreviation>\S+)\s+{_QUOTED}\s+{_RGB}{_OPACITY}"] * 2,
-        # FSLeyes: the name comes last, and the parts are fractions ...
+        # FSLeyes: the name comes last, and color components are fractions ...
         [
             rf"{_ID}\s+(?=\d*\.\d){_RGB}(?:\s+(?P<name>.+?))?",
             rf"{_ID}\s+{_RGB}(?:\s+(?P<name>.+?))?",
         ],
-        # ... or whole numbers, so that only a name that is none tells that these are not a name
+        # ... or integers: recognized only if the name is not an integer
         [rf"{_ID}\s+{_RGB}(?:\s+(?P<name>[^\s\d.].*?))?", rf"{_ID}\s+{_RGB}(?:\s+(?P<name>.+?))?"],
         # FreeSurfer and Slicer, with or without an opacity
         [rf"{_ID}\s+(?P<name>\S.*?)\s+{_RGB}{_OPACITY}"] * 2,
     )
 ]
-"""For each format what its first line is like, by which it is recognized, and every line."""
+"""For each format, a pattern that recognizes the first line, and one for every line."""
 
 _TWO_NAMES = re.compile(
     rf"{_ID}\s+(?P<abbreviation>\S+)(?P<gap>\s+)(?!{_PART}\s)(?P<name>\S+)\s+{_RGB}{_OPACITY}\s*"
 )
 
 LONGEST = 2000
-"""Characters of a line; no name is as long."""
+"""Number of characters of a line; no name is that long."""
 
 MRICRON = re.compile(rf"{_ID}\s+(?P<name>\S+)\s+\d+\s*")
-"""What MRIcron calls its regions: behind the name stands the number in another edition."""
+"""MRIcron's names of regions: the name is followed by the number in another edition."""
 PLAIN = re.compile(rf"{_ID}\s+(?P<name>\S.*?)\s*")
 
 
 def cells_from_list(text: str) -> Cells | None:
-    """Read a list of labels; None if its first line is none of one.
+    """Read a list of labels; return None if the first line matches no format.
 
     Raises
     ------
     TerminologyError
-        If a line is not of the form of the first.
+        If a line does not match the format of the first.
     """
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     if not lines or len(lines[0]) > LONGEST:
@@ -80,14 +80,14 @@ def cells_from_list(text: str) -> Cells | None:
 
 
 def _have_two_names(lines: Sequence[str]) -> bool:
-    """Tell MRtrix's short and full names, in columns, from names with a space."""
+    """Distinguish MRtrix's short and full names, in columns, from names with a space."""
     matches = [_TWO_NAMES.fullmatch(line) for line in lines if len(line) <= LONGEST]
     gaps = [match["gap"] for match in matches if match is not None]
     return len(gaps) == len(lines) and any(len(gap) > 1 or gap == "\t" for gap in gaps)
 
 
 def _are_of_mricron(lines: Sequence[str]) -> bool:
-    """Tell lines such as "1 Precentral_L 2001" from names with a number, "1 Area 44"."""
+    """Distinguish lines such as "1 Precentral_L 2001" from names with a number, "1 Area 44"."""
     matches = [MRICRON.fullmatch(line) for line in lines if len(line) <= LONGEST]
     names = {match["name"] for match in matches if match is not None}
     return len(names) == len(lines) > 1
@@ -104,7 +104,7 @@ def _match(pattern: re.Pattern[str], line: str) -> dict[str, str]:
 
 
 def _delimited(lines: Sequence[str], delimiter: str) -> Cells:
-    """Read rows of two cells, number and name, or more of which all are understood."""
+    """Read rows of two cells, number and name, or of more cells if all are understood."""
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     rows = [row for row in rows if any(row)]
     while all(len(row) > 2 and not row[-1] for row in rows):
@@ -121,7 +121,7 @@ def _delimited(lines: Sequence[str], delimiter: str) -> Cells:
 
 
 def _columns_of(rows: Sequence[Sequence[str]], width: int, delimiter: str) -> list[str]:
-    """Name the columns of a table without a header, as far as there is one reading only."""
+    """Name the columns of a table without a header, if that is unambiguous."""
     numbers = [
         all(re.fullmatch(_PART, row[i]) for row in rows if i < len(row)) for i in range(width)
     ]
@@ -129,7 +129,7 @@ def _columns_of(rows: Sequence[Sequence[str]], width: int, delimiter: str) -> li
         return ["identifier", "name", "number"][:width]
     if width in (5, 6) and not numbers[1] and all(numbers[2:]):
         return ["identifier", "name", "red", "green", "blue", "alpha"][:width]
-    if delimiter == "|" and width > 2:  # MRIcron's lists of the JHU atlas: a short and a full name
+    if delimiter == "|" and width > 2:  # MRIcron's JHU atlas: a short and a full name
         return ["identifier", "abbreviation", "name", *(f"column {i}" for i in range(3, width))]
     raise TerminologyError(
         f"the table of regions has no header, and {width} columns: "

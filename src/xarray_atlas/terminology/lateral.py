@@ -1,4 +1,4 @@
-"""Separate left and right labels of one region, folded into one region that has both."""
+"""Merge the left and right rows of a region into one region with both labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xarray_atlas.terminology.side_patterns import propose_lateral
 __all__ = ["Lateral", "Sides", "fold"]
 
 Lateral: TypeAlias = str | tuple[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[int, int]]
-"""How to tell left from right: a column, a pair or pairs of patterns, or pairs of labels."""
+"""How left and right are given: a column, a pair or pairs of patterns, or pairs of labels."""
 
 SIDES = ("left", "right")
 WORDS = {"left": ("left", "lh", "l"), "right": ("right", "rh", "r")}
@@ -23,27 +23,25 @@ NEITHER = ("", "b", "both", "bilateral", "c", "center", "centre", "m", "midline"
 
 
 class Sides(NamedTuple):
-    """The labels in the volume that lie in one hemisphere by themselves."""
+    """The labels in the volume that lie in one hemisphere only."""
 
     left: tuple[int, ...]
     right: tuple[int, ...]
 
 
 def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
-    """Make one region of each that has a left and a right row.
+    """Merge left and right rows into one region each.
 
-    The region keeps id, color and place of the left one and has the labels of both.
-    Regions of one side that have no counterpart stay as they are; their labels
-    are of that side all the same.
+    The region keeps the id, color and position of the left one and has the labels of both. Regions
+    of one hemisphere without a counterpart are kept; their labels are assigned to that hemisphere.
 
     Parameters
     ----------
     cells : dict of str to list of str
-        With BrainGlobe's columns, one row a region.
+        With BrainGlobe's columns, one row per region.
     lateral : str, (str, str), list of (str, str), or list of (int, int)
-        The column that names the side; the patterns of left and of right names, each
-        with one ``*`` for what the two share, or several such pairs; or the left and right label
-        of each pair.
+        The column that gives the hemisphere; the patterns of left and of right names, each with one
+        ``*`` for the common part, or several such pairs; or pairs of the left and right labels.
 
     Returns
     -------
@@ -53,8 +51,8 @@ def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
     Raises
     ------
     TerminologyError
-        If there is no such column, no name that matches, or no such label; if a region
-        has two counterparts, or one that lies below another region.
+        If there is no such column, matching name or label; if a region has two counterparts, or one
+        below another region.
     """
     if isinstance(lateral, str):
         sided = _by_column(cells, lateral)
@@ -68,9 +66,9 @@ def fold(cells: Cells, lateral: Lateral) -> tuple[Cells, Sides]:
 
 
 _Sided: TypeAlias = dict[int, tuple[str, str]]
-"""For each row that has a side: the side, and the name that it shares with the other."""
+"""The hemisphere of each row that has one, and the name it shares with its counterpart."""
 _Pairs: TypeAlias = dict[int, tuple[int, str]]
-"""For each left row: the right one, and the name of both."""
+"""The right row of each left one, and the name of both."""
 
 
 def _by_column(cells: Cells, column: str) -> _Sided:
@@ -115,7 +113,7 @@ def _by_pattern(cells: Cells, patterns: tuple[str, str]) -> _Sided:
     sided = {}
     for row, name in enumerate(cells["name"]):
         matches = {side: e.fullmatch(name) for side, e in compiled.items()}
-        # of ("*", "*_R"), "CA1_R" matches both: the one that leaves less says more
+        # of ("*", "*_R"), "CA1_R" matches both: prefer the one that leaves a shorter name
         found = [(len(m[1]), side, m[1].strip()) for side, m in matches.items() if m is not None]
         if len(found) == 2 and found[0][0] == found[1][0]:
             raise TerminologyError(
@@ -139,7 +137,7 @@ def _proposal(cells: Cells) -> str:
 
 
 def _pairs_of_text(lateral: Any) -> list[tuple[str, str]] | None:
-    """Return pairs of patterns, None if it is something else."""
+    """Return pairs of patterns; None if it is something else."""
     if not isinstance(lateral, list | tuple) or not lateral:
         return None
     pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in lateral]
@@ -161,7 +159,7 @@ def _by_patterns(cells: Cells, patterns: list[tuple[str, str]]) -> tuple[_Pairs,
             )
         pairs.update(_matched(cells, sided))
         sides.update({row: side for row, (side, _) in sided.items()})
-    # "Left-Insula" and "ctx-lh-Insula" are not one region: the second is called "ctx-Insula"
+    # "Left-Insula" and "ctx-lh-Insula" are different regions: the second is called "ctx-Insula"
     taken = Counter(name for _, name in pairs.values())
     return {
         left: (right, name if taken[name] == 1 else _without_side(cells["name"][left], "left"))
@@ -207,7 +205,7 @@ def _by_pairs(cells: Cells, lateral: Any) -> tuple[_Pairs, dict[int, str]]:
                 f"lateral= pairs {pair!r}, but no region has the label {error}"
             ) from error
         if left == right or {left, right} & sides.keys():
-            raise TerminologyError(f"lateral= pairs {pair!r}, of which one is paired already")
+            raise TerminologyError(f"lateral= pairs {pair!r}, one of which is paired already")
         shared = _shared(cells["name"][left], cells["name"][right])
         pairs[left] = (right, cells["name"][left] if shared is None else shared)
         sides.update({left: "left", right: "right"})
@@ -218,7 +216,7 @@ def _folded(cells: Cells, pairs: _Pairs, sides: dict[int, str]) -> tuple[Cells, 
     own = cells["identifier"]
     merged = {own[right]: own[left] for left, (right, _) in pairs.items()}
     rows = {column: list(values) for column, values in cells.items()}
-    rows.pop("root_identifier_path", None)  # of the hierarchy as it was
+    rows.pop("root_identifier_path", None)  # of the hierarchy before the merge
     rows["parent_identifier"] = [merged.get(parent, parent) for parent in rows["parent_identifier"]]
     for left, (right, name) in pairs.items():
         above = [rows["parent_identifier"][row] for row in (left, right)]
@@ -258,14 +256,14 @@ def _labels_of(cells: Cells, row: int) -> list[int]:
 
 
 def _shared(left: str, right: str) -> str | None:
-    """Return what a left and a right name are both called, None if they are not alike."""
+    """Return the common part of a left and a right name; None if they differ otherwise."""
     if left != right:
         left, right = _without_side(left, "left"), _without_side(right, "right")
     return left if left == right else None
 
 
 def _without_side(name: str, side: str) -> str:
-    """Remove the word for a side: "Left-CA1", "CA1_L" and "CA1 (left)" become "CA1"."""
+    """Remove the word for a hemisphere: "Left-CA1", "CA1_L" and "CA1 (left)" become "CA1"."""
     words = "|".join(WORDS[side])
     bare = re.sub(rf"(?i)(?<![a-z0-9])[\[(]?(?:{words})[\])]?(?![a-z0-9])", "", name)
     return re.sub(r"([\s_.,-])[\s_.,-]+", r"\1", bare).strip(" _.,-") or name

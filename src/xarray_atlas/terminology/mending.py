@@ -1,4 +1,4 @@
-"""What a table of regions may lack, and is given when an atlas is made of it."""
+"""Complete a table of regions when an atlas is created from it."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ BACKGROUND_FIRST = frozenset({
     "background", "exterior", "outside", "unassigned", "unclassified", "undefined", "unknown",
     "unlabeled", "unlabelled", "unspecified",
 })  # fmt: skip
-"""What the row of label 0 is called where it is not a region, and how such names begin."""
+"""Names of the row of label 0 if it is the background, and prefixes of such names."""
 
 
 def build(
     cells: Cells, name: str = "", lateral: Lateral | None = None
 ) -> tuple[Terminology, Sides]:
-    """Make a Terminology of cells, with what they lack.
+    """Build a Terminology from cells, filling in missing values.
 
-    Label 0 is never a region: a row of the background ("Clear Label", "Unknown") is left out,
-    and a root that has others below it keeps its place without the label. A region without an
-    acronym is called by its name, one without a name by its acronym, one with
-    neither by its id. Where there are several roots they are put below one: the one
-    that is called "root", else a new one, whose id is above all others.
+    Label 0 is never a region: a background row ("Clear Label", "Unknown") is dropped, and a root
+    with descendants is kept without the label. A missing acronym is replaced by the name, a missing
+    name by the acronym, and both by the id. Several roots are put below one: the region called
+    "root", or a new one with an id above all others.
 
     Parameters
     ----------
     cells : dict of str to list of str
-        With BrainGlobe's columns except the color and the path.
+        With BrainGlobe's columns, except for the color and the path.
     name : str
     lateral : str, (str, str), or list of (int, int), optional
         Same as in :func:`~xarray_atlas.terminology.lateral.fold`.
@@ -47,13 +46,13 @@ def build(
     -------
     terminology : Terminology
     sides : Sides
-        The labels of one hemisphere; none without `lateral`.
+        The labels that lie in one hemisphere; none without `lateral`.
 
     Raises
     ------
     TerminologyError
-        If it cannot be read as a table of regions; if a region that is not the background has
-        the label 0.
+        If it cannot be read as a table of regions, or a region other than the background has the
+        label 0.
     """
     cells = _named(_without_zero(_plain(cells)))
     sides = Sides((), ())
@@ -63,14 +62,14 @@ def build(
     roots = {str(first.ids[i]) for i, parent in enumerate(first.parents.tolist()) if parent < 0}
     if len(roots) == 1:
         return Terminology(first, name, problems), sides
-    # the second reading finds no orphan any more: the first has told of them
+    # the second pass finds no orphans: the first has reported them
     told = [problem for problem in problems if problem.kind != "roots"]
     table, after = table_from_cells(_below_one(cells, roots))
     return Terminology(table, name, [*told, *(p for p in after if p not in told)]), sides
 
 
 def _plain(cells: Cells) -> Cells:
-    """Write ids as the table does, "997" for "997.0": they are compared as text."""
+    """Normalize ids, such as "997.0" to "997", as they are compared as text."""
     if None in map(integer, cells["identifier"]):
         return cells
     plain = {
@@ -109,7 +108,7 @@ def _without_zero(cells: Cells) -> Cells:
 def _is_background(names: list[str]) -> bool:
     words = [" ".join(re.findall(r"[^\W\d_]+", name.lower())) for name in names]
     there = [word for word, name in zip(words, names, strict=True) if name.strip()]
-    # names without a letter, such as FreeSurfer's "???", say nothing of a region
+    # names without a letter, such as FreeSurfer's "???", denote no region
     return all(word in BACKGROUND or word.split(" ")[0] in BACKGROUND_FIRST for word in there)
 
 
@@ -137,7 +136,7 @@ def _named(cells: Cells) -> Cells:
 
 def _below_one(cells: Cells, roots: set[str]) -> Cells:
     rows = {column: list(values) for column, values in cells.items()}
-    rows.pop("root_identifier_path", None)  # of the hierarchy as it was
+    rows.pop("root_identifier_path", None)  # of the hierarchy before the change
     named = zip(rows["identifier"], rows["name"], rows["abbreviation"], strict=True)
     called_root = {own for own, *names in named if own in roots and "root" in map(str.lower, names)}
     if len(called_root) == 1:
@@ -156,7 +155,7 @@ def _below_one(cells: Cells, roots: set[str]) -> Cells:
 
 
 def _free_id(cells: Cells) -> str:
-    """Return an id that neither a region nor a label has."""
+    """Return an id that no region and no label has."""
     numbers = [integer(cell) for cell in cells["identifier"]]
     if None in numbers:
         taken = set(cells["identifier"])

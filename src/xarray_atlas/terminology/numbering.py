@@ -1,4 +1,4 @@
-"""One positive number for each region, as BrainGlobe's files have it."""
+"""Assign one positive number to each region, as in BrainGlobe's files."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ LARGEST = 2**32 - 1
 
 
 def as_brainglobe(terminology: Terminology) -> tuple[Terminology, Int64Array, Int64Array]:
-    """Return the table as BrainGlobe's API can read it, and what becomes of the labels.
+    """Convert a table to one that BrainGlobe's API can read, and map its labels.
 
-    There an id is a positive number of 32 bits that is also the region's one
-    label, every region has a color, and all regions are below one with the acronym "root".
+    In BrainGlobe's files an id is a positive 32-bit number that is also the region's only label,
+    every region has a color, and all regions are below one with the acronym "root".
 
-    - Ids that are such numbers stay, and the labels of a region become its id.
-    - Where ids are text ("MBA:997") the smallest label of a region becomes its id,
-      and regions without one get the numbers after the largest.
-    - A region without a color gets grey.
+    - Ids that are such numbers are kept, and replace the labels of their regions.
+    - If ids are text ("MBA:997"), the smallest label of a region becomes its id, and regions
+    without labels get the numbers after the largest.
+    - Regions without a color become grey.
 
     Returns
     -------
     terminology : Terminology
-        The same object where nothing had to change.
+        The same object if nothing had to change.
     labels, ids : ndarray of int64
-        The labels of the volume, sorted, and for each the id that stands for it.
+        The labels of the volume, sorted, and the id that replaces each.
 
     Raises
     ------
     TerminologyError
-        If ids or labels do not fit, if a label is shared by regions, or is 0, or if there
-        is not one root, called "root".
+        If ids or labels do not fit, a label is 0 or shared by regions, or there is not a single
+        root called "root".
     """
     table = terminology._table
     _check_root(terminology)
@@ -80,7 +80,7 @@ def _check_root(terminology: Terminology) -> None:
 
 
 def _numbers(terminology: Terminology) -> Int64Array:
-    """Return a number for each region, by position."""
+    """Return the number of each region, by position."""
     table = terminology._table
     if table.ids.dtype == np.int64:
         _check_fit(table, table.ids, np.arange(len(terminology)), "id")

@@ -1,4 +1,4 @@
-"""What the parents of regions say: who is above whom, as positions in a table."""
+"""The parents of regions, as positions in a table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Int64Array: TypeAlias = npt.NDArray[np.int64]
 
 
 def cycles_of(parents: Int64Array) -> list[list[int]]:
-    """Return the positions of each cycle, from its first row on upwards."""
+    """Return the positions of each cycle, starting with its first row."""
     ancestor = parents
-    for _ in range(len(parents).bit_length()):  # each turn doubles the distance
+    for _ in range(len(parents).bit_length()):  # each iteration doubles the distance
         if (ancestor < 0).all():
             return []
         ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
-    # as many steps up as there are regions: whoever is still on the way has reached a cycle,
-    # and the regions of a cycle have only changed places
+    # after as many steps up as there are regions, every region that has not reached a root is in a
+    # cycle, and the regions of a cycle have only exchanged positions
     within = np.unique(ancestor[ancestor >= 0]).tolist()
     up = parents.tolist()
     seen: set[int] = set()
@@ -40,7 +40,7 @@ def cycles_of(parents: Int64Array) -> list[list[int]]:
 
 
 def depths_of(parents: Int64Array) -> Int64Array:
-    """Count the steps from each region to its root."""
+    """Return the depth of each region below its root."""
     depths = (parents >= 0).astype(np.int64)
     ancestor = parents
     while (ancestor >= 0).any():
@@ -50,7 +50,7 @@ def depths_of(parents: Int64Array) -> Int64Array:
 
 
 def paths_of(ids: Sequence[Identifier], parents: Int64Array) -> list[str]:
-    """Write the ids from the root to each region, as in "[997, 8, 567]"."""
+    """Format the ids from the root to each region, as in "[997, 8, 567]"."""
     up = parents.tolist()
     inner = [str(i) if isinstance(i, int) else json.dumps(i, ensure_ascii=False) for i in ids]
     for i in np.argsort(depths_of(parents), kind="stable").tolist():

@@ -1,4 +1,4 @@
-"""A terminology read and written: CSV, DataFrames, JSON and attributes."""
+"""Read and write terminologies as CSV, DataFrames, JSON and attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["TerminologyFormats"]
 
 
 class TerminologyFormats:
-    """What a `Terminology` is read from, and written as."""
+    """Formats that a `Terminology` can be read from and written to."""
 
     name: str
     problems: tuple[str, ...]
@@ -40,16 +40,16 @@ class TerminologyFormats:
 
     @classmethod
     def from_dataframe(cls, df: Any, name: str = "") -> Self:
-        """Read the columns that BrainGlobe uses from a DataFrame.
+        """Read BrainGlobe's columns from a DataFrame.
 
         Parameters
         ----------
         df : pandas.DataFrame, or a table of polars, pyarrow or dask
-            With the columns identifier, parent_identifier, annotation_value, name and
-            abbreviation, and if there are any color_hex_triplet and
-            root_identifier_path. Best read with ``dtype=str, keep_default_na=False``.
+            With the columns identifier, parent_identifier, annotation_value, name and abbreviation,
+            and optionally color_hex_triplet and root_identifier_path. Best read with
+            ``dtype=str, keep_default_na=False``.
         name : str
-            What the terminology is called.
+            Name of the terminology.
 
         Returns
         -------
@@ -58,9 +58,9 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If columns or rows are missing, if ids or labels are not exact integers,
-            if a name or acronym is missing or not text, or if rows of one
-            identifier differ in more than their label.
+            If columns or rows are missing, ids or labels are not exact integers, a name or acronym
+            is missing or not text, or rows with the same identifier differ in more than their
+            label.
 
         Examples
         --------
@@ -84,14 +84,14 @@ class TerminologyFormats:
 
     @classmethod
     def from_csv(cls, source: str | os.PathLike[str] | IO[str] | IO[bytes], name: str = "") -> Self:
-        """Read a CSV with the columns that BrainGlobe uses, which `from_dataframe` lists.
+        """Read a CSV with BrainGlobe's columns, which `from_dataframe` lists.
 
         Parameters
         ----------
         source : str, path, or file object
-            A local path, or an open file of text or bytes (UTF-8).
+            A local path, or an open text or binary file (UTF-8).
         name : str
-            What the terminology is called.
+            Name of the terminology.
 
         Returns
         -------
@@ -100,7 +100,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            As `from_dataframe` does.
+            Same as in `from_dataframe`.
 
         Examples
         --------
@@ -124,7 +124,7 @@ class TerminologyFormats:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+        """Read the output of `to_json`.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If it is none, or what it holds is not a table of regions.
+            If it is not such an object, or does not hold a table of regions.
 
         Examples
         --------
@@ -151,12 +151,12 @@ class TerminologyFormats:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, str]) -> Self:
-        """Read what `to_columns` wrote.
+        """Read the output of `to_columns`.
 
         Parameters
         ----------
         columns : mapping of str to str
-            A JSON list for each column; other keys are passed over.
+            A JSON list for each column; other keys are ignored.
 
         Returns
         -------
@@ -165,7 +165,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If a column is missing or no JSON, or what they hold is not a table of regions.
+            If a column is missing or not JSON, or they do not hold a table of regions.
 
         Examples
         --------
@@ -207,7 +207,7 @@ class TerminologyFormats:
         return {**self._table.to_lists(), "meta": meta}
 
     def to_json(self) -> str:
-        """Return everything in one JSON object, with a list for each column.
+        """Return everything as one JSON object, with a list for each column.
 
         Examples
         --------
@@ -220,9 +220,9 @@ class TerminologyFormats:
         return json.dumps(self._to_lists())
 
     def to_columns(self) -> dict[str, str]:
-        """Return one JSON string for each column, and "meta" for the name and the problems.
+        """Return a JSON string for each column, and "meta" for the name and the problems.
 
-        Attributes of every format hold them. What can be derived is left out.
+        They fit into attributes of any file format. Derivable columns are omitted.
 
         Examples
         --------
@@ -241,9 +241,9 @@ class TerminologyFormats:
     @overload
     def to_csv(self, path: str | os.PathLike[str]) -> None: ...
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Write BrainGlobe's columns, the paths derived from the parents.
+        """Write BrainGlobe's columns as CSV, with paths derived from the parents.
 
-        No column says which regions are parcels.
+        Parcels of a parcellation are not written.
 
         Parameters
         ----------
@@ -269,12 +269,12 @@ class TerminologyFormats:
         return None
 
     def to_itksnap(self, path: str | os.PathLike[str]) -> None:
-        """Write a label description file of ITK-SNAP: number, color and full name.
+        """Write an ITK-SNAP label description: number, color and full name.
 
-        A line for each label; regions without one are left out, and a region without
-        a color is grey. ITK-SNAP holds 16 bits: where a label does not fit, all are
-        numbered from 1 in the order of their values, just as
-        ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the two go together.
+        It has a line per label; regions without a label are omitted, and regions without a color
+        are grey. ITK-SNAP supports 16 bits: if a label does not fit, all are renumbered from 1 in
+        ascending order, as ``ds.atlas.to_nifti(path, dtype="uint16")`` does, so that the files
+        match.
 
         Parameters
         ----------
@@ -284,7 +284,7 @@ class TerminologyFormats:
         Raises
         ------
         TerminologyError
-            If there are more than 65535 labels, and one that does not fit.
+            If there are more than 65535 labels and one does not fit.
 
         Examples
         --------
@@ -309,7 +309,7 @@ def _parsed(text: str, what: str) -> Any:
 
 
 def _parcels(meta: Mapping[str, Any], count: int) -> Int64Array | None:
-    """Read which regions are parcels, by position; None if the table is not a parcellation."""
+    """Return the positions of parcels; None if the table is not a parcellation."""
     stored = meta.get("parcels")
     if stored is None:
         return None

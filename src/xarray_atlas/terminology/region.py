@@ -1,4 +1,4 @@
-"""A region as a node of an anytree that cannot be changed."""
+"""Regions as nodes of an immutable anytree."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Region"]
 class Region(NodeMixin):  # type: ignore[misc]
     """A region of a terminology, and a node of its tree.
 
-    It is an anytree node: `parent`, `children`, `ancestors`, `descendants`,
-    `leaves`, `siblings`, `path`, `depth` and `height` are there, and anytree's
-    `RenderTree`, searches and exporters take it. All who use an atlas share
-    its nodes, so they are read-only. Get one from `Terminology.region`.
+    It is an anytree node, with `parent`, `children`, `ancestors`, `descendants`, `leaves`,
+    `siblings`, `path`, `depth` and `height`, and works with anytree's `RenderTree`, searches and
+    exporters. Nodes are shared by all users of an atlas and therefore read-only. Get one from
+    `Terminology.region`.
 
-    Two nodes are equal where they are the same region of equal terminologies.
+    Two nodes are equal if they are the same region of equal terminologies.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Region(NodeMixin):  # type: ignore[misc]
     id : int or str
         The identifier, which is not necessarily the label in the volume.
     color : str
-        "#RRGGBB", or "" where the table gives none.
+        "#RRGGBB", or "" if the table has none.
     labels : tuple of int
         The labels of the region's own voxels, without those of its descendants.
 
@@ -63,7 +63,7 @@ class Region(NodeMixin):  # type: ignore[misc]
 
     _terminology: Terminology
     _position: int
-    # what exporters see of a node is its __dict__, hence no properties here
+    # exporters read a node's __dict__, hence no properties here
     acronym: str
     name: str
     id: int | str
@@ -134,7 +134,7 @@ class Region(NodeMixin):  # type: ignore[misc]
         """
         return self.terminology._child_nodes(self.position)
 
-    # anytree answers these two from the list of children that it keeps itself
+    # anytree computes these two from the list of children that it maintains itself
 
     @property
     def is_leaf(self) -> bool:

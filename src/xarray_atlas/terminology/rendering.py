@@ -1,7 +1,7 @@
 """The region hierarchy as text and as HTML.
 
-The HTML opens and closes by itself, and a script searches in it. Everything is in the text: no
-script, style, font or picture is fetched. Whatever comes from a table of regions is escaped.
+The HTML folds without scripts; a script adds the search. It is self-contained: no script, style,
+font or image is fetched. Text from a table of regions is escaped.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ from xarray_atlas.terminology.hierarchy import RegionHierarchy
 __all__ = ["color_of", "document", "tree_html", "tree_text"]
 
 DEEPEST = 200
-"""Levels that lie in each other. Browsers stop at about 500 elements; what is deeper is listed
-below each other."""
+"""Maximum nesting depth. Browsers stop at about 500 elements; deeper levels are listed flat."""
 
 FEW = 12
-"""Regions in sight at first."""
+"""Number of regions visible at first."""
 
 _COLOR = re.compile("#[0-9A-Fa-f]{6}")
 
 
 def document(header: str, body: str, text: str) -> str:
-    """Put style and script around HTML.
+    """Wrap HTML with style and script.
 
     Parameters
     ----------
     header, body : str
         HTML.
     text : str
-        What is shown instead where the style is taken out, in a notebook that is not trusted.
+        Shown instead if the style is removed, as in an untrusted notebook.
     """
     style, script = _static()
-    # as xarray has it: the style, where it is there, hides the one and shows the other
+    # as in xarray: the style, if present, hides the text and shows the HTML
     return (
         f"<div class='xarray-atlas'><style>{style}</style>"
         f"<pre class='xa-text'>{escape(text)}</pre>"
@@ -62,7 +61,7 @@ def _static() -> tuple[str, str]:
 def tree_html(
     terminology: RegionHierarchy, roots: Iterable[int], volumes: Sequence[float] | None = None
 ) -> str:
-    """Write regions and all below them, with a field to search for some.
+    """Format regions and their descendants as HTML, with a search field.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def tree_html(
     roots : iterable of int
         The positions of the regions at the top.
     volumes : sequence of float, optional
-        Of each region of the terminology, in mm**3.
+        Volume of each region of the terminology, in mm**3.
     """
     tops = [int(root) for root in roots]
     opened = _opened(terminology, tops)
@@ -102,7 +101,7 @@ def tree_html(
 
 
 def _opened(terminology: RegionHierarchy, tops: list[int]) -> set[int]:
-    """Return the regions that are open at first: level by level, as far as few are in sight."""
+    """Return the regions that are expanded at first: level by level, while few are visible."""
     opened: set[int] = set()
     level, seen = tops, len(tops)
     while level:
@@ -127,7 +126,7 @@ def _row(terminology: RegionHierarchy, position: int, volume: float | None) -> s
 
 
 def color_of(terminology: RegionHierarchy, position: int) -> str:
-    """Return the color of a region, "#RRGGBB"; "" where there is none or what is there is none."""
+    """Return the color of a region as "#RRGGBB"; "" if it is missing or invalid."""
     color = str(terminology.colors[position])
     return color if _COLOR.fullmatch(color) else ""
 
@@ -135,11 +134,11 @@ def color_of(terminology: RegionHierarchy, position: int) -> str:
 # -- as text
 
 MOST = 60
-"""Regions below the first that are drawn; what is deeper is counted."""
+"""Maximum number of descendants drawn; deeper ones are counted."""
 
 
 def tree_text(terminology: RegionHierarchy, root: int) -> str:
-    """Draw a region and what is below it, down to the depth at which it is readable.
+    """Draw a region and its descendants, down to a readable depth.
 
     Parameters
     ----------
@@ -150,7 +149,7 @@ def tree_text(terminology: RegionHierarchy, root: int) -> str:
     Returns
     -------
     str
-        A line a region; where some are left out a last line says how many, and where they are.
+        A line per region; if some are omitted, a last line says how many, and where.
     """
     below = terminology.descendants(root)
     depths = terminology.depths[below] - terminology.depths[root]
@@ -160,7 +159,7 @@ def tree_text(terminology: RegionHierarchy, root: int) -> str:
     cut = terminology._child_positions[root][len(drawn) :] if deepest == 1 else []
 
     lines = [_line(terminology, root)]
-    rails: list[str] = []  # what stands before the children at each depth
+    rails: list[str] = []  # prefixes before the children at each depth
     for place in drawn.tolist():
         position, depth = int(below[place]), int(depths[place])
         siblings = terminology._child_positions[int(parents[position])]
@@ -185,7 +184,7 @@ def tree_text(terminology: RegionHierarchy, root: int) -> str:
 
 
 def _deepest(depths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
-    """Return down to which depth there are no more regions than are drawn; at least 1."""
+    """Return the depth down to which all regions can be drawn; at least 1."""
     if not depths.size:
         return 0
     reached = np.cumsum(np.bincount(depths))

@@ -1,6 +1,6 @@
-"""Patterns of names of left and right regions, found in the names of a table to be proposed.
+"""Find name patterns of left and right regions in a table, to propose them to the user.
 
-Nothing is folded by them: a user who reads one in a message passes it as ``lateral=``.
+They are never applied automatically: the user passes a proposed pattern as ``lateral=``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ __all__ = ["propose_lateral", "side_patterns"]
 Patterns: TypeAlias = tuple[str, str]
 
 MOST = 15
-"""Pairs of patterns that are proposed; FreeSurfer's table has eleven."""
+"""Maximum number of proposed pairs; FreeSurfer's table has eleven."""
 
 _RIGHT = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "lh": "rh", "LH": "RH", "l": "r"} | {
     "L": "R"
 }
-# a side stands apart from other letters and digits, also behind "_", or begins "LeftHippocampus"
+# the word for a side is separated from other letters and digits, as by "_", or is a prefix in
+# "LeftHippocampus"
 _LEFT = re.compile(
     rf"(?<![^\W_])(?:{'|'.join(_RIGHT)})(?![^\W_])|^Left(?=[A-Z])|(?<=[a-z0-9])Left$"
 )
@@ -28,7 +29,7 @@ _SEPARATORS = r"[\s_.,:;\-(\[\])]*"
 
 
 def side_patterns(names: Iterable[str]) -> list[Patterns]:
-    """Find the pairs of patterns by which names of left and right regions differ.
+    """Find the pairs of patterns by which the names of left and right regions differ.
 
     Parameters
     ----------
@@ -37,9 +38,9 @@ def side_patterns(names: Iterable[str]) -> list[Patterns]:
     Returns
     -------
     list of (str, str)
-        Patterns of left and of right names, with one ``*`` for what they share: those that match
-        most pairs first. Letters alone, such as "L", may mean something else: they have to make
-        two pairs at least.
+        Patterns of left and of right names, with one ``*`` for the common part, in descending order
+        of matches. Single letters, such as "L", may have other meanings: they must match at least
+        two pairs.
 
     Examples
     --------
@@ -67,12 +68,12 @@ def side_patterns(names: Iterable[str]) -> list[Patterns]:
         if counts[best] > 1 or best in clear:
             found[best] = counts[best]
         left -= pairs.pop(best)
-    # where many are left, patterns of one pair each are not help
+    # if many are left, patterns of a single pair are of no use
     return [patterns for patterns, count in found.items() if count > 1 or not left]
 
 
 def propose_lateral(names: Iterable[str]) -> str:
-    """Write the argument by which left and right names would be folded; "" where there are none.
+    """Format the argument that would merge left and right names; "" if there is none.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def propose_lateral(names: Iterable[str]) -> str:
 
 
 def _patterns(name: str, match: re.Match[str], right: str) -> list[Patterns]:
-    """Return the pairs of patterns that would take the side off a name."""
+    """Return the pairs of patterns that would remove the side from a name."""
     start, end = match.span()
     word = match[0]
     before = re.search(rf"{_SEPARATORS}$", name[:start])
@@ -92,7 +93,7 @@ def _patterns(name: str, match: re.Match[str], right: str) -> list[Patterns]:
     assert before is not None
     assert after is not None
     sides = []
-    if end + len(after[0]) < len(name):  # the side and all before it, then what is shared
+    if end + len(after[0]) < len(name):  # the side and everything before it, then the common part
         head = name[:start]
         sides.append((f"{head}{word}{after[0]}*", f"{head}{right}{after[0]}*"))
     if before.start() > 0:

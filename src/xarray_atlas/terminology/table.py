@@ -1,8 +1,7 @@
-"""The columns of a terminology: read from cells of text, checked, and written back.
+"""Columns of a terminology: parsed from text, validated and written.
 
-A table of regions reaches this module as cells of text, whatever it came from,
-and leaves it as numpy columns in which the hierarchy is a column of positions.
-What is wrong with a table but can be read all the same is told in sentences.
+A table of regions is passed to this module as cells of text, and returned as numpy columns with the
+hierarchy as a column of positions. Problems that do not prevent reading are reported as sentences.
 """
 
 from __future__ import annotations
@@ -45,24 +44,24 @@ __all__ = [
 ]
 
 NO_COLOR = "#808080"
-"""What a region without a color has in files where there must be one."""
+"""Color of regions without one in files that require a color."""
 
-_MOST_SENTENCES = 20  # of one kind: they travel with every file
+_MOST_SENTENCES = 20  # of one kind: they are stored in every file
 
 TextArray: TypeAlias = npt.NDArray[np.object_]
 
 
 class Problem(NamedTuple):
-    """What is wrong with a table and stops nothing."""
+    """A problem of a table that does not prevent reading it."""
 
     kind: str
-    """What of it is wrong, in a word or two, the same for all problems of the kind."""
+    """The subject of the problem in a word or two, the same for all problems of a kind."""
     text: str
     """A sentence."""
 
 
 class RegionTable(NamedTuple):
-    """The columns of a terminology, one element per region except the labels.
+    """The columns of a terminology, with one element per region except for the labels.
 
     `labels` and `label_regions` are parallel: a label value and the position of
     its region, ordered by position and then by value.
@@ -77,7 +76,7 @@ class RegionTable(NamedTuple):
     label_regions: Int64Array
 
     def to_lists(self) -> dict[str, list[Any]]:
-        """Return BrainGlobe's columns without the path, as lists that JSON can hold."""
+        """Return BrainGlobe's columns without the path, as JSON-compatible lists."""
         ids = self.ids.tolist()
         return {
             "identifier": ids,
@@ -90,7 +89,7 @@ class RegionTable(NamedTuple):
 
     @classmethod
     def from_lists(cls, lists: Mapping[str, Any]) -> tuple[RegionTable, list[Problem]]:
-        """Read what `to_lists` wrote; return the table and what had to be mended."""
+        """Read the output of `to_lists`; return the table and its problems."""
         require_columns(lists)
         count = len(lists["identifier"]) if isinstance(lists["identifier"], list) else 0
         columns = {column: lists[column] for column in REQUIRED}
@@ -144,7 +143,7 @@ class RegionTable(NamedTuple):
 
 
 def table_from_cells(cells: Mapping[str, Sequence[str]]) -> tuple[RegionTable, list[Problem]]:
-    """Build the columns from cells of text; return them and what is wrong with the table."""
+    """Build the columns from cells of text; return them and the problems of the table."""
     row_ids = read_identifiers(cells["identifier"])
     numeric = type(row_ids[0]) is int
     blank = [""] * len(row_ids)
@@ -205,7 +204,7 @@ def _first_rows(
 def _problems_of_columns(
     table: RegionTable, repeated: Sequence[int], wrong_colors: Mapping[int, str]
 ) -> list[Problem]:
-    """Report rows, colors, acronyms and labels that are not as they should be."""
+    """Report problems of rows, colors, acronyms and labels."""
     acronyms, labels = table.acronyms.tolist(), table.labels.tolist()
     regions = [describe(table, i) for i in range(len(acronyms))]
     found = _at_most(
@@ -244,7 +243,7 @@ def _problems_of_columns(
 def _problems_of_paths(
     table: RegionTable, given: Sequence[str], paths: Sequence[str]
 ) -> list[Problem]:
-    """Report paths that are not those that the parents give."""
+    """Report paths that contradict the parents."""
     return _at_most(
         "paths",
         (
@@ -261,18 +260,18 @@ def _brief(path: str) -> str:
 
 
 def describe(table: RegionTable, position: int) -> str:
-    """Name a region in a message: its acronym and its id."""
+    """Format the acronym and id of a region for a message."""
     return named(table.acronyms[position], table.ids[position])
 
 
 def require_text(table: RegionTable) -> None:
-    """Refuse names that no file can hold.
+    """Refuse names that files cannot store.
 
     Raises
     ------
     TerminologyError
-        If one holds a NUL character, which ends a text in netCDF and is not allowed in XML, or a
-        lone surrogate, the trace of broken decoding, which is not valid Unicode.
+        If a name holds a NUL character, which ends a text in netCDF and is not allowed in XML, or a
+        lone surrogate, which results from broken decoding and is not valid Unicode.
     """
     columns = [("acronym", table.acronyms), ("name", table.names), ("color", table.colors)]
     if table.ids.dtype == object:
@@ -319,7 +318,7 @@ def _require_same(
 def _hierarchy(
     ids: Sequence[Identifier], parent_ids: Sequence[Identifier | None], acronyms: Sequence[str]
 ) -> tuple[Int64Array, list[Problem]]:
-    """Turn parents into positions; an orphan and the first of a cycle become roots."""
+    """Convert parents to positions; an orphan and the first region of a cycle become roots."""
     position = {identifier: i for i, identifier in enumerate(ids)}
     if len(position) < len(ids):
         raise TerminologyError("an identifier stands in the table more than once")
@@ -386,7 +385,7 @@ def _text_array(texts: list[str]) -> TextArray:
 
 
 def _groups(values: Sequence[object], positions: Iterable[int]) -> list[list[int]]:
-    """Return the positions of each value that stands there more than once."""
+    """Return the positions of each value that occurs more than once."""
     if len(set(values)) == len(values):
         return []
     groups: dict[object, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The regions of an atlas and their hierarchy, as a value that cannot be changed."""
+"""Immutable table of the regions of an atlas and their hierarchy."""
 
 from __future__ import annotations
 
@@ -31,40 +31,39 @@ __all__ = ["Terminology"]
 
 
 class Terminology(RegionNames, TerminologyFormats):
-    """The table of an atlas's regions.
+    """Table of an atlas's regions.
 
-    Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`.
-    It never changes, so copies are the object itself. Two are equal, and have
-    the same `fingerprint`, where their tables are: same regions in the same
-    order with the same parents, labels, names and colors, and the same parcels;
-    their own names are not compared.
+    Build one with `from_csv`, `from_dataframe`, `from_json` or `from_columns`. It is immutable, so
+    copies are the object itself. Two terminologies are equal, and have the same `fingerprint`, if
+    their tables are: the same regions in the same order with the same parents, labels, names and
+    colors, and the same parcels. The terminology's name is not compared.
 
-    The hierarchy comes from the parents alone. What is odd about a table is
-    told in `problems` and stops nothing: a region whose parent is not in the
-    table becomes a root, and so does the first row of a cycle.
+    The hierarchy is derived from the parents alone. Inconsistencies are listed in `problems` and
+    are not errors: a region with a parent that is not in the table becomes a root, and so does the
+    first row of a cycle.
 
     Attributes
     ----------
     name : str
-        What the terminology is called, such as "allen-adult-mouse-terminology".
+        Name of the terminology, such as "allen-adult-mouse-terminology".
     problems : tuple of str
-        What is wrong with the table, in sentences; at most 20 of each kind.
+        Problems of the table, in sentences; at most 20 of each kind.
     problem_kinds : tuple of str
-        The kind of each of these: "rows", "colors", "empty acronyms", "acronyms",
-        "shared labels", "paths", "parents", "cycles" or "roots"; "" where a file does not say it.
+        The kind of each problem: "rows", "colors", "empty acronyms", "acronyms", "shared labels",
+        "paths", "parents", "cycles" or "roots"; "" if a file does not give it.
     ids : ndarray
-        The identifier of each region, int64, or an object array of str where not
-        all identifiers are integers.
+        The identifier of each region, int64, or an object array of str if not all identifiers are
+        integers.
     parents : ndarray of int64
         The position in the table of each region's parent, -1 for a root.
     acronyms, names, colors : ndarray of object
         One str for each region; a color is "#RRGGBB", or "" for none.
     labels, label_regions : ndarray of int64
-        Label values of the volume and, for each, the position of its region;
-        ordered by position, then value. A region has any number of labels.
+        Label values of the volume and the position of the region of each, sorted by position, then
+        value. A region may have any number of labels.
     parcels : ndarray of int64, or None
-        Of a parcellation, the positions of its parcels, in the order of results: regions
-        that stand for the voxels of their own labels. They are part of what makes two equal.
+        The positions of a parcellation's parcels, in the order of results: regions that contain
+        only the voxels of their own labels. They are part of the comparison.
 
     Examples
     --------
@@ -112,7 +111,7 @@ class Terminology(RegionNames, TerminologyFormats):
         self.__dict__.update(
             table._asdict(),
             _table=table,
-            name=str(name).encode(errors="replace").decode(),  # a file's name may be no Unicode
+            name=str(name).encode(errors="replace").decode(),  # a file name may be invalid Unicode
             parcels=parcels,
             problems=tuple(text for _, text in told),
             problem_kinds=tuple(kind for kind, _ in told),
@@ -213,7 +212,7 @@ class Terminology(RegionNames, TerminologyFormats):
         Raises
         ------
         TerminologyError
-            If there are several roots, which are in `roots`.
+            If there are several roots; see `roots`.
 
         Examples
         --------
@@ -235,7 +234,7 @@ class Terminology(RegionNames, TerminologyFormats):
 
     @cached_property
     def roots(self) -> tuple[Region, ...]:
-        """The nodes that have no parent, in table order.
+        """The nodes without a parent, in table order.
 
         Examples
         --------
@@ -263,10 +262,10 @@ class Terminology(RegionNames, TerminologyFormats):
 
     @property
     def regions(self) -> pd.DataFrame:
-        """A new DataFrame with a row for each region.
+        """A new DataFrame with a row per region.
 
-        Its columns are acronym, name, id, parent (the parent's acronym, "" for a
-        root), depth, color and labels (a tuple of the region's own labels).
+        Its columns are acronym, name, id, parent (the parent's acronym, "" for a root), depth,
+        color and labels (a tuple of the region's own labels).
 
         Examples
         --------

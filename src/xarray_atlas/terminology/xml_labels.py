@@ -1,9 +1,9 @@
-"""Regions of atlases that are described in XML: those of FSL, and of SPM and CAT12.
+"""Read the regions of atlases described in XML by FSL, and by SPM and CAT12.
 
-Both list ``<label>`` elements below ``<data>``. FSL has the index as an attribute and the name as
-text, SPM has an element for each. What the index means, the ``<type>`` in the header says: of
-``Label`` it is the value of the voxels. FSL's ``Probabilistic`` atlases count the volumes of a
-4-D image from 0 instead, and the voxels of their summary images (maxprob) hold the index + 1
+Both list ``<label>`` elements below ``<data>``. FSL stores the index as an attribute and the name
+as text, SPM has an element for each. The ``<type>`` in the header gives the meaning of the index:
+for ``Label`` it is the value of the voxels. FSL's ``Probabilistic`` atlases index the volumes of a
+4-D image from 0, and the voxels of their summary images (maxprob) hold the index + 1
 (https://open.win.ox.ac.uk/pages/fsl/fslpy/fsl.data.atlases.html).
 """
 
@@ -19,12 +19,12 @@ __all__ = ["cells_from_xml"]
 
 
 def cells_from_xml(text: str) -> Cells:
-    """Read the XML of an atlas of FSL or SPM.
+    """Read the XML description of an FSL or SPM atlas.
 
     Raises
     ------
     TerminologyError
-        If it is no such XML, or its type is not known.
+        If it is not such XML, or its type is unknown.
     """
     if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise TerminologyError(
@@ -47,7 +47,7 @@ def cells_from_xml(text: str) -> Cells:
 
 
 def _offset(kind: str | None) -> int:
-    """Return what is added to an index to give the label in a volume."""
+    """Return the offset from an index to the label in a volume."""
     word = (kind or "").strip().lower()
     if word == "label":
         return 0
