@@ -515,7 +515,7 @@ def moved(image, z):
         ),
         (
             lambda i: i.isel(z=[0, 1, 4]),
-            r"'z' takes planes of the atlas that are no unbroken range",
+            r"'z' selects non-contiguous planes of the atlas",
         ),
         (lambda i: i.drop_vars(["z", "y"]), r"has no coordinate.*assign_coords\(z=ds.z, y=ds.y\)"),
         (lambda i: i.isel(z=slice(3)).drop_vars("z"), r"has 3 voxels there, the atlas 6"),

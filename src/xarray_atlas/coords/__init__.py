@@ -1,1 +1,1 @@
-"""Coordinates in millimetres, the anatomical space, and the carrier of the hierarchy."""
+"""Coordinates in millimetres, the anatomical space, and the carrier of the region hierarchy."""

@@ -1,4 +1,4 @@
-"""Which part of an atlas an image shows; or how its grid differs, and what mends that."""
+"""Find the part of an atlas that an image covers, or explain how the grids differ."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from xarray_atlas.kernels.spacing import FloatArray, regular_step, tolerance_of
 __all__ = ["AlignedImage", "shown_part"]
 
 TURNED = 1e-3
-"""In mm: worlds of two headers that differ by less are the same."""
+"""In mm: header transforms that differ by less are the same."""
 
 
 @dataclass(frozen=True)
 class AlignedImage:
-    """An image, and the part of an atlas that it shows.
+    """An image, and the part of an atlas that it covers.
 
     Attributes
     ----------
     image : DataArray
-        Without the spatial dimensions along which the atlas has none.
+        Without the spatial dimensions that the atlas lacks.
     part : dict of hashable to slice or int
-        What to take of the atlas along each of its dimensions, as ``isel`` has it.
+        Indexers of the atlas along each of its dimensions, for ``isel``.
     dims : dict of hashable to hashable
-        What the image calls each dimension of the atlas that is left.
+        The image's name of each remaining dimension of the atlas.
     coordinates : tuple of hashable
         The spatial coordinates of the image.
     whole : bool
-        Whether that is all of the atlas.
+        Whether the part is the whole atlas.
     """
 
     image: xr.DataArray
@@ -50,22 +50,22 @@ class AlignedImage:
 
 
 def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> AlignedImage:
-    """Find the part of an atlas that an image on its grid shows.
+    """Find the part of an atlas that an image on its grid covers.
 
     Parameters
     ----------
     annotation : DataArray
-        Of the atlas.
+        The annotation of the atlas.
     image : DataArray
-        On the whole grid or an unbroken part of it, its coordinates in any unit of length,
-        with any further dimensions.
+        On the whole grid or a contiguous part of it, with coordinates in any unit of length and any
+        further dimensions.
     what : str
-        What it is, for errors.
+        Name of the object, for error messages.
 
     Raises
     ------
     GridError
-        If the image is not on the grid of the atlas. The message says how the two differ.
+        If the image is not on the grid of the atlas. The message says how they differ.
     UnitsError
         If a spatial coordinate has no unit.
     AtlasMismatchError
@@ -85,7 +85,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
     if annotation.ndim == 0:
         raise GridError("the atlas is a single voxel here; keep a dimension of it, isel(z=[5])")
     refuse_further(annotation, "compare an image with")
-    # the atlas, and a parcellation of it, are two hierarchies in one space
+    # an atlas and its parcellations are different hierarchies in the same space
     carried = None if find_coordinate(image) is None else find_atlas(image)
     if carried is not None and carried[0] != terminology and carried[1] != space:
         raise AtlasMismatchError(
@@ -142,7 +142,7 @@ def shown_part(annotation: xr.DataArray, image: Any, what: str = "image") -> Ali
 
 
 def _require_same_world(annotation: xr.DataArray, image: xr.DataArray, what: str) -> None:
-    """Refuse an image that is turned in the world of its file, where the atlas is not."""
+    """Refuse an image that is oblique relative to the atlas."""
     image_world, atlas_world = world_of(image), world_of(annotation)
     if image_world is None:
         return
@@ -164,12 +164,12 @@ def _coordinate(
     annotation: xr.DataArray,
     what: str,
 ) -> Hashable:
-    """Return the image's coordinate along an axis, or say why there is none."""
+    """Return the image's coordinate along an axis, or explain why it is missing."""
     _, space = find_atlas(annotation)
     if axis in matched:
         try:
             space.coordinate(image, axis)
-        except AtlasMismatchError as error:  # it says that it runs the other way
+        except AtlasMismatchError as error:  # the message says that the axis is reversed
             raise AtlasMismatchError(
                 f"{error}, so that the {what} is not on the grid of the atlas; bring the atlas "
                 f"onto it with ds.atlas.resample_like({what})"
@@ -202,14 +202,14 @@ def _coordinate(
 def _tolerance(
     annotation: xr.DataArray, space: Space, axis: str, name: Hashable, values: FloatArray
 ) -> float:
-    """Return a millionth of a voxel."""
+    """Return a millionth of a voxel, in mm."""
     dims = annotation.coords[name].dims
     size = spacing(annotation, need=0)[dims[0]] if dims and values.size == 1 else None
     return tolerance_of(values, size or space.voxel_size[space.position(axis)])
 
 
 def _places(atlas: FloatArray, values: FloatArray, tolerance: float) -> tuple[slice, str]:
-    """Find where values are among those of the atlas, or say how they differ."""
+    """Find the positions of values in those of the atlas, or explain how they differ."""
     if not values.size:
         return slice(0, 0), ""
     if not atlas.size:
@@ -232,11 +232,11 @@ def _places(atlas: FloatArray, values: FloatArray, tolerance: float) -> tuple[sl
             f"of the atlas, with a slice from {at.min()} to {at.max() + 1} in steps of "
             f"{abs(steps[0])}"
         )
-    return slice(0), "takes planes of the atlas that are no unbroken range of it"
+    return slice(0), "selects non-contiguous planes of the atlas"
 
 
 def _difference(atlas: FloatArray, values: FloatArray, tolerance: float) -> str:
-    """Say how positions that are not centres of the atlas's voxels differ from these."""
+    """Explain how positions differ from the centres of the atlas's voxels."""
     mine, theirs = regular_step(atlas), regular_step(values)
     held = f"({_range(values)}; the atlas {_range(atlas)})"
     if not np.isfinite(values).all():
@@ -251,7 +251,7 @@ def _difference(atlas: FloatArray, values: FloatArray, tolerance: float) -> str:
         return f"reaches {max(-low, high):g} mm beyond the atlas {held}"
     off = values[0] - atlas[np.argmin(np.abs(atlas - values[0]))]
     share = f", {abs(off / mine):.2g} of a voxel" if mine else ""
-    return f"lies {abs(off):g} mm beside the centres of the atlas's voxels{share} {held}"
+    return f"lies {abs(off):g} mm from the centres of the atlas's voxels{share} {held}"
 
 
 def _range(values: FloatArray) -> str:

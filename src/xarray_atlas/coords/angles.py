@@ -12,24 +12,24 @@ __all__ = ["to_degrees"]
 
 
 def to_degrees(value: Any, what: str) -> float:
-    """Read an angle: a quantity, or text with a number and a unit.
+    """Parse an angle: a quantity, or text with a number and a unit.
 
     Parameters
     ----------
     value : str or pint.Quantity
-        Such as ``"5 deg"`` or ``"0.1 rad"``.
+        For example ``"5 deg"`` or ``"0.1 rad"``.
     what : str
-        The parameter, for the error.
+        Name of the parameter, for error messages.
 
     Returns
     -------
     float
-        In degrees.
+        Angle in degrees.
 
     Raises
     ------
     UnitsError
-        If it has no unit, or one that is not of an angle.
+        If it has no unit, or the unit is not one of angle.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def to_degrees(value: Any, what: str) -> float:
         if found.unitless:  # pint takes a number without a unit for radians
             raise ValueError("no unit")
         degrees = float(found.to("degree").magnitude)
-    except Exception as error:  # pint raises many kinds for text it cannot parse
+    except Exception as error:  # pint raises many types of errors for unparseable text
         raise UnitsError(
             f"{what}={str(value)!r} is not an angle with a unit; write it as '5 deg'"
         ) from error

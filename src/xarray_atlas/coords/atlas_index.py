@@ -1,10 +1,10 @@
 """The scalar coordinate that carries a Terminology and a Space.
 
-CF's ``grid_mapping`` and rioxarray's ``spatial_ref`` carry a map projection
-this way: a scalar coordinate goes to every DataArray taken from a Dataset and
-outlives nearly every operation. Its value is a fingerprint of the content, its
-index holds the content, and its attributes mirror it, a JSON string a column,
-which every storage backend of xarray writes.
+CF's ``grid_mapping`` and rioxarray's ``spatial_ref`` carry a map projection in the same way: a
+scalar coordinate is propagated to every DataArray taken from a Dataset and survives nearly every
+operation. Its value is a fingerprint of the content, its index holds the content, and its
+attributes mirror it, as one JSON string per column, which all of xarray's storage backends can
+write.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from xarray_atlas.terminology import Terminology
 __all__ = ["COORDINATE", "AtlasIndex", "AtlasVariable", "find_atlas", "find_coordinate"]
 
 COORDINATE = "terminology"
-"""The name of the scalar coordinate; it is found by its content, so it may be renamed."""
+"""Default name of the scalar coordinate; it is found by its content, so it may be renamed."""
 
 FORMAT_KEY = "xarray_atlas"
 FORMAT = "1"
 
 
 class AtlasIndex(Index):
-    """Carries a region hierarchy and a space on a scalar coordinate.
+    """Index that carries a region hierarchy and a space on a scalar coordinate.
 
     Parameters
     ----------
     terminology : Terminology
     space : Space
     name : hashable
-        The coordinate's name.
+        Name of the coordinate.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class AtlasIndex(Index):
 
     @functools.cached_property
     def attrs(self) -> dict[str, str]:
-        """The content as attributes: one JSON string a column."""
+        """The content as attributes: one JSON string per column."""
         return {
             FORMAT_KEY: FORMAT,
             "space": self.space.to_json(),
@@ -72,10 +72,10 @@ class AtlasIndex(Index):
 
     @functools.cached_property
     def fingerprint(self) -> int:
-        """A number that differs between atlases; below 2**31, so that netCDF 3 holds it."""
+        """A number that identifies the atlas, below 2**31 so that netCDF 3 can store it."""
         space = dict(vars(self.space), dims=None, midline_assumed=None)
-        del space["frames"]  # they are about one object
-        if self.space.atlas is None:  # as it was before there were grids of images
+        del space["frames"]  # frames are specific to one object
+        if self.space.atlas is None:  # unchanged from before grids of images were supported
             del space["atlas"], space["to_atlas"]
         for name in ("world", "through"):
             if not space[name]:
@@ -98,7 +98,7 @@ class AtlasIndex(Index):
         self, variables: Mapping[Any, Variable] | None = None
     ) -> dict[Any, Variable]:
         old = (variables or {}).get(self.name)
-        # what others wrote is kept, and so is what contradicts the index: find_atlas refuses it
+        # keep foreign attributes, and those that contradict the index: find_atlas refuses them
         mine = old.index.attrs if isinstance(old, AtlasVariable) else self.attrs
         attrs = {} if old is None else {k: v for k, v in old.attrs.items() if mine.get(k) != v}
         return {self.name: AtlasVariable((), np.int64(self.fingerprint), attrs, index=self)}
@@ -152,12 +152,11 @@ class AtlasIndex(Index):
 
 
 class AtlasVariable(Variable):
-    """The scalar coordinate's variable, whose attributes always hold the table.
+    """Variable of the scalar coordinate, with attributes that always mirror the table.
 
-    xarray shares a coordinate's variable between objects, and some operations
-    set its attributes for one and so for all (``xr.where(ds.a > 2, 1, 0)``
-    empties them). What is missing is restored from the index; what somebody
-    changed is left as it is, for :func:`find_atlas` to refuse.
+    xarray shares a coordinate's variable between objects, and some operations change its attributes
+    in place (``xr.where(ds.a > 2, 1, 0)`` empties them). Missing attributes are restored from the
+    index; modified ones are left for :func:`find_atlas` to refuse.
     """
 
     __slots__ = ("index",)
@@ -218,7 +217,7 @@ class AtlasVariable(Variable):
 
 @functools.lru_cache(maxsize=8)
 def _parse(columns: tuple[tuple[str, str], ...]) -> tuple[Terminology, Space]:
-    # keyed by the content itself: a slice, and the next, share one terminology and its tree
+    # keyed by content: slices of an atlas share one terminology and its tree
     attrs = dict(columns)
     return Terminology.from_columns(attrs), Space.from_json(attrs["space"])
 
@@ -266,16 +265,16 @@ def find_coordinate(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
 
 
 def find_atlas(obj: xr.Dataset | xr.DataArray) -> tuple[Terminology, Space]:
-    """Return the hierarchy and the space that ride on an object.
+    """Return the hierarchy and the space that an object carries.
 
-    From the index, else from the attributes of the coordinate.
+    They are taken from the index, or else from the attributes of the coordinate.
 
     Raises
     ------
     MissingTerminologyError
-        If there is none; it says what happened and the call that mends it.
+        If there is none; the message says why and how to restore it.
     AtlasMismatchError
-        If index and attributes contradict each other.
+        If index and attributes differ.
     """
     name = find_coordinate(obj)
     if name is None:

@@ -1,4 +1,4 @@
-"""From voxel centres, a terminology and a space to the coordinates of an atlas."""
+"""Build the coordinates of an atlas from voxel centres, a terminology and a space."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def atlas_coordinates(
     ----------
     terminology : Terminology
     space : Space
-        Of the whole volume; its dims name the coordinates, its voxel size is their spacing.
+        The space of the whole volume; its dims name the coordinates, its voxel size is their
+        spacing.
     centres : sequence of float64 arrays
-        The centres of the voxels in mm along each of the space's dims.
+        The voxel centres in mm along each of the space's dims.
     """
     indexes: dict[Any, Any] = {}
     coords: dict[Any, Variable] = {}

@@ -1,9 +1,8 @@
-"""The two forms of an atlas: decoded, as it is opened, and encoded, as a file holds it.
+"""Convert atlases between their decoded form, in memory, and their encoded form, in files.
 
-*Decoded*: coordinates are quantities with a unit-aware index, and the region
-hierarchy has an index of its own. *Encoded*: plain float coordinates with
-``units: mm``, and the hierarchy in the attributes of its coordinate. Both mean
-the same, and every function of the package takes both.
+*Decoded*: coordinates are quantities with a unit-aware index, and the region hierarchy has an
+index. *Encoded*: plain float coordinates with ``units: mm``, and the hierarchy in the attributes of
+its coordinate. Both have the same meaning, and every function of the package accepts both.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ T = TypeVar("T", xr.Dataset, xr.DataArray)
 def replace_coordinates(
     obj: T, variables: dict[Hashable, Variable], indexes: dict[Hashable, Index]
 ) -> T:
-    """Return the object with other coordinates of the same names, in the same order."""
+    """Replace coordinates by others of the same names, keeping their order."""
     if not variables:
         return obj
     stale = [name for name in variables if name in obj.xindexes]
-    # the order of the coordinates is kept: those that are there are replaced, not appended
+    # keep the order of the coordinates: existing ones are replaced, not appended
     return obj.drop_indexes(stale).assign_coords(xr.Coordinates(variables, indexes=indexes))
 
 
@@ -45,7 +44,7 @@ def replace_carrier(
     variables: dict[Hashable, Variable],
     indexes: dict[Hashable, Index],
 ) -> None:
-    """Add the coordinate that carries another hierarchy or space, in the form in which it is."""
+    """Add the coordinate with another hierarchy or space, in the form of the object."""
     old = obj.coords[index.name].variable
     others = {key: value for key, value in old.attrs.items() if key not in index.attrs}
     created = index.create_variables({index.name: Variable((), 0, others)})[index.name]
@@ -57,10 +56,10 @@ def replace_carrier(
 
 
 def encode(obj: T) -> T:
-    """Return the object with plain coordinates, its units and hierarchy in attributes.
+    """Convert an object to plain coordinates, with units and hierarchy in attributes.
 
-    What every operation of xarray takes, and what ``to_zarr`` and
-    ``to_netcdf`` write. No data is read. :func:`decode` is the inverse.
+    Every operation of xarray accepts the result, and ``to_zarr`` and ``to_netcdf`` can write it. No
+    data is read. :func:`decode` is the inverse.
 
     Parameters
     ----------
@@ -69,8 +68,8 @@ def encode(obj: T) -> T:
     Returns
     -------
     Dataset or DataArray
-        Its lengths are float64 coordinates in mm with ``attrs["units"] = "mm"``
-        and xarray's default index.
+        With float64 coordinates in mm that have ``attrs["units"] = "mm"`` and xarray's default
+        index.
 
     Examples
     --------
@@ -96,7 +95,7 @@ def encode(obj: T) -> T:
                 indexes[name] = index.index
             variables[name] = plain
         elif hasattr(variable._data, "units") and is_length(variable):
-            # of pint-xarray, in any unit
+            # coordinates of pint-xarray, in any unit
             plain = Variable(variable.dims, to_mm(variable).values, variable.attrs)
             plain.attrs["units"] = "mm"
             if isinstance(index, PintIndex):
@@ -107,23 +106,22 @@ def encode(obj: T) -> T:
 
 
 def decode(obj: T, unit: UnitsLike | None = None) -> T:
-    """Give an object's lengths their units, and its hierarchy its index.
+    """Restore the units of an object's lengths and the index of its hierarchy.
 
-    Every dimension coordinate, and every scalar one, whose unit is a length
-    (``attrs["units"]``, or the unit of its data) becomes a quantity in mm with
-    a unit-aware index; the coordinate that holds a region hierarchy gets its
-    index back. Other coordinates stay as they are. No data is read.
+    Every dimension coordinate and scalar coordinate in a unit of length (by ``attrs["units"]``, or
+    the unit of its data) becomes a quantity in mm with a unit-aware index; the coordinate with a
+    region hierarchy gets its index back. Other coordinates remain unchanged. No data is read.
 
-    So it also turns any image with ``units`` on its coordinates (mm, um, ...)
-    into one that aligns with an atlas. Of plain numbers, `unit` states what they are.
+    This also converts any image with ``units`` on its coordinates (mm, um, ...) to one that aligns
+    with an atlas. For plain numbers, pass `unit`.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     unit : str, pint.Unit or mapping of hashable to these, optional
-        The unit of spatial coordinates that do not say theirs: those with a ``direction`` in
-        their attributes, and those called z, y, x, ap, dv, ml or as the atlas's dimensions.
-        Of others by name: ``{"depth": "um"}``.
+        The unit of spatial coordinates without one: those with a ``direction`` attribute, and those
+        named z, y, x, ap, dv, ml or like the atlas's dimensions. Other coordinates are given by
+        name: ``{"depth": "um"}``.
 
     Returns
     -------
@@ -132,8 +130,8 @@ def decode(obj: T, unit: UnitsLike | None = None) -> T:
     Raises
     ------
     UnitsError
-        If a spatial coordinate has no unit and none is stated, if all axes of an image are
-        numbers without one, or if `unit` contradicts a coordinate's own.
+        If a spatial coordinate has no unit and none is given, all axes of an image are numbers
+        without one, or `unit` contradicts a coordinate's unit.
     MissingTerminologyError, AtlasMismatchError
         If the hierarchy in the attributes cannot be read, or was changed.
 
@@ -160,7 +158,7 @@ def decode(obj: T, unit: UnitsLike | None = None) -> T:
 
 
 def decode_lengths(obj: T) -> T:
-    """Decode the coordinates that say that they are lengths, as :func:`decode` does; no others."""
+    """Decode the coordinates in a unit of length, as :func:`decode` does, and no others."""
     variables: dict[Hashable, Variable] = {}
     indexes: dict[Hashable, Index] = {}
     carrier = find_coordinate(obj)

@@ -50,7 +50,7 @@ def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
             )
         obj = obj["annotation"]
     elif obj.name in ("template", "hemispheres"):
-        # integers too: taken for labels they would give numbers that look right
+        # images may be integers too, and would give plausible but wrong numbers as labels
         raise GridError(f"{obj.name!r} holds no region labels; pass the Dataset or its annotation")
     if obj.dtype.kind not in "iu":
         raise GridError(
@@ -61,14 +61,14 @@ def annotation_of(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
 
 
 def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = None) -> FloatArray:
-    """Return a coordinate in mm, whatever form it is in; `what` the object is, for errors.
+    """Return a coordinate in mm from either form; `what` names the object in error messages.
 
     Raises
     ------
-    UnitsError
+    If it has no unit of length.
         If it has no unit of length.
     GridError
-        If it holds no numbers, but intervals.
+        If it holds intervals instead of numbers.
     """
     require_length(obj, name, what)
     coord = obj.coords[name].variable
@@ -78,12 +78,12 @@ def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = N
 def dimension_along(
     obj: xr.Dataset | xr.DataArray, axis: str, what: str
 ) -> tuple[Hashable, Hashable]:
-    """Return the coordinate and the dimension that run along an anatomical axis.
+    """Return the coordinate and the dimension along an anatomical axis.
 
     Raises
     ------
     GridError
-        If there is none; `what` is what cannot be done then.
+        If there is none; `what` is the operation that needs it.
     """
     _, space = find_atlas(obj)
     require_orientation(space)
@@ -94,12 +94,12 @@ def dimension_along(
             f"{what}: this {type(obj).__name__} has no dimension that runs "
             f"{space.direction(axis)}; it has {', '.join(there) or 'none left'}"
         )
-    # the dimension, although its coordinate may be named otherwise
+    # the dimension, whatever the name of its coordinate
     return name, obj.coords[name].dims[0]
 
 
 def further_dims(annotation: xr.DataArray) -> tuple[Hashable, ...]:
-    """Return the dimensions that are not spatial, such as an age: each entry is an atlas."""
+    """Return the non-spatial dimensions, such as age: each entry is an atlas."""
     _, space = find_atlas(annotation)
     spatial = set(map(str, space.dims))
     for name in space.coordinates(annotation).values():
@@ -108,12 +108,12 @@ def further_dims(annotation: xr.DataArray) -> tuple[Hashable, ...]:
 
 
 def refuse_further(annotation: xr.DataArray, what: str) -> None:
-    """Refuse an atlas of several ages, subjects, ... in one, where one of them has to be chosen.
+    """Refuse an atlas with further dimensions (age, subject, ...) if one entry must be chosen.
 
     Raises
     ------
     GridError
-        It says how one is selected; `what` is done with it.
+        The message says how to select an entry for the operation `what`.
     """
     for dim in further_dims(annotation):
         raise GridError(
@@ -126,17 +126,17 @@ def refuse_further(annotation: xr.DataArray, what: str) -> None:
 
 
 def spacing(obj: xr.Dataset | xr.DataArray, need: int = 3) -> dict[Hashable, float]:
-    """Measure the voxel size from the coordinates, in mm, for each spatial dimension.
+    """Compute the voxel size from the coordinates, in mm, for each spatial dimension.
 
-    An axis of one voxel has the size that its index remembers (also of a
-    stride), else that of the atlas.
+    An axis of one voxel has the size that its index remembers (also of a stride), or else that of
+    the atlas.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas, on any part of its grid.
     need : int
-        How many spatial dimensions there must be.
+        Required number of spatial dimensions.
 
     Raises
     ------
@@ -152,19 +152,19 @@ def spacing(obj: xr.Dataset | xr.DataArray, need: int = 3) -> dict[Hashable, flo
 
 
 def as_opened(measured: float, whole: float) -> float:
-    """Prefer the voxel size that the atlas was opened with to one that was measured.
+    """Replace a measured voxel size by the atlas's, or a multiple of it, if they agree.
 
     Parameters
     ----------
     measured : float
-        Of the coordinates, in mm, with the noise of differences.
+        Computed from the coordinates, in mm, with rounding errors.
     whole : float
-        Of the whole volume.
+        Voxel size of the whole volume, in mm.
 
     Returns
     -------
     float
-        Also of a stride or of coarser voxels, whose size is a multiple.
+        Also for a stride or coarser voxels, with a multiple of the size.
     """
     times = max(round(measured / whole), 1) if whole else 1
     exact = times * whole
@@ -172,7 +172,7 @@ def as_opened(measured: float, whole: float) -> float:
 
 
 def array_orientation(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
-    """Return the side on which the first voxel of an atlas lies along each of its dimensions.
+    """Return the orientation letter of each dimension of an atlas: where its first voxel lies.
 
     Parameters
     ----------
@@ -181,8 +181,8 @@ def array_orientation(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
     Returns
     -------
     dict of hashable to str
-        For each dimension of space a letter of an orientation. Of one plane it is the side
-        on which the coordinate is smaller.
+        An orientation letter for each spatial dimension. For a single plane, the direction in which
+        the coordinate is smaller.
     """
     _, space = find_atlas(obj)
     found = {}
@@ -197,10 +197,10 @@ def array_orientation(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, str]:
 
 
 def affine_of(array: xr.DataArray) -> FloatArray:
-    """Compute the matrix from the voxels of an array to RAS mm.
+    """Compute the affine from the voxels of an array to RAS mm.
 
-    Of an atlas in a world it is that of the file from which it came; otherwise the coordinates,
-    their sign turned where they grow to the left, posterior or inferior.
+    For an atlas with world coordinates it is the affine of the source file; otherwise it follows
+    from the coordinates, negated if they increase to the left, posterior or inferior.
 
     Parameters
     ----------
@@ -214,8 +214,8 @@ def affine_of(array: xr.DataArray) -> FloatArray:
     Raises
     ------
     GridError
-        If it has other dimensions than three of space, no voxel, or is unevenly spaced; or if
-        the orientation of its axes is not known.
+        If it has other than three spatial dimensions, no voxels, uneven spacing, or axes of unknown
+        orientation.
     """
     _, space = find_atlas(array)
     require_orientation(space)
@@ -223,7 +223,7 @@ def affine_of(array: xr.DataArray) -> FloatArray:
     if array.ndim != 3:
         extra = [str(dim) for dim in array.dims if dim not in sizes]
         raise GridError(
-            f"{array.name!r} has the dimensions {extra} beside its three of space; select one of "
+            f"{array.name!r} has the non-spatial dimensions {extra}; select one of "
             "them first"
         )
     if array.size == 0:
@@ -232,7 +232,7 @@ def affine_of(array: xr.DataArray) -> FloatArray:
     placed[3, 3] = 1
     for row, axis in enumerate(RAS_AXES):
         name = space.coordinate(array, axis)
-        assert name is not None  # spacing has looked
+        assert name is not None  # spacing has checked this
         column = array.dims.index(array.coords[name].dims[0])
         positions = lengths(array, name)
         step = as_opened(sizes[array.dims[column]], space.voxel_size[space.position(axis)])
@@ -250,7 +250,7 @@ def spacing_quantities(obj: xr.Dataset | xr.DataArray) -> dict[Hashable, Any]:
 
 
 def _missing(obj: xr.Dataset | xr.DataArray, space: Space, axes: list[str], need: int) -> str:
-    """Say which spatial dimensions are missing, why, and what to do."""
+    """Explain which spatial dimensions are missing, why, and what to do."""
     measure = {2: "an area", 3: "a volume"}[need]
     names = {axis: space.coordinate(obj, axis) or space.dims[space.position(axis)] for axis in axes}
     bare = [name for name in names.values() if name in obj.dims and name not in obj.coords]
@@ -271,10 +271,10 @@ def _missing(obj: xr.Dataset | xr.DataArray, space: Space, axes: list[str], need
 
 
 def _refuse_another_unit(space: Space, axis: str, name: Hashable, step: float) -> None:
-    """Refuse voxels a thousand times as large as those of the atlas, or a thousandth of them.
+    """Refuse voxels of 1000 or 1/1000 times the size of those of the atlas.
 
-    A coordinate of numbers has the unit that its attributes say, also where these are left from
-    before it was converted, as ``np.abs(ds.z).pint.to("um")`` leaves them.
+    A coordinate of plain numbers is in the unit of its attributes, also if these are outdated after
+    a conversion, as in ``np.abs(ds.z).pint.to("um")``.
     """
     size = space.voxel_size[space.position(axis)]
     if not size:
@@ -306,7 +306,7 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
         if remembered and values.size == 2 and abs(abs(step) - remembered) > 0.01 * remembered:
             raise GridError(
                 f"coordinate {name!r} has two values, {abs(step):g} mm apart, of voxels of "
-                f"{remembered:g} mm: two planes, or a stride of which two are left? Take a stride "
+                f"{remembered:g} mm: two planes, or two voxels of a stride? Take a stride "
                 f"with a slice, isel({name}=slice(start, stop, step)), and planes one at a time"
             )
         _refuse_another_unit(space, axis, name, abs(step))
@@ -318,7 +318,7 @@ def _step(obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashabl
     size = space.size_of_one(axis, float(values[0]), obj[name].attrs.get(COARSE))
     if size is None and not space.voxel_size[space.position(axis)]:
         raise GridError(
-            f"coordinate {name!r} is of a single plane whose thickness is not known; give it in "
+            f"coordinate {name!r} is of a single plane of unknown thickness; give it in "
             f"mm: obj[{name!r}].attrs[{SPACING!r}] = 0.4"
         )
     if size is None:

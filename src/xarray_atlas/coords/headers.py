@@ -1,4 +1,4 @@
-"""Where the voxels of an image lie, as its header says it: sizes in mm and an orientation."""
+"""Geometry of an image in its header: voxel sizes in mm and an orientation."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from xarray_atlas.kernels.spacing import FloatArray, without_noise
 __all__ = ["OBLIQUE", "OPPOSITE", "Geometry", "geometry_of_affine", "known_unit", "sizes_in_mm"]
 
 OPPOSITE = dict(zip("lrpais", "rlapsi", strict=True))
-"""The other side of each side of the brain."""
+"""The opposite of each orientation letter."""
 
 OBLIQUE = 1e-3
-"""An axis that leans by more than this share of its length, 0.06 degrees, is oblique."""
+"""Axes with a larger off-axis component, relative to their length, are oblique (0.06 degrees)."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a file says of where its voxels lie; None for what it does not say.
+    """Geometry of an image according to its file; None for missing information.
 
     Parameters
     ----------
     voxel_size : tuple of float, optional
         In mm, along the array's axes.
     orientation : str, optional
-        A letter an axis: the side on which its first voxel lies.
+        A letter per axis, for the side on which its first voxel lies.
     first : tuple of float, optional
-        In mm, where the centre of the first voxel lies along each axis, in the
-        space of the file and in the direction in which the axis runs.
+        In mm, the centre of the first voxel along each axis, in the space of the file and in the
+        direction of the axis.
     fault : str
-        What keeps it from saying more, "" where nothing does: it is oblique, or damaged.
+        The reason for missing information (oblique or damaged), or "".
     affine : float64 array of shape (4, 4), optional
-        From indices of voxels to their centres in RAS mm, also where it is oblique; None if
-        the file does not know where it lies.
+        From voxel indices to voxel centres in RAS mm, also if oblique; None if the file does not
+        define it.
     """
 
     voxel_size: tuple[float, ...] | None = None
@@ -51,19 +51,19 @@ class Geometry:
 def geometry_of_affine(
     affine: Any, unit: str, letters: str = "lpi", exact: bool = True
 ) -> Geometry:
-    """Read a matrix that maps indices of voxels to a point in space.
+    """Interpret a matrix that maps voxel indices to points in space.
 
     Parameters
     ----------
     affine : (3 or 4, 4) array of float
         A column for each axis of the array, and one for the first voxel's centre.
     unit : str
-        Of the space's lengths.
+        Unit of the space.
     letters : str
-        The sides from which the space's axes come: "lpi" for one that runs to
-        the right, anterior and superior (NIfTI's RAS+), "rai" for LPS.
+        The directions from which the space's axes come: "lpi" for axes to the right, anterior and
+        superior (NIfTI's RAS+), "rai" for LPS.
     exact : bool
-        Whether the numbers are doubles; else they were stored in single precision.
+        Whether the numbers are doubles; otherwise they were stored in single precision.
     """
     matrix = np.asarray(affine, dtype=np.float64)[:3, :4]
     steps, origin = matrix[:, :3], matrix[:, 3]
@@ -71,7 +71,7 @@ def geometry_of_affine(
     if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(steps)) <= 1e-9 * np.prod(lengths):
         return Geometry(fault=f"spans no volume (its axes are {steps.T.tolist()})")
     ras = _in_ras(matrix if exact else _shortest(matrix), unit, letters)
-    # which axis of space each axis of the array follows
+    # the axis of space nearest to each axis of the array
     along = np.argmax(np.abs(steps), axis=0)
     sizes = sizes_in_mm(lengths if exact else _shortest(lengths), unit)
     lean = np.sort(np.abs(steps), axis=0)[1] / lengths
@@ -106,12 +106,12 @@ def sizes_in_mm(lengths: Any, unit: str) -> tuple[float, ...]:
 
 
 def _shortest(lengths: FloatArray) -> FloatArray:
-    """Return 0.025 for the single-precision number nearest to it, 0.02500000037."""
+    """Return 0.025 for its nearest single-precision number, 0.02500000037."""
     flat = [float(str(value)) for value in lengths.astype(np.float32).ravel()]
     return np.reshape(flat, lengths.shape)
 
 
 def known_unit(unit: Any) -> str | None:
-    """Return the name of a unit of length in a header, None if it is none."""
+    """Return the name of a unit of length in a header; None if it is not one."""
     text = str(unit or "").strip().replace("\\u00B5", "µ")
     return text if text and is_length_unit(text) else None

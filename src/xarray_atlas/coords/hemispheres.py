@@ -1,4 +1,4 @@
-"""The hemisphere of each voxel, by the midline or by a stored volume."""
+"""The hemisphere of each voxel, from the midline or a stored volume."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 HEMISPHERES = {"left": 1, "right": 2}
-"""The hemispheres, and what BrainGlobe's ``hemispheres`` volume holds for each."""
+"""The hemispheres, and their values in BrainGlobe's ``hemispheres`` volume."""
 
 
 def resolve_hemispheres(hemisphere: str | Iterable[str]) -> tuple[list[str], bool]:
-    """Check a ``hemisphere`` argument; return its sides, and whether it was a list.
+    """Check a ``hemisphere`` argument; return the hemispheres, and whether it was a list.
 
     Raises
     ------
     HemisphereError
-        If a side is not "left" or "right", or none is named.
+        If a hemisphere is not "left" or "right", or none is given.
     """
     if not isinstance(hemisphere, str | Iterable):
         raise HemisphereError(f"no hemisphere {hemisphere!r}; there are 'left' and 'right'")
@@ -53,20 +53,20 @@ def resolve_hemispheres(hemisphere: str | Iterable[str]) -> tuple[list[str], boo
 def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
     """Return the hemisphere of each voxel: 1 left, 2 right.
 
-    The Dataset's own ``hemispheres``, where it has them; else what the midline
-    says, along the right-left axis alone.
+    It is taken from the Dataset's ``hemispheres`` if there is one, or else computed from the
+    midline, along the left-right axis only.
 
     Returns
     -------
     Variable of int
-        On as few of the annotation's dimensions as tell it.
+        With the annotation's dimensions on which it depends.
 
     Raises
     ------
     HemisphereError
-        If neither tells left and right apart.
+        If left and right cannot be distinguished.
     GridError
-        If left and right depend on a midline, and the orientation of the axes is not known.
+        If a midline is used, and the orientation of the axes is unknown.
 
     Warns
     -----
@@ -97,7 +97,7 @@ def hemispheres_of(obj: xr.Dataset | xr.DataArray) -> Variable:
 
 
 def _warn_of_earlier_assumption(obj: xr.Dataset | xr.DataArray) -> None:
-    """Warn where the hemispheres were made of a midline that no manifest had said."""
+    """Warn if the hemispheres were derived from an assumed midline."""
     _, space = find_atlas(obj)
     if space.atlas is not None and space.midline_assumed:
         warnings.warn(
@@ -109,9 +109,9 @@ def _warn_of_earlier_assumption(obj: xr.Dataset | xr.DataArray) -> None:
 
 
 def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
-    """Return what :func:`hemispheres_of` does where the midline says it; no error, no warning.
+    """Return :func:`hemispheres_of` if the midline defines it, without errors and warnings.
 
-    Elsewhere one 0: also where a variable ``hemispheres`` would have to be read.
+    Otherwise a single 0, also if a variable ``hemispheres`` would have to be read.
     """
     unknown = Variable((), np.uint8(0))
     if has_hemispheres(obj):
@@ -123,7 +123,7 @@ def sides_if_known(obj: xr.Dataset | xr.DataArray) -> Variable:
 
 
 def has_hemispheres(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Return whether an object has a volume of hemispheres, which counts before the midline."""
+    """Return whether an object has a volume of hemispheres, which overrides the midline."""
     return "hemispheres" in (obj.variables if isinstance(obj, xr.Dataset) else obj.coords)
 
 

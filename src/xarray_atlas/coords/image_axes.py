@@ -1,4 +1,4 @@
-"""The three spatial axes of an image: which they are, and where its voxels lie along them."""
+"""The three spatial axes of an image and the positions of its voxels along them."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ __all__ = ["ImageAxes", "image_axes"]
 
 @dataclass(frozen=True)
 class ImageAxes:
-    """Where the voxels of an image lie, axis by axis.
+    """Positions of the voxels of an image along its axes.
 
     Parameters
     ----------
     names : tuple of hashable
-        The coordinates, in the order of the image's dimensions.
+        Names of the coordinates, in the order of the image's dimensions.
     centres : tuple of float64 arrays
-        Of the voxels, in mm.
+        Voxel centres, in mm.
     sizes : tuple of float
-        Of a voxel, in mm; 0 where that is not known, of a single plane.
+        Voxel size, in mm; 0 if unknown, for a single plane.
     anatomical : tuple of str
-        Which of ``"ap"``, ``"dv"`` and ``"ml"`` each one is.
+        One of ``"ap"``, ``"dv"`` and ``"ml"`` for each axis.
     letters : tuple of str
-        The side from which each coordinate grows, in the letters of an orientation.
+        The orientation letter of the side from which each coordinate increases.
     planes : frozenset of hashable
-        Those that are a scalar coordinate, so that the image lacks the dimension.
+        Names of scalar coordinates: the image lacks these dimensions.
     world : float64 array of shape (4, 4), optional
-        From its coordinates to RAS mm, as :func:`world_of` has it.
+        Matrix from the coordinates to RAS mm; see :func:`world_of`.
     """
 
     names: tuple[Hashable, ...]
@@ -56,22 +56,22 @@ class ImageAxes:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many voxels there are along each axis."""
+        """Number of voxels along each axis."""
         return tuple(values.size for values in self.centres)
 
     @property
     def corner(self) -> tuple[float, ...]:
-        """The outer corner where all coordinates are smallest, in mm."""
+        """The outer corner at which all coordinates are smallest, in mm."""
         parts = zip(self.centres, self.sizes, strict=True)
         return tuple(without_noise(float(values.min()) - size / 2) for values, size in parts)
 
     def require_sizes(self, what: str) -> None:
-        """Refuse a plane whose thickness is not known.
+        """Refuse a plane of unknown thickness.
 
         Raises
         ------
         GridError
-            It names the attribute that says the thickness.
+            The message names the attribute for the thickness.
         """
         for name, size in zip(self.names, self.sizes, strict=True):
             if not size:
@@ -82,23 +82,23 @@ class ImageAxes:
 
 
 def image_axes(image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray) -> ImageAxes:
-    """Find the spatial axes of an image, by what its coordinates say of themselves.
+    """Find the spatial axes of an image from its coordinates.
 
-    An axis is a coordinate that is a length, on a dimension of its own or of a single plane (a
-    scalar), matched with one of the atlas by :func:`match_axes`. What is not a length (time,
-    channels) is passed over.
+    A spatial axis is a coordinate in a unit of length, on a dimension or of a single plane (a
+    scalar), that :func:`match_axes` matches with an axis of the atlas. Others (time, channels) are
+    ignored.
 
     Parameters
     ----------
     image : Dataset or DataArray
         In either form, with lengths in any unit.
     like : Dataset or DataArray
-        The atlas, whose axes are looked for.
+        The atlas that defines the axes.
 
     Raises
     ------
     GridError
-        If an axis is missing, its direction is not known, or it is unevenly spaced.
+        If an axis is missing or unevenly spaced, or its direction is unknown.
     UnitsError
         If the coordinate of an axis has no unit.
     """
@@ -119,7 +119,7 @@ def image_axes(image: xr.Dataset | xr.DataArray, like: xr.Dataset | xr.DataArray
     for at in range(3):
         name = matched[next(axis for axis in AXES if atlas.position(axis) == at)]
         if name not in names:
-            names.insert(at, name)  # a plane: where the atlas has its axis
+            names.insert(at, name)  # a plane: insert it where the atlas has its axis
     of = {name: axis for axis, name in matched.items()}
     centres = tuple(np.atleast_1d(lengths(image, name, "image")) for name in names)
     for name, values in zip(names, centres, strict=True):
@@ -166,7 +166,7 @@ def _missing(
             "{'units': unit, 'direction': direction})), the centres of its voxels in a unit such "
             f"as 'mm' or 'um', and the direction in which they grow, such as {direction!r}"
         )
-    # a name of the atlas's that the image has for another axis is taken
+    # skip a name of the atlas that the image uses for another axis
     free = axis if name in image.coords or name in image.dims else name
     return (
         f"the image has no coordinate for the atlas's {direction} axis, {name!r} (it has "
@@ -193,7 +193,7 @@ def _size(image: xr.Dataset | xr.DataArray, name: Hashable, values: FloatArray) 
 
 
 def _letter(image: xr.Dataset | xr.DataArray, atlas: Space, name: Hashable, axis: str) -> str:
-    """Return the side from which a coordinate grows: as it says, else as the atlas's does."""
+    """Return the side from which a coordinate increases: its own, or else the atlas's."""
     said: Any = image.coords[name].attrs.get("direction")
     letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
     return letter or atlas.orientation[atlas.position(axis)]

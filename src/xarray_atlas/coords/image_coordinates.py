@@ -1,4 +1,4 @@
-"""The coordinates of an image: positions of its voxels in mm, and its times and channels."""
+"""Coordinates of an image: positions of its voxels in mm, times and channels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["AxisValues", "axis_positions", "image_coordinates"]
 
 @dataclass(frozen=True)
 class AxisValues:
-    """The coordinate of an axis that is not one of space.
+    """Coordinate of a non-spatial axis.
 
     Parameters
     ----------
     values : sequence
-        One an index: times, names of channels.
+        One value per index: times, or names of channels.
     unit : str, optional
-        None if the file does not state it.
+        None if the file does not give it.
     """
 
     values: Sequence[Any]
@@ -46,10 +46,10 @@ def axis_positions(
     ----------
     dim : hashable
     size : float
-        Of a voxel, in mm.
+        Voxel size, in mm.
     count : int
     letter : str, optional
-        The side on which the first voxel lies; None if that is not known.
+        The side on which the first voxel lies; None if unknown.
     first : float
         The position of the first voxel's centre, in mm.
     """
@@ -73,7 +73,7 @@ def image_coordinates(
     sizes : mapping of hashable to float
         The voxel size along each dimension in mm.
     others : mapping of str to AxisValues
-        Of the other dimensions.
+        Coordinates of the other dimensions.
     """
     coords: dict[Hashable, Variable] = {}
     indexes: dict[Any, Any] = {}
@@ -90,5 +90,5 @@ def image_coordinates(
         index = LengthIndex.from_variables({name: variable}, options={"spacing": sizes.get(name)})
         indexes[name] = index
         coords.update(index.create_variables({name: variable}))
-    # those of time and channels get xarray's own indexes
+    # time and channels get xarray's default indexes
     return xr.Dataset(coords=plain).coords.merge(xr.Coordinates(coords, indexes=indexes)).coords

@@ -1,8 +1,7 @@
 """The unit-aware index of a spatial coordinate, in millimetres.
 
-:class:`LengthIndex` is pint-xarray's ``PintIndex`` with what that lacks:
-alignment, concatenation, labels in any unit of length, and equality within a
-millionth of a voxel.
+:class:`LengthIndex` extends pint-xarray's ``PintIndex`` by alignment, concatenation, labels in any
+unit of length, and equality within a millionth of a voxel.
 """
 
 from __future__ import annotations
@@ -35,19 +34,18 @@ __all__ = ["LengthIndex"]
 class LengthIndex(PintIndex):  # type: ignore[misc]
     """Unit-aware index of one spatial dimension, in mm.
 
-    Labels are quantities in any unit of length, strings such as ``"5 mm"``,
-    or bare numbers, which are millimetres. To pint-xarray it is a
-    ``PintIndex``.
+    Labels are quantities in any unit of length, strings such as ``"5 mm"``, or bare numbers in
+    millimetres. It is a subclass of pint-xarray's ``PintIndex``.
 
     Parameters
     ----------
     index : PandasIndex
         The labels in mm.
     units : mapping of hashable to pint.Unit, optional
-        As ``PintIndex`` has it; always mm.
+        Same as in ``PintIndex``; always mm.
     spacing : float, optional
-        The voxel size along the axis in mm, remembered for where the labels
-        do not say it: one label, two, or irregular ones.
+        The voxel size along the axis in mm, for use if the labels do not determine it: one label,
+        two, or irregular ones.
 
     Examples
     --------
@@ -107,7 +105,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
 
     @property
     def tolerance(self) -> float:
-        """Labels closer than this, in mm, are the same label."""
+        """Labels that differ by less than this, in mm, are equal."""
         return tolerance_of(self.values, self.spacing)
 
     def _replace(self, index: PandasIndex, spacing: float | None = None) -> Self:
@@ -208,7 +206,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return self._with_values(union[::-1] if all(descending) else union)
 
     def _overlaps(self, other: LengthIndex) -> bool:
-        """Return whether voxels of the two cover each other in space, in part at least."""
+        """Return whether voxels of two grids overlap."""
         mine, theirs = np.sort(self.values), other.values
         if not mine.size or not theirs.size:
             return False
@@ -218,7 +216,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
             np.abs(theirs - mine[np.clip(after, None, mine.size - 1)]),
         )
         reach = ((self.spacing or 0.0) + (other.spacing or 0.0)) / 2
-        return bool(np.any(gaps < reach * (1 - 1e-3)))  # more than that their faces touch
+        return bool(np.any(gaps < reach * (1 - 1e-3)))  # more than touching boundaries
 
     def _nothing_shared(self, other: LengthIndex) -> str:
         parts = [
@@ -251,7 +249,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
     ) -> Self:
         if not all(isinstance(index, LengthIndex) for index in indexes):
             raise UnitsError(
-                f"cannot concatenate along {dim!r} coordinates of which some are plain numbers; "
+                f"cannot concatenate along {dim!r} coordinates if some are plain numbers; "
                 "give them their units with xarray_atlas.decode"
             )
         joined = PandasIndex.concat([index.index for index in indexes], dim, positions)
@@ -268,7 +266,7 @@ class LengthIndex(PintIndex):  # type: ignore[misc]
         return f"{type(self).__name__}({size})"
 
     def __repr__(self) -> str:
-        # xarray shows this where a coordinate of another kind does not align with it
+        # xarray shows this if a coordinate of another type does not align
         values = self.values
         held = f"{values.size} labels"
         if values.size:

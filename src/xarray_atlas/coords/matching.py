@@ -1,4 +1,4 @@
-"""The coordinate of an image along each anatomical axis of an atlas."""
+"""Match the coordinates of an image with the anatomical axes of an atlas."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def match_axes(
 ) -> dict[str, Hashable]:
     """Find the coordinate of an image along each anatomical axis.
 
-    A coordinate whose attributes say its ``direction`` is matched by that. One of the atlas's
-    name that says none is matched only where it is known to be the atlas's: the image carries
-    the atlas's own space, or lies on the very grid of the atlas (the same dimensions in the same
-    order, each with the same positions in a stated unit, or one plane of them).
+    A coordinate with a ``direction`` attribute is matched by it. Without that attribute, a
+    coordinate with a name of the atlas is matched only if it is known to be the atlas's: the image
+    carries the atlas's space or lies on exactly its grid (the same dimensions in the same order,
+    each with the same positions in a given unit, or one plane of them).
 
     Parameters
     ----------
     image : Dataset or DataArray
     atlas : Dataset or DataArray
-        Or a part of it, that carries its space.
+        The atlas or a part of it, with its space.
 
     Returns
     -------
     dict of str to hashable
-        For those of "ap", "dv" and "ml" that were found.
+        For each of "ap", "dv" and "ml" that was found.
 
     Raises
     ------
     AtlasMismatchError
-        If two coordinates of the image claim the same axis.
+        If two coordinates of the image have the same direction.
     UnitsError
-        If a coordinate of the atlas's name, without a direction, has no unit either.
+        If a coordinate with a name of the atlas has neither direction nor unit.
     """
     _, space = find_atlas(atlas)
     matched = {a: n for a in AXES if (n := claiming_coordinate(image, a)) is not None}
@@ -56,7 +56,7 @@ def match_axes(
 def _named(
     image: xr.Dataset | xr.DataArray, space: Space, axes: Iterable[str]
 ) -> dict[str, Hashable]:
-    """Return the coordinates of the atlas's names that do not say in which direction they run."""
+    """Return the coordinates with names of the atlas and without a direction."""
     named = {axis: space.dims[space.position(axis)] for axis in axes}
     return {
         axis: name
@@ -79,7 +79,7 @@ def _same_grid(
     space: Space,
     names: dict[str, Hashable],
 ) -> bool:
-    """Return whether an image has the atlas's own positions along these axes, in the same order."""
+    """Return whether an image has the atlas's positions along these axes, in the same order."""
     for axis, name in names.items():
         mine = space.coordinate(atlas, axis)
         theirs = np.atleast_1d(lengths(image, name, "image"))
@@ -98,7 +98,7 @@ def _same_grid(
 
 
 def ordered_dims(obj: xr.Dataset | xr.DataArray) -> list[Hashable]:
-    """Return the dimensions in the order of the array, of a Dataset of its largest variable."""
+    """Return the dimensions in the order of the array; for a Dataset, of its largest variable."""
     if isinstance(obj, xr.DataArray):
         return list(obj.dims)
     largest = max(obj.data_vars.values(), key=lambda v: v.ndim, default=None)
@@ -112,15 +112,15 @@ def refuse_undirected(
     matched: Container[str],
     what: str,
 ) -> None:
-    """Refuse coordinates that neither say their direction nor are known to be the atlas's.
+    """Refuse coordinates without a direction that are not known to be the atlas's.
 
     Parameters
     ----------
     image, atlas : Dataset or DataArray
     matched : container of str
-        The anatomical axes that :func:`match_axes` found.
+        The anatomical axes found by :func:`match_axes`.
     what : str
-        What the image is, for the error.
+        Name of the image, for error messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A variable of quantities that says its unit in its attributes, and can be written."""
+"""Variable of quantities with its unit in the attributes, which can be written to files."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _READ_ONLY = (
 
 
 def _let_quantities_defer_to(cls: type) -> None:
-    """Have ``quantity - variable`` ask the variable, as pint does for xarray's own by name."""
-    # public since pint 0.26, which says that others may add to it; up to 0.25 it is the same
-    # dictionary, declared a Mapping
+    """Let ``quantity - variable`` call the variable, as pint does for xarray's classes by name."""
+    # public since pint 0.26, and documented as extensible; up to 0.25 it is the same dictionary,
+    # declared as a Mapping
     known: Any = upcast_type_map
     known[f"{cls.__module__}.{cls.__qualname__}"] = cls
 
 
 class QuantityVariable(Variable):
-    """Quantities in memory, whose ``attrs["units"]`` is the unit of the data.
+    """Quantities in memory, with ``attrs["units"]`` always the unit of the data.
 
-    ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain numbers, and
-    the unit is in the attributes when it is written or tabulated. Arithmetic,
-    reductions and conversions give a :class:`CalculatedVariable`, whose
-    attribute follows the unit of its data. Functions of numpy and
-    ``apply_ufunc`` make an ordinary variable of quantities; the attribute that
+    ``.data`` is a :class:`pint.Quantity`, ``.values`` are plain numbers, and the unit is in the
+    attributes when written or tabulated. Arithmetic, reductions and conversions return a
+    :class:`CalculatedVariable`, with an attribute that follows the unit of its data. Numpy
+    functions and ``apply_ufunc`` return an ordinary variable of quantities, with the attribute of
+    the result.
     it is given is that of the result.
     """
 
@@ -50,12 +50,12 @@ class QuantityVariable(Variable):
 
     @property
     def quantity(self) -> Any:
-        """The data, to whoever asks."""
+        """The data as a quantity, for all callers."""
         return self._data
 
     @property
     def data(self) -> Any:
-        """The quantities; plain numbers to xarray's encoders, which are to write them."""
+        """The quantities; plain numbers for xarray's encoders, which write them."""
         return self.values if _encoder_asks() else self.quantity
 
     @data.setter
@@ -73,7 +73,7 @@ class QuantityVariable(Variable):
 
     @property
     def attrs(self) -> dict[Any, Any]:
-        """The attributes, ``units`` always among them."""
+        """The attributes, always including ``units``."""
         attrs = self._complete(super().attrs)
         asks, unit = _who_asks()
         return _with_unit(attrs, unit) if asks else attrs
@@ -83,7 +83,7 @@ class QuantityVariable(Variable):
         self._attrs = self._complete(dict(value))
 
     def _complete(self, attrs: dict[Any, Any]) -> dict[Any, Any]:
-        """Add what the attributes must say."""
+        """Add the required attributes."""
         attrs["units"] = unit_text(self.quantity.units)
         return attrs
 
@@ -93,7 +93,7 @@ class QuantityVariable(Variable):
         encoding = copy.copy(self._encoding)
         if hasattr(data, "units"):  # pint-xarray's `to`
             return _calculated(Variable(self._dims, data, self.attrs, encoding))
-        # of numbers, which may be no lengths at all (groupby's, that say which group)
+        # numbers that may not be lengths (groupby's group numbers)
         return Variable(self._dims, data, self.attrs, encoding)
 
     def _replace(self, **changes: Any) -> Any:  # type: ignore[override]
@@ -102,7 +102,7 @@ class QuantityVariable(Variable):
         return super()._replace(**changes)
 
     def chunk(self, *args: Any, **kwargs: Any) -> Self:
-        # in memory as IndexVariable is: a dask array of quantities can do little
+        # in memory like IndexVariable: dask arrays of quantities support little
         return self.copy(deep=False)
 
     def set_dims(self, *args: Any, **kwargs: Any) -> Variable:
@@ -110,19 +110,19 @@ class QuantityVariable(Variable):
         return QuantityVariable(wide.dims, wide.data, wide.attrs, self._encoding)
 
     def to_index_variable(self) -> IndexVariable:
-        # a pandas index holds numbers: what they are is in the attributes
+        # a pandas index holds numbers, with their unit in the attributes
         return IndexVariable(self._dims, self.values, self.attrs, self._encoding, fastpath=True)
 
     to_coord = to_index_variable
 
     def quantified(self) -> Variable:
-        """Return an ordinary variable of quantities, its unit not in the attrs."""
+        """Return an ordinary variable of quantities, without the unit in its attributes."""
         return Variable(self._dims, self.quantity, _without_unit(self.attrs), fastpath=True)
 
     # -- operations
 
     def _operand(self) -> Variable:
-        """Return what is calculated with: positions that were moved are in another frame."""
+        """Return the operand of a calculation: shifted positions are in another frame."""
         variable = self.quantified()
         variable.attrs.pop(FRAME, None)
         return variable
@@ -135,14 +135,14 @@ class QuantityVariable(Variable):
         return _calculated(self._operand()._unary_op(f, *args, **kwargs))
 
     def __array_wrap__(self, obj: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        # of the operations of a DataArray on one operand: -z, abs(z), z.round()
+        # unary operations of a DataArray: -z, abs(z), z.round()
         return _calculated(Variable(self._dims, obj))
 
     def reduce(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         return _calculated(self._operand().reduce(func, *args, **kwargs))
 
-    # Python asks a subclass first only where it has its own reflected operator; without
-    # these, `quantities * coordinate` would take the coordinate's unit for its own
+    # Python only calls a subclass first if it defines the reflected operator; without these,
+    # `quantities * coordinate` would have the coordinate's unit
 
     def __radd__(self, other: Any) -> Any:
         return self._binary_op(other, operator.add, reflexive=True)
@@ -167,17 +167,17 @@ class QuantityVariable(Variable):
 
 
 class CalculatedVariable(QuantityVariable):
-    """Quantities that were calculated from others, in whatever unit that gave; they can be changed.
+    """Mutable quantities that result from a calculation, in any unit.
 
-    Assigned as a coordinate, xarray makes plain numbers of them. Their unit is
-    in the attributes then, where :func:`xarray_atlas.decode` finds it.
+    If assigned as a coordinate, xarray converts them to plain numbers. Their unit is then in the
+    attributes, where :func:`xarray_atlas.decode` finds it.
     """
 
     __slots__ = ()
 
     @property
     def data(self) -> Any:
-        """The quantities; plain numbers to xarray's encoders, which are to write them."""
+        """The quantities; plain numbers for xarray's encoders, which write them."""
         return self.values if _encoder_asks() else self.quantity
 
     @data.setter
@@ -196,37 +196,36 @@ class CalculatedVariable(QuantityVariable):
 
     @values.setter
     def values(self, values: Any) -> None:
-        self.data = values  # what arithmetic in place calls, with quantities
+        self.data = values  # in-place arithmetic assigns quantities here
 
 
 def _calculated(result: Any) -> Any:
-    """Return the result of a calculation as one that says its unit, where it has one in memory."""
+    """Return the result of a calculation as a variable that keeps its unit, if in memory."""
     if not isinstance(result, Variable):
         return result
     data: Any = result._data
     attrs = _without_unit(result.attrs)
     if not isinstance(getattr(data, "magnitude", None), np.ndarray) or data.dimensionless:
-        result.attrs = attrs  # what the operands' attributes said is not its unit
+        result.attrs = attrs  # the operands' unit attribute is not that of the result
         return result
     if data.is_compatible_with("mm") and not unit_text(data.units).isalpha():
-        data = data.to("millimeter")  # of "mm ** 2 / um", which is not a name of a unit
+        data = data.to("millimeter")  # from "mm ** 2 / um", which is not the name of a unit
     return CalculatedVariable(result.dims, data, attrs, result.encoding, fastpath=True)
 
 
 def _encoder_asks() -> bool:
-    """Return whether one of xarray's encoders is the caller of the property that calls this.
+    """Return whether one of xarray's encoders is calling the property that calls this.
 
-    No storage backend writes quantities (netCDF4 raises, zarr of a single
-    value raises, the others warn that the unit is lost, which attrs hold), and
-    xarray asks neither index nor variable before it encodes. Its encoders do
-    not say who they are either, hence the look at the stack.
+    No storage backend writes quantities (netCDF4 raises, zarr raises for a single value, the others
+    warn that the unit is lost, although it is in the attributes), and xarray consults neither index
+    nor variable before encoding. Its encoders do not identify themselves, hence the inspection of
+    the stack.
 
-    Written for xarray 2026.9, whose coders all take the data in
-    ``xarray.coding.common.unpack_for_encoding``. It goes when xarray asks an
-    index or a variable for what is to be written, or has a registry of coders
-    that others can add to. A quantity that converts itself on the way does not
-    do: a fill value or an offset must fail in arithmetic on lengths and pass
-    in an encoder, and both call the same functions on the same data.
+    Written for xarray 2026.9, in which all coders take the data in
+    ``xarray.coding.common.unpack_for_encoding``. Can be removed when xarray asks an index or a
+    variable for the data to write, or has an extensible registry of coders. Implicit
+    conversion of quantities would not help: a fill value or an offset must fail in arithmetic
+    on lengths and succeed in an encoder, and both call the same functions on the same data.
     ``tests/coords/test_quantity_variable.py`` fails when this no longer works.
     """
     caller: str = sys._getframe(2).f_globals.get("__name__", "")
@@ -234,25 +233,26 @@ def _encoder_asks() -> bool:
 
 
 def _who_asks() -> tuple[bool, Any]:
-    """Return whether attributes are asked for on behalf of other data, and in which unit that is.
+    """Return whether attributes are requested on behalf of other data, and the unit of that data.
 
-    Some functions take the attributes of a variable for what they make of its quantities, as they
-    are, and an ordinary variable shows them: a coordinate made of that would say ``units: mm`` of
-    micrometres. The variable is not told for what its attributes are taken, so that it is looked
-    up in the frames of the callers. Where the unit is not known there it is left out.
+    Some functions copy the attributes of a variable to results computed from its quantities, and an
+    ordinary variable shows them: a coordinate made of that would say ``units: mm`` for micrometres.
+    The variable does not know the purpose of the access, which is therefore looked up in the frames
+    of the callers. If the unit cannot be found there it is omitted.
 
-    * ``xr.apply_ufunc``, and so all functions of numpy: ``np.subtract(1000 * um, z)``. Written for
-      xarray 2026.9, whose ``apply_variable_ufunc`` and ``apply_dataarray_vfunc`` merge attributes
-      after they have called the function. It goes when xarray asks a variable to wrap the result
-      of a function.
-    * ``-array`` and ``array.round()``, whose attributes ``DataArray._unary_op`` copies.
-    * ``.pint.to(z="um")``, written for pint-xarray 0.6.1. It goes when ``convert_units_index``
-      asks an index to convert itself, instead of making a ``PintIndex`` of it.
+    * ``xr.apply_ufunc``, and thus all numpy functions: ``np.subtract(1000 * um, z)``. Written for
+    xarray 2026.9, in which ``apply_variable_ufunc`` and ``apply_dataarray_vfunc`` merge attributes
+    after calling the function. Can be removed when xarray lets a variable wrap the result of a
+    function.
+    * ``-array`` and ``array.round()``, for which ``DataArray._unary_op`` copies the attributes.
+    * ``.pint.to(z="um")``, written for pint-xarray 0.6.1. Can be removed when
+    ``convert_units_index`` lets an index convert itself instead of building a ``PintIndex`` from
+    it.
 
     ``tests/coords/test_quantity_variable.py`` fails when this no longer works.
     """
     frame = sys._getframe(2)
-    for _ in range(4):  # with the properties and methods between, and list comprehensions
+    for _ in range(4):  # including the properties, methods and list comprehensions between
         module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
         if module == "pint_xarray.conversion" and function == "convert_units_dataset":
             return True, None
@@ -275,7 +275,7 @@ _RESULTS = {
 
 
 def _common_unit(results: tuple[Any, ...]) -> Any:
-    """Return the unit of results, where it is one."""
+    """Return the unit of results if it is unique."""
     units = {getattr(getattr(result, "_data", result), "units", None) for result in results}
     return units.pop() if len(units) == 1 else None
 

@@ -1,4 +1,4 @@
-"""The anatomical space of an atlas: where its axes point, and its midline."""
+"""The anatomical space of an atlas: the directions of its axes, and its midline."""
 
 from __future__ import annotations
 
@@ -33,67 +33,67 @@ DIRECTIONS = {
     "r": "right-to-left",
     "l": "left-to-right",
 }
-"""What each letter of an orientation says: the side from which an axis runs, first."""
+"""The direction of an axis for each orientation letter: the side from which it runs comes first."""
 
 AXES = {"ap": "ap", "dv": "si", "ml": "rl"}
-"""The anatomical axes, and the letters of an orientation that mean them."""
+"""The anatomical axes, and their orientation letters."""
 
 FRAME = "frame"
-"""The attribute in which results, and points, state the frame of their positions."""
+"""Attribute with the frame of the positions in results and points."""
 
 ADVICE = "frame_advice"
-"""The attribute in which points of a file say what to pass where the file states no frame."""
+"""Attribute with the argument to pass for points from a file that does not give their frame."""
 
 RAS = {"r": (0, -1), "l": (0, 1), "a": (1, -1), "p": (1, 1), "s": (2, -1), "i": (2, 1)}
-"""The axis of RAS+ along which each letter's axis lies, and its sign."""
+"""The axis of RAS+ for each letter, and its sign."""
 
 RAS_AXES = ("ml", "ap", "dv")
-"""The anatomical axes in the order of RAS+: to the right, anterior and superior."""
+"""The anatomical axes in the order of RAS+: right, anterior and superior."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Where the voxels of an atlas lie; it rides beside the terminology.
+    """Anatomical space of an atlas, carried together with the terminology.
 
     Parameters
     ----------
     dims : tuple of str
         The spatial dimensions, in the order of the other fields.
     orientation : str
-        A letter a dimension: the side on which its coordinate is smallest. That is where the
-        first voxel lies, unless the coordinate is descending.
-        BrainGlobe's ``"asr"`` starts at the anterior, superior, right corner.
+        A letter per dimension, for the side on which its coordinate is smallest. The first voxel
+        lies there, unless the coordinate is descending. BrainGlobe's ``"asr"`` starts at the
+        anterior, superior, right corner.
     voxel_size : tuple of float
-        In mm, of the whole volume as it was opened; 0 where it is not known, of a recording's
-        single plane.
+        In mm, of the whole volume as it was opened; 0 if unknown, for the single plane of a
+        recording.
     corner : tuple of float
-        In mm, the outer corner of the whole volume where its coordinates are smallest.
+        In mm, the outer corner of the whole volume at which its coordinates are smallest.
     midline : float, optional
-        In mm along the right-left axis; None if the atlas has none.
+        In mm along the left-right axis; None if the atlas has none.
     shape : tuple of int, optional
-        Of the whole volume, in voxels.
+        Shape of the whole volume, in voxels.
     midline_assumed : bool
-        Whether no manifest said that the atlas is symmetric.
+        Whether the midline was assumed because no manifest says that the atlas is symmetric.
     atlas : Space, optional
-        Of a grid onto which an atlas was brought: the space of the atlas.
+        For a grid onto which an atlas was resampled: the space of the atlas.
     to_atlas : tuple of float
-        Of such a grid: the 4 x 4 matrix, row by row, that takes a position on it to the
-        position in `atlas`, both in mm and in the order of their dims. Empty where the
-        two are related by more than a matrix, a displacement field.
+        For such a grid: the 4 x 4 matrix, row by row, from positions on it to positions in `atlas`,
+        both in mm and in the order of their dims. Empty if the transform includes a displacement
+        field.
     through : str
-        Of such a grid with a displacement field: the steps of the transform to `atlas`, as JSON.
+        For such a grid with a displacement field: the steps of the transform to `atlas`, as JSON.
         The fields are coordinates of the Dataset. ``ds.atlas.transform`` reads both.
     world : tuple of float
-        Of an atlas from a file that says where it lies: the 4 x 4 matrix, row by row, that takes a
-        position in mm along the right-left, anterior-posterior and superior-inferior axis (in this
-        order, as the Dataset has it) to RAS mm. It is the identity where the Dataset's coordinates
-        are those of the world. Empty where there is no world, as in BrainGlobe's atlases.
+        For an atlas from a file with world coordinates: the 4 x 4 matrix, row by row, from
+        positions in mm along the left-right, anterior-posterior and superior-inferior axes (in this
+        order, with the Dataset's directions) to RAS mm. It is the identity if the Dataset's
+        coordinates are world coordinates. Empty if there are none, as in BrainGlobe's atlases.
     orientation_assumed : bool
-        Whether a store did not say how its axes are oriented, so that BrainGlobe's was taken.
+        Whether BrainGlobe's orientation was assumed because the store does not give one.
     frames : tuple of str
-        Frames that were added (``ds.atlas.add_frame``), as JSON: from mm from the
-        anterior, superior, left outer corner of the whole volume of the atlas, along ap, dv and
-        ml, so that they stay as they are whatever becomes of the Dataset.
+        Frames added by ``ds.atlas.add_frame``, as JSON: from mm from the anterior, superior, left
+        outer corner of the whole volume of the atlas along ap, dv and ml, so that they remain valid
+        whatever happens to the Dataset.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Space:
     ((-0.025, -0.025, -0.025), '5.675')
     """
 
-    # names and the assumption are about one object, not about the space
+    # names and assumptions are specific to one object
     dims: tuple[str, ...] = field(compare=False)
     orientation: str
     voxel_size: tuple[float, ...]
@@ -135,7 +135,7 @@ class Space:
         return self
 
     def to_json(self) -> str:
-        """Write it as a JSON object.
+        """Return the space as a JSON object.
 
         Examples
         --------
@@ -147,7 +147,7 @@ class Space:
         values = dataclasses.asdict(self)
         if self.atlas is not None:
             values["atlas"] = json.loads(self.atlas.to_json())
-        else:  # as it was written before there were such grids
+        else:  # unchanged from before such grids were supported
             del values["atlas"], values["to_atlas"]
         if not self.world:
             del values["world"]
@@ -160,7 +160,7 @@ class Space:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote.
+        """Read the output of :meth:`to_json`.
 
         Parameters
         ----------
@@ -186,12 +186,12 @@ class Space:
         return cls(**values)
 
     def rename(self, names: Mapping[Any, Hashable]) -> Self:
-        """Return the same space with other names for its dimensions.
+        """Return the same space with other names of its dimensions.
 
         Parameters
         ----------
         names : mapping of str to hashable
-            From the old name to the new one; the others stay.
+            From old to new names; others are kept.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class Space:
         return dataclasses.replace(self, dims=tuple(str(names.get(d, d)) for d in self.dims))
 
     def position(self, axis: str) -> int:
-        """Return the place of an anatomical axis among the dimensions.
+        """Return the position of an anatomical axis among the dimensions.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class Space:
         return next(i for i, letter in enumerate(self.orientation) if letter in AXES[axis])
 
     def direction(self, axis: str) -> str:
-        """Return which way the coordinate of an anatomical axis grows.
+        """Return the direction in which the coordinate of an anatomical axis increases.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class Space:
         Returns
         -------
         str
-            Such as "right-to-left".
+            For example "right-to-left".
 
         Examples
         --------
@@ -250,8 +250,8 @@ class Space:
     def coordinate(self, obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
         """Find the coordinate of an object along an anatomical axis.
 
-        By the ``direction`` in the attributes of the coordinates, which
-        survives renaming; else by the names that the space knows.
+        It is found by the ``direction`` attribute, which survives renaming, or else by the names
+        that the space knows.
 
         Parameters
         ----------
@@ -261,12 +261,12 @@ class Space:
         Returns
         -------
         hashable or None
-            None if the object has no such coordinate any more.
+            None if the object has no such coordinate.
 
         Raises
         ------
         AtlasMismatchError
-            If two coordinates claim the axis, or one claims that it runs the other way.
+            If two coordinates have the direction of the axis, or one the opposite direction.
 
         Examples
         --------
@@ -289,7 +289,7 @@ class Space:
         return found
 
     def coordinates(self, obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable | None]:
-        """Find the coordinate of each anatomical axis, as `coordinate` does.
+        """Find the coordinate of each anatomical axis; see `coordinate`.
 
         Parameters
         ----------
@@ -310,7 +310,7 @@ class Space:
         return {axis: self.coordinate(obj, axis) for axis in AXES}
 
     def size_of_one(self, axis: str, position: float, size: float | None = None) -> float | None:
-        """Return the voxel size of a single plane, by where it lies, in mm.
+        """Return the voxel size of a single plane from its position, in mm.
 
         Parameters
         ----------
@@ -319,12 +319,12 @@ class Space:
         position : float
             The plane's coordinate, in mm.
         size : float, optional
-            What it was coarsened to, in mm; by default voxels have the atlas's own size.
+            Size after coarsening, in mm; the atlas's voxel size by default.
 
         Returns
         -------
         float or None
-            None if no voxel of that size has its centre there: it is not known.
+            None if no voxel of that size has its centre there.
 
         Examples
         --------
@@ -341,7 +341,7 @@ class Space:
         return size if abs(off_centre) < 1e-3 else None
 
     def outside(self, axis: str, positions: Any) -> Any:
-        """Return which positions along an axis lie outside the whole volume.
+        """Return whether each position along an axis lies outside the whole volume.
 
         Parameters
         ----------
@@ -362,14 +362,14 @@ class Space:
         array([ True, False, False,  True])
         """
         if not self.shape:
-            return positions != positions  # nothing is known of it
+            return positions != positions  # the extent is unknown
         at = self.position(axis)
         low, size = self.corner[at], self.voxel_size[at]
         high = low + size * self.shape[at]
         return (positions < low - TOLERANCE * size) | (positions > high + TOLERANCE * size)
 
     def is_left(self, positions: Any) -> Any:
-        """Return which positions along the right-left axis are left of the midline, or on it.
+        """Return whether each position along the left-right axis is left of the midline, or on it.
 
         Parameters
         ----------
@@ -402,7 +402,7 @@ class Space:
 
 
 def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable | None:
-    """Find the coordinate that says by its ``direction`` that it runs along an anatomical axis.
+    """Find the coordinate with the ``direction`` of an anatomical axis.
 
     Parameters
     ----------
@@ -412,12 +412,12 @@ def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable |
     Returns
     -------
     hashable or None
-        One on a dimension of its own before others; None if there is none.
+        Dimension coordinates come first; None if there is none.
 
     Raises
     ------
     AtlasMismatchError
-        If several say so.
+        If there are several.
     """
     both = {DIRECTIONS[letter] for letter in AXES[axis]}
     claiming = [
@@ -433,7 +433,7 @@ def claiming_coordinate(obj: xr.Dataset | xr.DataArray, axis: str) -> Hashable |
 
 
 def require_orientation(space: Space) -> None:
-    """Raise a GridError where a direction is needed of axes whose orientation was assumed.
+    """Raise a GridError if the orientation of the axes was only assumed.
 
     Parameters
     ----------

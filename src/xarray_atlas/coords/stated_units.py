@@ -1,4 +1,4 @@
-"""Units of coordinates that do not say theirs: asked for, and stated."""
+"""Units given by the user for coordinates without one."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ UnitsLike = str | pint.Unit | Mapping[Any, str | pint.Unit]
 """A unit of length, or a mapping from the names of coordinates to units."""
 
 SPATIAL = ("z", "y", "x", "ap", "dv", "ml")
-"""Names of coordinates that are taken to be lengths."""
+"""Names of coordinates that are assumed to be lengths."""
 
 
 def require_length(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = None) -> None:
-    """Refuse a coordinate that is not a length, and say how its unit is stated.
+    """Refuse a coordinate that is not a length, and explain how to give its unit.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     name : hashable
-        Of the coordinate.
+        Name of the coordinate.
     what : str, optional
-        What the object is, and is called in the advice: "image".
+        Name of the object in the message: "image".
 
     Raises
     ------
@@ -61,7 +61,7 @@ def require_length(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | N
 
 
 def require_units(obj: xr.Dataset | xr.DataArray, called: str = "obj") -> None:
-    """Refuse spatial coordinates without a unit, and an image of which no axis has one.
+    """Refuse spatial coordinates without a unit, and an image without any unit.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def require_units(obj: xr.Dataset | xr.DataArray, called: str = "obj") -> None:
             require_length(obj, name)
     without = [name for name in spatial if not is_length(obj.coords[name].variable)]
     if not without and find_coordinate(obj) is None:
-        # by another name: an image has two axes at least, a table of results has names too
+        # under other names: an image has at least two axes, while a table of results also has names
         dims = [name for name in obj.dims if name in obj.coords]
         bare = [n for n in dims if n in numeric and _unit(obj.coords[n].variable) is None]
         without = bare if len(bare) > 1 and bare == dims else []
@@ -87,12 +87,12 @@ def require_units(obj: xr.Dataset | xr.DataArray, called: str = "obj") -> None:
 
 
 def state_units(obj: T, unit: UnitsLike) -> T:
-    """Return an object whose coordinates say the unit that is stated for them.
+    """Return an object with the given units on its coordinates.
 
     Raises
     ------
     UnitsError
-        If it is not a unit of length, or contradicts a coordinate's own.
+        If it is not a unit of length, or contradicts a coordinate's unit.
     """
     if isinstance(unit, Mapping):
         stated = dict(unit)
@@ -109,7 +109,7 @@ def state_units(obj: T, unit: UnitsLike) -> T:
         if not stated:
             raise UnitsError(
                 f"unit={unit!s} is that of coordinates with a 'direction' or called "
-                f"{', '.join(SPATIAL)}, of which there are none; name them: "
+                f"{', '.join(SPATIAL)}, and there are none; name them: "
                 f"unit={{{next(iter(obj.coords), 'z')!r}: {str(unit)!r}}}"
             )
     changed = {}
@@ -119,7 +119,7 @@ def state_units(obj: T, unit: UnitsLike) -> T:
             raise GridError(_no_numbers(name, coord.variable))
         own = _unit(coord.variable)
         if own is None:
-            unit_factor(one)  # or an error
+            unit_factor(one)  # raises if the unit is invalid
             changed[name] = one if isinstance(one, str) else unit_text(one)
         elif not is_length(coord.variable) or not np.isclose(
             unit_factor(own), unit_factor(one), rtol=1e-9, atol=0
@@ -148,7 +148,7 @@ def _is_spatial(obj: xr.Dataset | xr.DataArray, name: Hashable) -> bool:
 
 
 def _numbers(variable: xr.Variable, name: str = "") -> str:
-    """Show what the numbers are, by which a reader may know the unit."""
+    """Format the range of the numbers, which hints at the unit."""
     if not variable.size:
         return ""
     values = np.asarray(variable.values, dtype=np.float64)
@@ -157,7 +157,7 @@ def _numbers(variable: xr.Variable, name: str = "") -> str:
 
 
 def _state(obj: xr.Dataset | xr.DataArray, names: list[Hashable], called: str) -> str:
-    """Say how a unit is stated, without choosing one."""
+    """Explain how to give a unit, without choosing one."""
     if all(_is_spatial(obj, name) for name in names):
         mm, um = "'mm'", "'um'"
     else:
@@ -172,7 +172,7 @@ def _no_numbers(name: Hashable, variable: xr.Variable) -> str:
     first = variable.values.ravel()[0] if variable.size else None
     if hasattr(first, "mid"):
         return (
-            f"coordinate {name!r} holds intervals, as groupby_bins and cut make them, which are no "
+            f"coordinate {name!r} holds intervals, from groupby_bins or cut, which are not "
             "positions of voxels. Make voxels of even size with coarsen, or replace them by their "
             f"middles, with a unit: obj.assign_coords({name}=({name!r}, [i.mid for i in "
             f"obj[{name!r}].values], obj[{name!r}].attrs))"

@@ -1,7 +1,7 @@
-"""Lengths with units: how a quantity, a string or a number becomes millimetres.
+"""Conversion of quantities, strings and numbers to millimetres.
 
-Inside the package a length is a ``float`` (or float64 array) of millimetres;
-at its surface it is a :class:`pint.Quantity`. This module is the only bridge.
+Inside the package a length is a ``float`` (or float64 array) in millimetres; in its public
+interface it is a :class:`pint.Quantity`. All conversions are in this module.
 """
 
 from __future__ import annotations
@@ -45,14 +45,13 @@ def quantity(values: Any, power: int = 1) -> Any:
 
 
 def unit_factor(unit: Any) -> float:
-    """Return how many millimetres one `unit` is.
+    """Return the length of a `unit` in millimetres.
 
     Parameters
     ----------
     unit : str, pint.Unit, or pint.Quantity of magnitude 1
-        A unit of length. A pint unit may be of any registry; a name, one word
-        such as ``"um"``, ``"micron"`` or ``"micrometer"``, is looked up in
-        pint's application registry.
+        A unit of length. Pint units may be of any registry; names, a single word such as ``"um"``,
+        ``"micron"`` or ``"micrometer"``, are looked up in pint's application registry.
 
     Returns
     -------
@@ -70,7 +69,7 @@ def unit_factor(unit: Any) -> float:
     0.001
     """
     use = "use one such as 'mm' or 'um'"
-    if hasattr(unit, "magnitude"):  # of several units pint would drop the number
+    if hasattr(unit, "magnitude"):  # pint would drop the number of several units
         if unit.magnitude != 1:
             raise UnitsError(f"'{unit:D}' is a length, not a unit of length; {use}")
         unit = unit.units
@@ -79,10 +78,10 @@ def unit_factor(unit: Any) -> float:
             raise UnitsError(f"{unit!r} is not the name of a unit of length; {use}")
         try:
             unit = pint.get_application_registry().Unit(str(unit))
-        except Exception as error:  # pint raises many kinds for text it cannot parse
+        except Exception as error:  # pint raises many types of errors for unparseable text
             raise UnitsError(f"{unit!r} is not a unit that pint knows; {use}") from error
     try:
-        # in its own registry: another may know another unit by the same name
+        # in its registry: another one may define the name differently
         return float(unit._REGISTRY.Quantity(1.0, unit).to("millimeter").magnitude)
     except Exception as error:
         raise UnitsError(f"'{unit:D}' is not a unit of length; {use}") from error
@@ -98,18 +97,18 @@ def is_length_unit(unit: Any) -> bool:
 
 
 def unit_text(unit: pint.Unit) -> str:
-    """Write a unit for attributes, in letters that every file holds: "um", not "µm"."""
+    """Format a unit for attributes, in ASCII: "um", not "µm"."""
     return f"{unit:~D}".replace("\u00b5", "u").replace("\u03bc", "u")
 
 
 def is_length(variable: xr.Variable) -> bool:
-    """Return whether a variable holds numbers in a unit of length; it is not read."""
+    """Return whether a variable holds numbers in a unit of length, without reading it."""
     unit = getattr(variable._data, "units", variable.attrs.get("units"))
     return unit is not None and variable.dtype.kind in "iuf" and is_length_unit(unit)
 
 
 def _scale(values: Any, unit: Any) -> Any:
-    """Convert magnitudes in `unit` to mm, to the nearest float where it is a power of ten."""
+    """Convert magnitudes in `unit` to mm, to the nearest float if it is a power of ten."""
     factor = unit_factor(unit)
     if factor == 1.0:
         return values
@@ -120,12 +119,12 @@ def _scale(values: Any, unit: Any) -> Any:
 
 
 def parse_length(text: str, what: str = "length") -> float:
-    """Read a string such as ``"25 um"`` as millimetres: a number and a unit.
+    """Parse a string such as ``"25 um"``, a number and a unit, as millimetres.
 
     Raises
     ------
     UnitsError
-        If it has no unit, or one that is not a length, or is not a number.
+        If it is not a number with a unit of length.
 
     Examples
     --------
@@ -148,16 +147,15 @@ def parse_length(text: str, what: str = "length") -> float:
 
 
 def to_mm(value: Any, what: str = "length") -> Any:
-    """Convert a length, or many, to plain millimetres.
+    """Convert lengths to plain millimetres.
 
     Parameters
     ----------
     value : number, str, pint.Quantity, array, list of these, DataArray or Variable
-        A bare number is millimetres. Quantities may come from any registry.
-        An xarray object is read by the unit of its data, else by its
-        ``units`` attribute, else as millimetres.
+        Bare numbers are millimetres. Quantities may come from any registry. For xarray objects the
+        unit of the data is used, or else the ``units`` attribute, or else millimetres.
     what : str
-        What it is, for the error.
+        Name of the value, for error messages.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The voxel size that a caller states."""
+"""Parse the voxel size given by the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["stated_voxel_size"]
 
 
 def stated_voxel_size(voxel_size: Any) -> tuple[float, ...]:
-    """Read a voxel size with its unit as three lengths in mm.
+    """Parse a voxel size with its unit to three lengths in mm.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def stated_voxel_size(voxel_size: Any) -> tuple[float, ...]:
     Raises
     ------
     UnitsError
-        If a length has no unit, or a unit that is not a length.
+        If a length has no unit, or a unit that is not one of length.
     GridError
         If it is not one positive length, or three.
 

@@ -1,4 +1,4 @@
-"""Where a warning points: at the caller's code, not at the package's."""
+"""Stack level of warnings, such that they point to the caller's code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["find_stack_level"]
 
 
 def find_stack_level() -> int:
-    """Return the stack level of the first caller outside the package, seen from the caller."""
+    """Return the stack level of the first caller outside the package, relative to the caller."""
     frame, level = sys._getframe(1), 1
     package = __name__.partition(".")[0]
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:

@@ -1,11 +1,11 @@
-"""World coordinates: positions in RAS millimetres, as the affine of a file defines them.
+"""World coordinates: positions in RAS millimetres, as defined by the affine of a file.
 
-An axis of an array gets the coordinate of the anatomical axis nearest to it: its positions in mm to
-the right, anterior or superior, so that they are descending where the array runs to the left,
-posterior or inferior. Those of an oblique array are mm along its own axes: RAS rotated about its
-origin, so that they are not taken for those of an array that is not oblique. The scalar
-coordinate ``world`` says that the coordinates are those of a world, and holds the matrix from them
-to RAS mm: the identity unless the array is oblique.
+Each axis of an array gets the coordinate of the nearest anatomical axis: its positions in mm to the
+right, anterior or superior, which are descending if the array runs to the left, posterior or
+inferior. For an oblique array they are mm along its own axes, that is, RAS rotated about its
+origin, so that they cannot be confused with those of an array that is not oblique. The scalar
+coordinate ``world`` marks coordinates as world coordinates, and holds the matrix from them to RAS
+mm: the identity unless the array is oblique.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ __all__ = [
 ]
 
 WORLD = "world"
-"""The name of the scalar coordinate."""
+"""Name of the scalar coordinate."""
 
 WORLD_DIRECTIONS = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
 """The directions in which world coordinates increase, in the order of RAS."""
 
 RAS_LETTERS = "lpi"
-"""The sides on which world coordinates are smallest: an orientation, in the order of RAS."""
+"""The orientation of world coordinates (where they are smallest), in the order of RAS."""
 
 MATRIX = "to_ras_mm"
-"""The attribute of the scalar coordinate that holds the matrix: 16 numbers, row by row."""
+"""Attribute of the scalar coordinate with the matrix: 16 numbers, row by row."""
 
 IDENTITY: FloatArray = np.eye(4)
 
 NOISE = 1e-6
-"""Axes that lean by less than this share of their length do so by the rounding of a header."""
+"""Off-axis components below this fraction of an axis's length are rounding errors of a header."""
 
 
 def nearest_axes(linear: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the axis of space nearest to each column of a matrix, and in which direction.
+    """Return the axis of space nearest to each column of a matrix, and its direction.
 
     Parameters
     ----------
     linear : (3, 3) array of float
-        A column for each axis of an array.
+        A column per axis of an array.
 
     Returns
     -------
@@ -92,22 +92,22 @@ def world_coordinates(
     Parameters
     ----------
     affine : (4, 4) array of float
-        From indices of voxels to their centres in RAS mm.
+        From voxel indices to voxel centres in RAS mm.
     shape : sequence of int
-        Of the array's three axes of space.
+        Shape along the array's three spatial axes.
     dims : sequence of hashable
-        Their names.
+        Names of these axes.
 
     Returns
     -------
     dict of hashable to Variable
-        For each dim its positions in mm, with the attributes ``units`` and ``direction`` (and the
-        voxel size where there is one voxel alone); and the scalar coordinate ``world``.
+        The positions in mm of each dim, with the attributes ``units`` and ``direction`` (and the
+        voxel size if there is a single voxel); and the scalar coordinate ``world``.
 
     Raises
     ------
     GridError
-        If the affine is not finite, or spans no volume.
+        If the affine is not finite or is singular.
 
     Examples
     --------
@@ -133,16 +133,16 @@ def world_coordinates(
 
 @dataclass(frozen=True)
 class WorldAxes:
-    """The world coordinate that each axis of an array has, by its affine.
+    """The world coordinate of each axis of an array, from its affine.
 
     Parameters
     ----------
     rows : tuple of int
         The axis of RAS nearest to each axis of the array.
     signs : tuple of int
-        1 where the array runs to the right, anterior or superior, -1 where it runs back.
+        1 if the array runs to the right, anterior or superior, -1 otherwise.
     sizes : tuple of float
-        Of a voxel along each axis of the array, in mm.
+        Voxel size along each axis of the array, in mm.
     first : tuple of float
         The coordinate of the first voxel along each axis of the array, in mm.
     turn : float64 array of shape (4, 4)
@@ -157,12 +157,12 @@ class WorldAxes:
 
     @classmethod
     def of(cls, affine: Any) -> WorldAxes:
-        """Read an affine from positions along the axes of an array to RAS mm.
+        """Interpret an affine from positions along the axes of an array to RAS mm.
 
         Raises
         ------
         GridError
-            If it is not finite, or spans no volume.
+            If it is not finite or is singular.
         """
         matrix = np.asarray(affine, np.float64)
         linear, first = matrix[:3, :3], matrix[:3, 3]
@@ -172,18 +172,18 @@ class WorldAxes:
         rows, signs = nearest_axes(linear)
         turn = IDENTITY.copy()
         if not np.array_equal(np.count_nonzero(linear, axis=0), (1, 1, 1)):
-            # a vector of length 1 for each coordinate
+            # a unit vector for each coordinate
             for column, (row, sign) in enumerate(zip(rows, signs, strict=True)):
                 turn[:3, row] = linear[:, column] * (sign / sizes[column])
             if is_oblique(turn, OBLIQUE):
                 first = np.asarray(np.linalg.solve(turn[:3, :3], first), np.float64)
-            else:  # about the centre of the first voxel, which keeps its plain numbers
+            else:  # about the centre of the first voxel, to keep its coordinates round
                 turn[:3, 3] = first - turn[:3, :3] @ first
         return cls(rows, signs, tuple(sizes.tolist()), tuple(first[list(rows)].tolist()), turn)
 
     @property
     def letters(self) -> str:
-        """A letter for each axis of the array: the side on which its first voxel lies."""
+        """A letter per axis of the array, for the side on which its first voxel lies."""
         pairs = zip(self.rows, self.signs, strict=True)
         return "".join(next(k for k, v in RAS.items() if v == pair) for pair in pairs)
 
@@ -199,11 +199,11 @@ def ras_matrix(letters: Sequence[str], world: Any = ()) -> FloatArray:
     Parameters
     ----------
     letters : sequence of str
-        The side on which each coordinate is smallest.
+        The orientation letter of each coordinate, for the side on which it is smallest.
     world : 16 floats, or (4, 4) array of float, optional
-        From positions along the right-left, anterior-posterior and superior-inferior axis to RAS
-        mm. Without it coordinates are counted from the origin of RAS: they are the same, with
-        their sign turned where they grow to the left, posterior or inferior.
+        From positions along the left-right, anterior-posterior and superior-inferior axes to RAS
+        mm. Without it, coordinates are relative to the origin of RAS, negated if they increase to
+        the left, posterior or inferior.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def ras_matrix(letters: Sequence[str], world: Any = ()) -> FloatArray:
     Raises
     ------
     GridError
-        If two of the axes are one.
+        If two of the axes are the same.
     """
     known = world is not None and np.size(world) > 0
     matrix = np.zeros((4, 4))
@@ -229,7 +229,7 @@ def ras_matrix(letters: Sequence[str], world: Any = ()) -> FloatArray:
 
 
 def world_variable(matrix: Any = IDENTITY) -> Variable:
-    """Make the scalar coordinate ``world``.
+    """Return the scalar coordinate ``world``.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _fingerprint(flat: Sequence[float]) -> int:
 def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
     """Return the matrix from the coordinates of an object to RAS mm.
 
-    Of what carries an atlas it is that of its space; else the coordinate ``world`` holds it.
+    For objects with an atlas it is that of its space; otherwise it is in the coordinate ``world``.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
     -------
     float64 array of shape (4, 4), or None
         From positions along the left-to-right, posterior-to-anterior and inferior-to-superior
-        coordinates, in this order. None if it is not known where the object lies in a world.
+        coordinates, in this order. None if the object has no world coordinates.
 
     Raises
     ------
@@ -290,5 +290,5 @@ def world_of(obj: xr.Dataset | xr.DataArray) -> FloatArray | None:
 
 
 def is_oblique(matrix: Any, tolerance: float = NOISE) -> bool:
-    """Return whether a matrix to RAS mm turns, by default by more than the rounding of a header."""
+    """Return whether a matrix to RAS mm rotates, by default by more than rounding errors."""
     return bool(np.abs(np.asarray(matrix)[:3, :3] - np.eye(3)).max() > tolerance)
