@@ -167,7 +167,7 @@ def test_root_goes_with_a_name(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"annotation_set": None}, "no manifest of an atlas"),
+        ({"annotation_set": None}, "is not a manifest of an atlas"),
         ({"resolution": [25.0]}, "a resolution of 1 numbers"),
         ({"terminology": {"name": "x"}}, "it has no 'version'|it has no 'location'"),
     ],

@@ -147,7 +147,7 @@ def test_what_the_folder_has_not_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("without", ["resolution", "orientation"])
 def test_metadata_that_lack_what_must_be_known(tmp_path: Path, without: str) -> None:
     folder = write(tmp_path / "mouse", without=without)
-    with pytest.raises(StoreFormatError, match=rf"metadata.json is no .*it has no '{without}'"):
+    with pytest.raises(StoreFormatError, match=rf"metadata.json is not .*it has no '{without}'"):
         open_atlas(folder)
 
 

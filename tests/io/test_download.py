@@ -375,7 +375,7 @@ def test_what_is_no_listing_is_not_taken_for_an_empty_one(
         page if "list-type" in path and (before == 0 or last) else None
     )
     if last:
-        with pytest.raises(StoreError, match="no listing"):
+        with pytest.raises(StoreError, match="is not a listing"):
             get(server, tmp_path / "copy", version="1.0")
         assert not (tmp_path / "copy").exists()
     else:

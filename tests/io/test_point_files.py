@@ -308,7 +308,7 @@ def test_arrays_that_are_no_points(tmp_path: Path) -> None:
         with pytest.raises(PointsError, match="points have the shape"):
             read_point_file(tmp_path / "a.npy")
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(PointsError, match="no array of numpy"):
+    with pytest.raises(PointsError, match="is not an array of numpy"):
         read_point_file(tmp_path / "a.npy")
     np.save(tmp_path / "a.npy", np.zeros((4, 3)))
     whole = (tmp_path / "a.npy").read_bytes()
@@ -320,7 +320,7 @@ def test_arrays_that_are_no_points(tmp_path: Path) -> None:
         b"\x93NUMPY",
     ):
         (tmp_path / "a.npy").write_bytes(damaged)
-        with pytest.raises(PointsError, match="no array of numpy"):
+        with pytest.raises(PointsError, match="is not an array of numpy"):
             read_point_file(tmp_path / "a.npy")
 
 

@@ -223,8 +223,7 @@ def affine_of(array: xr.DataArray) -> FloatArray:
     if array.ndim != 3:
         extra = [str(dim) for dim in array.dims if dim not in sizes]
         raise GridError(
-            f"{array.name!r} has the non-spatial dimensions {extra}; select one of "
-            "them first"
+            f"{array.name!r} has the non-spatial dimensions {extra}; select one of them first"
         )
     if array.size == 0:
         raise GridError(f"there is nothing to write: {array.name!r} has no voxel")

@@ -1,1 +1,1 @@
-"""Passes over chunked arrays with dask, and the cache of their results."""
+"""Reductions of chunked arrays with dask, and the cache of their results."""

@@ -1,13 +1,12 @@
-"""What passes have learned, kept so that the next question does not read the array.
+"""Cache of per-label statistics of stored annotations.
 
-A region index is kept for an array that is read from a store as it is, and is
-found again by the *snapshot* of that array: a name that each opening of a store gives
-it. An array that was derived from it, by whatever operation, has another name in
-dask and is measured itself. So an index is as old as the opening of its store at most.
+A region index is cached for an array that is read unchanged from a store, and found by the
+*snapshot* of that array: a name that is unique to each opening of a store. Arrays derived from it
+by any operation have another name in dask and are processed again. Thus an index is never older
+than the opening of its store.
 
-With ``set_options(index_cache=True)`` an index is also kept on disk, under the
-fingerprint of the store: what a listing says of each of its objects. It is
-used only where the fingerprint is the same, to the object.
+With ``set_options(index_cache=True)`` an index is also stored on disk, under the fingerprint of the
+store: the listing of its objects. It is only used if the fingerprints are equal.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ from xarray_atlas.reductions.stored import StoredArray, stored_array
 __all__ = ["find", "find_any", "learn"]
 
 KEPT = 32
-"""Arrays of which something is in memory; of more, the one that was asked for least recently is
-forgotten."""
+"""Maximum number of arrays with cached results in memory; the least recently used is dropped."""
 
 _Kept = OrderedDict[Hashable, Any]
 
@@ -44,13 +42,13 @@ _lock = threading.Lock()
 
 
 def find(annotation: Variable, sides: Variable) -> LabelTable | None:
-    """Return the index of a whole annotation, if there is one; no label is read.
+    """Return the cached index of a whole annotation, if any, without reading labels.
 
     Parameters
     ----------
     annotation : Variable of int
     sides : Variable of int
-        The side of each voxel, on as few of the annotation's dimensions as tell it.
+        The hemisphere of each voxel, on the annotation's dimensions on which it depends.
     """
     question = _question(annotation, sides)
     if question is None:
@@ -59,7 +57,7 @@ def find(annotation: Variable, sides: Variable) -> LabelTable | None:
 
 
 def find_any(annotation: Variable) -> LabelTable | None:
-    """Return an index of a whole annotation that is in memory, whatever its sides."""
+    """Return a cached index of a whole annotation in memory, for any division into hemispheres."""
     labels = stored_array(annotation._data)
     if labels is None:
         return None
@@ -71,15 +69,15 @@ def find_any(annotation: Variable) -> LabelTable | None:
 def learn(
     annotation: Variable, sides: Variable, only: int | None = None, progress: bool = False
 ) -> LabelTable:
-    """Return the index of an annotation: one that is kept, else from a pass over its voxels.
+    """Return the index of an annotation from the cache, or compute it in a pass over its voxels.
 
     Parameters
     ----------
     annotation : Variable of int
     sides : Variable of int
-        The side of each voxel, on as few of the annotation's dimensions as tell it.
+        The hemisphere of each voxel, on the annotation's dimensions on which it depends.
     only : int, optional
-        The one side that is asked for: what is not needed for it need not be read.
+        A single hemisphere to include: data that it does not need is not read.
     progress : bool
         Whether to show a progress bar on stderr.
     """
@@ -87,7 +85,7 @@ def learn(
     whole = _question(annotation, sides)
     if whole is None:
         return shifted(scan(part, part_sides, progress), start)
-    # the whole answers for a part
+    # the index of the whole also answers for a part
     asked = whole if part.shape == annotation.shape else whole.of(only)
     for place in (lambda q: _get(_indexes, q.key), _on_disk):
         for question in dict.fromkeys((whole, asked)):
@@ -96,7 +94,7 @@ def learn(
     before = _first_fingerprint(asked)
     found = shifted(scan(part, part_sides, progress), start)
     _put(_indexes, asked.key, found)
-    # what has changed while it was read is in no known state
+    # the state of data that changed while being read is unknown
     if before is not None and before == asked.fingerprint():
         _save(asked, before, found)
     return found
@@ -104,9 +102,9 @@ def learn(
 
 @dataclass(frozen=True)
 class _Question:
-    """What an index is of: labels in a store, how they are divided into sides, and which of them.
+    """Key of an index: the stored labels, their hemispheres, and the hemisphere included.
 
-    `told` is how the sides lie in the labels, and the sides themselves where they are in memory.
+    `told` describes the position of the hemispheres in the labels, or holds them if in memory.
     """
 
     labels: StoredArray
@@ -119,13 +117,13 @@ class _Question:
 
     @property
     def key(self) -> tuple[str, str, int | None]:
-        """What it is called in memory."""
+        """The key in memory."""
         sides = "" if self.sides is None else self.sides.snapshot
         return self.labels.snapshot, f"{sides} {self.told}", self.only
 
     @property
     def name(self) -> str:
-        """What it is called on disk."""
+        """The key on disk."""
         sides = "" if self.sides is None else self.sides.place
         return f"{self.labels.place} {sides} {self.told} {self.only}"
 
@@ -134,7 +132,7 @@ class _Question:
         return [self.labels] if self.sides is None else [self.labels, self.sides]
 
     def fingerprint(self) -> str | None:
-        """Return what the stores are like now; None if that cannot be told."""
+        """Return the current fingerprint of the stores; None if it is unknown."""
         return _joined([array.fingerprint() for array in self.stored])
 
 
@@ -156,7 +154,7 @@ def _joined(fingerprints: list[str | None]) -> str | None:
 
 
 def _first_fingerprint(question: _Question) -> str | None:
-    """Return the fingerprint that the first question found: one listing an opening, not more."""
+    """Return the fingerprint from the first access, with one listing per opening."""
     if not OPTIONS["index_cache"]:
         return None
     for array in question.stored:
@@ -204,7 +202,7 @@ def _put(kept: _Kept, key: Hashable, value: Any) -> None:
 def _crop(
     annotation: Variable, sides: Variable, only: int | None
 ) -> tuple[list[int], Variable, Variable]:
-    """Leave out the planes at both ends that are on no wanted side: they need not be read."""
+    """Drop planes at both ends outside the hemisphere: they need not be read."""
     start = [0] * annotation.ndim
     if only is None or sides.ndim != 1:
         return start, annotation, sides

@@ -1,4 +1,4 @@
-"""Region indexes on disk: written whole or not at all, and read only where they are intact."""
+"""Region indexes on disk, written atomically and validated on reading."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from xarray_atlas.options import cache_directory
 __all__ = ["load", "save"]
 
 VERSION = 1
-"""Of the form of a file, and of what its numbers mean."""
+"""Version of the file format and of the meaning of its numbers."""
 
 DIGEST = hashlib.sha256().digest_size
 SUFFIX = ".region-index"
 ABANDONED = 3600.0
-"""Seconds after which a file that was never finished is removed."""
+"""Age in seconds after which an unfinished file is removed."""
 
 
 def _path(name: str) -> Path:
@@ -39,14 +39,14 @@ def load(name: str, fingerprint: str) -> LabelTable | None:
     Parameters
     ----------
     name : str
-        Of what the index is.
+        Key of the index.
     fingerprint : str
-        What that is like now.
+        Its current fingerprint.
 
     Returns
     -------
     LabelTable or None
-        None if there is none, it is of another fingerprint, or it is damaged.
+        None if it does not exist, has another fingerprint, or is damaged.
     """
     try:
         content = _path(name).read_bytes()
@@ -71,7 +71,7 @@ def load(name: str, fingerprint: str) -> LabelTable | None:
 
 
 def save(name: str, fingerprint: str, index: LabelTable) -> None:
-    """Write an index, replacing what is there at once or not at all.
+    """Write an index atomically.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def save(name: str, fingerprint: str, index: LabelTable) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes that were killed have left behind."""
+    """Remove files of processes that were killed."""
     for path in folder.glob("*.unfinished"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED:

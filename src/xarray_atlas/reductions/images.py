@@ -1,8 +1,8 @@
-"""One pass over an image and the labels of its voxels, at once or on dask.
+"""Reduce an image by the labels of its voxels in one pass, in memory or with dask.
 
-The labels of a block are put in order once, for all frames. Each block of the image is then
-reduced to a small table where it is; the tables of the same frames are merged in a tree.
-What goes to a worker is labels and numbers: the hierarchy comes in when tables are complete.
+The labels of a block are sorted once, for all frames. Each block of the image is reduced to a small
+table by the worker that has it, and the tables of the same frames are merged in a tree. Workers get
+labels and numbers only: the hierarchy is applied to complete tables.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ __all__ = [
 ]
 
 SMALL = 2**22
-"""Voxels of all frames; an image of fewer is done before a thread has begun."""
+"""Number of voxels of all frames below which threads do not pay off."""
 
 BATCH = 2**20
-"""Numbers of a table that are added up by region at a time."""
+"""Number of table entries that are summed by region at a time."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image, and the groups that its voxels belong to.
+    """An image, and the groups of its voxels.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Labelled:
     axes : tuple of int
         The spatial axes of the image, in the order of those of the labels.
     plans : Plan or dask array of Plan
-        One for each spatial chunk of the image.
+        One per spatial chunk of the image.
     membership : Membership
     """
 
@@ -72,29 +72,29 @@ class Labelled:
 
     @property
     def lazy(self) -> bool:
-        """Return whether nothing is read before it is computed."""
+        """Return whether the computation is deferred."""
         return isinstance(self.image, da.Array)
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """The axes of the image that are not spatial."""
+        """The non-spatial axes of the image."""
         return tuple(axis for axis in range(self.image.ndim) if axis not in self.axes)
 
 
 def labelled(
     image: Any, axes: tuple[int, ...], labels: Any, sides: Any, weights: Any, of: Membership
 ) -> Labelled:
-    """Put the voxels of an image in the order of the groups that they belong to.
+    """Sort the voxels of an image by group.
 
     Parameters
     ----------
     image : ndarray or dask array
-        Where it is a dask array the result is lazy, otherwise labels are read.
+        If it is a dask array the result is lazy; otherwise labels are read.
     axes : tuple of int
         The spatial axes of the image, in the order of those of `labels`.
     labels, sides, weights : ndarray or dask array, of the shape of these axes
-        `sides` of length 1 where the side does not depend on an axis, and None if
-        sides are not distinguished; `weights` may be None.
+        `sides` has length 1 along axes on which it does not depend, and is None if hemispheres are
+        not distinguished; `weights` may be None.
     of : Membership
     """
     if not isinstance(image, da.Array):
@@ -106,12 +106,12 @@ def labelled(
 
 
 def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True) -> Any:
-    """Return statistics of an image by region, from one pass.
+    """Compute statistics of an image by region in one pass.
 
     Returns
     -------
     array of float64, shape (names, *frames, regions, sides)
-        NaN where there is no value; counts are 0.
+        NaN if there is no value; counts are 0.
     """
     names = tuple(names)
     columns = tuple(sorted({column for name in names for column in NEEDS[name]}))
@@ -124,10 +124,10 @@ def region_statistics(data: Labelled, names: Sequence[str], skipna: bool = True)
 
 
 def region_quantiles(data: Labelled, q: Sequence[float], skipna: bool = True) -> Any:
-    """Return quantiles of an image by region.
+    """Compute quantiles of an image by region.
 
-    As many frames are worked on at a time as fit in dask's ``array.chunk-size``, and of
-    them the voxels of the wanted regions are together in memory.
+    As many frames are processed at a time as fit into dask's ``array.chunk-size``; for these, all
+    voxels of the given regions are in memory together.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def _sums(
 
 
 def _threads(image: Any) -> int:
-    """Return how many threads an image in memory is worth, as many as dask would take."""
+    """Return the number of threads for an image in memory, at most dask's."""
     alone = dask.config.get("scheduler", None) in ("sync", "synchronous", "single-threaded")
     if alone or image.size < SMALL:
         return 1
@@ -190,7 +190,7 @@ def _merge_sums(tables: Any, axis: Any, keepdims: bool, columns: tuple[str, ...]
 def _statistics(
     sums: Sums, of: Membership, names: tuple[str, ...], frames: tuple[int, ...]
 ) -> Floats:
-    """Return the statistics of each region, from those of the groups: (names, *frames, *of)."""
+    """Return the statistics of each region from those of the groups: (names, *frames, *of)."""
     rows, start, places = of.rows(sums.code)
     total = sums.present.shape[1]
     found = np.full((len(names), total, math.prod(of.shape)), np.nan)
@@ -214,7 +214,7 @@ def _statistics_block(table: Any, of: Any, names: tuple[str, ...]) -> Any:
 
 
 def _frames_together(data: Labelled) -> dict[int, int]:
-    """Return how many entries of each axis of frames quantiles are made of at a time."""
+    """Return the number of entries along each axis of frames to process at a time."""
     sizes = {
         axis: max(data.image.chunks[axis], default=0) if data.lazy else data.image.shape[axis]
         for axis in data.frames
@@ -224,7 +224,7 @@ def _frames_together(data: Labelled) -> dict[int, int]:
 
 
 def frames_together(sizes: Mapping[int, int], frame: int) -> dict[int, int]:
-    """Cut axes of frames of so many bytes, so that a chunk keeps to dask's ``array.chunk-size``."""
+    """Split axes of frames such that chunks respect dask's ``array.chunk-size``."""
     limit = parse_bytes(dask.config.get("array.chunk-size"))
     together = dict(sizes)
     for axis in together:
@@ -235,7 +235,7 @@ def frames_together(sizes: Mapping[int, int], frame: int) -> dict[int, int]:
 
 
 def _quantiles_of_image(data: Labelled, q: tuple[float, ...], skipna: bool) -> Floats:
-    """Return quantiles of an image in memory, some frames at a time."""
+    """Compute quantiles of an image in memory, some frames at a time."""
     found = np.full((len(q), *_frame_shape(data.image, data.axes), *data.membership.shape), np.nan)
     steps = [
         [slice(start, start + step) for start in range(0, data.image.shape[axis], step or 1)]
@@ -287,7 +287,7 @@ def _quantiles_block(table: Any, of: Any, q: tuple[float, ...], skipna: bool) ->
 
 
 def _tables(data: Labelled, function: Any, **how: Any) -> da.Array:
-    """Reduce each block of a lazy image to a table, the one element of an array of objects."""
+    """Reduce each block of a lazy image to a table, the single element of an object array."""
     every = tuple(range(data.image.ndim))
     lazy: da.Array = da.blockwise(
         function, every, data.image, every, data.plans, data.axes, axes=data.axes, **how,
@@ -307,7 +307,7 @@ def _over_blocks(data: Labelled, tables: da.Array, function: Any) -> da.Array:
 
 
 def _by_region(data: Labelled, tables: da.Array, function: Any, first: int, **how: Any) -> da.Array:
-    """Make numbers by region of tables that are complete: (first, *frames, regions, sides)."""
+    """Convert complete tables to numbers by region: (first, *frames, regions, sides)."""
     chunks = {place: data.image.chunks[axis] for place, axis in enumerate(data.frames)}
     n = len(chunks)
     new = dict(zip((n, n + 1, n + 2), (first, *data.membership.shape), strict=True))

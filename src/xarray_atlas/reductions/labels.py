@@ -1,9 +1,8 @@
-"""One pass over an annotation: what each of its chunks holds of each label.
+"""Tabulate the labels of an annotation in one pass.
 
-Each chunk is reduced to a small table where it is read; the tables are put together
-in a tree, on whatever dask scheduler is active. Neither the hierarchy nor the
-coordinates go to a worker: tables are in labels and voxels, and whoever asks adds
-them up by region.
+Each chunk is reduced to a small table by the task that reads it; the tables are merged in a tree on
+the active dask scheduler. Workers get neither the hierarchy nor the coordinates: tables are in
+labels and voxels, and callers sum them by region.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ __all__ = ["boxed", "scan", "without_empty_chunks"]
 
 
 def scan(annotation: Variable, sides: Variable, progress: bool = False) -> LabelTable:
-    """Tabulate the labels of an annotation, each side and chunk apart, in one pass.
+    """Tabulate the labels of an annotation by hemisphere and chunk, in one pass.
 
     Parameters
     ----------
     annotation : Variable of int
     sides : Variable of int
-        The side of each voxel, on as few of the annotation's dimensions as tell it.
+        The hemisphere of each voxel, on the annotation's dimensions on which it depends.
     progress : bool
         Whether to show a progress bar on stderr.
 
     Returns
     -------
     LabelTable
-        Positions count from the annotation's first voxel, along its dimensions.
+        Positions are counted from the annotation's first voxel, along its dimensions.
     """
-    # as many dimensions as the annotation, of length 1 where the side does not depend on them
+    # as many dimensions as the annotation, of length 1 if the hemisphere does not depend on them
     sides = sides.set_dims({dim: sides.sizes.get(dim, 1) for dim in annotation.dims})
-    # dask would read a block to take nothing of it
+    # dask would read a block to take nothing from it
     labels = annotation.data if annotation.size else np.empty(annotation.shape, annotation.dtype)
     if not isinstance(labels, da.Array):
         return tabulate(labels, np.asarray(sides.values))
@@ -69,25 +68,25 @@ def scan(annotation: Variable, sides: Variable, progress: bool = False) -> Label
 
 
 def _tabulate_block(block: Any, sides: Any, block_id: Any, starts: list[list[int]]) -> Any:
-    """Tabulate one block; its table is the one element of an array of objects."""
+    """Tabulate one block; its table is the single element of an object array."""
     corner = [start[i] for start, i in zip(starts, block_id, strict=True)]
     return boxed(shifted(tabulate(block, sides), corner), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    """Put the tables of several blocks together, as a reduction of dask asks for it."""
+    """Concatenate the tables of several blocks, as a dask reduction."""
     return boxed(concatenate(tables.ravel()), (1,) * tables.ndim if keepdims else ())
 
 
 def boxed(table: Any, shape: tuple[int, ...]) -> Any:
-    """Return an array of objects that holds one, for dask."""
+    """Wrap one object into an object array, for dask."""
     box = np.empty(shape, object)
     box[(0,) * len(shape)] = table
     return box
 
 
 def without_empty_chunks(data: Any) -> Any:
-    """Drop the chunks of no voxel that slicing leaves: dask broadcasts a length of 1 over them."""
+    """Drop empty chunks left by slicing: dask broadcasts a length of 1 over them."""
     if not isinstance(data, da.Array) or data.size == 0:
         return data
     full = tuple(tuple(size for size in sizes if size) for sizes in data.chunks)

@@ -1,4 +1,4 @@
-"""Membership of labels in regions: the pairs, and sums of counts along them."""
+"""Membership of labels in regions, as pairs, and sums of counts along them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["LabelPlaces", "Membership", "label_places", "membership"]
 
 
 class LabelPlaces(NamedTuple):
-    """Pairs of a label and a place in a result: the place holds the voxels of the label."""
+    """Pairs of a label and a place in a result: the place includes the voxels of the label."""
 
     labels: Int64s
     """Sorted, shape (pairs,)."""
     places: Positions
-    """Of each label, shape (pairs,)."""
+    """Label of each pair, shape (pairs,)."""
     n_places: int
-    """How many places the result has."""
+    """Number of places in the result."""
 
     def rows(self, labels: Ints) -> tuple[Positions, Positions]:
-        """Pair each of some labels, by its position among them, with each of its places.
+        """Pair each label, by its position, with each of its places.
 
         Parameters
         ----------
         labels : ndarray of int, shape (n,)
-            In any order, and more than once each.
+            In any order, possibly repeated.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class LabelPlaces(NamedTuple):
         return np.repeat(known, sizes), self.places[np.repeat(begin, sizes) + offsets]
 
     def add_up(self, labels: Ints, counts: Int64s) -> Int64s:
-        """Add up counts of labels by place.
+        """Sum counts of labels by place.
 
         Parameters
         ----------
@@ -64,26 +64,27 @@ class LabelPlaces(NamedTuple):
         return result
 
     def holds(self, labels: Ints) -> Bools:
-        """Return which labels have a place."""
+        """Return whether each label has a place."""
         held: Bools = lookup(labels, np.unique(self.labels)) >= 0
         return held
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Pairs of a group and a place: the place of a result holds the voxels of the group.
+    """Pairs of a group and a place in a result: the place includes the voxels of the group.
 
     Attributes
     ----------
     keys : ndarray of int64
-        The labels that any of the regions has, sorted.
+        The labels of all regions, sorted.
     sides : tuple of int
-        The sides that are distinguished; none where they are not.
+        The hemispheres that are distinguished; empty if they are not.
     code, place : ndarray of int, shape (pairs,)
-        The group, as :func:`xarray_atlas.kernels.groups.group` numbers them, and the place: the
-        position of the region times the number of sides, plus that of the side. Sorted by place.
+        The group, as numbered by :func:`xarray_atlas.kernels.groups.group`, and the place: the
+        position of the region times the number of hemispheres, plus that of the hemisphere. Sorted
+        by place.
     shape : tuple of int
-        Of the places: regions and sides, of which there is one where they are not distinguished.
+        Shape of the result: regions and hemispheres (one if they are not distinguished).
     """
 
     keys: Int64s
@@ -93,14 +94,14 @@ class Membership:
     shape: tuple[int, int]
 
     def rows(self, codes: Positions) -> tuple[Positions, Positions, Positions]:
-        """Find the rows of a table, whose codes are sorted, for each place that has any.
+        """Find the rows of a table with sorted codes for each place that has any.
 
         Returns
         -------
         rows : ndarray of int, shape (m,)
-            Those of one place beside each other.
+            Sorted by place.
         start, places : ndarray of int, shape (n,)
-            Where the rows of each of the places begin.
+            The places, and the start of the rows of each.
         """
         at = lookup(self.code, codes.astype(np.int64))
         there = at >= 0
@@ -118,7 +119,7 @@ class Membership:
         return self.counted(np.arange(counts.size), counts)
 
     def counted(self, codes: Positions, counts: Int64s) -> Int64s:
-        """Add up counts of groups, which are sorted by their codes: shape (regions, sides)."""
+        """Sum counts of groups that are sorted by code: shape (regions, sides)."""
         rows, start, places = self.rows(codes)
         found = np.zeros(self.shape[0] * self.shape[1], np.int64)
         if places.size:
@@ -132,29 +133,28 @@ def label_places(
     direct: bool = False,
     of_region: Positions | None = None,
 ) -> LabelPlaces:
-    """Pair labels with the places of the regions that are asked for.
+    """Pair labels with the places of the given regions.
 
     Parameters
     ----------
     terminology : Terminology
-        Of the atlas, which says what labels regions have.
+        Terminology of the atlas, which defines the labels of regions.
     positions : sequence of int, optional
-        The regions, in the order of the results; of parcels their places in the parcellation.
-        All of them by default.
+        The regions, in the order of the results; for parcels their positions in the parcellation.
+        All by default.
     direct : bool
-        Whether a region has its own labels only.
+        Whether a region includes its own labels only.
     of_region : ndarray of int, optional
-        The parcel that each region's own labels belong to, as
-        :class:`xarray_atlas.parcellation.parcels.Parcels` has it.
+        The parcel of each region's labels; see :class:`xarray_atlas.parcellation.parcels.Parcels`.
     """
     labels, regions = terminology.label_pairs(direct or of_region is not None)
     if of_region is not None:
-        # two regions with one label may be parts of one parcel
+        # two regions with the same label may be in one parcel
         labels, regions = np.unique(np.stack([labels, of_region[regions]]), axis=1)
     if positions is None:
         return LabelPlaces(labels, regions, len(terminology))
     positions = np.asarray(positions, np.int64)
-    # a region may be asked for more than once
+    # a region may be given more than once
     order = np.argsort(positions, kind="stable")
     low, high = (np.searchsorted(positions[order], regions, side=s) for s in ("left", "right"))
     times = high - low
@@ -170,14 +170,14 @@ def membership(
     of_region: Positions | None = None,
     sides: tuple[int, ...] = (),
 ) -> Membership:
-    """Pair groups of voxels, by label and side, with the regions that are asked for.
+    """Pair groups of voxels, by label and hemisphere, with the given regions.
 
     Parameters
     ----------
     terminology, positions, direct, of_region
         Same as in :func:`label_places`.
     sides : tuple of int
-        The sides to distinguish, each once.
+        The hemispheres to distinguish, without duplicates.
     """
     pairs = label_places(terminology, positions, direct, of_region)
     keys, label = np.unique(pairs.labels, return_inverse=True)

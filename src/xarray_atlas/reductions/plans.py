@@ -1,7 +1,7 @@
-"""The voxels of an atlas in the order of their groups, block by block, at once or on dask.
+"""Voxels of an atlas sorted by group, block by block, in memory or with dask.
 
-A plan is made of the labels of a block, once for all frames of an image. What goes to a
-worker is labels and numbers, not the hierarchy.
+A plan is computed from the labels of a block, once for all frames of an image. Workers get labels
+and numbers, not the hierarchy.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from xarray_atlas.reductions.membership import Membership
 __all__ = ["Plan", "lazy_plans", "plan_of", "region_voxels", "sent_once"]
 
 SLAB = 2**21
-"""Voxels that are put in order at a time, so that what that takes stays small beside them."""
+"""Number of voxels sorted at a time, such that temporary arrays stay small."""
 
 Plan = list[tuple[slice, VoxelGroups]]
 """The groups of a block of labels, slab by slab along its first axis."""
 
 
 def plan_of(labels: Ints, sides: Any, weights: Any, of: Membership) -> Plan:
-    """Put the voxels of a block of labels in the order of their groups."""
+    """Sort the voxels of a block of labels by group."""
     planes = max(SLAB * len(labels) // max(labels.size, 1), 1)
     plan = []
-    for start in range(0, max(len(labels), 1), planes):  # of no voxels too there is a slab
+    for start in range(0, max(len(labels), 1), planes):  # an empty block also has a slab
         slab = slice(start, start + planes)
         own = None if sides is None else sides[slab] if len(sides) > 1 else sides
         weight = None if weights is None else weights[slab]
@@ -41,7 +41,7 @@ def plan_of(labels: Ints, sides: Any, weights: Any, of: Membership) -> Plan:
 
 
 def lazy_plans(labels: Any, sides: Any, weights: Any, of: Membership, chunks: Any) -> da.Array:
-    """Return an array of plans, one for each chunk of labels."""
+    """Return an array of plans, one per chunk of labels."""
     spatial = tuple(range(labels.ndim))
     arguments = [_chunked(labels, chunks), spatial]
     for other in (sides, weights):
@@ -73,7 +73,7 @@ def region_voxels(plans: Any, of: Membership) -> Any:
 
 
 def sent_once(of: Membership) -> Any:
-    """Make it a task of its own: it goes to each worker once, not with each block."""
+    """Wrap the membership into a separate task, which is sent to each worker once."""
     return delayed(of, name=f"membership-{tokenize(of)}", traverse=False)
 
 
@@ -113,7 +113,7 @@ def _voxels_block(table: Any, of: Any) -> Any:
 
 
 def _chunked(array: Any, chunks: Any) -> da.Array:
-    """Return a dask array in chunks, whatever it was."""
+    """Return any array as a dask array with given chunks."""
     lazy: da.Array = (
         without_empty_chunks(array).rechunk(chunks)
         if isinstance(array, da.Array)

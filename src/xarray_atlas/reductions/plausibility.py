@@ -1,6 +1,6 @@
-"""Checks of the first pass over an annotation: is it one, and is there a left and a right.
+"""Plausibility checks of annotations and hemispheres, on the table of the first pass.
 
-They look at the table that the pass has made anyway, and read nothing.
+They only use the table that the pass has computed, and read nothing.
 """
 
 from __future__ import annotations
@@ -34,54 +34,54 @@ MOST = 0.5
 that may lie in neither hemisphere."""
 
 ENOUGH = 128
-"""Labelled voxels; of fewer, nothing is concluded about their labels."""
+"""Number of labelled voxels below which labels are not checked."""
 
 FEW = 8
-"""Labels; of a part of an atlas that has fewer unknown ones, nothing is concluded."""
+"""Number of unknown labels below which a part of an atlas is not checked."""
 
 SCATTERED, GREYS, VOXELS = 0.01, 100, 100_000
-"""An image has many grey values, each of which is scattered over the whole: its voxels fill less
-than a hundredth of the boxes around them. Of the Allen annotation it is 5 to 20 %, of its template
-0.5 %, at 25 to 100 um, in chunks of 64 voxels or in one. Most of the template's grey values are
-ids of regions."""
+"""An image has many grey values, which are scattered over the volume: their voxels fill less than a
+hundredth of their bounding boxes. The fraction is 5 to 20 % for the Allen annotation and 0.5 % for
+its template, at 25 to 100 um, in chunks of 64 voxels or a single one. Most of the template's grey
+values are also ids of regions."""
 
 MUCH = 0.25
-"""Of the labelled voxels: where one side has hardly any, more in neither of them are the other."""
+"""Fraction of labelled voxels in neither hemisphere above which an empty one is suspicious."""
 
 UNEVEN = 0.1
-"""One side has less than so much of the other: 0 and 1 with a midline of 2, or no 2 at all."""
+"""Ratio of the hemispheres below which values are suspicious, such as 0 and 1 for 1 and 2."""
 
 STRAY = 0.01
-"""Of the labelled voxels may have a value that means nothing."""
+"""Maximum fraction of the labelled voxels with an undefined value."""
 
 MADE_FROM_LABELS: dict[Hashable, str] = {"made_from": "labels"}
-"""The attributes of hemispheres whose labels say the side: what has none lies in neither."""
+"""Attributes of hemispheres with labels that define the hemisphere; other labels are in neither."""
 
 
 def require_annotation(
     table: LabelTable, annotation: Variable, terminology: Terminology, shape: Sequence[int]
 ) -> None:
-    """Refuse an image in place of an annotation, and a terminology that is another atlas's.
+    """Refuse an image in place of an annotation, and the terminology of another atlas.
 
     Parameters
     ----------
     table : LabelTable
-        What a pass over the annotation has learned.
+        Result of a pass over the annotation.
     annotation : Variable of int
     terminology : Terminology
     shape : sequence of int
-        Of the whole atlas, empty where that is not known. Of a part of it, such as a slab that
-        holds a structure that the table lacks, less is concluded.
+        Shape of the whole atlas, empty if unknown. For a part of it, such as a slab with a
+        structure that the table lacks, the check is weaker.
 
     Raises
     ------
     AtlasMismatchError
-        If most of the labelled voxels have labels that no region has.
+        If most of the labelled voxels have labels without a region.
 
     Warns
     -----
     UserWarning
-        If labels are scattered as grey values are.
+        If labels are scattered like grey values.
     """
     whole = bool(shape) and sorted(annotation.shape) == sorted(shape)
     key = (id(table.label), terminology.fingerprint, whole)
@@ -97,7 +97,7 @@ def require_annotation(
 KEPT = 256
 
 _passed: dict[tuple[int, int, bool], Any] = {}
-"""Tables that have been looked at, of which each is asked many times. A table is immutable."""
+"""Tables that were checked, as each is used many times. Tables are immutable."""
 
 
 def _judge(table: LabelTable, annotation: Variable, terminology: Terminology, whole: bool) -> None:
@@ -137,7 +137,7 @@ def _of(annotation: Variable) -> str:
 
 
 def even(left: float, right: float) -> bool:
-    """Return whether both sides have voxels, neither much less than the other."""
+    """Return whether both hemispheres have voxels in similar numbers."""
     return min(left, right) >= UNEVEN * max(left, right)
 
 
@@ -147,16 +147,17 @@ def require_hemispheres(table: LabelTable, hemispheres: Variable, whole: bool) -
     Parameters
     ----------
     table : LabelTable
-        What a pass over the annotation has learned, with `hemispheres` as its sides.
+        Result of a pass over the annotation with `hemispheres`.
     hemispheres : Variable of int
-        The volume of an atlas; not what a midline makes.
+        The volume of an atlas, not computed from a midline.
     whole : bool
-        Whether the table is of the whole atlas.
+        Whether the table covers the whole atlas.
 
     Raises
     ------
     HemisphereError
-        If much of the brain lies in neither, or values mean nothing; it says how to give them.
+        If much of the brain is in neither, or values are undefined; the message says how to give
+        them.
     """
     if MADE_FROM_LABELS.items() <= hemispheres.attrs.items():
         return
@@ -168,7 +169,7 @@ def require_hemispheres(table: LabelTable, hemispheres: Variable, whole: bool) -
     stray = total - left - right - of.get(0, 0.0)
     neither = of.get(0, 0.0)
     if even(left, right):
-        # labels that lie wholly in neither were given no side on purpose
+        # labels that lie wholly in neither were assigned no hemisphere on purpose
         sided = np.unique(rows.label[(rows.side == 1) | (rows.side == 2)])
         neither = float(rows.voxels[(rows.side == 0) & np.isin(rows.label, sided)].sum())
     told = whole or left + right + stray > 0

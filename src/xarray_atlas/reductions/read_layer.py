@@ -1,9 +1,9 @@
-"""Blocks of remote arrays, read with many requests in flight.
+"""Read blocks of remote arrays with many concurrent requests.
 
-dask reads a block in a task, and a thread waits for it: as many requests are in flight as there
-are threads. Here one task fetches the stored objects of several blocks side by side, and the tasks
-of these blocks decode them. Which blocks a computation reads is known when dask culls its graph;
-no other objects are fetched. What is fetched is passed on as bytes, on every scheduler.
+dask reads a block in a task while a thread waits for it, so that there are as many concurrent
+requests as threads. Here one task fetches the stored objects of several blocks concurrently, and
+the tasks of these blocks decode them. The blocks that a computation reads are known when dask culls
+its graph; no other objects are fetched. Fetched objects are passed on as bytes, on every scheduler.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from xarray_atlas.reductions.stored import ORIGINAL, Block, inside, read_from, w
 __all__ = ["RemoteArray", "as_opened"]
 
 BATCH = 64
-"""Objects that one task fetches, at the most; more where one block alone has more."""
+"""Maximum number of objects fetched by a task; more if a single block has more."""
 
 Chunks = tuple[tuple[int, ...], ...]
 
 
 @runtime_checkable
 class RemoteArray(Protocol):
-    """An array whose stored objects can be fetched apart from being decoded."""
+    """An array with stored objects that can be fetched separately from decoding."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     @property
     def reads_apart(self) -> bool:
-        """Return whether that pays: each read is a request that is waited for."""
+        """Return whether separate fetching pays off: each read is a request."""
 
     def keys(self, block: Block) -> list[str]:
-        """Return the keys of the stored objects that hold a block."""
+        """Return the keys of the stored objects of a block."""
 
     def reading(self) -> Any:
-        """Return what the reads of one computation share; it can be told to ``give_up(error)``."""
+        """Return the shared state of the reads of a computation, with ``give_up(error)``."""
 
     def fetch(self, blocks: Sequence[Block], reading: Any) -> Mapping[str, bytes | None]:
-        """Fetch the stored objects that hold some blocks side by side."""
+        """Fetch the stored objects of several blocks concurrently."""
 
     def decode(self, block: Block, objects: Mapping[str, bytes | None]) -> Any:
-        """Decode a block of what has been fetched; an object that has not is read."""
+        """Decode a block from fetched objects; objects that were not fetched are read."""
 
 
 class ReadLayer(Layer):
-    """The blocks of a remote array in a graph of dask.
+    """The blocks of a remote array in a dask graph.
 
     Parameters
     ----------
     name : str
-        Of the dask array.
+        Name of the dask array.
     array : RemoteArray
     chunks : tuple of tuple of int
-        As dask has them.
+        Same as in dask.
     source : str
-        The key of the task that has the array.
+        The key of the task with the array.
     """
 
     def __init__(self, name: str, array: RemoteArray, chunks: Chunks, source: str) -> None:
@@ -75,11 +75,11 @@ class ReadLayer(Layer):
         self._reading: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # a scheduler in another process makes the tasks, and knows nothing of the options set here
+        # a scheduler in another process creates the tasks, without the options set here
         return {**self.__dict__, "_tasks": None, "_reading": self.array.reading()}
 
     def is_materialized(self) -> bool:
-        """Return whether its tasks have been made."""
+        """Return whether its tasks have been created."""
         return self._tasks is not None
 
     def get_output_keys(self) -> Set[Any]:
@@ -90,15 +90,15 @@ class ReadLayer(Layer):
     def cull(
         self, keys: set[Any], all_hlg_keys: Collection[Any]
     ) -> tuple[Layer, Mapping[Any, set[Any]]]:
-        """Return the tasks of some of the blocks, in batches of these blocks alone."""
-        _GIVE_UP.register()  # again each time: dask takes them away while it computes
-        # dask asks with the keys of other layers among them
+        """Return the tasks of some blocks, in batches of these blocks alone."""
+        _GIVE_UP.register()  # each time, as dask removes callbacks while it computes
+        # dask passes the keys of other layers too
         wanted = [key for key in keys if isinstance(key, tuple) and key[0] == self.name]
         tasks, dependencies = self._made(wanted)
         return MaterializedLayer(tasks, annotations=self.annotations), dependencies
 
     def _made(self, keys: Collection[Any]) -> tuple[dict[Any, Any], dict[Any, set[Any]]]:
-        """Return the tasks of some of the blocks, and the keys that each of them needs."""
+        """Return the tasks of some blocks, and the keys that each depends on."""
         batches = list(self._batches(sorted(keys)))
         places = np.array([key[1:] for key, _ in itertools.chain(*batches)], np.intp)
         reading = f"reading-{tokenize(self.name, places)}"
@@ -114,7 +114,7 @@ class ReadLayer(Layer):
         return tasks, dependencies
 
     def _batches(self, keys: list[Any]) -> Iterator[list[tuple[Any, Block]]]:
-        """Put blocks together whose objects are fetched by one task."""
+        """Group blocks with objects that are fetched by one task."""
         starts = [[0, *itertools.accumulate(sizes)] for sizes in self.chunks]
         batch: list[tuple[Any, Block]] = []
         together: set[str] = set()
@@ -147,16 +147,16 @@ class ReadLayer(Layer):
 
 
 class _Shared:
-    """What the reads of one computation share, as the value of a task."""
+    """Shared state of the reads of a computation, as the value of a task."""
 
     def __init__(self, reading: Any) -> None:
         self.reading = reading
 
 
 def _give_up(graph: Mapping[Any, Any], state: Any, failed: bool) -> None:
-    """Make no further request for a computation of this process that has failed.
+    """Make no further requests for a failed computation of this process.
 
-    Threads of dask go on with their tasks after an error in another one, and after Ctrl-C.
+    dask's threads continue with their tasks after an error in another one, and after Ctrl-C.
     """
     for node in graph.values() if failed else ():
         value = getattr(node, "value", node)
@@ -178,7 +178,7 @@ def _decode(original: Any, block: Block, objects: Mapping[str, bytes | None]) ->
 
 
 def as_opened(data: Any, natural: bool) -> Any:
-    """Return a dask array of a stored one that reads it as is best.
+    """Return a dask array that reads a stored array efficiently.
 
     Blocks of a remote array are fetched many at a time.
 
@@ -186,13 +186,13 @@ def as_opened(data: Any, natural: bool) -> Any:
     ----------
     data : array
     natural : bool
-        Whether its chunks are those that are stored because nobody has chosen others: blocks of
-        several are read where they are small and many.
+        Whether its chunks are the stored ones, not chosen by the user: if they are small and many,
+        blocks of several are read.
 
     Returns
     -------
     array
-        The same one where it is not of dask, or is derived from another one.
+        The same array if it is not a dask array, or is derived from another one.
     """
     source = whole_source(data)
     block = getattr(source, "block", None)

@@ -1,4 +1,4 @@
-"""Tables of labels added up along the hierarchy, by region."""
+"""Sum tables of labels along the hierarchy, by region."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ FAR = np.iinfo(np.int64).max
 
 
 class RegionTotals(NamedTuple):
-    """What a table says of each region of a terminology, on each of some sides.
+    """Statistics of each region of a terminology, by hemisphere.
 
-    Positions are in voxels along each axis; a region without a voxel has
-    `start` and `stop` 0.
+    Positions are in voxels along each axis; `start` and `stop` are 0 for a region without voxels.
     """
 
     voxels: Int64s
@@ -42,7 +41,7 @@ class RegionTotals(NamedTuple):
 
 
 def counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Ints, Int64s]:
-    """Count the voxels of each label that occurs, on each of some sides (None: on all).
+    """Count the voxels of each label that occurs, by hemisphere (None: both).
 
     Returns
     -------
@@ -59,14 +58,14 @@ def counts_by_label(table: LabelTable, sides: Sequence[int | None]) -> tuple[Int
 
 
 def _on_side(sides: Int64s, wanted: int | None) -> Positions:
-    """Return the places of a side, or all places."""
+    """Return the positions of a hemisphere, or all positions."""
     return np.arange(sides.size) if wanted is None else np.flatnonzero(sides == wanted)
 
 
 def counts_by_region(
     table: LabelTable, sides: Sequence[int | None], terminology: Terminology, direct: bool
 ) -> Int64s:
-    """Count the voxels of each region, on each of some sides (None: on all).
+    """Count the voxels of each region, by hemisphere (None: both).
 
     Returns
     -------
@@ -79,7 +78,7 @@ def counts_by_region(
 def totals_by_region(
     table: LabelTable, sides: Sequence[int | None], terminology: Terminology, direct: bool
 ) -> RegionTotals:
-    """Count, add up and delimit the voxels of each region, on each of some sides (None: on all)."""
+    """Return counts, sums and extents of each region, by hemisphere (None: both)."""
     members, regions = label_places(terminology, direct=direct).rows(table.label)
     shape = (len(terminology), len(sides), table.sums.shape[1])
     sums, start, stop = np.zeros(shape, np.int64), np.full(shape, FAR), np.zeros(shape, np.int64)
@@ -101,21 +100,21 @@ def points_by_region(
     centres: Any,
     voxel: Any,
 ) -> Int64s:
-    """Find a voxel of each region: of those in the table, the one nearest to a given point.
+    """Return a voxel of each region: the one in the table nearest to a given point.
 
     Parameters
     ----------
     table, sides, terminology, direct
         Same as in :func:`totals_by_region`.
     centres : ndarray of float, shape (regions, sides, ndim)
-        In voxels; NaN for a region without one.
+        In voxels; NaN for a region without voxels.
     voxel : sequence of float
-        The size of a voxel along each axis.
+        Voxel size along each axis.
 
     Returns
     -------
     ndarray of int64, shape (regions, sides, ndim)
-        -1 for a region without a voxel. Of voxels as near, the first one.
+        -1 for a region without voxels. Of equally near voxels, the first one.
     """
     members, regions = label_places(terminology, direct=direct).rows(table.label)
     found = np.full(centres.shape, -1, np.int64)
@@ -123,7 +122,7 @@ def points_by_region(
         there = _on_side(table.side[members], side)
         points, of = table.point[members[there]], regions[there]
         distance = (((points - centres[of, column]) * np.asarray(voxel)) ** 2).sum(axis=1)
-        # from the last key to the first: region, then distance, then position
+        # sort by region, then distance, then position
         order = np.lexsort([*points.T[::-1], distance, of])
         held, first = np.unique(of[order], return_index=True)
         found[held, column] = points[order][first]
@@ -133,7 +132,7 @@ def points_by_region(
 def unassigned(
     table: LabelTable, sides: Sequence[int | None], terminology: Terminology
 ) -> tuple[Ints, Int64s]:
-    """Count the voxels of the labels that no region has.
+    """Count the voxels of labels without a region.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The scheduler on which dask computes, and a progress bar that suits it."""
+"""Compute on the active dask scheduler, with a suitable progress bar."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def compute(collection: Any, progress: bool) -> Any:
 
 
 def client_of(collection: Any) -> Any:
-    """Return the client of the cluster that computes; None if it is this process."""
+    """Return the client of the cluster that computes; None if this process does."""
     try:
         from distributed import Client, get_client
     except ImportError:
@@ -50,5 +50,5 @@ def client_of(collection: Any) -> Any:
         client = get_client()
     except ValueError:  # there is none
         return None
-    # there may be one, and another scheduler chosen
+    # there may be one although another scheduler was chosen
     return client if get_scheduler(collections=[collection]) == client.get else None

@@ -1,4 +1,4 @@
-"""Which dask arrays are an array in a store as it is, and which are derived from one."""
+"""Recognize dask arrays that read a stored array unchanged."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = [
 
 
 Block = tuple[slice, ...]
-"""A part of an array, by a start and a stop along each axis."""
+"""A part of an array, as a start and a stop along each axis."""
 
 
 @runtime_checkable
 class StoredArray(Protocol):
-    """An array in a store, as the package opens it."""
+    """An array in a store, as opened by this package."""
 
     snapshot: str
-    """A name of this opening of the array, that no other one has."""
+    """A unique name of this opening of the array."""
     place: str
     """Where the array is."""
     shape: tuple[int, ...]
@@ -39,28 +39,28 @@ class StoredArray(Protocol):
         """The shape of one stored object."""
 
     def fingerprint(self) -> str | None:
-        """Return what changes when the stored array does; None if that cannot be told."""
+        """Return a value that changes with the stored array; None if it is unknown."""
 
     @property
     def block(self) -> tuple[int, ...]:
-        """The shape of what is best read at once: one or several whole stored objects."""
+        """The shape to read at once: one or several whole stored objects."""
 
     @property
     def reads_apart(self) -> bool:
-        """Return whether each read is a request that is waited for."""
+        """Return whether each read is a request."""
 
     def reading(self) -> Any:
-        """Return what the reads of one computation share."""
+        """Return the state shared by the reads of a computation."""
 
     def read_through(self, blocks: Sequence[Block], reading: Any) -> Iterator[Any]:
-        """Yield blocks in their order; each is overwritten by the next one."""
+        """Yield blocks in order; each is overwritten by the next one."""
 
 
 ORIGINAL = "original-"
-"""What stands before the name of an array in the key of what dask reads it from."""
+"""Prefix of the name of an array in the key of dask's source."""
 
-# What xarray puts around the array of a backend, and changes nothing in it: except an index.
-# Where one of these is gone, arrays are not recognized, and measured each time.
+# Wrappers that xarray puts around the array of a backend, which only index it. If one of these is
+# missing, arrays are not recognized, and processed each time.
 _NAMES = (
     "ImplicitToExplicitIndexingAdapter",
     "CopyOnWriteArray",
@@ -71,39 +71,39 @@ WRAPPERS = tuple(getattr(indexing, name) for name in _NAMES if hasattr(indexing,
 
 
 def read_from(data: da.Array) -> Any:
-    """Return what a dask array was made of by ``dask.array.from_array``; None of any other array.
+    """Return the argument of ``dask.array.from_array`` of a dask array; None of any other array.
 
-    dask gives the result of each operation a name of its own, so that no derived
-    array is taken for the one that it was derived from.
+    dask gives a new name to the result of each operation, so that no derived array is mistaken for
+    its source.
     """
     return _originals(data).get(data.name)
 
 
 def all_sources(data: Any) -> list[Any]:
-    """Return every object that a dask array, or what it is derived from, was made of.
+    """Return every object that a dask array, or an array it is derived from, was made of.
 
-    An array that is not of dask is its own source. What xarray puts around an array is taken
-    off, and with it which part of the array is taken.
+    An array that is not a dask array is its own source. xarray's wrappers are removed, and with
+    them the selected part of the array.
     """
     found = list(_originals(data).values()) if isinstance(data, da.Array) else [data]
     return list(map(inside, found))
 
 
 def inside(source: Any) -> Any:
-    """Take off what xarray puts around an array, and with it which part of the array is taken."""
+    """Remove xarray's wrappers, and with them the selected part of the array."""
     while isinstance(source, WRAPPERS):
         source = source.array
     return source
 
 
 def _originals(data: da.Array) -> dict[str, Any]:
-    """Return what the arrays of a graph were made of by ``dask.array.from_array``, by their names.
+    """Return the arguments of ``dask.array.from_array`` in a graph, by the names of the arrays.
 
-    dask has no public way to ask for it. This is for the graphs of dask 2025.9 to 2026.8, where
-    ``from_array`` puts its object in a layer of its own, under the array's name with a prefix;
-    an array of dask's expressions has no layers. dask would have to say of an array what
-    ``from_array`` was given. Without an answer arrays are not recognized: they are measured each
-    time, and nothing becomes wrong.
+    dask has no public function for this. It is written for the graphs of dask 2025.9 to 2026.8, in
+    which ``from_array`` puts its argument into a separate layer, under the array's name with a
+    prefix; arrays of dask's expressions have no layers. dask would have to provide the argument of
+    ``from_array``. If this fails, arrays are not recognized and processed each time, with correct
+    results.
     """
     layers = getattr(data.dask, "layers", {})
     return {
@@ -114,13 +114,13 @@ def _originals(data: da.Array) -> dict[str, Any]:
 
 
 def stored_array(data: Any) -> StoredArray | None:
-    """Return the array in a store that a dask array reads as it is; None of any other array."""
+    """Return the stored array that a dask array reads unchanged; None of any other array."""
     found = whole_source(data)
     return found if isinstance(found, StoredArray) else None
 
 
 def whole_source(data: Any) -> Any:
-    """Return what a dask array reads as it is, as a whole; None of any other array."""
+    """Return the array that a dask array reads unchanged as a whole; None of any other array."""
     if not isinstance(data, da.Array):
         return None
     found = read_from(data)

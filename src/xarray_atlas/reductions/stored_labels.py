@@ -1,8 +1,8 @@
-"""One pass over labels that are read from a store as they are.
+"""Tabulate stored labels that are read unchanged.
 
-A task reads many blocks one after the other, into the same memory, and tabulates each; the
-next ones of a remote store are on their way meanwhile. So dask has a few tasks for a store of
-any number of chunks.
+A task reads many blocks one after the other into the same memory, and tabulates each; for remote
+stores the next ones are downloaded meanwhile. Thus dask has a few tasks for a store of any number
+of chunks.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from xarray_atlas.reductions.stored import Block, StoredArray
 __all__ = ["can_follow", "scan_stored"]
 
 MOST = 256
-"""Blocks that one task reads at the most."""
+"""Maximum number of blocks per task."""
 
 SHARES = {False: 8, True: 2}
-"""Tasks for each thread, of a local and of a remote store: few where each begins by waiting."""
+"""Tasks per thread for a local and a remote store: few if each begins by waiting."""
 
 SHOWN = 16
-"""The same where a progress bar counts them."""
+"""The same if a progress bar counts them."""
 
 CLUSTER = 8
-"""Threads that a cluster is taken to have at least: it may be about to grow."""
+"""Minimum number of threads assumed for a cluster, which may be about to grow."""
 
 
 def can_follow(sides: Any, labels: StoredArray) -> bool:
-    """Return whether the sides of stored labels can be read block by block with them.
+    """Return whether the hemispheres of stored labels can be read block by block with them.
 
     Parameters
     ----------
@@ -53,20 +53,20 @@ def can_follow(sides: Any, labels: StoredArray) -> bool:
 
 
 def scan_stored(labels: StoredArray, sides: Any, progress: bool) -> LabelTable:
-    """Tabulate stored labels, each side and block apart.
+    """Tabulate stored labels, by hemisphere and block.
 
     Parameters
     ----------
     labels : StoredArray
     sides : ndarray or StoredArray
-        The side of each voxel, for which :func:`can_follow` is true.
+        The hemisphere of each voxel, for which :func:`can_follow` is true.
     progress : bool
         Whether to show a progress bar on stderr.
 
     Returns
     -------
     LabelTable
-        Positions count from the first voxel. The rows are in the order of the blocks.
+        Positions are counted from the first voxel. Rows are in the order of the blocks.
     """
     number = math.prod(_numbers(labels))
     reading = labels.reading()
@@ -79,14 +79,14 @@ def scan_stored(labels: StoredArray, sides: Any, progress: bool) -> LabelTable:
     merged: Delayed = delayed(concatenate, pure=False)(parts)
     try:
         table: LabelTable = compute(merged, progress)
-    except BaseException as error:  # also Ctrl-C, of which the threads of dask do not hear
+    except BaseException as error:  # also Ctrl-C, which dask's threads do not receive
         reading.give_up(error)
         raise
     return table
 
 
 def _share(number: int, labels: StoredArray, progress: bool, collection: DaskCollection) -> int:
-    """Return how many blocks a task reads."""
+    """Return the number of blocks per task."""
     client = client_of(collection)
     if client is None:
         threads = config.get("num_workers", None) or CPU_COUNT
@@ -99,7 +99,7 @@ def _share(number: int, labels: StoredArray, progress: bool, collection: DaskCol
 def _tabulate_blocks(
     labels: StoredArray, sides: Any, reading: Any, start: int, stop: int
 ) -> LabelTable:
-    """Tabulate some of the blocks, by their numbers."""
+    """Tabulate some blocks, by their numbers."""
     blocks = [_block(labels, number) for number in range(start, stop)]
     values = labels.read_through(blocks, reading)
     if isinstance(sides, np.ndarray):
@@ -113,7 +113,7 @@ def _tabulate_blocks(
 
 
 def _numbers(labels: StoredArray) -> list[int]:
-    """Return how many blocks there are along each axis."""
+    """Return the number of blocks along each axis."""
     return [-(-n // size) for n, size in zip(labels.shape, labels.block, strict=True)]
 
 
@@ -127,7 +127,7 @@ def _block(labels: StoredArray, number: int) -> Block:
 
 
 def _part(sides: Any, block: Block) -> Any:
-    """Return the sides of a block; they are of length 1 where they do not depend on an axis."""
+    """Return the hemispheres of a block, of length 1 along axes on which they do not depend."""
     return sides[
         tuple(part if n > 1 else slice(None) for part, n in zip(block, sides.shape, strict=True))
     ]

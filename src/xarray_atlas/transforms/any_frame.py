@@ -1,4 +1,4 @@
-"""The frame that a parameter means: a name, a Frame, or a matrix from points to the Dataset."""
+"""Interpret `frame` parameters: a name, a Frame, or a matrix from points to the Dataset."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def any_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
-    """Return the frame that a parameter ``frame`` means for an object.
+    """Return the frame that a parameter ``frame`` denotes for an object.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def any_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     PointsError
         If it is none of these.
     GridError
-        If it is not known where the frame lies, or the coordinates of the object were moved.
+        If the location of the frame is unknown, or the coordinates of the object were changed.
     """
     _, space = find_atlas(obj)
     if not isinstance(frame, str | Frame):
@@ -79,7 +79,7 @@ def nearest_directions(matrix: FloatArray, orientation: str) -> tuple[str, str, 
     matrix : float64 array of shape (4, 4)
         From positions in the Dataset to the frame.
     orientation : str
-        Of the Dataset.
+        Orientation of the Dataset.
     """
     columns, signs = nearest_axes(matrix[:3, :3].T)
     pairs = zip(columns, signs, strict=True)
@@ -89,7 +89,7 @@ def nearest_directions(matrix: FloatArray, orientation: str) -> tuple[str, str, 
 
 
 def require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) -> None:
-    """Raise a GridError where coordinates were changed, so that frames do not lead to them."""
+    """Raise a GridError if coordinates were changed, so that frames no longer apply."""
     for axis in AXES:
         name = space.coordinate(obj, axis)
         if name is None:
@@ -105,7 +105,7 @@ def require_unmoved(obj: xr.Dataset | xr.DataArray, space: Space, frame: str) ->
 
 
 def settled_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Any:
-    """Return a frame as results state it: a name that means the same everywhere, or a Frame."""
+    """Return a frame in the form for results: a name that all atlases share, or a Frame."""
     if isinstance(frame, str) and frame in (*BUILT_IN, *CONVENTIONS):
         return frame
     if not isinstance(frame, str | Frame):
@@ -118,10 +118,10 @@ def settled_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Any:
 
 
 def frame_as_attr(frame: Any) -> str | list[float]:
-    """Return what a result says of its frame.
+    """Return the attribute with which a result records its frame.
 
-    The name of one that every atlas has, or of a published convention; else a Frame as JSON, or the
-    16 numbers of a matrix.
+    The name if every atlas has the frame or it is a published convention; otherwise the Frame as
+    JSON, or the 16 numbers of a matrix.
     """
     if isinstance(frame, Frame):
         return frame.to_json()

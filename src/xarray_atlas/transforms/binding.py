@@ -1,4 +1,4 @@
-"""A transform's ends bound to the coordinates of an atlas or an image."""
+"""Bind the ends of a transform to the coordinates of an atlas or an image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bound_steps(
     is_source: bool,
     image: xr.Dataset | xr.DataArray | None = None,
 ) -> tuple[list[Step], End]:
-    """Return steps from, or to, the coordinates of an object, and their end."""
+    """Return steps from or to the coordinates of an object, and their end."""
     if not isinstance(obj, xr.Dataset | xr.DataArray):
         raise TypeError(
             "a transform is bound to an atlas or an image, a Dataset or DataArray with "
@@ -67,21 +67,21 @@ def bound_steps(
 def coordinates_of(
     obj: xr.Dataset | xr.DataArray, end: End
 ) -> tuple[End, FloatArray, list[Hashable]]:
-    """Return the coordinates of an atlas or an image as one end of a transform.
+    """Return the coordinates of an atlas or an image as an end of a transform.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     end : End
-        How the transform has points of the space of `obj`.
+        The form in which the transform takes points of the space of `obj`.
 
     Returns
     -------
     bound : End
     matrix : float64 array of shape (4, 4)
-        To the coordinates of `obj`, in mm, from those of `end`.
+        From the coordinates of `end` to those of `obj`, in mm.
     names : list of hashable
-        What the coordinates are called, in the order of `bound`; None if `obj` lacks one.
+        Names of the coordinates, in the order of `bound`; None if `obj` lacks one.
     """
     if find_coordinate(obj) is not None:
         _, space = find_atlas(obj)
@@ -97,7 +97,7 @@ def coordinates_of(
 def _of_its_image(
     obj: xr.Dataset | xr.DataArray, end: End, image: xr.Dataset | xr.DataArray
 ) -> FloatArray:
-    """Return the matrix to an atlas from RAS mm of an image of its whole volume."""
+    """Return the matrix to an atlas from RAS mm of an image of the whole volume."""
     _, space = find_atlas(obj)
     if end.frame != "world":
         raise TransformError(
@@ -131,7 +131,7 @@ def _of_its_image(
 
 
 def image_coordinates_of(axes: ImageAxes, end: End) -> tuple[End, FloatArray]:
-    """Return an image's coordinates as an end, and the matrix to them from those of `end`."""
+    """Return an image's coordinates as an end, and the matrix from those of `end` to them."""
     return _image(axes.names, axes.letters, axes.world, end)
 
 
@@ -151,7 +151,7 @@ def _image(
 
 
 def atlas_coordinates_of(space: Space, end: End) -> tuple[End, FloatArray]:
-    """Return an atlas's coordinates as an end, and the matrix to them from those of `end`."""
+    """Return an atlas's coordinates as an end, and the matrix from those of `end` to them."""
     require_orientation(space)
     require_volume(end)
     bound = coordinates_end(_role(end, ATLAS), space.dims, space.orientation)
@@ -160,7 +160,7 @@ def atlas_coordinates_of(space: Space, end: End) -> tuple[End, FloatArray]:
     if end.frame == "world":
         matrix = np.linalg.inv(ras_matrix(space.orientation, space.world))
         return bound, np.asarray(matrix, np.float64)
-    # in the order of ap, dv, ml on both sides
+    # both in the order of ap, dv, ml
     rows = [list(AXES).index(AXIS_OF[direction]) for direction in bound.directions]
     columns = [list(AXES).index(AXIS_OF[direction]) for direction in end.directions]
     whole = frame_matrix(space, end.frame)
@@ -172,7 +172,7 @@ def _role(end: End, role: str) -> str:
 
 
 def _same(end: End, bound: End) -> FloatArray:
-    """Return the matrix between two orders of the same coordinates."""
+    """Return the permutation matrix between two orders of the same coordinates."""
     if sorted(end.directions) != sorted(bound.directions):
         raise TransformError(
             f"the transform is bound to coordinates that run {list(end.directions)}, and those of "

@@ -1,4 +1,4 @@
-"""The question which bregma is meant, with what the published conventions make of a place."""
+"""The error for an ambiguous bregma, with the positions that published conventions give."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from xarray_atlas.transforms.stereotaxic import CONVENTIONS
 __all__ = ["bregma_question", "is_bregma"]
 
 PLACE = {"ap": 8.3, "dv": 5.2, "ml": 6.2}
-"""A place in the CCF near the ventral tegmental area, in mm from the corner, as an example."""
+"""An example position in the CCF near the ventral tegmental area, in mm from the corner."""
 
 
 def is_bregma(obj: xr.Dataset | xr.DataArray, frame: Any) -> bool:
-    """Return whether a frame is "bregma" without saying which, or "lambda"."""
+    """Return whether a frame is just "bregma" or "lambda", without a convention."""
     if not isinstance(frame, str) or is_frame_json(frame):
         return False
     asked = any(word in frame.lower() for word in LANDMARKS)
@@ -32,14 +32,14 @@ def is_bregma(obj: xr.Dataset | xr.DataArray, frame: Any) -> bool:
 def bregma_question(
     obj: xr.Dataset | xr.DataArray, point: Mapping[str, float] | None = None
 ) -> str:
-    """Return the text of the error that asks which bregma is meant.
+    """Return the text of the error that asks for a bregma convention.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     point : mapping of str to float, optional
-        A position from that bregma in mm along "ap", "dv" and "ml": the error says where each
-        convention puts it. Without one it says what each calls a place in the CCF.
+        A position relative to bregma in mm along "ap", "dv" and "ml": the error lists where each
+        convention puts it. Without it, the error lists the coordinates of a position in the CCF.
     """
     terminology, space = find_atlas(obj)
     start = (

@@ -1,4 +1,4 @@
-"""What may be wrong with a transform: folds, points outside, an inverse that is not exact."""
+"""Check transforms for folds, points outside their fields and inexact inverses."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from xarray_atlas.transforms.steps import FieldStep, InverseStep, Outside
 __all__ = ["TransformCheck", "check_transform"]
 
 POINTS = 20_000
-"""So many of a grid's voxels are mapped there and back, evenly spread."""
+"""Approximate number of voxels that are mapped forth and back, evenly spread."""
 
 SLAB = 2**21
-"""Voxels of a field whose Jacobian is computed at a time."""
+"""Number of voxels of a field for which the Jacobian is computed at a time."""
 
 SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
 class TransformCheck:
-    """What was measured of a transform.
+    """Quality measures of a transform.
 
     Attributes
     ----------
     voxels : int
-        Of all fields.
+        Number of voxels of all fields.
     folded : int
-        Voxels of the fields at which the determinant of the Jacobian is zero or below: there
-        the field folds, and has no inverse.
+        Number of voxels of the fields with a Jacobian determinant of zero or less: the field folds
+        there and has no inverse.
     folded_at : float64 array of shape (n, 3)
         The first of them, in the coordinates of the field.
     least_jacobian : float
         The smallest determinant of the Jacobian.
     round_trip : tuple of float
-        The median and the largest distance in um between points and what the transform and its
-        inverse make of them.
+        The median and the maximum distance in um between points and their images under the
+        transform and its inverse.
     unsolved : int
-        Points of which the inverse was not found, out of `points`.
+        Number of `points` without an inverse.
     points : int
-        How many were mapped there and back.
+        Number of points mapped forth and back.
     outside : float
-        The share of these points that lie outside of a field.
+        The fraction of these points outside a field.
     """
 
     voxels: int
@@ -66,7 +66,7 @@ class TransformCheck:
 
     @property
     def is_invertible(self) -> bool:
-        """Return whether it folds nowhere, and the inverse of all points inside was found."""
+        """Return whether there are no folds and all points inside have an inverse."""
         return self.folded == 0 and self.unsolved == 0
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class TransformCheck:
 def check_transform(
     transform: Any, grid: xr.Dataset | xr.DataArray | None = None
 ) -> TransformCheck:
-    """Measure a transform, as :meth:`Transform.check` has it."""
+    """Check a transform; see :meth:`Transform.check`."""
     fields = [
         step.step if isinstance(step, InverseStep) else step
         for step in transform.steps
@@ -103,7 +103,7 @@ def check_transform(
     for field in fields:
         voxels += math.prod(field.data.shape[1:])
         for places, determinants in _jacobians(field):
-            known = determinants[~np.isnan(determinants)]  # NaN where the field is
+            known = determinants[~np.isnan(determinants)]  # NaN where the field is NaN
             least = min(least, float(known.min(initial=math.inf)))
             bad = np.argwhere(determinants <= 0)
             folded += len(bad)
@@ -115,7 +115,7 @@ def check_transform(
     elif not fields:
         least = math.nan if transform.steps else 1.0
     points = _points(transform, fields, grid)
-    # beyond a field of "error" as at its edge, which its inverse finds back
+    # beyond a field with "error", use the displacement of its edge, which the inverse recovers
     lenient = _lenient(transform, "nearest")
     there = lenient.points(points)
     back = lenient.inverse(unsolved="missing").points(there)
@@ -129,7 +129,7 @@ def check_transform(
 
 
 def _jacobians(field: FieldStep) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield the determinants of the Jacobian slab by slab: where a slab begins, and its array."""
+    """Yield the Jacobian determinants slab by slab, with the start of each slab."""
     shape = field.data.shape[1:]
     # d displacement / d mm of d displacement / d index
     inverse = np.linalg.inv(field.grid[:3, :3])
@@ -160,7 +160,7 @@ def _jacobians(field: FieldStep) -> Iterator[tuple[FloatArray, FloatArray]]:
 def _points(
     transform: Any, fields: list[FieldStep], grid: xr.Dataset | xr.DataArray | None
 ) -> FloatArray:
-    """Return centres of voxels, evenly spread, as points of the source."""
+    """Return evenly spread voxel centres, as points of the source."""
     if grid is not None:
         _, matrix, names = coordinates_of(grid, transform.source)
         missing = [name for name in names if name not in grid.coords]
@@ -173,8 +173,8 @@ def _points(
         return np.asarray(points @ back[:3, :3].T + back[:3, 3], np.float64)
     if not fields:
         raise TransformError(
-            "a transform without a field has no voxels of its own; pass the image or the atlas "
-            "whose voxels are of interest: transform.check(image)"
+            "a transform without a field has no voxels to check; pass the image or the atlas "
+            "with the voxels of interest: transform.check(image)"
         )
     first = fields[0]
     index = np.stack(_spread(first.data.shape[1:]), axis=1).astype(np.float64)
@@ -192,7 +192,7 @@ def _points(
 
 
 def _spread(shape: Any) -> list[Any]:
-    """Return indices of voxels of a grid along each axis, at most about :data:`POINTS`."""
+    """Return voxel indices along each axis of a grid, about :data:`POINTS` in all."""
     step = max(1.0, (math.prod(shape) / POINTS) ** (1 / 3))
     axes = [np.unique(np.round(np.arange(0, size, min(step, size))).astype(int)) for size in shape]
     axes = [axis[axis < size] for axis, size in zip(axes, shape, strict=True)]
@@ -200,7 +200,7 @@ def _spread(shape: Any) -> list[Any]:
 
 
 def _outside(transform: Any, points: FloatArray) -> Any:
-    """Return which points lie outside of one of the fields that they come through."""
+    """Return whether each point lies outside a field on its way."""
     positions: Any = [points[:, i] for i in range(3)]
     found = np.zeros(len(points), bool)
     for step in _lenient(transform.outside("identity"), "identity").steps:
@@ -215,7 +215,7 @@ def _outside(transform: Any, points: FloatArray) -> Any:
 
 
 def _lenient(transform: Any, instead: Outside) -> Any:
-    """Return a transform that gives something, or NaN, for every point; `instead` of an error."""
+    """Return a transform that maps every point, possibly to NaN, using `instead` of an error."""
 
     def changed(step: Any) -> Any:
         if isinstance(step, InverseStep):

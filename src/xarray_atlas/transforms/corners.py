@@ -1,16 +1,16 @@
 """Frames of an atlas: named coordinate systems, as matrices to the coordinates of a Dataset.
 
 ``"brainglobe"``
-    mm from the anterior, superior, right corner of the whole volume, to posterior, inferior and
-    left: BrainGlobe's API takes every atlas to be "asr".
+    mm from the anterior, superior, right corner of the whole volume, increasing to posterior,
+    inferior and left: BrainGlobe's API assumes every atlas to be "asr".
 ``"allen"``
-    The same from the anterior, superior, left corner, to posterior, inferior and right: the Common
-    Coordinate Framework (PIR).
+    The same from the anterior, superior, left corner, increasing to posterior, inferior and right:
+    the Common Coordinate Framework (PIR).
 ``"quicknii"``
-    The same from the posterior, inferior, left corner, to anterior, superior and right.
+    The same from the posterior, inferior, left corner, increasing to anterior, superior and right.
 ``"world"``
-    RAS mm, as the affine of a NIfTI file defines them: to the right (ml), anterior (ap) and
-    superior (dv). Known where an atlas was made of a file that says where it lies.
+    RAS mm, as defined by the affine of a NIfTI file: increasing to the right (ml), anterior (ap)
+    and superior (dv). Available if the atlas was created from a file with an affine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CORNERS = {
     "allen": {"ap": "a", "dv": "s", "ml": "l"},
     "quicknii": {"ap": "p", "dv": "i", "ml": "l"},
 }
-"""The side from which the frames that begin at a corner count along each axis."""
+"""The corner from which each of these frames counts, as orientation letters."""
 
 
 def frame_matrix(space: Space, frame: str) -> FloatArray:
@@ -38,18 +38,18 @@ def frame_matrix(space: Space, frame: str) -> FloatArray:
     Parameters
     ----------
     space : Space
-        Of the Dataset. On a grid that an atlas was brought onto, a frame is the atlas's.
+        The space of the Dataset. If an atlas was resampled onto its grid, frames are the atlas's.
     frame : "brainglobe", "allen", "quicknii" or "world"
 
     Returns
     -------
     float64 array of shape (4, 4)
-        Both sides are in mm along ap, dv and ml, in this order.
+        Both in mm along ap, dv and ml, in this order.
 
     Raises
     ------
     GridError
-        If the space does not have that frame; it says why.
+        If the space does not have that frame; the message says why.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def frame_matrix(space: Space, frame: str) -> FloatArray:
 
 
 def has_world(space: Space) -> bool:
-    """Return whether ``frame="world"`` is known for a space."""
+    """Return whether ``frame="world"`` is available for a space."""
     return bool(space.world) or (space.atlas is not None and has_world(space.atlas))
 
 
@@ -112,10 +112,10 @@ def _from_world(space: Space) -> FloatArray:
 
 
 def _of_world(space: Space) -> FloatArray:
-    """Return the matrix from RAS mm as ap, dv, ml to the coordinates of the space itself."""
+    """Return the matrix from RAS mm, ordered ap, dv, ml, to the coordinates of the space."""
     matrix = np.reshape(space.world, (4, 4))
     if np.abs(matrix - np.eye(4))[:3, :3].max() <= NOISE:
-        # by the rounding of a header: positions on a face of a voxel stay there
+        # remove a header's rounding errors: positions on the boundary of a voxel stay there
         matrix = np.eye(4)
     at = [*(RAS_AXES.index(axis) for axis in AXES), 3]
     inverse: FloatArray = np.linalg.inv(matrix)[np.ix_(at, at)]
@@ -123,7 +123,7 @@ def _of_world(space: Space) -> FloatArray:
 
 
 def no_matrix(frame: str) -> GridError:
-    """Return the error for a frame of an atlas to which a displacement field leads."""
+    """Return the error for a frame of an atlas that is reached through a displacement field."""
     return GridError(
         f"frame={frame!r} has no matrix here: a displacement field leads from this grid to the "
         "atlas, ds.atlas.transform. Points and results in that frame go through it; for "
@@ -132,7 +132,7 @@ def no_matrix(frame: str) -> GridError:
 
 
 def _to_atlas(space: Space, frame: str) -> FloatArray:
-    """Return the matrix from a grid to the atlas that was brought onto it, along ap, dv, ml."""
+    """Return the matrix from a grid to the atlas resampled onto it, along ap, dv, ml."""
     assert space.atlas is not None
     if not space.to_atlas:
         raise no_matrix(frame)

@@ -1,4 +1,4 @@
-"""Transforms as Datasets, and in files: a description as JSON, and a variable for each field."""
+"""Transforms as Datasets and in files: a description as JSON, and a variable per field."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from xarray_atlas.transforms.triangle_steps import TriangleStep
 __all__ = ["ATTR", "described_steps", "from_dataset", "read_steps", "save", "to_dataset"]
 
 ATTR = "xarray_atlas_transform"
-"""The attribute that says what the variables of a Dataset are: a JSON object."""
+"""Attribute that describes the variables of a Dataset, as a JSON object."""
 
 VERSION = 1
 
 
 def to_dataset(transform: Any) -> xr.Dataset:
-    """Return a transform as a Dataset: its description, and a variable for each field."""
+    """Return a transform as a Dataset: its description, and a variable per field."""
     steps, variables = described_steps(transform.steps)
     described = {
         "version": VERSION,
@@ -46,7 +46,7 @@ def from_dataset(ds: xr.Dataset) -> tuple[tuple[Step, ...], End, End]:
     Raises
     ------
     TransformError
-        If the Dataset is not one that :func:`to_dataset` made.
+        If the Dataset was not made by :func:`to_dataset`.
     """
     if ATTR not in ds.attrs:
         raise TransformError(
@@ -62,7 +62,7 @@ def from_dataset(ds: xr.Dataset) -> tuple[tuple[Step, ...], End, End]:
             )
         steps = read_steps(described["steps"], ds.variables)
         return steps, End.from_dict(described["source"]), End.from_dict(described["target"])
-    except (KeyError, TypeError, ValueError) as error:  # one of JSON is a ValueError
+    except (KeyError, TypeError, ValueError) as error:  # JSON errors are ValueErrors
         if isinstance(error, TransformError):
             raise
         raise TransformError(
@@ -74,20 +74,20 @@ def from_dataset(ds: xr.Dataset) -> tuple[tuple[Step, ...], End, End]:
 def described_steps(
     steps: Sequence[Step], prefix: str = ""
 ) -> tuple[list[dict[str, Any]], dict[str, Variable]]:
-    """Return what JSON can hold of the steps of a transform, and their fields.
+    """Return a JSON-compatible description of the steps of a transform, and their fields.
 
     Parameters
     ----------
     steps : sequence of Step
     prefix : str, optional
-        Of the names of variables and their dimensions.
+        Prefix of the names of variables and dimensions.
 
     Returns
     -------
     described : list of dict
-        One for each step.
+        One per step.
     fields : dict of str to Variable
-        Of the shape (3, n, m, k), in mm.
+        With the shape (3, n, m, k), in mm.
     """
     described: list[dict[str, Any]] = []
     fields: dict[str, Variable] = {}
@@ -118,12 +118,12 @@ def described_steps(
 def read_steps(
     described: Sequence[Mapping[str, Any]], variables: Mapping[Any, Variable]
 ) -> tuple[Step, ...]:
-    """Read what :func:`described_steps` gave.
+    """Read the output of :func:`described_steps`.
 
     Raises
     ------
     TransformError
-        If a field is not among the variables.
+        If a variable of a field is missing.
     """
     steps: list[Step] = []
     for said in described:
@@ -136,7 +136,7 @@ def read_steps(
         if said["kind"] not in ("field", "inverse"):
             raise TransformError(f"a step of the transform is a {said['kind']!r}, which is unknown")
         if said["variable"] not in variables:
-            raise TransformError(f"the variable {said['variable']!r}, a field, is not there")
+            raise TransformError(f"the variable {said['variable']!r} with a field is missing")
         variable = variables[said["variable"]]
         if set(variable.dims) == set(said.get("dims", ())):
             variable = variable.transpose(*said["dims"])

@@ -1,4 +1,4 @@
-"""The two ends of a transform: whose coordinates the points are before and after it."""
+"""The two ends of a transform: the spaces and coordinates of points before and after it."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ __all__ = [
 ]
 
 FIXED, MOVING = "fixed", "moving"
-"""The roles that images have in a registration, which do not say which of them is the atlas."""
+"""Roles of images in a registration, which do not identify the atlas."""
 
 ROLES = (FIXED, MOVING)
 
 IMAGE, ATLAS = "image", "atlas"
 
 PLANE = "plane"
-"""The frame of points of a transform of two dimensions, which have no directions in the brain."""
+"""The frame of points of a 2-D transform, without anatomical directions."""
 
 LETTERS = {direction: letter for letter, direction in DIRECTIONS.items()}
-"""The letter of an orientation for each direction: the side from which it runs."""
+"""The orientation letter of each direction: the side from which it runs."""
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a transform: a named space, and how its points are written.
+    """One end of a transform: a named space and the coordinates of its points.
 
     Parameters
     ----------
     name : str
-        Of the space, such as "image", "atlas" or "T1w"; "fixed" and "moving" where a file does
-        not tell more.
+        Name of the space, such as "image", "atlas" or "T1w"; "fixed" and "moving" if a file gives
+        no more.
     frame : str, default: "world"
-        The coordinate system: "world" is RAS mm as an image's affine defines them; "brainglobe"
-        and "allen" are mm from a corner of an atlas; "dataset" are the coordinates of the object
-        that the transform was bound to.
+        The coordinate system: "world" is RAS mm as defined by an image's affine; "brainglobe" and
+        "allen" are mm from a corner of an atlas; "dataset" are the coordinates of the object that
+        the transform was bound to.
     axes : tuple of str
         The names of the three axes, in the order of the columns of points.
     directions : tuple of str
-        The direction in which each number grows, such as "left-to-right".
+        The direction in which each number increases, such as "left-to-right".
 
     Examples
     --------
@@ -81,7 +81,7 @@ class End:
         )
 
     def rename(self, name: str) -> Self:
-        """Return the same coordinates of a space of another name.
+        """Return the same coordinates for a space of another name.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class End:
         return dataclasses.replace(self, name=name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, which JSON can hold.
+        """Return it as JSON-compatible values.
 
         Returns
         -------
@@ -117,7 +117,7 @@ class End:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` gave.
+        """Read the output of :meth:`to_dict`.
 
         Parameters
         ----------
@@ -140,16 +140,16 @@ class End:
 def coordinates_end(
     name: str, axes: Sequence[Hashable], letters: Sequence[str], frame: str = "dataset"
 ) -> End:
-    """Return an end whose points are along three axes that are known by letters.
+    """Return an end with points along three axes given by orientation letters.
 
     Parameters
     ----------
     name : str
-        Of the space.
+        Name of the space.
     axes : sequence of hashable
         The names of the axes.
     letters : sequence of str
-        The side from which each of them grows, in the letters of an orientation.
+        The orientation letter of the side from which each axis increases.
     frame : str, default: "dataset"
     """
     first, second, third = map(str, axes)
@@ -158,7 +158,7 @@ def coordinates_end(
 
 
 def require_volume(end: End) -> None:
-    """Refuse points in a plane, which may lie anywhere in the brain.
+    """Refuse points in a plane with unknown position in the brain.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Fields of displacements as DataArrays, with coordinates and units."""
+"""Displacement fields as DataArrays, with coordinates and units."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["COMPONENT", "COMPONENTS", "field_array", "field_step", "turned_field
 
 COMPONENT = "component"
 COMPONENTS = ("x", "y", "z")
-"""The labels of displacements towards right, anterior and superior."""
+"""Labels of displacements to the right, anterior and superior."""
 
 
 def field_array(step: FieldStep) -> xr.DataArray:
-    """Return a field as a DataArray on its own grid; of B-splines the coefficients."""
+    """Return a field as a DataArray on its grid; for B-splines the coefficients."""
     dims = ("i", "j", "k")
     coords: dict[Any, Any] = dict(world_coordinates(step.grid, step.data.shape[1:], dims))
     coords[COMPONENT] = (COMPONENT, list(COMPONENTS))
@@ -34,7 +34,7 @@ def field_array(step: FieldStep) -> xr.DataArray:
 
 
 def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
-    """Read a field of displacements that is given as a DataArray.
+    """Interpret a DataArray as a displacement field.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
     Raises
     ------
     GridError
-        If it does not say where its voxels lie, or what its components are.
+        If the positions of its voxels or the meaning of its components are unknown.
     UnitsError
         If it has no unit.
     """
@@ -57,8 +57,8 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
     rest = [dim for dim in field.dims if dim not in spatial]
     if len(spatial) != 3 or len(rest) != 1 or field.sizes[rest[0]] != 3:
         raise GridError(
-            f"a displacement field has three dimensions whose coordinates say their direction, and "
-            f"one of length 3 for the components; this one has {dict(field.sizes)}, and of these "
+            "a displacement field has three dimensions with coordinates that say their "
+            f"direction, and one of length 3 for the components; this one has {dict(field.sizes)}, and of these "
             f"{spatial} say their direction"
         )
     if field.dtype.kind not in "fiu":
@@ -99,7 +99,7 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
 
 
 def turned_field(data: Any, turn: Any) -> Any:
-    """Return displacements (3, n, m, k) after a (3, 3) matrix, in their own floating type."""
+    """Multiply displacements (3, n, m, k) by a (3, 3) matrix, keeping their floating-point type."""
     if not isinstance(data, da.Array):
         data = np.asarray(data)
     kind = np.result_type(data.dtype, np.float32)

@@ -22,49 +22,49 @@ AXIS_OF = {text: next(a for a in AXES if k in AXES[a]) for k, text in DIRECTIONS
 """The anatomical axis of each direction."""
 
 FORMAT = "xarray_atlas_frame"
-"""The key of a dictionary or JSON object that holds a frame; its value is the version."""
+"""Key of a dictionary or JSON object with a frame; its value is the format version."""
 
 VERSION = 1
 
 SAME_VOLUME = 0.01
-"""Two volumes are of one space if their extents differ by less than this share."""
+"""Two volumes are in the same space if their extents differ by less than this fraction."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Frame:
-    """A named coordinate system of an atlas space.
+    """Named coordinate system of an atlas space.
 
-    It is taken wherever a frame is: ``ds.atlas.region_at(cells, frame=frame, unit="um")``. One of
-    the atlas is ``ds.atlas.frames[name]``; ``ds.atlas.frame`` makes one of a matrix or of
-    landmarks.
+    Frames are accepted by all parameters `frame`:
+    ``ds.atlas.region_at(cells, frame=frame, unit="um")``. The atlas's frames are in
+    ``ds.atlas.frames``; ``ds.atlas.frame`` creates one from a matrix or from landmarks.
 
     Parameters
     ----------
     name : str
     axes : tuple of str
-        The names of its three axes, in the order of its numbers.
+        The names of its three axes, in the order of its coordinates.
     directions : tuple of str
-        For each axis the direction in which its numbers grow, such as "posterior-to-anterior"; of
-        a tilted frame the nearest one.
+        The direction in which each coordinate increases, such as "posterior-to-anterior"; the
+        nearest one if the frame is tilted.
     unit : str
-        Of its numbers, such as "mm" or "um".
+        Unit of its coordinates, such as "mm" or "um".
     matrix : (4, 4) array of float
-        From positions in the Dataset (in mm, in the order of ``ds.atlas.space.dims``) to the
-        numbers of the frame (in the order of `axes`, in `unit`).
+        From positions in the Dataset (in mm, in the order of ``ds.atlas.space.dims``) to
+        coordinates of the frame (in the order of `axes`, in `unit`).
     to_corner : (4, 4) array of float, optional
         From the same positions in the Dataset to mm from the anterior, superior, left outer corner
-        of the whole volume to posterior, inferior and right. By it the frame is the same one in the
-        Dataset after ``reorient``, a crop or resampling. Without it the frame is used with
-        Datasets of the same orientation and corner only.
+        of the whole volume, increasing to posterior, inferior and right. It keeps the frame valid
+        after ``reorient``, a crop or resampling. Without it, the frame can only be used with
+        Datasets of the same orientation and corner.
     volume : tuple of float, optional
-        The extent of the whole volume along ap, dv and ml in mm: a frame is refused in an atlas
-        of another extent.
+        The extent of the whole volume along ap, dv and ml in mm: atlases of another extent refuse
+        the frame.
     citation : str, optional
         The publication or program that defines it.
     url : str, optional
-        Of the definition.
+        Link to the definition.
     assumptions : sequence of str, optional
-        What it takes for granted, a sentence each.
+        Assumptions that the frame makes, one sentence each.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class Frame:
 
     @property
     def anatomical(self) -> tuple[str, ...]:
-        """The anatomical axis ("ap", "dv", "ml") that each of its axes is nearest to."""
+        """The nearest anatomical axis ("ap", "dv", "ml") of each of its axes."""
         return tuple(AXIS_OF[text] for text in self.directions)
 
     @property
@@ -150,7 +150,7 @@ class Frame:
         return np.diag([factor, factor, factor, 1.0]) @ self.matrix
 
     def from_dataset(self, positions: Any) -> FloatArray:
-        """Compute the numbers of the frame at positions in the Dataset.
+        """Return the coordinates in the frame of positions in the Dataset.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Frame:
         return applied(self.matrix, positions)
 
     def to_dataset(self, numbers: Any) -> FloatArray:
-        """Compute the positions in the Dataset at numbers of the frame.
+        """Return the positions in the Dataset of coordinates in the frame.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class Frame:
         Parameters
         ----------
         to_corner : float64 array of shape (4, 4), or None
-            Of the other Dataset; None if its corner is not known.
+            Matrix of the other Dataset; None if its corner is unknown.
         volume : sequence of float, optional
             The extent of its whole volume.
 
@@ -210,7 +210,7 @@ class Frame:
         Raises
         ------
         GridError
-            If the volumes differ, or it is not known how the two lie to each other.
+            If the volumes differ, or their relative position is unknown.
 
         Examples
         --------
@@ -244,7 +244,7 @@ class Frame:
         Returns
         -------
         dict
-            Of text, numbers and lists, as JSON has them.
+            Text, numbers and lists, as in JSON.
 
         Examples
         --------
@@ -261,7 +261,7 @@ class Frame:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` made.
+        """Read the output of :meth:`to_dict`.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class Frame:
         Raises
         ------
         GridError
-            If it is not a frame, or one of a later version.
+            If it is not a frame, or of a later version.
 
         Examples
         --------
@@ -314,7 +314,7 @@ class Frame:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote.
+        """Read the output of :meth:`to_json`.
 
         Parameters
         ----------
@@ -360,7 +360,7 @@ class Frame:
         return hash((self.name, self.axes, self.directions, self.unit))
 
     def _from_corner(self) -> FloatArray | None:
-        """Return the matrix from mm from the corner, which is that of every Dataset."""
+        """Return the matrix from mm from the corner, which is the same for every Dataset."""
         if self.to_corner is None:
             return None
         return np.asarray(self.matrix @ np.linalg.inv(self.to_corner))

@@ -1,4 +1,4 @@
-"""The frames that are known for the space of a Dataset, by name."""
+"""The frames that are available for the space of a Dataset, by name."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ __all__ = [
 T = TypeVar("T", xr.Dataset, xr.DataArray)
 
 BUILT_IN = ("dataset", "brainglobe", "allen", "quicknii", "world")
-"""The names that every atlas has, except "world"; they cannot be given to another frame."""
+"""Names of every atlas's frames, except for "world"; other frames cannot use them."""
 
 LANDMARKS = ("bregma", "lambda")
-"""Words that name an origin, of which there are several."""
+"""Names of origins with several definitions."""
 
 ALLEN = ("allen-adult-mouse", "allen_mouse")
-"""How the names of terminologies of the Allen CCF begin."""
+"""Prefix of the names of terminologies of the Allen CCF."""
 
 
 class Frames(Mapping[str, Frame]):
-    """The frames that are known for the space of a Dataset, by name.
+    """The frames that are available for the space of a Dataset, by name.
 
-    A read-only mapping; ``ds.atlas.add_frame(frame)`` returns a Dataset that knows one more.
+    A read-only mapping; ``ds.atlas.add_frame(frame)`` returns a Dataset with one more.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Frames(Mapping[str, Frame]):
 
 
 def frames_of(obj: xr.Dataset | xr.DataArray) -> Frames:
-    """Return the frames that are known for the space of an object.
+    """Return the frames that are available for the space of an object.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def frames_of(obj: xr.Dataset | xr.DataArray) -> Frames:
     if to_corner_of(space) is not None and not space.orientation_assumed:
         found |= {name: _corner_frame(space, name) for name in CORNERS}
     if has_world(space) and not space.orientation_assumed:
-        with contextlib.suppress(GridError):  # of two meanings, which asking for it says
+        with contextlib.suppress(GridError):  # an ambiguous frame raises when it is requested
             found["world"] = _world_frame(space)
     if in_ccf(terminology, space) and "allen" in found:
         found |= {name: on_space(one.frame(), space) for name, one in CONVENTIONS.items()}
@@ -124,21 +124,21 @@ def frames_of(obj: xr.Dataset | xr.DataArray) -> Frames:
 
 
 def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
-    """Return the frame that a name or a value means for an object.
+    """Return the frame that a name or a value denotes for an object.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         The atlas.
     frame : str, Frame, or JSON of a Frame
-        The name of one that is known for the space, or a frame.
+        The name of an available frame, or a frame.
 
     Raises
     ------
     PointsError
-        If there is no frame of that name; for "bregma" with the conventions that there are.
+        If there is no frame of that name; for "bregma" the message lists the conventions.
     GridError
-        If the frame is one of another space, or not known here.
+        If the frame belongs to another space, or is not available here.
     """
     _, space = find_atlas(obj)
     if is_frame_json(frame):
@@ -158,7 +158,7 @@ def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     if name in CONVENTIONS:
         return convention_frame(obj, name)
     if any(word in name.lower() for word in LANDMARKS):
-        from xarray_atlas.transforms.bregma import bregma_question  # which asks for frames here
+        from xarray_atlas.transforms.bregma import bregma_question  # imports this module
 
         raise PointsError(bregma_question(obj))
     known = list(frames_of(obj))
@@ -172,7 +172,7 @@ def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
 
 
 def convention_frame(obj: xr.Dataset | xr.DataArray, name: str, ccf: bool | None = None) -> Frame:
-    """Return a published stereotaxic convention, where the atlas lies in the Allen CCF.
+    """Return a published stereotaxic convention, if the atlas is in the Allen CCF.
 
     Parameters
     ----------
@@ -180,12 +180,12 @@ def convention_frame(obj: xr.Dataset | xr.DataArray, name: str, ccf: bool | None
     name : str
         One of ``CONVENTIONS``.
     ccf : bool, optional
-        Whether the caller says that the atlas lies in the Allen CCF.
+        Whether the caller asserts that the atlas is in the Allen CCF.
 
     Raises
     ------
     PointsError
-        If that is not known, or the volume is not that of the CCF.
+        If that is unknown, or the volume is not that of the CCF.
     """
     terminology, space = find_atlas(obj)
     volume = volume_of(space)
@@ -208,15 +208,15 @@ def convention_frame(obj: xr.Dataset | xr.DataArray, name: str, ccf: bool | None
 
 
 def in_ccf(terminology: Terminology, space: Space) -> bool:
-    """Return whether an atlas is known to lie in the Allen CCF (version 3).
+    """Return whether an atlas is known to be in the Allen CCF (version 3).
 
-    By the extent of its whole volume, and the name of its regions' table.
+    It is recognized by the extent of its whole volume and the name of its terminology.
     """
     return str(terminology.name).startswith(ALLEN) and _is_ccf_volume(volume_of(space))
 
 
 def volume_of(space: Space) -> tuple[float, ...]:
-    """Return the extent of the whole volume of an atlas along ap, dv, ml in mm; () if unknown."""
+    """Return the extent of an atlas's whole volume along ap, dv, ml in mm; () if unknown."""
     origin = space.atlas or space
     if not origin.shape:
         return ()
@@ -225,10 +225,9 @@ def volume_of(space: Space) -> tuple[float, ...]:
 
 
 def to_corner_of(space: Space) -> FloatArray | None:
-    """Return the matrix from the Dataset to mm from the corner, as Frames have it.
+    """Return the matrix from the Dataset to mm from the corner, for use in Frames.
 
-    None if it is not known: the size of the whole volume was lost, or a displacement field
-    lies between.
+    None if it is unknown: the size of the whole volume was lost, or a displacement field is needed.
     """
     try:
         matrix = np.linalg.inv(frame_matrix(space, "allen"))
@@ -238,14 +237,14 @@ def to_corner_of(space: Space) -> FloatArray | None:
 
 
 def on_space(frame: Frame, space: Space) -> Frame:
-    """Return a frame for the Datasets of a space; a GridError if it is one of another space."""
+    """Adapt a frame to the Datasets of a space; raise a GridError if its space differs."""
     if space.through and frame.to_corner is not None:
         raise no_matrix(frame.name)
     return frame.rebased(to_corner_of(space), volume_of(space))
 
 
 def add_frame(obj: T, frame: Frame) -> T:
-    """Return an object that knows one more frame by its name.
+    """Return an object with an additional named frame.
 
     Parameters
     ----------
@@ -255,9 +254,9 @@ def add_frame(obj: T, frame: Frame) -> T:
     Raises
     ------
     PointsError
-        If the name is that of another frame.
+        If the name is used by another frame.
     GridError
-        If it is not known where the frame lies in the whole volume.
+        If the position of the frame in the whole volume is unknown.
     """
     terminology, space = find_atlas(obj)
     if not isinstance(frame, Frame):
@@ -288,11 +287,11 @@ def add_frame(obj: T, frame: Frame) -> T:
     return replace_coordinates(obj, variables, indexes)
 
 
-# -- the frames that every atlas has
+# -- the frames of every atlas
 
 
 def _order(space: Space) -> list[int]:
-    """Return for each dim of a space the place of its axis among ap, dv and ml."""
+    """Return the position among ap, dv and ml of each dim of a space."""
     places = {space.position(axis): i for i, axis in enumerate(AXES)}
     return [places[i] for i in range(3)]
 
@@ -302,7 +301,7 @@ def _own(space: Space) -> list[Frame]:
 
 
 def _is_ccf_volume(volume: tuple[float, ...]) -> bool:
-    # the volumes of 25 and 50 um are those of 10 um; half a voxel of 100 um is left
+    # the volumes of 25 and 50 um match those of 10 um; that of 100 um differs by half a voxel
     return bool(volume) and bool(np.allclose(volume, CCF, rtol=0, atol=0.05 + 1e-9))
 
 
@@ -317,7 +316,7 @@ def _dataset_frame(space: Space) -> Frame:
 
 
 def _from_frame_matrix(space: Space, name: str) -> FloatArray:
-    """Return the matrix from the Dataset, dims in their order, to mm along ap, dv and ml."""
+    """Return the matrix from the Dataset, in the order of its dims, to mm along ap, dv and ml."""
     matrix = np.linalg.inv(frame_matrix(space, name))
     return tidy(np.asarray(matrix[:, [*_order(space), 3]]))
 

@@ -1,8 +1,8 @@
-"""Displacements of fields that are read chunk by chunk.
+"""Displacement fields that are read chunk by chunk.
 
-Positions that lie close together, as those of a block of an image, read one box. Scattered points
-are grouped by the chunk that they lie in, and each group reads its chunk and the voxels beside it
-in a task of its own, on the active dask scheduler.
+Nearby positions, such as a block of an image, are read as a single box. Scattered points are
+grouped by the chunk that contains them; each group reads its chunk and the neighbouring voxels in a
+separate task on the active dask scheduler.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["displacements_of_lazy"]
 
 BOX = 32 * 2**20
-"""Bytes of a field that are read as one box at most."""
+"""Maximum number of bytes of a field to read as a single box."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -41,13 +41,13 @@ def displacements_of_lazy(
         Positions in voxels of the field; they broadcast together.
     degree : 1 or 3
     scheduler : str, optional
-        Of dask; by default the active one.
+        Name of a dask scheduler; the active one by default.
 
     Returns
     -------
     displacements : list of three float64 arrays
     inside : bool array, or None
-        None if all positions lie inside.
+        None if all positions are inside.
     """
     shape = data.shape[1:]
     box = field_box(index, shape, degree)
@@ -75,7 +75,7 @@ def _grouped(
     chunk = np.zeros(flat[0].size, np.int64)
     for part, sizes in zip(flat, data.chunks[1:], strict=True):
         stops = np.cumsum(sizes)
-        # NaN is put with those above, which read nothing more for it
+        # NaN goes with the points above the last chunk, which reads nothing more
         held = np.clip(np.nan_to_num(part, nan=np.inf), 0, stops[-1] - 1)
         chunk = chunk * len(sizes) + np.searchsorted(stops, np.floor(held), side="right")
     order = np.argsort(chunk, kind="stable")

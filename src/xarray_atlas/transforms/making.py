@@ -1,4 +1,4 @@
-"""Transforms of numbers of one's own: a matrix, or a field of displacements."""
+"""Construct transforms from a matrix or a displacement field."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ FIELD = "; of a displacement field it is Transform.from_field(field)"
 
 
 class Made(TransformParts):
-    """The constructors of :class:`Transform`."""
+    """Constructors of :class:`Transform`."""
 
     @classmethod
     def from_matrix(
         cls, matrix: Any, *, source: str = "image", target: str = "atlas", space: str = "RAS"
     ) -> Self:
-        """Make a transform of a matrix between two worlds.
+        """Create a transform from a matrix between two world coordinate systems.
 
         Parameters
         ----------
         matrix : (4, 4) array of float
-            Takes points of `source`, in mm in the order x, y, z, to points of `target`.
+            Maps points of `source`, in mm in the order x, y, z, to points of `target`.
         source, target : str
             The names of the spaces.
         space : "RAS" or "LPS", default: "RAS"
-            Whether mm grow towards right, anterior and superior, as nibabel has them, or towards
-            left, posterior and superior, as ITK and ANTs do. The transform is in RAS.
+            Whether mm increase to the right, anterior and superior, as in nibabel, or to the left,
+            posterior and superior, as in ITK and ANTs. The resulting transform is in RAS.
 
         Returns
         -------
@@ -43,7 +43,7 @@ class Made(TransformParts):
         Raises
         ------
         GridError
-            If it is not a matrix that can be inverted.
+            If it is not an invertible matrix.
 
         Examples
         --------
@@ -67,20 +67,20 @@ class Made(TransformParts):
         target: str = "atlas",
         outside: Outside = "error",
     ) -> Self:
-        """Make a transform of a field of displacements.
+        """Create a transform from a displacement field.
 
         Parameters
         ----------
         field : DataArray
-            Displacements that are added to points of `source`, lengths with a unit: on three
-            dimensions whose coordinates are lengths and say their ``direction``, and one of length
-            3 that is labelled. The labels "x", "y" and "z" mean RAS; the names of the field's
-            own coordinates mean displacements along those. It stays lazy.
+            Displacements to add to points of `source`, lengths with a unit. Three dimensions need
+            coordinates that are lengths with a ``direction`` attribute; a labelled one of length 3
+            holds the components. The labels "x", "y" and "z" denote RAS; the names of the field's
+            coordinates denote displacements along those. Lazy arrays stay lazy.
         source, target : str
             The names of the spaces.
         outside : "error", "nearest" or "identity", default: "error"
-            What happens to points outside of the field's voxels: an error, as at the
-            nearest face, or they stay where they are, as ITK and ANTs have it.
+            Treatment of points outside the field's voxels: raise an error, use the displacement at
+            the nearest boundary, or leave them in place, as ITK and ANTs do.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class Made(TransformParts):
         Raises
         ------
         GridError
-            If the array does not say where its voxels lie, or what its components are.
+            If the positions of its voxels or the meaning of its components are unknown.
         UnitsError
             If it has no unit.
 

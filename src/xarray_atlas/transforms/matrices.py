@@ -1,4 +1,4 @@
-"""Matrices of registrations: the spaces they are in, and whether one can be inverted."""
+"""Registration matrices: their spaces, and validation."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ FIELD = ", or a displacement field as a DataArray on the image's spatial dimensi
 def checked_matrix(
     given: Any, name: str, error: type[AtlasError] = GridError, alternative: str = FIELD
 ) -> FloatArray:
-    """Return a 4 x 4 matrix in mm that can be inverted.
+    """Return a given matrix as an invertible 4 x 4 matrix in mm.
 
     Parameters
     ----------
     given : array
-        As the caller has it.
+        As passed by the caller.
     name : str
-        Of the parameter, for errors.
+        Name of the parameter, for error messages.
     error : type, default: GridError
-        The kind of error.
+        Type of the error.
     alternative : str, optional
-        What else it may be, for the error where it is not a matrix.
+        Other accepted types, for the error message.
 
     Raises
     ------
     GridError
-        If it is none.
+        If it is not such a matrix.
     UnitsError
         If it is a quantity.
     """
@@ -91,7 +91,7 @@ def applied(matrix: NDArray[np.floating[Any]], positions: Any) -> FloatArray:
 
 
 def tidy(matrix: NDArray[np.floating[Any]]) -> FloatArray:
-    """Drop the noise of a product: what is 0 except rounding is 0, so that nothing is tilted."""
+    """Remove rounding errors of a product, so that nothing is tilted by them."""
     found = np.array(matrix, np.float64)
     linear = found[:3, :3]
     linear[np.abs(linear) < 1e-13 * np.abs(linear).max()] = 0.0

@@ -1,4 +1,4 @@
-"""What a transform holds."""
+"""Contents of a transform."""
 
 from __future__ import annotations
 

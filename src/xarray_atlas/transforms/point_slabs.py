@@ -1,4 +1,4 @@
-"""Points as arrays; many are mapped slab by slab, so that what is derived stays in the cache."""
+"""Points as arrays, mapped slab by slab so that intermediate arrays stay in the cache."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["mapped_points", "point_array"]
 SLAB = 2**14
 
 MANY = 2**17
-"""Points from which on threads are worth their start."""
+"""Number of points from which on threads pay off."""
 
 
 def point_array(xyz: Any, axes: Sequence[str]) -> tuple[FloatArray, bool]:
@@ -29,7 +29,7 @@ def point_array(xyz: Any, axes: Sequence[str]) -> tuple[FloatArray, bool]:
     Raises
     ------
     TransformError
-        If they are not numbers, have another shape, or do not say the order of their columns.
+        If they are not numbers, have another shape, or an unknown order of columns.
     UnitsError
         If it is a quantity that is not a length.
     """
@@ -68,7 +68,7 @@ def mapped_points(
         Maps three arrays of shape (n,).
     points : float64 array of shape (n, 3)
     whole : bool
-        Map all at once, as where each call reads chunks.
+        Map all points at once, for steps that read chunks in each call.
     """
     found = np.empty(points.shape)
 
@@ -87,7 +87,7 @@ def mapped_points(
             with ThreadPoolExecutor(CPU_COUNT) as pool:
                 list(pool.map(slab, slabs))
     except TransformError:
-        slab(slice(0, count))  # an error that counts all points
+        slab(slice(0, count))  # raises an error that counts all points
         raise
     found[np.isnan(points).any(axis=1)] = np.nan
     return found

@@ -1,7 +1,7 @@
-"""What a registration gives, as a transform from the coordinates of an image to those of an atlas.
+"""Interpret a registration as a transform from the coordinates of an image to those of an atlas.
 
-A *pull* transform, as ITK, ANTs and ConfUSIus give it: of a position on the image (which
-registrations call fixed) it tells the position in the atlas (moving) whose value belongs there.
+Transforms are *pull* transforms, as in ITK, ANTs and ConfUSIus: they map a position in the image
+("fixed" in a registration) to the position in the atlas ("moving") with the value for it.
 """
 
 from __future__ import annotations
@@ -50,36 +50,35 @@ def read_registration(
     space: Any,
     names: Collection[str],
 ) -> Transform:
-    """Read a transform as the caller gives it.
+    """Interpret a transform as passed by the user.
 
     Parameters
     ----------
     given : None, Transform, (4, 4) array, or DataArray
-        Nothing (positions are the same in both), a transform, a matrix, or a field of
-        displacements.
+        None (positions are equal in both), a transform, a matrix, or a displacement field.
     image : ImageAxes
     atlas : Space
     atlas_dims : sequence of str
-        The dims of the space in the order in which the atlas's array has them.
+        The dims of the space in the order of the atlas's array.
     order : "dims" or "xyz"
-        Whether rows and columns are in the order of the dimensions, or the reverse.
+        Whether rows and columns are in the order of the dimensions, or reversed.
     space : None, "LPS" or "RAS"
-        Whether it is between the Datasets' coordinates, or between worlds.
+        Whether it is between the Datasets' coordinates, or between world coordinates.
     names : collection of str
-        What the atlas is called, as :func:`atlas_names` has it.
+        Names of the atlas; see :func:`atlas_names`.
 
     Returns
     -------
     Transform
-        From the image's coordinates, in the order of its axes, to the atlas's, in the order of
-        the dims of the space.
+        From the image's coordinates, in the order of its axes, to the atlas's, in the order of the
+        dims of the space.
 
     Raises
     ------
     GridError
-        If it cannot be one: by its shape, its numbers, or the grid it is on.
+        If its shape, values or grid are invalid.
     TransformError
-        If it does not say which of its ends is the atlas.
+        If it is unknown which of its ends is the atlas.
     """
     if order not in ORDERS:
         raise ValueError(f"order={order!r} is not 'dims' or 'xyz'")
@@ -113,17 +112,17 @@ def read_registration(
 
 
 def atlas_names(obj: xr.Dataset | xr.DataArray) -> set[str]:
-    """Return the names by which an end of a transform means an atlas."""
+    """Return the names by which an end of a transform denotes an atlas."""
     return {ATLAS, *(str(obj.attrs[key]) for key in ("name", "atlas") if key in obj.attrs)}
 
 
 def checked_transform(transform: Any) -> Transform:
-    """Return what is a Transform.
+    """Return the argument if it is a Transform.
 
     Raises
     ------
     TransformError
-        If it is none; it says how to make one.
+        If it is not; the message says how to create one.
     """
     if isinstance(transform, Transform):
         return transform
@@ -134,18 +133,18 @@ def checked_transform(transform: Any) -> Transform:
 
 
 def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
-    """Return a transform, or its inverse, so that it maps points to an atlas.
+    """Return a transform, or its inverse, such that it maps points to an atlas.
 
     Parameters
     ----------
     transform : Transform
     names : collection of str
-        What the atlas is called.
+        Names of the atlas.
 
     Raises
     ------
     TransformError
-        If neither of its ends, or both of them, are called so.
+        If neither of its ends, or both, have such a name.
     """
     ends = transform.source.name, transform.target.name
     of, to = (name in names for name in ends)
@@ -164,16 +163,16 @@ def towards_atlas(transform: Transform, names: Collection[str]) -> Transform:
 
 
 def bound_to_atlas(transform: Transform, image: Any, names: Collection[str]) -> Transform:
-    """Bind the other end of a transform to an image that is an atlas itself.
+    """Bind the other end of a transform to an image that is an atlas.
 
-    Its points may be in a frame that only an atlas has, as mm from a corner.
+    Its points may be in a frame that only an atlas has, such as mm from a corner.
 
     Parameters
     ----------
     transform : Transform
     image : Dataset or DataArray
     names : collection of str
-        What the atlas that is brought onto it is called.
+        Names of the atlas that is resampled onto it.
 
     Returns
     -------
@@ -206,14 +205,14 @@ def _matrix(
 
 
 def nearest_letters(matrix: FloatArray, orientation: str) -> str:
-    """Return the orientation of an image's axes: that of the axes of the atlas nearest to them.
+    """Return the orientation of an image's axes: that of the nearest axes of the atlas.
 
     Parameters
     ----------
     matrix : float64 array of shape (4, 4)
         From the image to the atlas.
     orientation : str
-        Of the atlas.
+        Orientation of the atlas.
     """
     linear = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
     along = max(
@@ -225,7 +224,7 @@ def nearest_letters(matrix: FloatArray, orientation: str) -> str:
 
 
 def _matching(image: ImageAxes, atlas: Space) -> FloatArray:
-    """Return the matrix between the same positions, under other names and in another order."""
+    """Return the matrix between the same positions with other names and another order of axes."""
     if image.world is not None and atlas.world:
         return _between(image, atlas, np.eye(4), "RAS")
     if image.world is not None:
@@ -262,7 +261,7 @@ def _reoriented(image: ImageAxes, atlas: Space) -> str:
 
 
 def _between(image: ImageAxes, atlas: Space, matrix: FloatArray, space: str) -> FloatArray:
-    """Return a matrix between two worlds as one between the coordinates of image and atlas."""
+    """Convert a matrix between world coordinates to one between image and atlas coordinates."""
     require_orientation(atlas)
     turn = SPACES[space]
     to_world = turn @ ras_matrix(image.letters, image.world)
@@ -272,7 +271,7 @@ def _between(image: ImageAxes, atlas: Space, matrix: FloatArray, space: str) -> 
 
 
 def _require_plain(image: ImageAxes, what: str) -> None:
-    """Refuse an oblique image where positions are said to be its coordinates."""
+    """Refuse an oblique image if positions are given in its coordinates."""
     if image.world is not None and is_oblique(image.world):
         raise GridError(
             f"the image is oblique: its coordinates are mm along its own axes, so that it is not "
@@ -359,12 +358,12 @@ def _components(
     atlas_dims: Sequence[str],
     order: str,
 ) -> FloatArray:
-    """Return which component of the field belongs to each dim of the space, as a matrix."""
+    """Return the matrix that assigns the components of the field to the dims of the space."""
     named = list(atlas_dims) if order == "dims" else list(atlas_dims)[::-1]
     if dim in given.coords and given.coords[dim].dtype.kind in "UO":
         positions = dict(zip(image.anatomical, image.names, strict=True))
         labels = [str(label) for label in given.coords[dim].values]
-        # by the atlas's names, the image's, or "ap", "dv", "ml"
+        # named like the atlas's dims, the image's, or "ap", "dv", "ml"
         axes = sorted(AXES, key=atlas.position)
         for known in (list(atlas.dims), [str(positions[axis]) for axis in axes], axes):
             if sorted(known) == sorted(labels):

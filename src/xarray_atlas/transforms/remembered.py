@@ -1,8 +1,8 @@
-"""The transform of a grid onto which an atlas was brought.
+"""The transform of a grid onto which an atlas was resampled.
 
-A matrix rides on the space. Of a chain with fields the space holds the description, and the fields
-are coordinates of the Dataset on dimensions of their own, so that they stay lazy, follow every
-operation of xarray, and are written by it.
+A matrix is stored in the space. For a chain with fields, the space holds the description, and the
+fields are coordinates of the Dataset on separate dimensions, so that they stay lazy, and are
+propagated and written by xarray.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from xarray_atlas.transforms.transform import Transform
 __all__ = ["PREFIX", "grid_to_atlas", "its_atlas", "remember", "turned"]
 
 PREFIX = "to_atlas_"
-"""Of the coordinates that hold fields, and of their dimensions."""
+"""Prefix of the coordinates with fields, and of their dimensions."""
 
 
 def remember(steps: Sequence[Step], token: str | None = None) -> tuple[str, dict[str, Variable]]:
-    """Return what a space holds of a transform with fields, and the coordinates with these.
+    """Return the description of a transform with fields for the space, and their coordinates.
 
     Parameters
     ----------
     steps : sequence of Step
-        From the grid's coordinates to those of the atlas, in the order of the dims of both.
+        From the grid's coordinates to those of the atlas, each in the order of the dims.
     token : str, optional
-        By which two grids are distinguished whose fields are not; by default of the steps.
+        Distinguishes grids with the same fields; computed from the steps by default.
     """
     described, fields = described_steps(steps, PREFIX)
     token = tokenize(*steps) if token is None else token
@@ -46,14 +46,14 @@ def remember(steps: Sequence[Step], token: str | None = None) -> tuple[str, dict
 
 
 def turned(through: str, back: FloatArray) -> str:
-    """Return the description of a transform from a grid that was turned.
+    """Return the description of a transform from a reoriented grid.
 
     Parameters
     ----------
     through : str
-        As :func:`remember` gave it.
+        As returned by :func:`remember`.
     back : float64 array of shape (4, 4)
-        From the coordinates of the turned grid to those before.
+        From the coordinates of the reoriented grid to the previous ones.
     """
     said = json.loads(through)
     matrix = [float(value) for value in back.ravel()]
@@ -61,18 +61,18 @@ def turned(through: str, back: FloatArray) -> str:
 
 
 def grid_to_atlas(obj: xr.Dataset | xr.DataArray) -> Transform:
-    """Return the transform from a grid to the atlas that was brought onto it.
+    """Return the transform from a grid to the atlas that was resampled onto it.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        What :func:`resample_like` made, or a part of it.
+        Result of :func:`resample_like`, or a part of it.
 
     Returns
     -------
     Transform
-        Points on both sides are in mm in the order of the dims of the spaces,
-        ``obj.atlas.space`` and ``obj.atlas.space.atlas``.
+        Points are in mm in the order of the dims of the spaces ``obj.atlas.space`` and
+        ``obj.atlas.space.atlas``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def grid_to_atlas(obj: xr.Dataset | xr.DataArray) -> Transform:
 
 
 def its_atlas(obj: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
-    """Return what knows the frames of an atlas: of a grid that a field leads to, the atlas alone.
+    """Return an object with the frames of the atlas, without the grid if a field leads to it.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def its_atlas(obj: xr.Dataset | xr.DataArray) -> xr.Dataset | xr.DataArray:
     Returns
     -------
     Dataset or DataArray
-        `obj` itself where it is an atlas, or a matrix leads to it; else a Dataset without voxels
-        that carries the space of the atlas.
+        `obj` itself if it is an atlas or related to one by a matrix; otherwise a Dataset without
+        voxels that carries the space of the atlas.
     """
     terminology, space = find_atlas(obj)
     if not space.through or space.atlas is None:

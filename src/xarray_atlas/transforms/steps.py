@@ -1,7 +1,7 @@
-"""The steps of a transform: an affine, a displacement field, the inverse of a field.
+"""Steps of a transform: an affine, a displacement field, the inverse of a field.
 
-Each maps positions, three arrays that broadcast together, one for each axis. So the voxels of a
-grid stay three vectors as long as no step mixes their axes.
+Each maps positions, three arrays that broadcast together, one per axis. Thus the voxels of a grid
+remain three vectors as long as no step mixes their axes.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ __all__ = [
 ]
 
 Positions = Sequence[FloatArray]
-"""Of points along x, y and z: three arrays that broadcast together."""
+"""Positions along x, y and z: three arrays that broadcast together."""
 
 Outside = Literal["error", "nearest", "identity"]
 
 NEGLIGIBLE = 1e-12
-"""An entry of a matrix below this is what rounding left of a zero: 1e-10 mm in 100 mm."""
+"""Smaller entries of a matrix are rounding errors of a zero: 1e-10 mm in 100 mm."""
 
 ROUNDS = 200
-"""Of the fixed point, at most."""
+"""Maximum number of iterations of the fixed point."""
 
 
 class Step(Protocol):
-    """One part of a transform."""
+    """A part of a transform."""
 
     def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
-        """Map positions; a lazy field is read on the scheduler of that name."""
+        """Map positions; a lazy field is read on the given scheduler."""
         ...
 
     def inverse(self, tolerance: float, unsolved: str) -> Step:
-        """Return the step back."""
+        """Return the inverse step."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class AffineStep:
-    """A matrix.
+    """Step that applies a matrix.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class AffineStep:
         """Map positions."""
         found = []
         for row in self.matrix[:3]:
-            # without the zeros, so that a NaN stays on its axis and a grid stays separable
+            # omit zeros, so that a NaN stays on its axis and a grid stays separable
             parts = [
                 value if factor == 1 else factor * value
                 for factor, value in zip(row, positions, strict=False)
@@ -97,17 +97,17 @@ class AffineStep:
 
 @dataclass(frozen=True, eq=False)
 class FieldStep:
-    """A field of displacements, which are added to positions.
+    """Step that adds displacements to positions.
 
     Parameters
     ----------
     data : float array or dask array of shape (3, n, m, k)
-        Displacements in mm along x, y and z; of degree 3 the coefficients of B-splines.
+        Displacements in mm along x, y and z; for degree 3 the coefficients of B-splines.
     grid : float64 array of shape (4, 4)
-        From indices along the last three axes of `data` to positions of the voxels' centres.
+        From indices along the last three axes of `data` to positions of voxel centres.
     outside : "error", "nearest" or "identity"
-        What happens to positions beyond the outer faces of the outermost voxels: an error, the
-        displacement at the nearest face, or none.
+        Treatment of positions beyond the boundary of the outermost voxels: an error, the
+        displacement at the nearest boundary, or none.
     degree : 1 or 3, default: 1
         Linear interpolation, or uniform cubic B-splines.
     """
@@ -129,15 +129,15 @@ class FieldStep:
 
     @cached_property
     def to_index(self) -> AffineStep:
-        """From positions to indices of the field's voxels."""
+        """The matrix from positions to voxel indices of the field."""
         return AffineStep(self.grid).inverse()
 
     def shifts(
         self, positions: Positions, scheduler: str | None = None
     ) -> tuple[Positions, npt.NDArray[np.bool_] | None]:
-        """Return the displacement at each position, and which positions lie inside.
+        """Return the displacement at each position, and whether it lies inside.
 
-        Where they do not, displacements are as `outside` has it, 0 for "error". NaN stays NaN.
+        Outside, displacements are as given by `outside`, 0 for "error". NaN stays NaN.
         """
         index = self.to_index.apply(positions)
         if isinstance(self.data, da.Array):
@@ -145,7 +145,7 @@ class FieldStep:
         else:
             shifts, inside = displacements(self.data, index, self.degree)
         if self.outside == "nearest" or inside is None:
-            return shifts, None  # beyond a field the kernel gives what there is at its edge
+            return shifts, None  # beyond a field the kernel returns the value at its edge
         known = ~np.isnan(sum(index))
         if not known.all():
             inside = inside | ~known
@@ -158,13 +158,13 @@ class FieldStep:
             outside = int(np.count_nonzero(~inside))
             raise TransformError(
                 f"{outside:,} of {inside.size:,} points lie outside of the displacement field, "
-                "which does not say where they go; pass outside='identity' (they stay, as ITK has "
-                "it) or outside='nearest' (as at the field's edge): transform.outside('identity')"
+                "which does not say where they go; pass outside='identity' (they stay in place, as "
+                "in ITK) or 'nearest' (as at the field's edge): transform.outside('identity')"
             )
         return [part + shift for part, shift in zip(positions, shifts, strict=True)]
 
     def inverse(self, tolerance: float, unsolved: str) -> InverseStep:
-        """Return the inverse, which is computed where it is applied."""
+        """Return the inverse, which is computed when it is applied."""
         return InverseStep(self, tolerance, unsolved)
 
     def __dask_tokenize__(self) -> Any:
@@ -173,20 +173,20 @@ class FieldStep:
 
 @dataclass(frozen=True, eq=False)
 class InverseStep:
-    """The inverse of a displacement field, as a fixed point.
+    """The inverse of a displacement field, computed as a fixed point.
 
-    Of a position y it is the x of which x + u(x) = y, found by x <- y - u(x). That converges
-    where displacements change by less than the distance over which they do. Where a round does not
-    bring x nearer, half of the way is gone. On its way x may leave a field of which
-    ``outside="error"``, but not end there.
+    For a position y it finds the x with x + u(x) = y by iterating x <- y - u(x), which converges if
+    displacements change by less than the distance over which they do. Steps that do not reduce the
+    error are halved. The iteration may leave a field with ``outside="error"``, but must not end
+    outside.
 
     Parameters
     ----------
     step : FieldStep
     tolerance : float
-        In mm: how far x + u(x) may be from y.
+        In mm: maximum distance of x + u(x) from y.
     unsolved : "error" or "missing"
-        Whether positions for which there is no such x are an error, or NaN.
+        Whether positions without such an x are an error or NaN.
     """
 
     step: FieldStep
@@ -230,7 +230,7 @@ class InverseStep:
     def solve(
         self, wanted: Positions, scheduler: str | None = None
     ) -> tuple[list[FloatArray], FloatArray]:
-        """Return the positions that are mapped to `wanted` (n,), and how far they miss, in mm."""
+        """Return the positions that are mapped to `wanted` (n,), and their errors in mm."""
         field = self.step
         if field.outside == "error":
             field = dataclasses.replace(field, outside="nearest")
@@ -272,9 +272,9 @@ def is_lazy(step: Step) -> bool:
 
 
 def how_inverted(steps: Sequence[Step]) -> dict[str, Any]:
-    """Return with which arguments of :meth:`Transform.inverse` the fields of a chain were inverted.
+    """Return the arguments of :meth:`Transform.inverse` with which fields of a chain were inverted.
 
-    An inverse of an inverse is the field itself, which does not know them any more.
+    The inverse of an inverse is the field itself, without these arguments.
     """
     inverses = [step for step in steps if isinstance(step, InverseStep)]
     if not inverses:
@@ -285,12 +285,12 @@ def how_inverted(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def is_straight(steps: Sequence[Step]) -> bool:
-    """Return whether steps are matrices alone."""
+    """Return whether all steps are matrices."""
     return all(isinstance(step, AffineStep) for step in steps)
 
 
 def matrix_of(steps: Sequence[Step]) -> FloatArray:
-    """Return the product of the matrices among steps, shape (4, 4), without their fields."""
+    """Return the product of the matrices among the steps, shape (4, 4), ignoring fields."""
     found: FloatArray = np.eye(4)
     for step in steps:
         if isinstance(step, AffineStep):
@@ -299,7 +299,7 @@ def matrix_of(steps: Sequence[Step]) -> FloatArray:
 
 
 def merged(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the same steps with neighbouring matrices multiplied, and no identity."""
+    """Multiply neighbouring matrices, and drop identities."""
     found: list[Step] = []
     for step in steps:
         last = found[-1] if found else None

@@ -1,7 +1,7 @@
-"""Stereotaxic coordinate systems: the affine of bregma, a rotation and a scale; published ones.
+"""Stereotaxic coordinate systems: bregma, a rotation and a scale; published conventions.
 
-Everything here starts at mm from the anterior, superior, left outer corner of the whole volume,
-along ap, dv and ml to posterior, inferior and right, which is ``frame="allen"`` in mm.
+All matrices start from mm from the anterior, superior, left outer corner of the whole volume, along
+ap, dv and ml to posterior, inferior and right, which is ``frame="allen"`` in mm.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CCF = (13.2, 8.0, 11.4)
 """The extent of the volume of the Allen CCF along ap, dv and ml in mm (Wang et al. 2020)."""
 
 RIGHT = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
-"""The directions of right, anterior and superior."""
+"""The directions right, anterior and superior."""
 
 
 def pitched(degrees: float) -> FloatArray:
@@ -32,7 +32,7 @@ def pitched(degrees: float) -> FloatArray:
     Parameters
     ----------
     degrees : float
-        About the right-left axis; positive is nose up: what lies posterior moves to inferior.
+        About the left-right axis; positive is nose up: posterior positions move to inferior.
 
     Returns
     -------
@@ -50,15 +50,16 @@ def pitched(degrees: float) -> FloatArray:
 
 
 def levelling(behind: Any) -> FloatArray:
-    """Return the rotation that puts a place straight posterior of the origin.
+    """Return the rotation that puts a position straight posterior to the origin.
 
-    About the superior-inferior axis first (yaw), then about the right-left axis (pitch); there is
-    no roll.
+    First about the superior-inferior axis (yaw), then about the left-right axis (pitch); without
+    roll.
 
     Parameters
     ----------
     behind : array of float, shape (3,)
-        That place, lambda seen from bregma, along ap, dv and ml to posterior, inferior and right.
+        The position of lambda relative to bregma, along ap, dv and ml to posterior, inferior and
+        right.
 
     Returns
     -------
@@ -90,8 +91,8 @@ def stereotaxic_matrix(
     turn : float64 array of shape (3, 3)
         A rotation about bregma.
     scale : mapping of str to float
-        Along "ap", "dv" and "ml": of the turned brain if `turn_first`, else of the brain as it
-        lies in the atlas.
+        Along "ap", "dv" and "ml": of the rotated brain if `turn_first`, and otherwise of the brain
+        as it is in the atlas.
     turn_first : bool
 
     Returns
@@ -122,9 +123,9 @@ class Convention:
     pitch : float
         In degrees, nose up.
     turn_first : bool
-        Whether it turns before it scales.
+        Whether the rotation is applied before the scale.
     axes, directions, unit
-        As a Frame has them.
+        Same as in a Frame.
     """
 
     name: str
@@ -140,7 +141,7 @@ class Convention:
     unit: str = "um"
 
     def frame(self) -> Frame:
-        """Return it as a frame of mm from the corner."""
+        """Return the convention as a frame from mm from the corner."""
         scale = dict(zip(AXES, self.scale, strict=True))
         matrix = stereotaxic_matrix(self.bregma, pitched(self.pitch), scale, self.turn_first)
         return frame_from_corner(self.name, matrix, self.axes, self.directions, self.unit,
@@ -158,7 +159,7 @@ def frame_from_corner(
     url: str,
     assumptions: tuple[str, ...],
 ) -> Frame:
-    """Return a frame of mm from the corner, of which the axes are in an order and run somewhere.
+    """Return a frame from mm from the corner, given the order and directions of its axes.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ def frame_from_corner(
     matrix : float64 array of shape (4, 4)
         Along ap, dv and ml to posterior, inferior and right, in mm on both sides.
     axes, directions, unit, volume, citation, url, assumptions
-        As a Frame has them.
+        Same as in a Frame.
     """
     away = ("anterior-to-posterior", "superior-to-inferior", "left-to-right")
     pick = np.zeros((4, 4))
@@ -267,7 +268,8 @@ CONVENTIONS = {
         ),
         Convention(
             "trajectory-explorer",
-            # voxels of 10 um counted from 1, (520, 44, 570.5): their centres, from the corner
+            # voxels of 10 um counted from 1, (520, 44, 570.5): their centres, relative to the
+            # corner
             (5.195, 0.435, 5.7),
             "Peters, Neuropixels trajectory explorer, https://zenodo.org/badge/latestdoi/429406115",
             _EXPLORER,

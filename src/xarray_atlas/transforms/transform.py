@@ -1,4 +1,4 @@
-"""A transform: maps points of one space to those of another."""
+"""Transforms map points of one space to those of another."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = ["Transform"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Transform(Made, Written):
-    """A map of points of one space to points of another: a registration's result.
+    """Map of points of one space to points of another: the result of a registration.
 
-    Make one with :meth:`from_matrix` or :meth:`from_field`, or read what a tool wrote with
-    :func:`open_transform`. It is a value: all methods return a new one.
+    Create one with :meth:`from_matrix` or :meth:`from_field`, or read a file with
+    :func:`open_transform`. Transforms are immutable: all methods return a new one.
 
     Parameters
     ----------
     steps : tuple of Step
-        Matrices and fields of displacements, in the order in which they are applied.
+        Matrices and displacement fields, in the order in which they are applied.
     source : End
-        The space of the points that it takes, and how they are written.
+        The space and coordinates of the points before the transform.
     target : End
-        The space of the points that it gives.
+        The space and coordinates of the points after the transform.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Transform(Made, Written):
 
     @property
     def kind(self) -> str:
-        """What it is made of.
+        """The kind of the transform.
 
         "identity", "affine", "field", "inverse field", "triangles" (the markers of a section) or
         "chain".
@@ -82,7 +82,7 @@ class Transform(Made, Written):
 
     @property
     def matrix(self) -> FloatArray:
-        """The 4 x 4 matrix of a transform that has no field; from `source` to `target`."""
+        """The 4 x 4 matrix from `source` to `target` of a transform without fields."""
         if not self.steps:
             return np.eye(4)
         only = self.steps[0]
@@ -92,7 +92,7 @@ class Transform(Made, Written):
 
     @property
     def fields(self) -> tuple[xr.DataArray, ...]:
-        """The fields of displacements, in mm, each on its own grid, in the order of the steps."""
+        """The displacement fields, in mm, each on its grid, in the order of the steps."""
         steps = [step.step if isinstance(step, InverseStep) else step for step in self.steps]
         return tuple(field_array(step) for step in steps if isinstance(step, FieldStep))
 
@@ -124,19 +124,19 @@ class Transform(Made, Written):
         Parameters
         ----------
         xyz : array of shape (n, 3), or a pint.Quantity of one
-            Points of `source`, in its axes and in mm; of a transform that was read from a file
-            x, y and z in RAS mm. A quantity in any unit of length.
+            Points of `source`, along its axes and in mm; for a transform read from a file x, y and
+            z in RAS mm. A quantity may have any unit of length.
 
         Returns
         -------
         float64 array of shape (n, 3)
-            Points of `target`; a quantity in mm where `xyz` is one. NaN and masked stay NaN.
+            Points of `target`; a quantity in mm if `xyz` is one. NaN and masked points stay NaN.
 
         Raises
         ------
         TransformError
-            If points lie outside of a field of which ``outside="error"``, or where a field has
-            no inverse.
+            If points lie outside a field with ``outside="error"``, or a field has no inverse at a
+            point.
         UnitsError
             If it is a quantity that is not a length.
 
@@ -153,18 +153,18 @@ class Transform(Made, Written):
         return found * millimetre() if is_quantity else found
 
     def apply(self, positions: Positions, scheduler: str | None = None) -> Positions:
-        """Map positions given as three arrays that broadcast together, one an axis.
+        """Map positions given as three arrays that broadcast together, one per axis.
 
         Parameters
         ----------
         positions : sequence of three float64 arrays
         scheduler : str, optional
-            Of dask, on which lazy fields are read; by default the active one.
+            Name of the dask scheduler on which lazy fields are read; the active one by default.
 
         Returns
         -------
         sequence of three float64 arrays
-            Of length 1 along what they do not depend on.
+            Each has length 1 along axes on which it does not depend.
 
         Examples
         --------
@@ -183,11 +183,11 @@ class Transform(Made, Written):
         Parameters
         ----------
         tolerance : str or pint.Quantity, default: "0.1 um"
-            How far a point that was found may be mapped from the point that was asked for, where
-            a field is inverted (a fixed point).
+            Maximum error of the inverse of a field, as the distance between a given point and the
+            image of the point found for it.
         unsolved : "error" or "missing", default: "error"
-            Whether points for which a field has no inverse, as where it folds, are an error or
-            NaN.
+            Whether points at which a field has no inverse, for example because it folds, are an
+            error or NaN.
 
         Returns
         -------
@@ -195,9 +195,9 @@ class Transform(Made, Written):
 
         Notes
         -----
-        A field is inverted where and when points are mapped: of a point y the x is found of which
-        x + u(x) = y, by x <- y - u(x). :meth:`check` measures what remains. Where a
-        registration wrote its inverse too, as ANTs does, reading that is faster.
+        A field is inverted when points are mapped: for a point y, the x with x + u(x) = y is found
+        by iterating x <- y - u(x). :meth:`check` measures the remaining error. If a registration
+        also wrote its inverse, as ANTs does, reading that is faster.
 
         Examples
         --------
@@ -218,7 +218,7 @@ class Transform(Made, Written):
         )
 
     def __matmul__(self, first: Any) -> Self:
-        """Return the chain of two transforms: ``second @ first`` maps by `first`, then by it."""
+        """Return the chain of two transforms: ``second @ first`` applies `first`, then itself."""
         if not isinstance(first, Transform):
             return NotImplemented
         if first.target != self.source:
@@ -233,12 +233,12 @@ class Transform(Made, Written):
         )
 
     def rename(self, source: str | None = None, target: str | None = None) -> Self:
-        """Return the same transform between spaces of other names.
+        """Return the same transform with other names of its spaces.
 
         Parameters
         ----------
         source, target : str, optional
-            By which "fixed" and "moving" become "image" and "atlas", for example.
+            For example, to turn "fixed" and "moving" into "image" and "atlas".
 
         Returns
         -------
@@ -258,7 +258,7 @@ class Transform(Made, Written):
         return dataclasses.replace(self, **named)
 
     def outside(self, policy: Outside) -> Self:
-        """Return the same transform with another policy for points outside of its fields.
+        """Return the same transform with another policy for points outside its fields.
 
         Parameters
         ----------
@@ -299,12 +299,12 @@ class Transform(Made, Written):
         Parameters
         ----------
         source, target : Dataset or DataArray, optional
-            An atlas, or an image whose coordinates say their ``direction``. Points on that side
-            are then in mm in its own coordinates, in the order of its dimensions.
+            An atlas, or an image with a ``direction`` on its coordinates. Points of that end are
+            then in mm in the object's coordinates, in the order of its dimensions.
         image : DataArray, optional
-            The image of the whole atlas that was registered, such as its template, as
-            :func:`open_image` opens it: where the atlas has no world, and that image was not
-            written by :func:`to_nifti`. Its RAS mm are those of the transform.
+            The registered image of the whole atlas, such as its template, as opened by
+            :func:`open_image`. Its RAS mm are those of the transform. Needed if the atlas has no
+            world coordinates and the image was not written by :func:`to_nifti`.
 
         Returns
         -------
@@ -313,17 +313,16 @@ class Transform(Made, Written):
         Raises
         ------
         GridError
-            If an object does not say where its coordinates lie, or `image` is not one of the
+            If the position of an object's coordinates is unknown, or `image` is not one of the
             whole atlas.
         TransformError
-            If that side is bound already, or the object is an atlas where the transform has the
-            image.
+            If that end is already bound, or the object is an atlas and the end an image.
 
         Notes
         -----
-        In an atlas or image that has no world, as BrainGlobe's atlases, RAS mm are the
-        coordinates, with their sign turned on an axis that grows the other way: what the affine of
-        :func:`to_nifti` gives. Another image of the atlas may lie elsewhere; pass it as `image`.
+        In atlases and images without world coordinates, such as BrainGlobe's atlases, RAS mm are
+        the coordinates, negated on axes of the opposite direction, as in the affine of
+        :func:`to_nifti`. If another image of the atlas was registered, pass it as `image`.
 
         Examples
         --------
@@ -348,18 +347,18 @@ class Transform(Made, Written):
         return found
 
     def check(self, grid: xr.Dataset | xr.DataArray | None = None) -> TransformCheck:
-        """Measure where the transform folds, leaves its fields, and how exactly it is inverted.
+        """Check the transform for folds, points outside its fields, and the error of its inverse.
 
         Parameters
         ----------
         grid : Dataset or DataArray, optional
-            The image whose voxels are of interest, or an atlas: in the space of `source`. By
-            default the voxels of the first field.
+            The image or atlas with the voxels of interest, in the space of `source`; the voxels of
+            the first field by default.
 
         Returns
         -------
         TransformCheck
-            It prints what was found, in sentences.
+            Prints the results in sentences.
 
         Examples
         --------

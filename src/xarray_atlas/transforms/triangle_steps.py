@@ -1,4 +1,4 @@
-"""A step that is affine in each of several triangles of a plane, as markers of a section do."""
+"""Step that is affine in each of several triangles of a plane, from markers of a section."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["TriangleStep"]
 
 @dataclass(frozen=True, eq=False)
 class TriangleStep:
-    """A piecewise affine map of the last two axes; the first one stays.
+    """Piecewise affine map of the last two axes, identity on the first.
 
     Parameters
     ----------
     triangles : Triangles
-        Of (third axis, second axis), in mm. Positions outside of them become NaN.
+        Triangles in (third axis, second axis), in mm. Positions outside become NaN.
     """
 
     triangles: Triangles
@@ -33,11 +33,11 @@ class TriangleStep:
         return [across, moved_y, moved_x]
 
     def inverse(self, tolerance: float = 0.0, unsolved: str = "error") -> TriangleStep:
-        """Return the map back."""
+        """Return the inverse map."""
         return TriangleStep(self.triangles.inverse())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
+        """Return it as JSON-compatible values."""
         return {
             "kind": "triangles",
             "from": self.triangles.source.tolist(),
@@ -46,7 +46,7 @@ class TriangleStep:
 
     @classmethod
     def from_dict(cls, said: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` gave."""
+        """Read the output of :meth:`to_dict`."""
         return cls(Triangles(np.array(said["from"], float), np.array(said["to"], float)))
 
     def __dask_tokenize__(self) -> Any:

@@ -1,4 +1,4 @@
-"""Frames of an atlas on a grid to which a displacement field leads, where no matrix does."""
+"""Frames of an atlas on a grid that is related to it by a displacement field."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["FrameOnGrid", "frame_on_grid"]
 
 @dataclass(frozen=True, eq=False)
 class FrameOnGrid:
-    """A frame, and how positions of a Dataset become its numbers.
+    """A frame, and the map between positions in a Dataset and the frame.
 
     Attributes
     ----------
     frame : Frame
-        Of the Dataset, or of the atlas to which `transform` leads.
+        Frame of the Dataset, or of the atlas that `transform` leads to.
     transform : Transform, optional
-        From the Dataset to the atlas, where a displacement field lies between.
+        From the Dataset to the atlas, if it involves a displacement field.
     """
 
     frame: Frame
@@ -35,20 +35,20 @@ class FrameOnGrid:
 
     @property
     def tilted(self) -> bool:
-        """Return whether its axes are not parallel to those of the Dataset everywhere."""
+        """Return whether its axes are anywhere not parallel to those of the Dataset."""
         return self.transform is not None or self.frame.tilted
 
     def from_dataset(self, positions: Any) -> FloatArray:
-        """Compute the numbers of the frame at positions (..., 3) in the Dataset, in mm."""
+        """Return the coordinates in the frame of positions (..., 3) in the Dataset, in mm."""
         if self.transform is not None:
             flat = np.reshape(positions, (-1, 3))
             positions = np.reshape(self.transform.points(flat), np.shape(positions))
         return self.frame.from_dataset(positions)
 
     def to_dataset(self, numbers: Any) -> FloatArray:
-        """Compute the positions in the Dataset at numbers (..., 3) of the frame.
+        """Return the positions in the Dataset of coordinates (..., 3) in the frame.
 
-        They are NaN where the field has no inverse.
+        NaN where the field has no inverse.
         """
         positions = self.frame.to_dataset(numbers)
         if self.transform is None:
@@ -59,12 +59,12 @@ class FrameOnGrid:
 
 
 def frame_on_grid(obj: xr.Dataset | xr.DataArray, frame: Any) -> FrameOnGrid:
-    """Return the frame that a parameter ``frame`` means, on a grid of any kind.
+    """Return the frame that a parameter ``frame`` denotes, on a grid of any kind.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or a grid onto which it was brought.
+        An atlas, or a grid onto which one was resampled.
     frame : str, Frame, or (4, 4) array of float
         Same as in :func:`any_frame`.
 
