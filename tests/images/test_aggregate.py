@@ -504,7 +504,7 @@ def moved(image, z):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda i: moved(i, i.z.values + 0.03), r"'z' lies 0.03 mm beside .* 0.3 of a voxel"),
+        (lambda i: moved(i, i.z.values + 0.03), r"'z' lies 0.03 mm from .* 0.3 of a voxel"),
         (lambda i: moved(i, i.z.values * 1.5), r"'z' is spaced 0.15 mm apart, the atlas 0.1 mm"),
         (lambda i: moved(i, i.z.values + 0.2), r"'z' reaches 0.2 mm beyond the atlas"),
         (lambda i: moved(i, i.z.values**2), r"'z' is irregularly spaced"),

@@ -580,7 +580,7 @@ def test_a_single_plane() -> None:
         (affine(np.eye(3), (1, 2, 3)).T, r"transpose it, matrix.T"),
         (np.diag([1, 1, 1, 2.0]), "last row"),
         (np.diag([1, 1, 0, 1.0]), "singular"),
-        ("registration.txt", "no matrix of numbers"),
+        ("registration.txt", "is not a matrix of numbers"),
     ],
 )
 def test_what_is_no_matrix(matrix: Any, message: str) -> None:

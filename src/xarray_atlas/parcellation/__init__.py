@@ -1,1 +1,1 @@
-"""Parcellations: disjoint sets of regions, made from a hierarchy or a table."""
+"""Parcellations: disjoint sets of regions, defined by a hierarchy or a table."""

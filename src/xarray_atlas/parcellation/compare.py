@@ -1,4 +1,4 @@
-"""How much the regions of two annotations overlap."""
+"""Overlap of the regions of two annotations."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ ON = ("region_a", "region_b")
 
 
 def compare(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """Measure how much the regions of two annotations overlap.
+    """Compute the overlap of the regions of two annotations.
 
-    Both are read once, block by block where they are dask arrays. They are two atlases, two
-    versions or two parcellations of one.
+    Both are read once, block by block if they are dask arrays. They may be two atlases, or two
+    versions or parcellations of one.
 
     Parameters
     ----------
     a, b : Dataset or DataArray
-        Atlases, or their annotations, on one grid: with the same dimensions (in any order),
-        whose coordinates agree within a millionth of a voxel.
+        Atlases, or their annotations, on the same grid: with the same dimensions (in any order) and
+        coordinates that agree within a millionth of a voxel.
 
     Returns
     -------
     Dataset
-        On ``region_a`` and ``region_b``: all regions with their descendants, of a parcellation
-        its parcels. Each has its names as other results by region have them
+        With the dimensions ``region_a`` and ``region_b``: all regions with their descendants, or
+        the parcels of a parcellation. Each is labelled like other results by region
         (``region_name_a``, ``region_id_b``, ...).
 
         ``voxels``
-            Number of voxels that are in both, int64.
+            Number of voxels in both, int64.
         ``volume``
-            The same in mm**3; of a section ``area``, in mm**2.
+            The same in mm**3; for a section ``area``, in mm**2.
         ``dice``
-            Twice what is in both, as a share of the sum of the two regions [1]_: 1 where they are
-            the same, 0 where they do not meet. NaN where neither has a voxel.
+            Twice the overlap divided by the sum of both regions [1]_: 1 if they are equal, 0 if
+            they are disjoint. NaN if neither has voxels.
         ``voxels_a``, ``voxels_b``
-            Number of voxels of each region, int64, also of those that are in no region of the
+            Number of voxels of each region, int64, including those outside the regions of the
             other.
 
     Raises
@@ -65,7 +65,7 @@ def compare(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray) -> xr.Da
     GridError
         If the grids differ.
     MissingTerminologyError
-        If one of them carries no hierarchy.
+        If one of them has no hierarchy.
 
     References
     ----------
@@ -88,7 +88,7 @@ def compare(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray) -> xr.Da
     table = _pairs(one.data, other.data)
     first = _members(table.first, find_atlas(a)[0])
     second = _members(table.second, find_atlas(b)[0])
-    # whole numbers far below 2**53, which float64 adds up exactly
+    # integers far below 2**53, which float64 sums exactly
     counts = np.zeros((first.shape[1], second.shape[1]))
     np.add.at(counts, (_codes(table.first), _codes(table.second)), table.voxels)
     voxels = (first @ counts @ second.T).astype(np.int64)
@@ -122,7 +122,7 @@ def _codes(labels: Ints) -> Any:
 
 
 def _members(labels: Ints, terminology: Terminology) -> Any:
-    """Return which regions (rows) each distinct label (columns) belongs to, as 0 and 1."""
+    """Return the membership of each distinct label (columns) in regions (rows) as 0 and 1."""
     own, regions = terminology.label_pairs(without_descendants(terminology, None, False))
     keys = np.unique(own)
     places = np.full(len(terminology), -1, np.int64)
@@ -139,7 +139,7 @@ def _members(labels: Ints, terminology: Terminology) -> Any:
 
 
 def _on_grid(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
-    """Return `b` in the order of dimensions of `a`, or say how their grids differ."""
+    """Return `b` with its dimensions in the order of `a`, or explain how the grids differ."""
     how = (
         "bring one onto the grid of the other first: b.atlas.resample_like(a), or "
         "b.atlas.interp_like(a, method='nearest')"

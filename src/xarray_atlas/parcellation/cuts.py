@@ -1,4 +1,4 @@
-"""Ways to cut a hierarchy into disjoint parts: at a level, into regions, by a table."""
+"""Divide a hierarchy into disjoint parts: at a level, into regions, by a table."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ __all__ = [
 ]
 
 Part: TypeAlias = int | str
-"""A part: the position of the region that it is, or the name of a new one."""
+"""A part: the position of its region, or the name of a new one."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A hierarchy in disjoint parts.
+    """A division of a hierarchy into disjoint parts.
 
     Attributes
     ----------
     name : str
-        What the cut is called, such as "level 5".
+        Name of the division, such as "level 5".
     parts : tuple of int or str
         In the order of results.
     of_region : ndarray of int64
-        For each region, the place in `parts` of the part that the voxels of its own labels
-        belong to; -1 where they belong to none.
+        For each region, the index in `parts` of the part that contains the voxels of its own
+        labels, or -1.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Cut:
 
 
 def at_level(terminology: Terminology, level: int) -> Cut:
-    """Cut at a level, counted from root = 0.
+    """Divide at a level, counted from root = 0.
 
-    The labels of a region below it belong to its ancestor at the level; a region above it keeps
-    its own. No voxel is dropped.
+    The labels of a region below the level belong to its ancestor there; regions above it keep their
+    own. No voxel is dropped.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def at_level(terminology: Terminology, level: int) -> Cut:
 
 
 def into_leaves(terminology: Terminology) -> Cut:
-    """Make each region that has a label of its own a part: with its own voxels, and no others."""
+    """Make each region with a label a part that contains only the voxels of its own labels."""
     labelled = np.unique(terminology.label_regions)
     if terminology.parcels is not None:
         labelled = terminology.parcels
@@ -92,14 +92,14 @@ def into_leaves(terminology: Terminology) -> Cut:
 
 
 def _into(name: str, positions: Int64s, of: Int64s) -> Cut:
-    """Make a cut of regions, and the one that each region belongs to (-1: to none)."""
+    """Make a division from regions, and the region to which each belongs (-1: none)."""
     places = np.full(of.size + 1, -1, np.int64)
     places[positions] = np.arange(positions.size)
     return Cut(name, tuple(positions.tolist()), places[of])
 
 
 def into_regions(terminology: Terminology, regions: Any) -> Cut:
-    """Cut into regions with their descendants, of which none may lie in another.
+    """Divide into disjoint regions with their descendants.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def by_table(
     name: str,
     complete: bool = True,
 ) -> Cut:
-    """Cut by a table of regions and the parts that they belong to, with their descendants.
+    """Divide by a table of regions and their parts, including descendants.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def by_table(
     rows : iterable of (int, int or str)
         The position of a region, and its part.
     name : str
-        What the cut is called.
+        Name of the division.
     complete : bool
-        Whether a region may have another part than its descendants, where all of them that
-        have labels are in the table too: its row can then mean its own labels only.
+        Whether a region may be in another part than its descendants if all of them with labels are
+        in the table: its row then refers to its own labels only.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def by_table(
                 f"{acronyms[position]!r} is in two parcels, {both[0]!r} and {both[1]!r}"
             )
         row_of[position] = place
-    # the nearest region in the table, going up from each
+    # the nearest region in the table, going up
     listed = row_of >= 0
     source = np.where(listed, np.arange(len(terminology)), -1)
     for position in terminology.preorder.tolist():
@@ -182,7 +182,7 @@ def by_table(
 
 
 def _checked(terminology: Terminology, cut: Cut) -> Cut:
-    """Raise where a part that is called as a region reaches beyond it."""
+    """Raise an error if a part with the name of a region extends beyond it."""
     for place, part in enumerate(cut.parts):
         if isinstance(part, str):
             continue
@@ -199,12 +199,12 @@ def _checked(terminology: Terminology, cut: Cut) -> Cut:
 
 
 def rest_of(terminology: Terminology, cut: Cut) -> Int64s:
-    """Return the regions that have labels which belong to no part.
+    """Return the regions with labels that belong to no part.
 
     Raises
     ------
     ParcellationError
-        If a label that regions share belongs to several parts.
+        If a label shared by regions belongs to several parts.
     """
     labels, regions = terminology.label_pairs(direct=True)
     of = cut.of_region[regions]
@@ -222,14 +222,14 @@ def rest_of(terminology: Terminology, cut: Cut) -> Int64s:
 
 
 def keep_rest(terminology: Terminology, cut: Cut) -> Cut:
-    """Make each region that has labels which belong to no part a part of its own."""
+    """Make each region with labels that belong to no part a separate part."""
     left = rest_of(terminology, cut)
     named = np.intersect1d(left, [part for part in cut.parts if isinstance(part, int)])
     if named.size:
         acronym = terminology.distinct_acronyms[named[0]]
         raise ParcellationError(
             f"the parcel {acronym!r} leaves out the own voxels of the region {acronym!r}, which "
-            "cannot be kept beside it: add the region to the parcel, or call the parcel otherwise"
+            "cannot be kept separately: add the region to the parcel, or call the parcel otherwise"
         )
     of = cut.of_region.copy()
     of[left] = len(cut.parts) + np.arange(left.size)

@@ -1,4 +1,4 @@
-"""An atlas cut into disjoint regions."""
+"""Divide an atlas into disjoint regions."""
 
 from __future__ import annotations
 
@@ -64,72 +64,69 @@ def parcellate(
     leaves: bool = False,
     rest: str = "drop",
 ) -> T:
-    """Cut an atlas into disjoint regions: its parcels.
+    """Divide an atlas into disjoint regions, its parcels.
 
-    The labels become those of the parcels, block by block where the annotation is a dask
-    array, and the hierarchy is reduced to the parcels and their ancestors. All that works on an
-    atlas works on the result. **A call that names no region gives the parcels**, each with the
-    voxels of its own label: they are disjoint, and sum to what is covered. **A region
-    that is named is itself with all of its descendants**, as everywhere, be it a parcel or an
-    ancestor of some. The two differ for a parcel that lies above others only: where
-    ``level=5`` keeps what is labelled as no more than midbrain, ``volume().sel(region="MB")`` is
-    that, and so is ``volume("MB", direct=True)``; ``volume("MB")`` is the midbrain.
+    The labels become those of the parcels, block by block if the annotation is a dask array, and
+    the hierarchy is reduced to the parcels and their ancestors. All operations on atlases accept
+    the result. **Calls without regions return the parcels**, each with the voxels of its own label:
+    they are disjoint, and add up to the covered volume. **A region that is named includes its
+    descendants**, as everywhere, whether it is a parcel or an ancestor of parcels. This only
+    differs for a parcel above others: with ``level=5``, voxels labelled no finer than midbrain are
+    the parcel "MB". Their volume is ``volume().sel(region="MB")`` and
+    ``volume("MB", direct=True)``, while ``volume("MB")`` is that of the midbrain.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid. One that is cut already can be
-        cut again.
+        An atlas, or its annotation, on any part of its grid. Parcellations can be divided again.
     parcellation : str, optional
-        One by name, of the Allen mouse brain's regions, in upper or lower case: ``"beryl"``
-        (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). What `mapping` takes is
-        taken too.
+        Name of a parcellation of the Allen mouse brain's regions, in upper or lower case:
+        ``"beryl"`` (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). The types of
+        `mapping` are also accepted.
     level : int, optional
-        A level of the hierarchy, counted from root = 0. A region below it belongs to its
-        ancestor there, the labels of a region above it stay with that region: no voxel is dropped.
+        A level of the hierarchy, counted from root = 0. Regions below it are merged into their
+        ancestor at the level, regions above it keep their own labels: no voxel is dropped.
     regions : list of str, int or Region, optional
-        Regions with their descendants. None may lie in another.
+        Regions with their descendants. They must be disjoint.
     mapping : dict, DataFrame, or path of a CSV, optional
-        Which regions each parcel consists of, with their descendants:
-        ``{"visual": ["VISp", "VISl"]}``; or to which parcel each region belongs:
-        ``{"VISp": "visual", "VISl": "visual"}``. The values tell which: lists, or not. Or a table
-        with the columns ``region`` and ``parcel``, which means the second; a CSV is read as text
-        (UTF-8). Regions are named as everywhere. A parcel that is called by the acronym of a region
-        is that region, and may hold no region outside of it; others are new, below the nearest
-        region that holds all of theirs.
+        The regions in each parcel, with their descendants: ``{"visual": ["VISp", "VISl"]}``; or the
+        parcel of each region: ``{"VISp": "visual", "VISl": "visual"}``, distinguished by whether
+        the values are lists. Or a table with the columns ``region`` and ``parcel``, of the second
+        kind; a CSV is read as text (UTF-8). A parcel with the acronym of a region is that region,
+        and may not contain regions outside it; other parcels are new, below the nearest region that
+        contains all of theirs.
     leaves : bool, default: False
-        The finest regions that are labelled: each label stays what it is. No voxel is dropped.
+        The finest labelled regions: each label is kept. No voxel is dropped.
     rest : "drop", "keep" or "error", default: "drop"
-        What becomes of labels that no parcel covers: 0, parcels of their own under their own
-        names, or an error.
+        Treatment of labels that no parcel covers: set to 0, kept as separate parcels under their
+        own names, or an error.
 
     Returns
     -------
     Dataset or DataArray
-        Of the type of `obj`; other variables are as they were. ``annotation`` has the type that
-        it had, and these attributes:
+        Of the type of `obj`; other variables are unchanged. ``annotation`` keeps its dtype, and
+        gets these attributes:
 
         ``flag_values``, ``flag_meanings``
-            The label of each parcel and its acronym, as CF has them: in a word each, in which what
-            is not a letter, a digit or one of ``_-+.@`` is ``_``.
+            The label of each parcel and its acronym, as in CF: one word each, with characters other
+            than letters, digits and ``_-+.@`` replaced by ``_``.
         ``parcellation``
-            What it was cut by; a Dataset has it too.
+            The parameter that defined it; also on a Dataset.
         ``dropped_regions``
-            With ``rest="drop"``, which regions have labels that no parcel covers, if any: so
-            many, and the first ten. That is read from the hierarchy; they need not have a voxel.
+            With ``rest="drop"``, the regions with labels that no parcel covers, if any: their
+            number and the first ten. This follows from the hierarchy; they may have no voxels.
 
-        The label of a parcel is one of those of its regions, its own before others. Labels of no
-        region stay as they are, and are not parcel's.
+        The label of a parcel is one of those of its regions, preferably its own. Labels of no
+        region are kept, and belong to no parcel.
 
     Raises
     ------
-    ParcellationError
-        If parcels overlap, there is no parcellation of that name, the terminology lacks its
-        regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
+    If parcels overlap, there is no parcellation of that name, the terminology lacks its regions, or
+    voxels are left out with ``rest="error"``, for which the annotation is read.
     RegionNotFoundError, AmbiguousRegionError
-        For a region or level that does not exist, or an acronym that several regions share.
+        If a region or level does not exist, or several regions share the acronym.
     TypeError
-        If not exactly one choice is made.
+        If not exactly one of the choices is given.
 
     See Also
     --------
@@ -137,18 +134,18 @@ def parcellate(
 
     Notes
     -----
-    A region with its descendants must not meet another parcel's. In a table of regions and parcels
-    one may stand below another of another parcel if all descendants of the upper one that have
-    labels stand in the table: its row is then about its own labels.
+    Parcels must be disjoint, where regions include their descendants. In a table of regions and
+    parcels, a region may still be below one of another parcel if all descendants of the upper one
+    that have labels are in the table: its row then refers to its own labels only.
 
-    ``"beryl"`` (306 regions) and ``"cosmos"`` (10) are those of the International Brain
-    Laboratory [1]_; what they call root is in no parcel here. ``"allen-summary"`` are the 316
-    structures by which the Allen Institute summarizes the mouse brain (table S2 of [2]_), of which
-    one is ``fiber tracts``. What has no label finer than a major division, such as 7 mm**3 of the
-    midbrain, is in none of the three.
+    ``"beryl"`` (306 regions) and ``"cosmos"`` (10) are those of the International Brain Laboratory
+    [1]_; what they call root is in no parcel here. ``"allen-summary"`` are the 316 summary
+    structures of the mouse brain of the Allen Institute (table S2 of [2]_), including
+    ``fiber tracts``. Voxels without a label finer than a major division, such as 7 mm**3 of the
+    midbrain, are in none of the three.
 
-    Which regions are parcels stays with the hierarchy in the two forms of an atlas and in what
-    xarray writes of them. BrainGlobe's layout (:func:`save`) has no place for it.
+    The choice of parcels is stored with the hierarchy in both forms of an atlas and in files
+    written by xarray. BrainGlobe's layout (:func:`save`) cannot represent it.
 
     References
     ----------
@@ -170,7 +167,7 @@ def parcellate(
     >>> cosmos.annotation.attrs["flag_meanings"]
     'Isocortex OLF HPF CTXsp CNU TH HY MB HB CB'
 
-    Parcels of one's own:
+    E Custom parcels:
 
     >>> senses = xarray_atlas.parcellate(ds, mapping={"seen": ["VIS"], "heard": ["AUD", "MG"]})
     >>> senses.atlas.region("heard").parent.acronym
@@ -221,25 +218,26 @@ def parcel_table(
     leaves: bool = False,
     rest: str = "drop",
 ) -> pd.DataFrame:
-    """Return to which parcel each region belongs, as a table to look at and to save.
+    """Return the parcel of each region as a table, for inspection and saving.
 
-    Written with ``to_csv(path, index=False)``, it is read by ``parcellate(mapping=path)``, and
-    by every call that takes a ``parcellation``.
+    Written with ``to_csv(path, index=False)``, it can be read by ``parcellate(mapping=path)``, and
+    by every function with a parameter ``parcellation``.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, before it is cut.
+        An atlas, before it is divided.
     parcellation, level, regions, mapping, leaves
         Same as in :func:`parcellate`.
     rest : "drop", "keep" or "error", default: "drop"
-        Same as in :func:`parcellate`; "error" goes by the hierarchy here, and reads no voxel.
+        Same as in :func:`parcellate`; "error" is decided from the hierarchy here, without reading
+        voxels.
 
     Returns
     -------
     pandas.DataFrame
-        With the columns ``region`` and ``parcel``, both acronyms, a row for each region whose own
-        labels belong to a parcel.
+        With the columns ``region`` and ``parcel``, both acronyms, and a row for each region with
+        own labels that belong to a parcel.
 
     Raises
     ------
@@ -300,7 +298,7 @@ def _refuse(
     annotation: xr.DataArray,
     obj: xr.Dataset | xr.DataArray,
 ) -> None:
-    """Raise where a voxel has a label of regions that are in no parcel: all voxels are read."""
+    """Raise an error if a voxel has a label of regions in no parcel: all voxels are read."""
     table = cache.find_any(annotation.variable) or cache.learn(
         annotation.variable, sides_if_known(obj)
     )
@@ -321,7 +319,7 @@ def _relabelled(data: Any, keys: Int64s, becomes: Int64s, new: Int64s) -> Any:
     data = without_empty_chunks(data)
     if not isinstance(data, da.Array):
         return _relabelled_block(data, keys, becomes, new)
-    # tasks of their own: they go to each worker once, not with each block
+    # separate tasks, which are sent to each worker once, not with each block
     sent = [
         delayed(array, name=f"labels-{tokenize(array)}", traverse=False)
         for array in (keys, becomes)
@@ -341,7 +339,7 @@ def _relabelled_block(block: Ints, keys: Int64s, becomes: Int64s, new: Int64s) -
 
 
 def _flags(own: Terminology, dtype: Any) -> dict[str, Any]:
-    """Return which label is which parcel, by CF's section 3.5."""
+    """Return the attributes that map labels to parcels, by CF's section 3.5."""
     limits = np.iinfo(dtype)
     assert own.parcels is not None
     labels: list[int] = []

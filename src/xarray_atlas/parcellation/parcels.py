@@ -1,4 +1,4 @@
-"""Disjoint regions that a hierarchy is cut into, and to which of them each region belongs."""
+"""Disjoint regions of a hierarchy, and the one that each region belongs to."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Parcels:
     Attributes
     ----------
     terminology : Terminology
-        In which the parcels are regions: that of the atlas, or one of their own.
+        The terminology with the parcels as regions: that of the atlas, or a separate one.
     positions : ndarray of int64
-        Of the parcels in `terminology`, in the order of results.
+        Positions of the parcels in `terminology`, in the order of results.
     of_region : ndarray of int64
-        For each region of the atlas's own terminology, the place in `positions` of the
-        parcel that its own voxels belong to; -1 where they belong to none.
+        For each region of the atlas's terminology, the index in `positions` of the parcel that
+        contains its own voxels, or -1.
     """
 
     terminology: Terminology
@@ -37,10 +37,10 @@ class Parcels:
 
 
 def parcels_at_level(terminology: Terminology, level: int) -> Parcels:
-    """Cut a hierarchy at a level, counted from root = 0.
+    """Divide a hierarchy at a level, counted from root = 0.
 
-    The voxels of a region below it belong to its ancestor at the level; those of a region
-    above it, which has voxels of its own, stay with that region. No voxel is dropped.
+    The voxels of a region below the level belong to its ancestor there; those of a region above it
+    that has voxels of its own remain with that region. No voxel is dropped.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def parcels_at_level(terminology: Terminology, level: int) -> Parcels:
     Returns
     -------
     Parcels
-        One for each region at the level, and for each above it.
+        One for each region at the level, and for each one above it with own voxels.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def parcels_at_level(terminology: Terminology, level: int) -> Parcels:
 def chosen_parcels(
     terminology: Terminology, level: int | None = None, parcellation: Any = None
 ) -> Parcels | None:
-    """Read the parameters ``level`` and ``parcellation`` of the operations.
+    """Interpret the parameters ``level`` and ``parcellation``.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def chosen_parcels(
     ValueError
         If both are given.
     ParcellationError, RegionNotFoundError
-        If parcels overlap, or regions or levels are not there.
+        If parcels overlap, or regions or levels do not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Parcellations as they are named and written down: tables of regions and their parcels."""
+"""Named parcellations, and tables of regions and their parcels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xarray_atlas.terminology.cells import counted, listing
 __all__ = ["NAMED", "named_cut", "parcel_frame", "read_cut"]
 
 NAMED = ("allen-summary", "beryl", "cosmos")
-"""The parcellations that come with the package."""
+"""The packaged parcellations."""
 
 COLUMNS = ("region", "parcel")
 
@@ -31,7 +31,7 @@ Rows = list[tuple[Any, Any]]
 
 
 def read_cut(terminology: Terminology, parcellation: Any) -> Cut:
-    """Cut a hierarchy as a name, a mapping, a table or the path of a CSV says.
+    """Divide a hierarchy by a name, a mapping, a table or the path of a CSV.
 
     Raises
     ------
@@ -62,16 +62,16 @@ def read_cut(terminology: Terminology, parcellation: Any) -> Cut:
 
 
 def named_cut(terminology: Terminology, name: str) -> Cut:
-    """Cut the Allen terminology in one of the ways that come with the package.
+    """Divide the Allen terminology by a packaged parcellation.
 
     Raises
     ------
     ParcellationError
-        If regions of the parcellation are missing: of another terminology.
+        If regions of the parcellation are missing, as in another terminology.
     """
     text = files("xarray_atlas").joinpath("data", "parcellations", f"{name}.csv").read_text("utf-8")
     table = list(csv.DictReader(io.StringIO(text)))
-    # the Allen Institute's own tables have "MBA:997"
+    # the Allen Institute's tables have "MBA:997"
     there = {str(i).removeprefix("MBA:"): k for k, i in enumerate(terminology.ids.tolist())}
     missing = [
         row["region"]
@@ -80,7 +80,7 @@ def named_cut(terminology: Terminology, name: str) -> Cut:
     ]
     if missing:
         raise ParcellationError(
-            f"{name!r} is a parcellation of the Allen mouse brain's regions, of which "
+            f"{name!r} is a parcellation of the Allen mouse brain's regions, and "
             f"{terminology!r} lacks {len(missing)}: {listing(missing)}. Cut another terminology "
             "with level=, regions= or mapping="
         )
@@ -89,7 +89,7 @@ def named_cut(terminology: Terminology, name: str) -> Cut:
 
 
 def parcel_frame(terminology: Terminology, cut: Cut) -> pd.DataFrame:
-    """Return a cut as the table of two columns that `read_cut` reads: a row for each region."""
+    """Return a division as the two-column table that `read_cut` reads, with a row per region."""
     order = np.argsort(cut.of_region, kind="stable")
     order = order[cut.of_region[order] >= 0]
     names = np.where(terminology.acronyms == "", terminology.names, terminology.distinct_acronyms)
@@ -100,7 +100,7 @@ def parcel_frame(terminology: Terminology, cut: Cut) -> pd.DataFrame:
 
 
 def _cut_by_mapping(terminology: Terminology, mapping: Mapping[Any, Any]) -> Cut:
-    """Read {parcel: regions} or {region: parcel}, distinguished by what the values are."""
+    """Read {parcel: regions} or {region: parcel}, depending on the type of the values."""
     lists = [isinstance(v, LISTS) for v in mapping.values()]
     if not lists:
         raise ParcellationError("the mapping is empty; a parcellation needs one parcel at least")
@@ -121,26 +121,26 @@ def _cut_by_mapping(terminology: Terminology, mapping: Mapping[Any, Any]) -> Cut
 
 
 def _resolved(terminology: Terminology, rows: Iterable[tuple[Any, Any]]) -> list[tuple[int, Part]]:
-    """Find the regions, and the parcels that are regions too."""
+    """Look up the regions, and the parcels that are regions."""
     return [(terminology.position(region), _part(terminology, p)) for region, p in rows]
 
 
 def _part(terminology: Terminology, parcel: Any) -> Part:
-    """Return the position of the region that a parcel is called as, or else its name."""
+    """Return the position of the region with a parcel's name, or else the name."""
     if not isinstance(parcel, str):
         if isinstance(parcel, int | np.integer | Region) and not isinstance(parcel, bool):
             return terminology.position(parcel)
         raise TypeError(f"a parcel is called by a name, or is a region, not {parcel!r}")
     if not parcel.strip():
         raise ParcellationError("a parcel has no name; leave the regions of no parcel out")
-    # by acronym alone: a parcel called by a full name would be shown by the acronym
+    # by acronym only: a parcel with a full name would be shown by the acronym
     if parcel in terminology.distinct_acronyms or parcel in terminology.acronyms:
         return terminology.position(parcel)
     return parcel
 
 
 def _rows_of_csv(text: str, where: str) -> Rows:
-    """Read two columns of text: no cell becomes a number, none is missing."""
+    """Read two columns of text, without converting or dropping cells."""
     try:
         header, *lines = [row for row in csv.reader(io.StringIO(text, newline="")) if row] or [[]]
     except csv.Error as error:
@@ -172,7 +172,7 @@ def _rows_of_frame(frame: pd.DataFrame) -> Rows:
 
 
 def _columns(header: Sequence[str], where: str) -> tuple[int, int]:
-    """Return where the region and the parcel stand."""
+    """Return the positions of the region and parcel columns."""
     if all(header.count(name) == 1 for name in COLUMNS):
         return header.index("region"), header.index("parcel")
     raise ParcellationError(

@@ -1,4 +1,4 @@
-"""The hierarchy of a parcellation: its parcels, and what lies above them."""
+"""The hierarchy of a parcellation: its parcels and their ancestors."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ LARGEST_ID = 2**32 - 1
 
 
 def parcel_labels(terminology: Terminology, cut: Cut, dtype: Any = np.int64) -> list[int | None]:
-    """Choose a label for each part of a cut.
+    """Choose a label for each part of a division.
 
-    It is a label of the part's regions, that of the region which the part is before others: so
-    no label that no region has can be taken for a parcel's. It is not 0, which is what voxels
-    of no parcel get.
+    It is a label of the part's regions, preferably of the region that the part is, so that no
+    unassigned label is mistaken for a parcel's. It is never 0, which denotes voxels in no parcel.
 
     Parameters
     ----------
     terminology : Terminology
     cut : Cut
     dtype : dtype of int
-        Of the annotation; a label that it cannot hold is taken only where the part has no other.
+        Type of the annotation; labels that do not fit are only used if the part has no other.
 
     Returns
     -------
     list of int or None
-        None for a part without a label.
+        None for a part without labels.
     """
     limits = np.iinfo(dtype)
     of = cut.of_region[terminology.label_regions]
@@ -50,7 +49,7 @@ def parcel_labels(terminology: Terminology, cut: Cut, dtype: Any = np.int64) -> 
         fit = [label for label in labels if label and limits.min <= label <= limits.max]
         chosen.append((fit or [label for label in labels if label] or [None])[0])
     if 0 in terminology.labels:
-        # a part that has nothing but the label 0 gets a number that no region has
+        # a part with only the label 0 gets a number that no region has
         (bare,) = cut.of_region[terminology.label_regions[terminology.labels == 0]][:1].tolist()
         if bare >= 0 and chosen[bare] is None:
             used = set(terminology.labels.tolist())
@@ -61,17 +60,17 @@ def parcel_labels(terminology: Terminology, cut: Cut, dtype: Any = np.int64) -> 
 def parcel_terminology(
     terminology: Terminology, cut: Cut, labels: Sequence[int | None] | None = None
 ) -> Terminology:
-    """Return the parts of a cut and their ancestors, as a terminology that marks the parts.
+    """Return the parts of a division and their ancestors as a terminology that marks the parts.
 
-    A part that is a region keeps all but its labels; a new one lies below the nearest region that
-    holds all of its regions, and has the color of the first of them.
+    A part that is a region keeps everything except its labels; a new part is put below the nearest
+    region that contains all of its regions, and has the color of the first one.
 
     Parameters
     ----------
     terminology : Terminology
     cut : Cut
     labels : sequence of int or None, optional
-        Of each part.
+        Labels of the parts.
     """
     labels = parcel_labels(terminology, cut) if labels is None else labels
     regions = [part for part in cut.parts if isinstance(part, int)]
@@ -105,13 +104,13 @@ def parcel_terminology(
 
 
 def _tops(terminology: Terminology, members: Int64s) -> list[int]:
-    """Leave out regions that lie in others of them."""
+    """Drop regions that are within others of the list."""
     held = set(members.tolist())
     return [m for m in members.tolist() if not held & set(terminology.ancestors(m).tolist())]
 
 
 def _common_ancestor(terminology: Terminology, regions: Sequence[int]) -> int:
-    """Return the nearest region above all of some; a root for its own, -1 where there is none."""
+    """Return the nearest common ancestor of some regions, or -1."""
     lines = [terminology.ancestors(region).tolist() or [region] for region in regions]
     shared = [level[0] for level in zip(*lines, strict=False) if len(set(level)) == 1]
     return shared[-1] if shared else -1
@@ -122,7 +121,7 @@ def _color(terminology: Terminology, regions: Sequence[int]) -> str:
 
 
 def _ids(terminology: Terminology, kept: Int64s, new: Sequence[str]) -> Any:
-    """Return the ids of the regions that are kept, and such as no region has."""
+    """Return the ids of the regions that are kept, and new unused ones."""
     ids = terminology.ids.tolist()
     if terminology.ids.dtype == np.int64:
         used = {*ids, *terminology.labels.tolist()}
@@ -145,9 +144,9 @@ def _texts(kept: Any, new: Sequence[str]) -> Any:
 def keys_and_labels(
     terminology: Terminology, cut: Cut, labels: Sequence[int | None], dtype: Any
 ) -> tuple[Int64s, Int64s]:
-    """Return the labels of all regions, sorted, and what each becomes: 0 where in no part.
+    """Return the labels of all regions, sorted, and their replacements: 0 if in no part.
 
-    Those that the type of the annotation cannot hold are left out.
+    Labels that do not fit into the type of the annotation are omitted.
     """
     keys, at = np.unique(terminology.labels, return_inverse=True)
     place = np.full(keys.size, -1, np.int64)

@@ -1,4 +1,4 @@
-"""The surface that regions share."""
+"""The surface area of the boundary between regions."""
 
 from __future__ import annotations
 
@@ -30,31 +30,30 @@ __all__ = ["adjacency"]
 
 
 def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) -> xr.DataArray:
-    """Measure the surface that regions share with each other, in mm**2.
+    """Compute the surface area that regions share with each other, in mm**2.
 
-    Two regions share each face between a voxel of the one and a voxel of the other. The
-    annotation is read once, block by block on the active dask scheduler, whatever the number
-    of regions; a face between two blocks counts once.
+    The boundary of two regions is counted in pairs of adjacent voxels, one of each region. The
+    annotation is read once, block by block on the active dask scheduler, whatever the number of
+    regions.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid. In a section (``ds.isel(z=100)``)
-        regions share the edges of pixels: lengths, in mm.
+        regions share the edges of pixels, with a length in mm.
     regions : list of str, int or Region, optional
-        By acronym, full name, or id (int); each with its descendants. They must not overlap.
-        By default, of a parcellation, its parcels; of another atlas, all regions
-        that have a label, each without its descendants (as ``direct=True`` has it), since those
-        of a whole hierarchy overlap.
+        By acronym, full name, or id (int); each with its descendants. They must not overlap. By
+        default the parcels of a parcellation; of another atlas all regions that have a label,
+        without their descendants (as with ``direct=True``), since the regions of a whole hierarchy
+        overlap.
 
     Returns
     -------
     DataArray of quantities in mm**2
-        Named ``adjacency``, on ``region`` and ``neighbour``, both with the names of the regions;
-        symmetric. 0 where two regions do not touch, between a region and itself, and
-        for a region without a voxel. The surface towards the background, or towards
-        regions that were not given, is not in it. ``attrs["voxel_size"]`` says which grid
-        it came from.
+        Named ``adjacency``, with the dimensions ``region`` and ``neighbour``, both labelled by the
+        regions; symmetric. It is 0 for regions that do not touch, between a region and itself, and
+        for a region without voxels. Boundaries with the background, or with regions that were not
+        given, are not included. ``attrs["voxel_size"]`` gives the grid.
 
     Raises
     ------
@@ -65,13 +64,13 @@ def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) ->
     GridError
         If a coordinate is unevenly spaced, or a dimension is not spatial.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
 
     Notes
     -----
-    The surface of voxels has steps. That of a slanted boundary comes out larger than it is, by a
-    factor of up to the square root of 3, of 1.5 on average over all directions, and finer voxels
-    do not change that. Compare it with what other regions share, on the same grid.
+    The boundary of voxels is stepped. The area of an oblique boundary is overestimated by a factor
+    of up to the square root of 3, or 1.5 on average over all directions, and finer voxels do not
+    change that. Compare only areas on the same grid.
 
     Examples
     --------
@@ -108,13 +107,13 @@ def adjacency(obj: xr.Dataset | xr.DataArray, regions: Regions | None = None) ->
 
 
 def _disjoint(terminology: Terminology, regions: Regions | None) -> tuple[Int64s, Int64s, Int64s]:
-    """Return regions that do not overlap, their labels in order, and whose each of them is."""
+    """Return disjoint regions, their labels in ascending order, and the region of each label."""
     positions, many = resolve_regions(terminology, regions)
     if not many:
         raise TypeError(
             f"adjacency is between regions: pass a list of two or more, not {regions!r} alone"
         )
-    direct = regions is None  # a parcel too may hold what is left of an ancestor of others
+    direct = regions is None  # a parcel may also have the rest of an ancestor of others
     if direct and terminology.parcels is None:
         positions = positions[np.isin(positions, terminology.label_regions)]
     keys, owners = _owners(terminology, positions, direct)
@@ -123,7 +122,7 @@ def _disjoint(terminology: Terminology, regions: Regions | None) -> tuple[Int64s
 
 
 def _owners(terminology: Terminology, positions: Int64s, direct: bool) -> tuple[Int64s, Int64s]:
-    """Return each label of some regions, in order, and the place of the region among them."""
+    """Return the labels of some regions in ascending order, and the index of the region of each."""
     keys, regions = terminology.label_pairs(direct)
     places = np.full(len(terminology), -1, np.int64)
     places[positions] = np.arange(positions.size)
@@ -149,12 +148,12 @@ def _check_disjoint(
 
 
 def _owner(labels: Ints, keys: Int64s, owners: Int64s) -> Int64s:
-    """Return the place of the region that each label belongs to, -1 for none."""
+    """Return the index of the region of each label, or -1."""
     return np.append(owners, -1)[lookup(labels, keys)]
 
 
 def _faces(annotation: Variable) -> FaceTable:
-    """Tabulate the faces of an annotation in one pass, along its dimensions."""
+    """Tabulate adjacent voxels of an annotation in one pass, along its dimensions."""
     labels = without_empty_chunks(annotation.data)
     if not isinstance(labels, da.Array) or not labels.size:
         return tabulate_faces(np.asarray(labels))
@@ -174,18 +173,18 @@ def _faces(annotation: Variable) -> FaceTable:
 
 
 def _tabulate_block(block: Any, block_id: Any, last: list[int]) -> Any:
-    """Tabulate a block that has a voxel of the next one along each axis but after the last."""
+    """Tabulate a block with a margin of one voxel of the next one, except at the end of an axis."""
     own = [size - (i < n) for size, i, n in zip(block.shape, block_id, last, strict=True)]
     return boxed(tabulate_faces(block, own), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    """Put the tables of several blocks together, as a reduction of dask asks for it."""
+    """Concatenate the tables of several blocks, as a dask reduction."""
     return boxed(concatenate_faces(tables.ravel()), (1,) * tables.ndim if keepdims else ())
 
 
 def _neighbour_coords(found: Measured) -> dict[Hashable, Variable]:
-    """Return the coordinates of the second dimension, named as those of the first."""
+    """Return the coordinates of the second dimension, named after those of the first."""
     coords = region_coords(found.terminology, found.positions)
     return {
         str(name).replace("region", "neighbour"): Variable(

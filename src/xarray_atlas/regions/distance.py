@@ -1,4 +1,4 @@
-"""How far each voxel is from a region."""
+"""Distance of each voxel from a region."""
 
 from __future__ import annotations
 
@@ -32,50 +32,50 @@ __all__ = ["distance_to"]
 def distance_to(
     obj: xr.Dataset | xr.DataArray, regions: Regions, hemisphere: str | Iterable[str] | None = None
 ) -> xr.DataArray:
-    """Measure how far each voxel is from regions, with their descendants, in mm.
+    """Compute the distance of each voxel from regions, with their descendants, in mm.
 
-    From the centre of a voxel to the centre of the nearest voxel of the region, in a
-    straight line; 0 in the region. Voxels may be longer along one axis than along another.
+    The distance is the Euclidean distance between the centre of a voxel and that of the nearest
+    voxel of the region; 0 in the region. Voxels may be anisotropic.
 
-    Nothing is read before something is computed. Then the annotation is read once, block by
-    block on the active dask scheduler, and of the region its runs of voxels are kept: some
-    MB. Each block of distances is made of these alone, so that a plane or a box that is cut out of
-    the field in one step costs its own voxels only, and a field larger than memory can be written.
-    Where the annotation is a numpy array, so is the field.
+    Nothing is read until the result is computed. Then the annotation is read once, block by block
+    on the active dask scheduler, and the runs of the region's voxels are kept: a few MB. Blocks of
+    distances are computed from these alone, so that a plane or a box that is selected from the
+    field in one step takes only the work of its voxels, and a field larger than memory can be
+    written. If the annotation is a numpy array, so is the field.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid. What is out of view is not seen:
-        in a section (``ds.isel(z=100)``) distances are those within the section; the
-        section of the field, ``distance_to(ds, "RSP").isel(z=100)``, has those in space.
+        An atlas, or its annotation, on any part of its grid. Voxels outside it are ignored: in a
+        section (``ds.isel(z=100)``) distances are those within the section; the section of the
+        field, ``distance_to(ds, "RSP").isel(z=100)``, has distances in the volume.
     regions : str, int, Region, or list of these
         By acronym, full name, or id (int).
     hemisphere : "left", "right" or a list of both, optional
-        Only the voxels of that side count as the region's. A voxel on the midline is left.
+        Only use the region's voxels in that hemisphere. A voxel on the midline is left.
 
     Returns
     -------
     DataArray of quantities in mm
-        Named ``distance``, float64, on the annotation's grid and in its chunks. A list of
-        regions adds a ``region`` dimension in front, a list of hemispheres a ``hemisphere``
-        dimension after it. NaN throughout for a region without a voxel. Distances are exact to a
-        millionth of a voxel, to which they are rounded: 12 voxels of 0.025 mm are 0.3 mm.
+        Named ``distance``, float64, with the annotation's grid and chunks. A list of regions adds a
+        leading ``region`` dimension, a list of hemispheres a ``hemisphere`` dimension after it. NaN
+        everywhere for a region without voxels. Distances are rounded to a millionth of a voxel: 12
+        voxels of 0.025 mm are 0.3 mm.
 
     Raises
     ------
     GridError
         If a coordinate is unevenly spaced, a dimension is not spatial, or labels are not integers.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
         If left and right cannot be distinguished.
 
     Notes
     -----
-    The distance is that of the Euclidean distance transform [1]_, and agrees with
+    This is the Euclidean distance transform [1]_, and agrees with
     ``scipy.ndimage.distance_transform_edt(~mask, sampling=...)``, which is two to five times as
-    fast and holds the whole volume in memory, at some 60 bytes a voxel.
+    fast and holds the whole volume in memory, at about 60 bytes per voxel.
 
     References
     ----------
@@ -91,7 +91,7 @@ def distance_to(
     >>> f"{there.item():.3f}"
     '4.472 millimeter'
 
-    Which voxels are how near:
+    E Distances of some voxels:
 
     >>> import pint
     >>> near = distance <= pint.Quantity(0.2, "mm")
@@ -110,22 +110,22 @@ def distance_to(
 
 
 class _Field:
-    """Distances to one or several sets of voxels: a part of them is made when it is asked for.
+    """Distances to one or several sets of voxels, computed on indexing.
 
     Parameters
     ----------
     runs : ndarray of int64
-        Those of masks of the given shape, in any order, as :func:`mask_runs` has them.
+        Runs of masks of the given shape, in any order; see :func:`mask_runs`.
     shape : tuple of int
-        Of the masks: how many there are, along none or more axes, then that of the grid.
+        Shape of the masks: any leading axes, then those of the grid.
     step : tuple of float
-        The size of a voxel along each axis of the grid.
+        Voxel size along each axis of the grid.
     """
 
     def __init__(self, runs: Int64s, shape: tuple[int, ...], step: tuple[float, ...]) -> None:
         self.shape, self.step = shape, step
         self.leading = len(shape) - len(step)
-        runs = runs[np.lexsort(runs.T[-2::-1])]  # from the last key to the first
+        runs = runs[np.lexsort(runs.T[-2::-1])]  # sort by the first columns first
         masks = shape[: self.leading]
         which = np.zeros(len(runs), np.int64)
         for size, place in zip(masks, runs.T, strict=False):
@@ -137,7 +137,7 @@ class _Field:
         }
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        """Make a part of the field, given by a slice, position or list of these along each axis."""
+        """Compute a part of the field, given by an indexer along each axis."""
         places = [
             np.atleast_1d(np.arange(size)[part]) for size, part in zip(self.shape, key, strict=True)
         ]
@@ -150,7 +150,7 @@ class _Field:
 
 
 def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
-    """Return the field of masks: one pass finds their runs, of which each block is made."""
+    """Return the field of masks: one pass finds the runs from which blocks are computed."""
     starts = [[0, *itertools.accumulate(sizes)] for sizes in inside.chunks]
     tables = da.map_blocks(
         _runs_of_block,
@@ -164,7 +164,7 @@ def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
         tables, chunk=_merge, aggregate=_merge, dtype=object, meta=np.empty((), object)
     )
     name = f"distance-{tokenize(runs.name, step)}"
-    # as dask reads an array: what it later slices is taken from the field, not from a block
+    # like a stored array in dask: later slices are taken from the field, not from a block
     field = f"field-of-{name}"
     graph: dict[Any, Any] = {field: (_field_of, (runs.name,), inside.shape, step)}
     for block in np.ndindex(inside.numblocks):
@@ -175,13 +175,13 @@ def _lazy_field(inside: da.Array, step: tuple[float, ...]) -> da.Array:
 
 
 def _runs_of_block(block: Any, block_id: Any, starts: list[list[int]]) -> Any:
-    """Find the runs of a block; their table is the one element of an array of objects."""
+    """Find the runs of a block; their table is the single element of an object array."""
     corner = [start[i] for start, i in zip(starts, block_id, strict=True)]
     return boxed(mask_runs(block) + np.array([*corner, corner[-1]]), (1,) * block.ndim)
 
 
 def _merge(tables: Any, axis: Any = None, keepdims: bool = True) -> Any:
-    """Put the tables of several blocks together, as a reduction of dask asks for it."""
+    """Concatenate the tables of several blocks, as a dask reduction."""
     return boxed(np.concatenate(list(tables.ravel())), (1,) * tables.ndim if keepdims else ())
 
 

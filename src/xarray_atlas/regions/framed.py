@@ -24,11 +24,11 @@ __all__ = ["columns_of", "in_frame"]
 
 POINTS = ("centroid", "representative_point")
 BOXES = ("bounding_box", "extent", "start", "stop")
-"""What is along the axes of the Dataset, and so is not known along those of a tilted frame."""
+"""Results along the axes of the Dataset, which are undefined along those of a tilted frame."""
 
 
 def columns_of(obj: xr.Dataset | xr.DataArray, dims: list[str]) -> list[int]:
-    """Return for each axis of the Space where its dimension is among others.
+    """Return the position of each axis of the Space among some dimensions.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def columns_of(obj: xr.Dataset | xr.DataArray, dims: list[str]) -> list[int]:
     Raises
     ------
     GridError
-        If one is not among them.
+        If one is missing.
     """
     _, space = find_atlas(obj)
     places = {}
@@ -55,12 +55,12 @@ def columns_of(obj: xr.Dataset | xr.DataArray, dims: list[str]) -> list[int]:
 
 
 def in_frame(found: xr.Dataset, obj: xr.Dataset | xr.DataArray, frame: Any) -> xr.Dataset:
-    """Bring the properties of regions into a frame.
+    """Convert the properties of regions to a frame.
 
     Parameters
     ----------
     found : Dataset
-        Along ``axis`` are the dimensions of the annotation.
+        With the dimensions of the annotation along ``axis``.
     obj : Dataset or DataArray
     frame : str, Frame, or (4, 4) array
     """
@@ -90,7 +90,7 @@ def _boxes(found: xr.Dataset, frame: Frame, columns: list[int], stated: Any) -> 
     on = (*box.dims[:-2], "axis", "bound")
     corners = np.swapaxes(corners, -1, -2)
     extent = found.variables["extent"].transpose(..., "axis")
-    # not the difference of the corners, which is NaN without a voxel
+    # not the difference of the corners, which is NaN without voxels
     scale = np.abs(frame.matrix[range(3), along])
     lengths = np.asarray(extent.values)[..., across] * scale
     variables: dict[Any, Variable] = {
@@ -105,5 +105,5 @@ def _boxes(found: xr.Dataset, frame: Frame, columns: list[int], stated: Any) -> 
 
 def _length(dims: Any, values: FloatArray, frame: Frame, attrs: Any) -> Variable:
     registry = pint.get_application_registry()
-    unit_factor(frame.unit)  # or an error
+    unit_factor(frame.unit)  # raises if it is not a unit of length
     return QuantityVariable(dims, registry.Quantity(values, frame.unit), attrs)

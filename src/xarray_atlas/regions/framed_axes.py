@@ -1,4 +1,4 @@
-"""Lengths along the axes of a frame, as coordinates of the Dataset."""
+"""Convert lengths along the axes of a frame to coordinates of the Dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["FramedAxis", "framed_axis", "reach_in_dataset", "require_unit"]
 
 @dataclass(frozen=True)
 class FramedAxis:
-    """An axis of a frame that is parallel to one of the Dataset: ``frame = scale * own + shift``.
+    """Axis of a frame that is parallel to one of the Dataset: ``frame = scale * own + shift``.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class FramedAxis:
     shift: float
 
     def label(self, label: Any) -> Any:
-        """Return a length, lengths or slice of the frame as those of the Dataset, in mm."""
+        """Convert a length, lengths or slice in the frame to the Dataset, in mm."""
         if isinstance(label, slice):
             start, stop = (
                 None if end is None else self.label(end) for end in (label.start, label.stop)
@@ -49,7 +49,7 @@ class FramedAxis:
         return (to_mm(label, f"position along {self.axis!r}") - self.shift) / self.scale
 
     def distance(self, length: Any) -> Any:
-        """Return a distance in the frame as one in the Dataset, in mm."""
+        """Convert a distance in the frame to the Dataset, in mm."""
         if length is None:
             return None
         require_unit(length, self.frame, self.axis)
@@ -57,7 +57,7 @@ class FramedAxis:
 
 
 def require_unit(label: Any, frame: Frame, axis: str) -> None:
-    """Raise a UnitsError for bare numbers in a frame that is not one of mm."""
+    """Raise a UnitsError for bare numbers if the frame is not in mm."""
     if unit_factor(frame.unit) == 1 or isinstance(label, str) or hasattr(label, "units"):
         return
     if isinstance(label, list | tuple):
@@ -77,7 +77,7 @@ def require_unit(label: Any, frame: Frame, axis: str) -> None:
 
 
 def framed_axis(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> FramedAxis:
-    """Return an axis of a frame along which planes are planes of voxels.
+    """Return an axis of a frame that is parallel to an axis of the voxels.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def framed_axis(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> Framed
     others = [abs(row[i]) for i in range(3) if i != at]
     if max(others) > 1e-9 * abs(row[at]):
         raise PointsError(
-            f"{axis!r} of frame={chosen.name!r} is tilted against the voxels, so that a plane or "
-            "slab across it is none of voxels. ds.atlas.plot.section("
+            f"{axis!r} of frame={chosen.name!r} is tilted against the voxels, so that planes and "
+            "slabs across it are oblique. ds.atlas.plot.section("
             f"{axis}=..., frame={chosen.name!r}) draws the oblique plane; ds.atlas.region_at looks "
             "up points of it; ds.atlas.crop(region, pad=..., frame=...) cuts out the voxels around"
         )
@@ -109,7 +109,7 @@ def framed_axis(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> Framed
 def reach_in_dataset(
     obj: xr.Dataset | xr.DataArray, frame: Any, margins: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return how far a box around a place reaches along the axes of the Dataset.
+    """Return the extent along the axes of the Dataset of a box in a frame.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def reach_in_dataset(
     frame : str, Frame, or (4, 4) array
         The box is parallel to its axes.
     margins : mapping of str to float
-        Half of the size of the box along "ap", "dv" and "ml" of the frame, in its mm.
+        Half the size of the box along "ap", "dv" and "ml" of the frame, in its mm.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Masks from labels and the index of a pass: chunks without the region are not read."""
+"""Masks computed with the region index, without reading chunks that lack the region."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["indexed_masks"]
 def indexed_masks(
     data: da.Array, source: StoredArray, index: LabelTable, keys: Int64s, table: Bools | None = None
 ) -> da.Array:
-    """Return lazy masks of an annotation, by what a pass over it has learned.
+    """Return lazy masks of an annotation, using the index from a previous pass.
 
     Parameters
     ----------
     data : dask array of int
-        An annotation that is read from a store as it is.
+        An annotation that is read unchanged from a store.
     source : StoredArray
         The array in the store.
     index : LabelTable
-        Of the whole of it.
+        Index of the whole array.
     keys : ndarray of int64, shape (n_keys,)
         Labels, sorted and unique.
     table : ndarray of bool, shape (n_regions, n_keys), optional
-        Which of the labels belong to each region. One region of all labels by default.
+        The labels that belong to each region. A single region of all labels by default.
 
     Returns
     -------
     dask array of bool
-        Of the shape and in the chunks of `data`; with a `table` preceded by one axis for the
-        regions, in one chunk, so that each chunk of `data` is read once.
+        With the shape and chunks of `data`; with a `table` preceded by one axis for the regions, in
+        one chunk, so that each chunk of `data` is read once.
     """
     front = () if table is None else (len(table),)
     name = f"mask-{tokenize(source.snapshot, data.name, keys, table)}"
@@ -58,7 +58,7 @@ def indexed_masks(
 
 
 class _Labels:
-    """The labels of masks, as the value of a task: they go to each worker once."""
+    """The labels of masks, as the value of a task: they are sent to each worker once."""
 
     def __init__(self, keys: Int64s, table: Bools | None) -> None:
         self.keys, self.table = keys, table
@@ -71,7 +71,7 @@ def _masks(of: _Labels, block: Any) -> Bools:
 
 
 def _holding(chunks: tuple[tuple[int, ...], ...], rows: LabelTable) -> Bools:
-    """Tell of each block whether one of the boxes of wanted labels reaches into it."""
+    """Return whether each block intersects one of the bounding boxes of the labels."""
     held = np.zeros([len(sizes) for sizes in chunks], bool)
     ends = [np.array([*itertools.accumulate(sizes)]) for sizes in chunks]
     first = [

@@ -1,8 +1,8 @@
-"""Bring an atlas onto other coordinates, where xarray does not ask the index.
+"""Resample an atlas onto other coordinates, in cases that xarray does not pass to the index.
 
-``reindex(z=labels)``, ``interp(z=quantity)`` and ``interp_like`` of xarray take
-plain numbers only. These take lengths in any form, and know that labels are
-names: they are never averaged, nor do they pass through a float.
+``reindex(z=labels)``, ``interp(z=quantity)`` and ``interp_like`` of xarray accept plain numbers
+only. These functions accept lengths in any form, and treat labels as categories: they are never
+averaged or converted to float.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ T = TypeVar("T", xr.Dataset, xr.DataArray)
 
 
 def interp(obj: T, coords: Mapping[Any, Any] | None = None, method: Any = "linear", **kw: Any) -> T:
-    """Interpolate onto other coordinates; labels take the voxel that holds the point.
+    """Interpolate onto other coordinates, with nearest-neighbour interpolation of labels.
 
-    Floats are interpolated as :meth:`xarray.Dataset.interp` does it. Labels,
-    masks and all else that is not a float take the value of the voxel in which
-    the point lies, and 0 outside of the volume. A voxel reaches half way to its
-    neighbours; of its two faces it owns the one of the smaller coordinate,
-    whichever way the axis is stored. Dask arrays stay lazy.
+    Floats are interpolated by :meth:`xarray.Dataset.interp`. Labels, masks and other data that are
+    not floats take the value of the voxel that contains the point, and 0 outside the volume. A
+    voxel extends half way to its neighbours and includes its boundary at the smaller coordinate,
+    whatever the order of the axis. Dask arrays stay lazy.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or any object whose coordinates are lengths.
+        An atlas, or any object with coordinates that are lengths.
     coords : mapping of hashable to lengths, optional
-        New coordinates, a dimension each: quantities, strings or numbers (mm).
-        One length drops the dimension, a sequence replaces it, and DataArrays
-        that share a dimension are points, as xarray has it.
+        New coordinates by dimension: quantities, strings or numbers (mm). A single length drops the
+        dimension, a sequence replaces it, and DataArrays that share a dimension are points, as in
+        xarray.
     method : str, default: "linear"
-        For floats, as :meth:`xarray.Dataset.interp` has it.
+        Method for floats; see :meth:`xarray.Dataset.interp`.
     **kw
         The same as `coords`.
 
@@ -76,7 +75,7 @@ def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear"
     Parameters
     ----------
     obj, other : Dataset or DataArray
-        The coordinates of `other` are read by their units (mm, um, ...).
+        The coordinates of `other` may be in any unit of length (mm, um, ...).
     method : str, default: "linear"
         Same as in :func:`interp`.
 
@@ -105,12 +104,12 @@ def interp_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = "linear"
 
 
 def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
-    """Take the labels of another object's coordinates; what is not there is filled.
+    """Select the labels of another object's coordinates, filling missing ones.
 
     Parameters
     ----------
     obj, other : Dataset or DataArray
-        The coordinates of `other` are read by their units (mm, um, ...).
+        The coordinates of `other` may be in any unit of length (mm, um, ...).
     method : str, optional
         Same as in :meth:`xarray.Dataset.reindex_like`: "nearest", "ffill", ...
 
@@ -144,7 +143,7 @@ def reindex_like(obj: T, other: xr.Dataset | xr.DataArray, method: Any = None) -
 
 
 def _target(dim: Hashable, value: Any) -> Variable:
-    """Read new coordinates as a variable in mm, on the dimensions that it will have."""
+    """Convert new coordinates to a variable in mm, on the dimensions of the result."""
     if isinstance(value, xr.DataArray | Variable):
         variable = value.variable if isinstance(value, xr.DataArray) else value
         return Variable(variable.dims, to_mm(variable, f"label of {dim!r}").values)
@@ -159,7 +158,7 @@ def _target(dim: Hashable, value: Any) -> Variable:
 def _common(
     obj: xr.Dataset | xr.DataArray, other: xr.Dataset | xr.DataArray
 ) -> dict[Hashable, LengthIndex]:
-    """Return the coordinates of `other` that are lengths, along dimensions of `obj`."""
+    """Return the coordinates of `other` that are lengths along dimensions of `obj`."""
     for dim in obj.dims:
         if dim in other.coords and dim in obj.coords and is_length(obj.coords[dim].variable):
             require_length(other, dim, "other")
@@ -179,7 +178,7 @@ def _dims(obj: xr.Dataset | xr.DataArray) -> list[str]:
 
 
 def _fill(dtype: np.dtype[Any]) -> Any:
-    """NaN for floats, else 0, False, an empty text, or not a time."""
+    """Return NaN for floats, otherwise 0, False, an empty text, or NaT."""
     return np.nan if dtype.kind in "fc" else dtype.type()
 
 
@@ -205,13 +204,13 @@ def _on_grid(obj: T, targets: Mapping[Hashable, Variable], method: Any) -> T:
 
 
 def _owners(obj: xr.Dataset, dim: Hashable, points: Variable) -> tuple[Variable, Variable]:
-    """Return the position of the voxel that holds each point, and whether there is one."""
+    """Return the position of the voxel that contains each point, and whether there is one."""
     index = obj.xindexes.get(dim)
     if not isinstance(index, LengthIndex):
         raise GridError(
             f"no dimension {dim!r} with a coordinate that is a length; there are {_dims(obj)}"
         )
-    order = np.argsort(index.values)  # whichever way the axis is stored
+    order = np.argsort(index.values)  # whatever the order of the axis
     centres = index.values[order]
     gaps = np.diff(centres) if centres.size > 1 else np.array([index.spacing or np.nan])
     if centres.size == 0 or np.isnan(gaps).any():

@@ -1,4 +1,4 @@
-"""Masks of regions: which voxels belong to them."""
+"""Masks of regions."""
 
 from __future__ import annotations
 
@@ -48,18 +48,16 @@ def mask(
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
 ) -> xr.DataArray:
-    """Mark the voxels of a region and its descendants.
+    """Compute the mask of a region and its descendants.
 
-    Lazy where the annotation is a dask array; otherwise it is read and the
-    mask is a numpy array. One pass over each block gives the masks of all
-    regions that share a chunk of the result. Where a pass over the same Dataset has
-    been made already (by :func:`volume`, for example), chunks that hold nothing
-    of the regions are not read, here and in every part of the mask. Like the volumes it
-    is then of the store as it was: voxels of the regions that were written since, where
-    there were none, are missed until the atlas is opened again. With
+    The mask is lazy if the annotation is a dask array; otherwise it is a numpy array. One pass over
+    each block computes the masks of all regions that share a chunk of the result. If a pass over
+    the same Dataset has been made before (by :func:`volume`, for example), chunks without the
+    regions are not read, in this and every part of the mask. Like the volumes, the mask then
+    reflects the store at that time: voxels of the regions that were written since then, into chunks
+    that had none, are missed until the atlas is opened again. With
     ``set_options(index_cache=True)`` the first call may list the store. An image in place of the
-    annotation, or hemispheres that are not 1 and 2, are refused where such a pass has been made; a
-    mask alone does not tell.
+    annotation, or hemispheres other than 1 and 2, are only detected if such a pass has been made.
 
     Parameters
     ----------
@@ -68,23 +66,22 @@ def mask(
     regions : str, int, Region, or list of these
         By acronym, full name, or id (int).
     hemisphere : "left", "right" or a list of both, optional
-        Only the voxels of that side. A voxel on the midline is left.
+        Only the voxels in that hemisphere. A voxel on the midline is left.
     direct : bool, default: False
         Only voxels labelled with the region itself, without its descendants.
 
     Returns
     -------
     DataArray of bool
-        Named ``mask``, on the annotation's grid. A list of regions adds a
-        ``region`` dimension in front, a list of hemispheres a ``hemisphere``
-        dimension after it. A region without a voxel gives a mask that is all
-        false. The ``region`` axis of a lazy mask is chunked so that a chunk
-        stays near dask's ``array.chunk-size``.
+        Named ``mask``, on the annotation's grid. A list of regions adds a leading ``region``
+        dimension, a list of hemispheres a ``hemisphere`` dimension after it. The mask of a region
+        without voxels is False everywhere. The ``region`` axis of a lazy mask is chunked such that
+        chunks have about the size of dask's ``array.chunk-size``.
 
     Raises
     ------
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     GridError
         If the labels are not integers.
     HemisphereError
@@ -107,7 +104,7 @@ def mask(
     labels = [terminology.labels_of(int(position), direct=direct) for position in positions]
     data = without_empty_chunks(annotation.data)
     known = _known_of(obj, annotation, data)
-    if known is not None:  # what a pass has learned costs nothing to look at
+    if known is not None:  # using the results of previous passes costs nothing
         require_plausible(obj, annotation, known[1], None)
     if many:
         result = Variable(("region", *annotation.dims), _masks(data, labels, known))
@@ -132,7 +129,7 @@ _Known = tuple[StoredArray, LabelTable]
 
 
 def _known_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray, data: Any) -> _Known | None:
-    """Return the stored array that is read, and what passes have learned of it, if anything."""
+    """Return the stored array that is read, and the results of previous passes over it, if any."""
     source = stored_array(data)
     if source is None:
         return None
@@ -153,7 +150,7 @@ def _mask(data: Any, labels: Int64s, known: _Known | None) -> Any:
 
 def _masks(data: Any, labels: Sequence[Int64s], known: _Known | None) -> Any:
     keys = np.unique(np.concatenate([np.empty(0, np.int64), *labels]))
-    # which of the labels belong to each region
+    # the labels that belong to each region
     table = np.array([np.isin(keys, own) for own in labels], bool).reshape(len(labels), keys.size)
     if not isinstance(data, da.Array):
         return region_masks(data, keys, table)
@@ -171,7 +168,7 @@ def _masks(data: Any, labels: Sequence[Int64s], known: _Known | None) -> Any:
 
 
 def _sent_once(labels: Int64s) -> Any:
-    """Make labels a task of their own: they go to each worker once, not with each block."""
+    """Wrap labels into a separate task, so that they are sent to each worker once."""
     return delayed(labels, name=f"labels-{tokenize(labels)}", traverse=False)
 
 

@@ -1,4 +1,4 @@
-"""How large regions are and where they lie: all of it from one pass."""
+"""Size and position of regions, from one pass over the annotation."""
 
 from __future__ import annotations
 
@@ -32,74 +32,72 @@ def region_properties(
     progress: bool = False,
     frame: Any = None,
 ) -> xr.Dataset:
-    """Measure regions, with their descendants: how large they are, and where they lie.
+    """Compute the size and position of regions, including their descendants.
 
-    Everything comes from one pass over the annotation, block by block on the
-    active dask scheduler: all regions, with and without their descendants, on
-    both sides. What it learns of an atlas that :func:`open_atlas` opened from its
-    OME-Zarr, in the chunks in which it was opened, is kept, so that the next question about it
-    (also by :func:`volume`, :func:`centroid`, :func:`bounding_box`) reads nothing. A derived
-    array, such as a slice or another chunking, is measured itself.
+    Everything is computed in one pass over the annotation, block by block on the active dask
+    scheduler: all regions, with and without their descendants, in both hemispheres. For an atlas
+    that :func:`open_atlas` opened from OME-Zarr, with the chunks in which it was opened, the result
+    of the pass is cached, so that the next call (also of :func:`volume`, :func:`centroid`,
+    :func:`bounding_box`) reads nothing. Derived arrays, such as slices or other chunks, are
+    processed separately.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid; a section too.
+        An atlas, or its annotation, on any part of its grid, including sections.
     regions : str, int, Region, or list of these, optional
-        By acronym, full name, or id (int). All regions by default; of a parcellation its
-        parcels, each without its descendants.
+        By acronym, full name, or id (int). All regions by default; for a parcellation its parcels,
+        each without its descendants.
     hemisphere : "left", "right" or a list of both, optional
-        Only that side. A voxel on the midline is left.
+        Only that hemisphere. A voxel on the midline is left.
     direct : bool, default: False
         Only voxels labelled with the region itself, without its descendants.
     progress : bool, default: False
         Show a progress bar on stderr while the annotation is read.
     frame : str, Frame or (4, 4) array, optional
-        The frame in which positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-        Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
-        the Dataset. By default they are coordinates of the Dataset.
+        The frame of positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix
+        maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. By default
+        positions are coordinates of the Dataset.
 
     Returns
     -------
     Dataset
-        On ``region``; a list of hemispheres adds ``hemisphere``. Along ``axis`` are the
-        spatial dimensions of the annotation, ``bound`` is lower and upper. With `frame` the axes
-        are those of the frame, and positions and extents are in its unit; volumes stay those of
-        the atlas. Of a frame that is tilted against the voxels there is no ``bounding_box``,
+        With the dimension ``region``, and ``hemisphere`` for a list of hemispheres. ``axis`` has
+        the spatial dimensions of the annotation, ``bound`` is lower and upper. With `frame` the
+        axes are those of the frame, and positions and extents are in its unit; volumes remain those
+        of the atlas. If the frame is tilted against the voxels there is no ``bounding_box``,
         ``extent``, ``start`` and ``stop``.
 
         ``voxels``
             Number of voxels, int64.
         ``volume``
-            In mm**3; of a section ``area``, in mm**2.
+            In mm**3; for a section ``area``, in mm**2.
         ``centroid``
-            The mean position of the voxels, in mm on each axis. NaN without a voxel.
+            The mean position of the voxels, in mm along each axis. NaN without voxels.
         ``bounding_box``
-            The outer faces of the outermost voxels, in mm on each axis. NaN without
-            a voxel.
+            The boundary of the outermost voxels, in mm along each axis. NaN without voxels.
         ``extent``
-            Upper less lower face, in mm on each axis; 0 without a voxel.
+            Size of the bounding box, in mm along each axis; 0 without voxels.
         ``start``, ``stop``
-            The same box in voxels of the annotation, as slices have them, on each axis.
-            Both are 0 without a voxel.
+            The same box in voxels of the annotation, as slices, along each axis. Both are 0 without
+            voxels.
         ``representative_point``
-            The centre of a voxel of the region, in mm on each axis. A region that is
-            bent round or in two halves does not hold its centroid; it always holds
-            this point. NaN without a voxel.
+            The centre of a voxel of the region, in mm along each axis. The centroid of a curved or
+            bilateral region may lie outside it; this point is always inside. NaN without voxels.
         ``unknown_voxels``
-            On ``unknown_label``: the labels in the annotation that no region has.
+            On ``unknown_label``: the number of voxels of labels that belong to no region.
         ``background_voxels``
-            Number of voxels with label 0, where that is the label of no region.
+            Number of voxels with label 0, if no region has that label.
 
-        ``attrs["voxel_size"]`` says which grid the numbers come from.
+        ``attrs["voxel_size"]`` gives the grid of the numbers.
 
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if it
-        is not known where the frame lies in the Dataset.
+        If a coordinate is unevenly spaced, or spatial dimensions are missing; if the position of
+        the frame in the Dataset is unknown.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
         If left and right cannot be distinguished.
     PointsError
@@ -107,12 +105,11 @@ def region_properties(
 
     Notes
     -----
-    The representative point is found among one voxel for each of the region's labels in
-    each chunk: the one on the plane through the middle of the label's runs there
-    (across the first axis) that is nearest to the centroid of the label in that chunk. Of
-    these it is the one nearest to the centroid of the region. It is meant to be looked at:
-    another chunking of the same voxels, or other sides that were asked about before, may
-    give another one.
+    The representative point is selected from one voxel per label of the region and chunk: of the
+    voxels on the plane (across the first axis) through the middle of the label's runs in the chunk,
+    the one nearest to the label's centroid there. The one nearest to the centroid of the region is
+    returned. It is meant for inspection and depends on the chunks, and on the hemispheres that were
+    included in previous calls.
 
     Examples
     --------
@@ -180,7 +177,7 @@ def region_properties(
 
 
 def axis_lines(found: Measured) -> tuple[FloatArray, FloatArray]:
-    """Return along each axis the position of the first voxel, and the signed step, in mm."""
+    """Return the position of the first voxel and the signed step along each axis, in mm."""
     _, space = find_atlas(found.annotation)
     coords = [n for n in space.coordinates(found.annotation).values() if n is not None]
     names = {found.annotation.coords[n].dims: n for n in coords}
@@ -200,7 +197,7 @@ def centroid(
     progress: bool = False,
     frame: Any = None,
 ) -> xr.DataArray:
-    """Find the mean position of the voxels of regions, in mm.
+    """Compute the mean position of the voxels of regions, in mm.
 
     Parameters
     ----------
@@ -210,9 +207,9 @@ def centroid(
     Returns
     -------
     DataArray of quantities in mm, or in the unit of the frame
-        On ``axis``, and on ``region`` and ``hemisphere`` where a list was given. NaN for a
-        region without a voxel. It need not lie in the region:
-        ``region_properties(...).representative_point`` does.
+        With the dimension ``axis``, and ``region`` and ``hemisphere`` for lists. NaN for a region
+        without voxels. It may lie outside the region;
+        ``region_properties(...).representative_point`` is always inside.
 
     Raises
     ------
@@ -237,7 +234,7 @@ def bounding_box(
     progress: bool = False,
     frame: Any = None,
 ) -> xr.DataArray:
-    """Find the box around the voxels of regions, in mm.
+    """Compute the bounding box of the voxels of regions, in mm.
 
     Parameters
     ----------
@@ -247,9 +244,8 @@ def bounding_box(
     Returns
     -------
     DataArray of quantities in mm, or in the unit of the frame
-        On ``axis`` and ``bound`` (lower, upper), and on ``region`` and ``hemisphere`` where a
-        list was given: the outer faces of the outermost voxels. NaN for a region without
-        a voxel.
+        With the dimensions ``axis`` and ``bound`` (lower, upper), and ``region`` and ``hemisphere``
+        for lists: the boundary of the outermost voxels. NaN for a region without voxels.
 
     Raises
     ------

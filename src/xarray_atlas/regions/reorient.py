@@ -1,4 +1,4 @@
-"""The same atlas with its axes in another order, or running the other way."""
+"""Reorient an atlas: flip and transpose its axes."""
 
 from __future__ import annotations
 
@@ -31,49 +31,46 @@ T = TypeVar("T", xr.Dataset, xr.DataArray)
 def reorient(
     obj: T, orientation: str | None = None, *, axcodes: str | Sequence[str] | None = None
 ) -> T:
-    """Turn an atlas, or anything on its grid: flip and transpose its axes.
+    """Reorient an atlas, or any object on its grid, by flipping and transposing its axes.
 
-    Arrays, coordinates, midline and orientation change together, so that every
-    voxel stays in its region and on its side. Lazy: no voxel is read.
+    Arrays, coordinates, midline and orientation change together, so that every voxel keeps its
+    region and hemisphere. Lazy: no voxel is read.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or anything on its grid that carries its hierarchy, in either form.
+        An atlas, or any object on its grid that carries its hierarchy, in either form.
     orientation : str, optional
-        A letter an axis, in lower case: the side on which the first voxel lies,
-        as BrainGlobe and ITK-SNAP have it. ``"asr"`` starts at the anterior,
-        superior, right corner.
+        A lower-case letter per axis for the side on which the first voxel lies, as in BrainGlobe
+        and ITK-SNAP. ``"asr"`` starts at the anterior, superior, right corner.
     axcodes : str or sequence of str, optional
-        Instead of `orientation`, as nibabel has it: the side to which each axis
-        points. ``"RAS"`` is the orientation ``"lpi"``.
+        Alternative to `orientation`, as in nibabel: the side to which each axis points. ``"RAS"``
+        is the orientation ``"lpi"``.
 
     Returns
     -------
     Dataset or DataArray
-        The spatial dimensions keep their names, each with its anatomical axis,
-        and stand in the order of the letters; others keep their places.
+        The spatial dimensions keep their names, each with its anatomical axis, and are in the order
+        of the letters; others keep their positions.
 
     Raises
     ------
     GridError
-        If the letters are not one for each anatomical axis, if both or neither
-        are given, or if an axis cannot be turned: it has no coordinate, or the size of
-        the whole volume is not known.
+        If the letters are not one for each anatomical axis, both or neither are given, or an axis
+        cannot be flipped: it has no coordinate, or the size of the whole volume is unknown.
     MissingTerminologyError
         If the object carries no hierarchy.
 
     Notes
     -----
-    An atlas in a world (from a file with an affine) keeps its coordinates, which are descending
-    afterwards where the array runs to the left, posterior or inferior. Those of
-    other atlases grow along the array afterwards, also where they did not before.
-    Those of a flipped axis are measured from the other end of the whole volume: ``x`` becomes
-    ``2 * corner + extent - x``, so that its first voxel has its centre where it
-    had it, and a part that was cut out lands where it is in the whole that was turned.
+    World coordinates of an atlas (from a file with an affine) do not change, and are descending if
+    the array runs to the left, posterior or inferior. Coordinates of other atlases are ascending
+    afterwards, and those of a flipped axis are measured from the other end of the whole volume:
+    ``x`` becomes ``2 * corner + extent - x``, so that the first voxel keeps its coordinate, and a
+    cropped part has the same coordinates as in the reoriented whole.
 
-    Values are carried as they are. Where they are vectors (a deformation
-    field), their components still point along the old axes.
+    Values do not change. If they are vectors (a displacement field), their components still refer
+    to the previous axes.
 
     Examples
     --------
@@ -89,7 +86,7 @@ def reorient(
     wanted = _letters(orientation, axcodes)
     order = [next(a for a, letters in AXES.items() if letter in letters) for letter in wanted]
     sides = dict(zip(order, wanted, strict=True))
-    # the coordinates of a world stay as they are: the array runs along them or against them
+    # world coordinates do not change: the array may run along them or against them
     flipped = [] if space.world else [a for a in order if sides[a] != _letter(space, a)]
     if flipped and not space.shape:
         raise GridError(
@@ -133,7 +130,7 @@ def reorient(
 
 
 def _letters(orientation: str | None, axcodes: str | Sequence[str] | None) -> str:
-    """Return the orientation that was asked for in one way or the other."""
+    """Return the requested orientation, given in either form."""
     if (orientation is None) == (axcodes is None):
         raise GridError(
             "pass orientation, where the first voxel lies ('asr'), or axcodes, where the axes "
@@ -153,7 +150,7 @@ def _letters(orientation: str | None, axcodes: str | Sequence[str] | None) -> st
         wanted = "".join(OPPOSITE.get(letter, letter) for letter in pointing)
         if set(pointing) - set(OPPOSITE):
             raise GridError(f"axcodes {axcodes!r} are not three letters such as 'RAS'")
-    Space(("0", "1", "2"), wanted, (1.0,) * 3, (0.0,) * 3)  # which refuses two of one kind
+    Space(("0", "1", "2"), wanted, (1.0,) * 3, (0.0,) * 3)  # refuses two letters of one axis
     return wanted
 
 
@@ -164,7 +161,7 @@ def _letter(space: Space, axis: str) -> str:
 def _dimension(
     obj: xr.Dataset | xr.DataArray, space: Space, axis: str, name: Hashable | None
 ) -> Hashable:
-    """Return the dimension of an axis, which the object need not have any more."""
+    """Return the dimension of an axis, which the object may lack."""
     dims = () if name is None else obj.coords[name].dims
     return dims[0] if dims else space.dims[space.position(axis)]
 
@@ -189,7 +186,7 @@ def _turned(space: Space, order: Sequence[str], wanted: str) -> Space:
 
 
 def _from_turned(space: Space, at: Sequence[int], wanted: str) -> tuple[float, ...]:
-    """Return the matrix to the atlas of a grid that an atlas was brought onto, now turned."""
+    """Return the matrix to the atlas from a reoriented grid."""
     if not space.to_atlas:
         return ()
     matrix = np.reshape(space.to_atlas, (4, 4)) @ _back(space, at, wanted)
@@ -197,7 +194,7 @@ def _from_turned(space: Space, at: Sequence[int], wanted: str) -> tuple[float, .
 
 
 def _back(space: Space, at: Sequence[int], wanted: str) -> FloatArray:
-    """Return the matrix from a turned grid to the grid before."""
+    """Return the matrix from a reoriented grid to the previous one."""
     back = np.zeros((4, 4))
     back[3, 3] = 1
     for column, row in enumerate(at):
@@ -209,7 +206,7 @@ def _back(space: Space, at: Sequence[int], wanted: str) -> FloatArray:
 
 
 def _mirrored(values: FloatArray, space: Space, at: int) -> FloatArray:
-    """Measure positions from the other end of the whole volume, without a subtraction's noise."""
+    """Measure positions from the other end of the whole volume, without rounding errors."""
     size, count, corner = space.voxel_size[at], space.shape[at], space.corner[at]
     mirrored = 2 * corner + size * count - values
     tolerance = TOLERANCE * size
@@ -228,7 +225,7 @@ def _replace_coordinate(
     variables: dict[Hashable, Variable],
     indexes: dict[Hashable, Index],
 ) -> None:
-    """Add the coordinate of a flipped axis, in the form in which it is."""
+    """Add the coordinate of a flipped axis, in the form of the object."""
     coord = obj.coords[name].variable
     values = values.reshape(coord.shape)
     attrs = {**coord.attrs, "units": "mm"}
@@ -254,7 +251,7 @@ def _parts(variable: Variable) -> tuple[Any, ...]:
 
 
 def _transposed(obj: T, dims: Iterable[Hashable]) -> T:
-    """Put the spatial dimensions of every variable into this order; others keep their places."""
+    """Transpose the spatial dimensions of every variable; others keep their positions."""
     dims = list(dims)
 
     def order(there: tuple[Hashable, ...]) -> list[Hashable]:

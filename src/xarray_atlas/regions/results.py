@@ -1,4 +1,4 @@
-"""What results by region look like: who is named, and the coordinates that name them."""
+"""Coordinates of results by region."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = [
 
 Regions = RegionKey | Iterable[RegionKey]
 
-# Fixed-width text is what numpy, pandas and xarray take everywhere, but zarr's format 3 has
-# no specification for it: it is written as text of any length.
+# Fixed-width text is supported by numpy, pandas and xarray, but not specified in zarr format 3:
+# there it is written as variable-length text.
 _TEXT = {"dtype": np.dtype(object)}
 
 
 def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Int64s, bool]:
-    """Return the positions of regions in the table, and whether they were a list.
+    """Return the positions of regions in the table, and whether they were given as a list.
 
-    None means all of them; of a parcellation, its parcels.
+    None denotes all regions, or the parcels of a parcellation.
     """
     if regions is None:
         return terminology.default_positions, True
@@ -52,10 +52,10 @@ def resolve_regions(terminology: Terminology, regions: Any) -> tuple[Int64s, boo
 
 
 def without_descendants(terminology: Terminology, regions: Any, direct: bool) -> bool:
-    """Return whether regions are meant without their descendants.
+    """Return whether regions are taken without their descendants.
 
-    Where that was asked for; and the parcels of a parcellation that a call means which names
-    no region: a parcel that lies above others has the voxels of its own label only.
+    This is the case if requested, and for the parcels of a parcellation in a call without regions:
+    a parcel above others has the voxels of its own label only.
     """
     return direct or (regions is None and terminology.parcels is not None)
 
@@ -65,9 +65,9 @@ def region_coords(
 ) -> dict[Hashable, Variable]:
     """Return the coordinates of a result by region: acronym, name, id, parent and depth.
 
-    An acronym that several regions share has " #id" appended, so that each can be selected.
+    Acronyms that several regions share have " #id" appended, so that each can be selected.
 
-    On a ``region`` dimension; scalars for a single region, as ``.sel(region=...)`` has it.
+    On a ``region`` dimension; scalars for a single region, as after ``.sel(region=...)``.
     """
     parents = terminology.parents[positions]
     columns = {
@@ -79,7 +79,7 @@ def region_coords(
     }
     coords: dict[Hashable, Variable] = {}
     for name, column in columns.items():
-        text = column.dtype == object  # ids too, where they are not integers
+        text = column.dtype == object  # also ids if they are not integers
         values = column.astype(str) if text else column
         variable = Variable(("region",), values, encoding=_TEXT if text else None)
         coords[name] = variable if many else variable[0]
@@ -87,17 +87,17 @@ def region_coords(
 
 
 def hemisphere_coord(names: Sequence[str], many: bool = True) -> Variable:
-    """Return the ``hemisphere`` coordinate of a result, a scalar for a single side."""
+    """Return the ``hemisphere`` coordinate of a result, a scalar for a single hemisphere."""
     variable = text_coord("hemisphere", names)
     return variable if many else variable[0]
 
 
 def text_coord(dim: str, names: Sequence[str]) -> Variable:
-    """Return the coordinate of a dimension whose labels are names."""
+    """Return the coordinate of a dimension labelled by names."""
     return Variable((dim,), np.array(names, dtype=str), encoding=_TEXT)
 
 
 def voxel_size_attrs(voxel: Mapping[Hashable, float]) -> dict[str, str]:
-    """Return the attributes that say which grid a result came from, by its voxel size in mm."""
+    """Return the attributes that give the grid of a result, by its voxel size in mm."""
     shown = " x ".join(f"{step:.12g}" for step in voxel.values())
     return {"voxel_size": f"{shown} mm ({', '.join(map(str, voxel))})"}

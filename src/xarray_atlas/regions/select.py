@@ -1,4 +1,4 @@
-"""Parts of an atlas: along its anatomical axes, and around regions."""
+"""Select parts of an atlas by anatomical axes and by regions."""
 
 from __future__ import annotations
 
@@ -34,30 +34,29 @@ def sel(
     tolerance: Any = None,
     frame: Any = None,
 ) -> T:
-    """Select by anatomical axes, whatever the dimensions are called and however they run.
+    """Select by anatomical axes, independent of the names and order of dimensions.
 
-    Positions are the coordinates of the Dataset, which grow in its own direction:
-    in BrainGlobe's "asr" `ap` to posterior, `dv` to inferior, and `ml` to left. No data
-    is read.
+    Positions are coordinates of the Dataset, which increase in its directions: in BrainGlobe's
+    "asr", `ap` to posterior, `dv` to inferior, and `ml` to left. No data is read.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or anything on its grid that carries its hierarchy.
+        An atlas, or any object on its grid that carries its hierarchy.
     ap, dv, ml : length, list of lengths or slice, optional
-        Along the anterior-posterior, dorsal-ventral and medial-lateral axis: quantities,
-        strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in
-        either order, whichever way the axis is stored. One length drops the dimension.
+        Along the anterior-posterior, dorsal-ventral and medial-lateral axes: quantities, strings
+        such as ``"5 mm"``, or numbers in mm. A slice includes both ends, in either order, whatever
+        the order of the axis. A single length drops the dimension.
     method : str, optional
-        For lengths that are not voxel's centre: "nearest"; "ffill" (or "pad") and "bfill"
-        go by the order in which the axis is stored, as xarray's own `sel` does.
+        For lengths that are not the centre of a voxel: "nearest", or "ffill" (or "pad") and "bfill"
+        in the storage order of the axis, as in xarray's `sel`.
     tolerance : length, optional
-        How far from the given length that may be.
+        Maximum distance from the given length.
     frame : str, Frame or (4, 4) array, optional
-        The frame in which the positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-        Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
-        Dataset. Where its numbers are not in mm, positions say their unit. By default they are
-        coordinates of the Dataset.
+        The frame of the positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A
+        matrix maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. If
+        the frame is not in mm, positions need a unit. By default positions are coordinates of the
+        Dataset.
 
     Returns
     -------
@@ -66,17 +65,17 @@ def sel(
     Raises
     ------
     KeyError
-        If there is no voxel at a length; for a section you mostly want ``method="nearest"``.
+        If there is no voxel at a length; for a section use ``method="nearest"``.
     GridError
-        If the object has no such axis any more; with a method, if a length lies outside of it,
-        by more than half a voxel, and no `tolerance` is given.
+        If the object lacks the axis; with a method, if a length lies more than half a voxel outside
+        and no `tolerance` is given.
     UnitsError
-        For something that is not a length.
+        For a value that is not a length.
     TypeError
-        For a slice with a step, which :meth:`xarray.Dataset.isel` takes.
+        For a slice with a step, which :meth:`xarray.Dataset.isel` supports.
     PointsError
         If there is no such frame, or the axis is tilted against the voxels, so that the plane is
-        oblique: ``ds.atlas.plot.section`` draws one.
+        oblique: ``ds.atlas.plot.section`` draws such planes.
 
     Examples
     --------
@@ -94,7 +93,7 @@ def sel(
     >>> behind.z.values.round(3)
     array([7.925, 8.025, 8.125, 8.225, 8.325])
     """
-    find_atlas(obj)  # or an error, also without a position
+    find_atlas(obj)  # raises without an atlas, even if no position is given
     places: dict[Hashable, Any] = {}
     for axis, label in {"ap": ap, "dv": dv, "ml": ml}.items():
         if label is None:
@@ -117,11 +116,11 @@ def sel(
 
 
 def _index(obj: xr.Dataset | xr.DataArray, name: Hashable, dim: Hashable) -> LengthIndex:
-    """Return a unit-aware index of a coordinate, whatever form the object is in."""
+    """Return a unit-aware index of a coordinate, from either form of the object."""
     index = obj.xindexes.get(name)
     if isinstance(index, LengthIndex):
         return index
-    attrs = {**obj.coords[name].attrs, "units": "mm"}  # in which `lengths` gives it
+    attrs = {**obj.coords[name].attrs, "units": "mm"}  # the unit of `lengths`
     plain = xr.Variable((dim,), lengths(obj, name), attrs)
     return LengthIndex.from_variables({name: plain}, options={})
 
@@ -129,9 +128,9 @@ def _index(obj: xr.Dataset | xr.DataArray, name: Hashable, dim: Hashable) -> Len
 def _require_inside(
     label: Any, index: LengthIndex, axis: str, obj: xr.Dataset | xr.DataArray, frame: Any
 ) -> None:
-    """Refuse positions outside of the object: the nearest plane to them is not what was asked for.
+    """Refuse positions outside the object, for which the nearest plane would be misleading.
 
-    A voxel reaches half its size beyond its centre.
+    A voxel extends half its size beyond its centre.
     """
     values = index.values
     asked = np.atleast_1d(np.asarray(to_mm(label, f"position along {axis!r}")))
@@ -157,9 +156,9 @@ def _require_inside(
 
 
 def _in_order(label: slice, index: LengthIndex) -> slice:
-    """Put the ends of a slice into the order in which the axis is stored."""
+    """Order the ends of a slice like the axis."""
     if label.step is not None:
-        return label  # which the index refuses
+        return label  # the index refuses it
     ends: list[Any] = [
         None if end is None else to_mm(end, "length") for end in (label.start, label.stop)
     ]
@@ -178,40 +177,40 @@ def crop(
     progress: bool = False,
     frame: Any = None,
 ) -> T:
-    """Cut out the part of an atlas around regions and their descendants.
+    """Crop an atlas to the bounding box of regions and their descendants.
 
-    The box is known without reading the annotation where a pass over the same
-    Dataset has been made already (see :func:`region_properties`), else by one
-    pass. What is cut out stays lazy, and only its own chunks are read when it is used.
+    The box is known without reading the annotation if a pass over the same Dataset has been made
+    before (see :func:`region_properties`); otherwise it takes one pass. The result stays lazy, and
+    only its chunks are read when it is used.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation; all variables are cut.
+        An atlas, or its annotation; all variables are cropped.
     regions : str, int, Region, or list of these
-        By acronym, full name, or id (int); of several it is the box around all.
+        By acronym, full name, or id (int); the box encloses all of them.
     pad : length or mapping of str to length, optional
-        How much is kept on every side: voxels whose centre is no further than that from
-        the box. ``"0.2 mm"``, a quantity, or a number in mm; or one along each of "ap", "dv" and
-        "ml", such as ``{"ap": "0.5 mm"}``.
+        Margin on every side, which includes voxels with a centre within that distance of the box:
+        ``"0.2 mm"``, a quantity, or a number in mm; or by axis, "ap", "dv" and "ml", such as
+        ``{"ap": "0.5 mm"}``.
     hemisphere : "left", "right" or a list of both, optional
-        The box around the voxels of that side only.
+        The box around the voxels in that hemisphere only.
     progress : bool, default: False
-        Show a progress bar on stderr where the annotation has to be read.
+        Show a progress bar on stderr if the annotation has to be read.
     frame : str, Frame or (4, 4) array, optional
-        The frame along whose axes, and in whose lengths, `pad` is: a name of
-        ``ds.atlas.frames``, such as "ibl", or a Frame. Of a tilted frame all voxels are kept that
-        a box parallel to its axes reaches.
+        The frame that defines the axes and unit of `pad`: a name in ``ds.atlas.frames``, such as
+        "ibl", or a Frame. If it is tilted, all voxels within a box parallel to its axes are
+        included.
 
     Returns
     -------
     Dataset or DataArray
-        The box, which also holds voxels of other regions; ``mask`` distinguishes them.
+        The box, which also contains voxels of other regions; use ``mask`` to exclude them.
 
     Raises
     ------
     GridError
-        If the regions have no voxel.
+        If the regions have no voxels.
     UnitsError
         If `pad` is not a length, or negative.
     PointsError
@@ -242,7 +241,7 @@ def crop(
     axes = {dim: axis for axis, dim in _dims_along(obj).items()}
     for axis, (dim, size) in enumerate((d, sizes[d]) for d in _dims(obj)):
         margin = margins[axes[dim]]
-        # a voxel's centre lies half a voxel inside of its face
+        # the centre of a voxel is half a voxel from its boundary
         more = int(min(margin / size + 0.5 + TOLERANCE, obj.sizes[dim])) if margin else 0
         first, last = int(start[axis]), int(stop[axis])
         places[dim] = slice(max(first - more, 0), last + more)
@@ -250,7 +249,7 @@ def crop(
 
 
 def _margins(obj: xr.Dataset | xr.DataArray, pad: Any, frame: Any) -> dict[str, float]:
-    """Return how much is kept along each anatomical axis of the Dataset, in mm."""
+    """Return the margin along each anatomical axis of the Dataset, in mm."""
     given = pad if isinstance(pad, Mapping) else dict.fromkeys(AXES, pad)
     if unknown := [axis for axis in given if axis not in AXES]:
         raise UnitsError(f"pad= has no axis {unknown[0]!r}; the axes are ap, dv and ml")
@@ -268,7 +267,7 @@ def _margins(obj: xr.Dataset | xr.DataArray, pad: Any, frame: Any) -> dict[str, 
 
 
 def _dims_along(obj: xr.Dataset | xr.DataArray) -> dict[str, Hashable]:
-    """Return the dimension along each anatomical axis, of those that there are."""
+    """Return the dimension along each anatomical axis that the object has."""
     _, space = find_atlas(obj)
     names = space.coordinates(obj)
     return {

@@ -1,4 +1,4 @@
-"""Surfaces of regions: what one is, and how it is made from the labels."""
+"""Surface meshes of regions, computed from the labels."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mesh:
-    """The surface of a region, as triangles, in the coordinates of a Dataset.
+    """Surface of a region as a triangle mesh, in the coordinates of a Dataset.
 
     Parameters
     ----------
     vertices : float64 array of shape (n, 3)
-        In `unit`, one column for each of `dims`.
+        In `unit`, with a column for each of `dims`.
     faces : int64 array of shape (m, 3)
-        The vertices of each triangle. They are turned so that normals point outwards where the
-        columns are read as x, y and z of a right-handed frame, as viewers do.
+        The vertices of each triangle, ordered such that normals point outwards if the columns are
+        read as x, y and z of a right-handed frame, as viewers do.
     dims : tuple of hashable
-        The dimensions of the annotation, in its order; the axes of a frame.
+        The dimensions of the annotation, in its order, or the axes of a frame.
     region : str
-        Its acronym.
+        Acronym of the region.
     hemisphere : str, optional
-        The side, where it is of one.
+        The hemisphere, if the mesh is of one.
     source : str
-        Where it comes from: the URL or path of a stored mesh, or "labels" and their voxel size.
+        Origin: the URL or path of a stored mesh, or "labels" and their voxel size.
     unit : str, default: "mm"
-        Of the vertices.
+        Unit of the vertices.
     frame : str, optional
-        The name of the frame in which they are, where that is not the Dataset's.
+        Name of the frame of the vertices, if it is not the Dataset's.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class Mesh:
 
     @property
     def volume(self) -> Any:
-        """What the surface encloses, by the divergence theorem: a quantity in mm**3.
+        """The enclosed volume, by the divergence theorem: a quantity in mm**3.
 
         Examples
         --------
@@ -110,8 +110,8 @@ class Mesh:
     def area(self) -> Any:
         """The area of the surface: a quantity in mm**2.
 
-        Surfaces of voxels have steps, which add to it: 9 % for a ball of 20 voxels' radius, and
-        hardly less for larger ones.
+        Stepped surfaces of voxels have a larger area: by 9 % for a ball with a radius of 20 voxels,
+        and hardly less for larger ones.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Mesh:
         return quantity(twice / 2 * unit_factor(self.unit) ** 2, 2)
 
     def to_trimesh(self) -> Any:
-        """Copy it to a :class:`trimesh.Trimesh`, vertex by vertex, in its unit.
+        """Convert the mesh to a :class:`trimesh.Trimesh` with the same vertices and unit.
 
         Returns
         -------
@@ -147,7 +147,7 @@ class Mesh:
         return trimesh.Trimesh(self.vertices.copy(), self.faces.copy(), process=False)
 
     def to_pyvista(self) -> Any:
-        """Copy it to a :class:`pyvista.PolyData`, vertex by vertex, in its unit.
+        """Convert the mesh to a :class:`pyvista.PolyData` with the same vertices and unit.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class Mesh:
         pyvista = optional("pyvista", "pyvista", "to_pyvista()")
         if not self.faces.size:
             return pyvista.PolyData()
-        # VTK puts the number of corners before those of each face
+        # VTK stores the number of corners before those of each face
         faces = np.insert(self.faces, 0, 3, axis=1)
         return pyvista.PolyData(self.vertices.copy(), faces.ravel())
 
@@ -176,11 +176,11 @@ class Mesh:
 def mesh_from_labels(
     obj: xr.Dataset | xr.DataArray, region: Regions, hemisphere: str | None = None
 ) -> Mesh:
-    """Make the surface of a region, with its descendants, from the voxels in view.
+    """Compute the surface of a region, with its descendants, from the voxels in view.
 
-    Only the box around the region is held, at about 7 bytes a voxel; where it is
-    comes from a pass over the annotation, or from what one has learned. How it is made is in
-    the notes of :func:`xarray_atlas.mesh`.
+    Only the bounding box of the region is held in memory, at about 7 bytes per voxel; the box comes
+    from a pass over the annotation, or from a previous one. The algorithm is described in the notes
+    of :func:`xarray_atlas.mesh`.
 
     Parameters
     ----------
@@ -189,20 +189,20 @@ def mesh_from_labels(
     region : str, int or Region
         By acronym, full name, or id (int).
     hemisphere : "left" or "right", optional
-        Only the voxels of that side. A voxel on the midline is left.
+        Only the voxels in that hemisphere. A voxel on the midline is left.
 
     Returns
     -------
     Mesh
-        Closed, also where the region goes on outside of what is in view. Without a vertex if
-        the region has no voxel.
+        Closed, also if the region continues outside the part in view. Without vertices if the
+        region has no voxels.
 
     Raises
     ------
     GridError
         If a coordinate is unevenly spaced, or a spatial dimension is missing.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
         If left and right cannot be distinguished.
     ImportError
@@ -241,7 +241,7 @@ def mesh_from_labels(
 
 
 def _on_side(obj: xr.Dataset | xr.DataArray, hemisphere: str) -> Variable:
-    # an assumed midline has been warned about by now
+    # an assumed midline has already been warned about
     sides = sides_if_known(obj)
     if not sides.dims:
         sides = hemispheres_of(obj)
@@ -250,25 +250,25 @@ def _on_side(obj: xr.Dataset | xr.DataArray, hemisphere: str) -> Variable:
 
 
 def _enclose(inside: BoolArray) -> tuple[FloatArray, Int64s]:
-    """Put a surface around voxels that encloses as many; its vertices are in voxels.
+    """Return a surface around voxels that encloses their volume; its vertices are in voxels.
 
-    Each vertex lies on the line from the centre of a voxel inside to that of a neighbour
-    outside, all at the same share of the way.
+    Each vertex lies on the line from the centre of a voxel inside to that of a neighbour outside,
+    all at the same fraction of the distance.
     """
     measure = optional("skimage.measure", '"xarray-atlas[mesh]"', "a mesh from labels")
-    inside = np.pad(inside, 1)  # so that it is closed at the faces of the volume
-    # Lorensen's table has no vertices but those, and leaves no hole
+    inside = np.pad(inside, 1)  # closes the surface at the boundary of the volume
+    # Lorensen's table only has such vertices, and leaves no holes
     middle, faces, _, _ = measure.marching_cubes(
         inside.astype(np.float32), 0.5, method="lorensen", gradient_direction="ascent"
     )
     low, high = np.floor(middle).astype(np.int64), np.ceil(middle).astype(np.int64)
     from_low = inside[tuple(low.T)][:, None]
     centre, way = np.where(from_low, low, high), np.where(from_low, high - low, low - high)
-    # what it encloses is a cubic function of the share
+    # the enclosed volume is a cubic function of the fraction
     shares = np.linspace(0, 1, 4)
     volumes = [_enclosed(centre + share * way, faces) for share in shares]
     excess = np.polynomial.Polynomial.fit(shares, volumes, 3) - np.count_nonzero(inside)
-    # it grows: at 0 less is enclosed than there are voxels, at 1 more
+    # which increases: the surface encloses less than the voxels at 0, and more at 1
     roots = np.asarray(excess.roots(), np.complex128)
     real = (np.abs(roots.imag) < 1e-9) & (roots.real > 0) & (roots.real < 1)
     share = float(roots.real[real][0])
@@ -298,9 +298,9 @@ def _corners(vertices: FloatArray, faces: Int64s) -> tuple[FloatArray, FloatArra
 
 
 def _enclosed(vertices: FloatArray, faces: Int64s) -> float:
-    """Return the volume that a closed surface encloses; below 0 where it is inside out."""
+    """Return the volume enclosed by a closed surface; negative if it is inside out."""
     if not faces.size:
         return 0.0
-    # from a point in the middle, so that little is lost to rounding
+    # relative to a point in the middle, to reduce rounding errors
     a, b, c = _corners(vertices - vertices.mean(axis=0), faces)
     return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6

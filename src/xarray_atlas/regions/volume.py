@@ -1,4 +1,4 @@
-"""How large regions are: volumes, and areas in a section."""
+"""Volumes of regions, and areas in a section."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 SIZES = {2: "area", 3: "volume"}
-"""What the size of a region is called, by the number of spatial dimensions."""
+"""Name of the size of a region by the number of spatial dimensions."""
 
 
 def volume(
@@ -61,28 +61,26 @@ def volume(
     direct: bool = False,
     progress: bool = False,
 ) -> xr.DataArray:
-    """Measure the volume of regions, with their descendants, in mm**3.
+    """Compute the volume of regions, including their descendants, in mm**3.
 
-    The annotation is read once, whatever the number of regions: block by block
-    on the active dask scheduler, or at once where it is not a dask array. What that
-    learns of an opened atlas is kept, so that the next question about it reads nothing
-    (see :func:`region_properties`).
+    The annotation is read once, whatever the number of regions: block by block on the active dask
+    scheduler, or at once if it is not a dask array. The result is cached for an opened atlas, so
+    that the next call reads nothing (see :func:`region_properties`).
 
-    The size of a voxel is measured from the coordinates, so that a part, a stride or a
-    coarser level of the atlas gives the right number. An axis of one voxel has
-    the size that its coordinate remembers (of a stride or ``coarsen`` too),
-    else the voxel size of the atlas.
+    The voxel size is computed from the coordinates, so that a part, a stride or a coarser level of
+    the atlas gives the right number. An axis of one voxel has the size that its coordinate
+    remembers (also of a stride or ``coarsen``), or else the voxel size of the atlas.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid. Each entry of a further dimension,
-        such as the ages of an atlas of development, is a volume of its own.
+        such as the ages of a developmental atlas, is processed as a separate volume.
     regions : str, int, Region, or list of these, optional
-        By acronym, full name, or id (int). All regions by default; of a parcellation its
-        parcels, each without its descendants, so that no voxel is counted twice.
+        By acronym, full name, or id (int). All regions by default; for a parcellation its parcels,
+        each without its descendants, so that no voxel is counted twice.
     hemisphere : "left", "right" or a list of both, optional
-        Only that side. A voxel on the midline is left.
+        Only that hemisphere. A voxel on the midline is left.
     direct : bool, default: False
         Only voxels labelled with the region itself, without its descendants.
     progress : bool, default: False
@@ -91,10 +89,9 @@ def volume(
     Returns
     -------
     DataArray of quantities in mm**3
-        A scalar for one region, else on a ``region`` dimension; a list of
-        hemispheres adds a ``hemisphere`` dimension, and further dimensions are
-        kept. A region without a voxel has 0 mm**3. ``attrs["voxel_size"]`` says
-        which grid it came from, on which the volume of a region depends (CA1
+        A scalar for one region, otherwise with a ``region`` dimension; a list of hemispheres adds a
+        ``hemisphere`` dimension, and further dimensions are kept. A region without voxels has 0
+        mm**3. ``attrs["voxel_size"]`` gives the grid, on which the volume of a region depends (CA1
         grows by 8 % from 25 to 100 um).
 
     Raises
@@ -102,18 +99,18 @@ def volume(
     GridError
         If a coordinate is unevenly spaced, or a spatial dimension is missing.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
-        If left and right cannot be distinguished; if ``hemispheres`` has another value than 1 and 2
+        If left and right cannot be distinguished, or ``hemispheres`` has other values than 1 and 2
         in much of the brain.
     AtlasMismatchError
-        If most of the labelled voxels have labels that no region has: of an image in place of an
-        annotation, or with the terminology of another atlas.
+        If most of the labelled voxels have labels that belong to no region, as with an image in
+        place of an annotation or the terminology of another atlas.
 
     Warns
     -----
     UserWarning
-        If labels are scattered as grey values are.
+        If labels are scattered like the grey values of an image.
 
     Examples
     --------
@@ -128,7 +125,7 @@ def volume(
     >>> both.attrs["voxel_size"]
     '0.05 x 0.05 x 0.05 mm (z, y, x)'
 
-    The unit is in the attributes too, so that it is still there in a file:
+    E The unit is also in the attributes, so that it is kept in files:
 
     >>> both.attrs["units"]
     'mm ** 3'
@@ -142,7 +139,7 @@ def area(
     hemisphere: str | Iterable[str] | None = None,
     direct: bool = False,
 ) -> xr.DataArray:
-    """Measure the area of regions in a section, with their descendants, in mm**2.
+    """Compute the area of regions in a section, including their descendants, in mm**2.
 
     Parameters
     ----------
@@ -159,7 +156,7 @@ def area(
     Raises
     ------
     GridError
-        If the object has not two spatial dimensions, or they are unevenly spaced.
+        If the object does not have two spatial dimensions, or they are unevenly spaced.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError
         Same as in :func:`volume`.
 
@@ -187,7 +184,7 @@ def _measure(
     if 0 in shape:
         raise GridError(f"there is nothing to measure: {further[shape.index(0)]!r} has no entry")
     counts = []
-    for at in np.ndindex(shape):  # each age, subject, ... apart
+    for at in np.ndindex(shape):  # each age, subject, ... separately
         entry = obj.isel(dict(zip(further, at, strict=True)))
         found = measured(entry, regions, hemisphere, ndim, progress, read_for_none=False)
         own = without_descendants(found.terminology, regions, direct)
@@ -205,7 +202,7 @@ def _measure(
 
 @dataclass(frozen=True)
 class Measured:
-    """What was asked about which regions, and the table that answers it.
+    """A request for regions, and the table with the results.
 
     Attributes
     ----------
@@ -214,12 +211,12 @@ class Measured:
     voxel : dict of hashable to float
         The voxel size along each of the annotation's dimensions, in mm.
     positions : ndarray of int64
-        Of the regions in the terminology.
+        Positions of the regions in the terminology.
     sides : tuple of str
-        The hemispheres asked for; none of them where all voxels are.
+        The requested hemispheres; empty for both together.
     table : LabelTable
     single : dict of str to bool
-        Whether the region, and the hemisphere, was not asked for in a list.
+        Whether the region, and the hemisphere, was given as a scalar.
     """
 
     annotation: xr.DataArray
@@ -232,29 +229,29 @@ class Measured:
 
     @property
     def wanted(self) -> list[int | None]:
-        """What the table calls the sides asked for: None for all of them."""
+        """Return the codes of the requested hemispheres in the table: None for both together."""
         return [HEMISPHERES[name] for name in self.sides] or [None]
 
     @property
     def attrs(self) -> dict[str, str]:
-        """Which grid the numbers come from."""
+        """The attributes that give the grid of the numbers."""
         return voxel_size_attrs(self.voxel)
 
     def dataset(
         self, variables: Mapping[str, Variable], coords: Mapping[Any, Any] | None = None
     ) -> xr.Dataset:
-        """Make a result of variables on ``region``, ``hemisphere`` and other dimensions.
+        """Build a result from variables on ``region``, ``hemisphere`` and other dimensions.
 
-        A single region or side that was not asked for in a list becomes a scalar.
+        A region or hemisphere that was given as a scalar becomes a scalar coordinate.
         """
         names = region_coords(self.terminology, self.positions)
         if self.sides:
             names["hemisphere"] = hemisphere_coord(self.sides)
         result = xr.Dataset(dict(variables), {**names, **(coords or {})})
         result = result.isel({dim: 0 for dim, dropped in self.single.items() if dropped})
-        # the position of a section, and whatever else is not on the grid; not the regions of a
-        # mask that was applied; and not the hierarchy, with its space: volumes of two
-        # resolutions are there to be compared; nor what happens to be called like a result
+        # keep the position of a section and other coordinates that are not on the grid, except the
+        # regions of a mask that was applied, the hierarchy with its space (as volumes of two
+        # resolutions may be compared), and names of results
         kept = self.annotation.coords
         grid = [name for name, coord in kept.items() if coord.ndim]
         own = {*result.variables, *result.dims, *names, "hemisphere"}
@@ -270,18 +267,18 @@ def measured(
     progress: bool = False,
     read_for_none: bool = True,
 ) -> Measured:
-    """Check what is asked, and get the table that answers it: one that is kept, or from a pass.
+    """Validate a request, and return the table for it, from the cache or a pass.
 
     Parameters
     ----------
     obj, regions, hemisphere
         Same as in :func:`volume`.
     ndim : int, optional
-        How many spatial dimensions there must be; by default two or three.
+        Required number of spatial dimensions; two or three by default.
     progress : bool
         Same as in :func:`volume`.
     read_for_none : bool
-        Whether the table is wanted although no region is asked for.
+        Whether the table is needed even if no region is requested.
     """
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(obj)
@@ -294,7 +291,7 @@ def measured(
     if positions.size == 0 and not read_for_none:
         table = concatenate([], np.empty((0,) * annotation.ndim, np.int64))
     else:
-        # without sides any table will do
+        # any table will do if hemispheres are not distinguished
         known = None if names else cache.find_any(annotation.variable)
         table = known or cache.learn(annotation.variable, sides, only, progress)
         require_plausible(obj, annotation, table, sides if names else None)
@@ -308,16 +305,16 @@ def require_plausible(
     table: LabelTable,
     sides: Variable | None,
 ) -> None:
-    """Refuse an image in place of an annotation, and hemispheres that are not left and right.
+    """Refuse an image in place of an annotation, and hemispheres other than left and right.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     annotation : DataArray
     table : LabelTable
-        What a pass over it has learned.
+        Result of a pass over it.
     sides : Variable, optional
-        The hemispheres, where the table distinguishes them.
+        The hemispheres, if the table distinguishes them.
     """
     terminology, space = find_atlas(obj)
     require_annotation(table, annotation.variable, terminology, space.shape)
@@ -329,7 +326,7 @@ def require_plausible(
 def size_variable(
     found: Measured, counts: Int64s, further: tuple[Hashable, ...] = ()
 ) -> QuantityVariable:
-    """Return counts of voxels, of shape (*further, regions, sides), as volumes or areas."""
+    """Convert voxel counts, of shape (*further, regions, sides), to volumes or areas."""
     voxel = without_noise(math.prod(found.voxel.values()))
     sizes = quantity(counts * voxel, len(found.voxel))
     return QuantityVariable((*further, "region", "hemisphere"), sizes, found.attrs)
@@ -338,11 +335,11 @@ def size_variable(
 def voxel_sizes(annotation: xr.DataArray, ndim: int | None = None) -> dict[Hashable, float]:
     """Return the voxel size along each dimension, which must be `ndim` spatial ones, in mm.
 
-    By default two or three.
+    Two or three by default.
     """
     found = spacing(annotation, need=0 if ndim is None else ndim)
     if ndim is None and len(found) < 2:
-        spacing(annotation, need=3)  # which says what is missing
+        spacing(annotation, need=3)  # raises and says what is missing
     if ndim is not None and len(found) > ndim:
         dim = next(iter(found))
         raise GridError(

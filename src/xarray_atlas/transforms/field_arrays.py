@@ -58,8 +58,8 @@ def field_step(field: xr.DataArray, outside: Outside) -> FieldStep:
     if len(spatial) != 3 or len(rest) != 1 or field.sizes[rest[0]] != 3:
         raise GridError(
             "a displacement field has three dimensions with coordinates that say their "
-            f"direction, and one of length 3 for the components; this one has {dict(field.sizes)}, and of these "
-            f"{spatial} say their direction"
+            f"direction, and one of length 3 for the components; this one has "
+            f"{dict(field.sizes)}, and of these {spatial} say their direction"
         )
     if field.dtype.kind not in "fiu":
         raise GridError(f"the displacements are {field.dtype}, not numbers")
