@@ -32,10 +32,10 @@ class MeasuringMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            By acronym, full name, or id (int). All regions by default; for a parcellation its
             parcels, each without its descendants, so that no voxel is counted twice.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
         progress : bool, default: False
@@ -50,18 +50,18 @@ class MeasuringMethods(Accessor[T]):
         GridError
             If a coordinate is unevenly spaced, or a spatial dimension is missing.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
-            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            If left and right cannot be distinguished, or ``hemispheres`` has other values than 1
             and 2 in much of the brain.
         AtlasMismatchError
-            If most of the labelled voxels have labels that no region has: of an image in place of
-            an annotation, or with the terminology of another atlas.
+            If most of the labelled voxels have labels that belong to no region, as with an image in
+            place of an annotation or the terminology of another atlas.
 
         Warns
         -----
         UserWarning
-            If labels are scattered as grey values are.
+            If labels are scattered like the grey values of an image.
 
         Examples
         --------
@@ -91,10 +91,10 @@ class MeasuringMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            By acronym, full name, or id (int). All regions by default; for a parcellation its
             parcels, each without its descendants, so that no voxel is counted twice.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
 
@@ -105,11 +105,11 @@ class MeasuringMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If the object has not two spatial dimensions, or they are unevenly spaced.
+            If the object does not have two spatial dimensions, or they are unevenly spaced.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
-            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            If left and right cannot be distinguished, or ``hemispheres`` has other values than 1
             and 2 in much of the brain.
 
         Examples
@@ -137,18 +137,18 @@ class MeasuringMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            By acronym, full name, or id (int). All regions by default; for a parcellation its
             parcels, each without its descendants.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
         progress : bool, default: False
             Show a progress bar on stderr while the annotation is read.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
-            Dataset. By default they are coordinates of the Dataset.
+            The frame of positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A
+            matrix maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset.
+            By default positions are coordinates of the Dataset.
 
         Returns
         -------
@@ -158,10 +158,10 @@ class MeasuringMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
-            it is not known where the frame lies in the Dataset.
+            If a coordinate is unevenly spaced, or spatial dimensions are missing; if the position
+            of the frame in the Dataset is unknown.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         PointsError
@@ -194,18 +194,18 @@ class MeasuringMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            By acronym, full name, or id (int). All regions by default; for a parcellation its
             parcels, each without its descendants.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
         progress : bool, default: False
             Show a progress bar on stderr while the annotation is read.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
-            Dataset. By default they are coordinates of the Dataset.
+            The frame of positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A
+            matrix maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset.
+            By default positions are coordinates of the Dataset.
 
         Returns
         -------
@@ -215,10 +215,10 @@ class MeasuringMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
-            it is not known where the frame lies in the Dataset.
+            If a coordinate is unevenly spaced, or spatial dimensions are missing; if the position
+            of the frame in the Dataset is unknown.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         PointsError
@@ -249,18 +249,18 @@ class MeasuringMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            By acronym, full name, or id (int). All regions by default; of a parcellation its
+            By acronym, full name, or id (int). All regions by default; for a parcellation its
             parcels, each without its descendants.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
         progress : bool, default: False
             Show a progress bar on stderr while the annotation is read.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
-            Dataset. By default they are coordinates of the Dataset.
+            The frame of positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A
+            matrix maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset.
+            By default positions are coordinates of the Dataset.
 
         Returns
         -------
@@ -270,10 +270,10 @@ class MeasuringMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If a coordinate is unevenly spaced, or spatial dimensions are missing; with `frame`, if
-            it is not known where the frame lies in the Dataset.
+            If a coordinate is unevenly spaced, or spatial dimensions are missing; if the position
+            of the frame in the Dataset is unknown.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         PointsError

@@ -33,28 +33,26 @@ class ParcellationsMethods(Accessor[T]):
         Parameters
         ----------
         parcellation : str, optional
-            One by name, of the Allen mouse brain's regions, in upper or lower case: ``"beryl"``
-            (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). What `mapping` takes is
-            taken too.
+            Name of a parcellation of the Allen mouse brain's regions, in upper or lower case:
+            ``"beryl"`` (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). The types of
+            `mapping` are also accepted.
         level : int, optional
-            A level of the hierarchy, counted from root = 0. A region below it belongs to its
-            ancestor there, the labels of a region above it stay with that region: no voxel is
-            dropped.
+            A level of the hierarchy, counted from root = 0. Regions below it are merged into their
+            ancestor at the level, regions above it keep their own labels: no voxel is dropped.
         regions : list of str, int or Region, optional
-            Regions with their descendants. None may lie in another.
+            Regions with their descendants. They must be disjoint.
         mapping : dict, DataFrame, or path of a CSV, optional
-            Which regions each parcel consists of, with their descendants:
-            ``{"visual": ["VISp", "VISl"]}``; or to which parcel each region belongs:
-            ``{"VISp": "visual", "VISl": "visual"}``. The values tell which: lists, or not. Or a
-            table with the columns ``region`` and ``parcel``, which means the second; a CSV is read
-            as text (UTF-8). Regions are named as everywhere. A parcel that is called by the acronym
-            of a region is that region, and may hold no region outside of it; others are new, below
-            the nearest region that holds all of theirs.
+            The regions in each parcel, with their descendants: ``{"visual": ["VISp", "VISl"]}``; or
+            the parcel of each region: ``{"VISp": "visual", "VISl": "visual"}``, distinguished by
+            whether the values are lists. Or a table with the columns ``region`` and ``parcel``, of
+            the second kind; a CSV is read as text (UTF-8). A parcel with the acronym of a region is
+            that region, and may not contain regions outside it; other parcels are new, below the
+            nearest region that contains all of theirs.
         leaves : bool, default: False
-            The finest regions that are labelled: each label stays what it is. No voxel is dropped.
+            The finest labelled regions: each label is kept. No voxel is dropped.
         rest : "drop", "keep" or "error", default: "drop"
-            What becomes of labels that no parcel covers: 0, parcels of their own under their own
-            names, or an error.
+            Treatment of labels that no parcel covers: set to 0, kept as separate parcels under
+            their own names, or an error.
 
         Returns
         -------
@@ -67,9 +65,9 @@ class ParcellationsMethods(Accessor[T]):
             If parcels overlap, there is no parcellation of that name, the terminology lacks its
             regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
         RegionNotFoundError, AmbiguousRegionError
-            For a region or level that does not exist, or an acronym that several regions share.
+            If a region or level does not exist, or several regions share the acronym.
         TypeError
-            If not exactly one choice is made.
+            If not exactly one of the choices is given.
 
         Examples
         --------
@@ -107,28 +105,27 @@ class ParcellationsMethods(Accessor[T]):
         Parameters
         ----------
         parcellation : str, optional
-            One by name, of the Allen mouse brain's regions, in upper or lower case: ``"beryl"``
-            (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). What `mapping` takes is
-            taken too.
+            Name of a parcellation of the Allen mouse brain's regions, in upper or lower case:
+            ``"beryl"`` (306 regions), ``"cosmos"`` (10) or ``"allen-summary"`` (316). The types of
+            `mapping` are also accepted.
         level : int, optional
-            A level of the hierarchy, counted from root = 0. A region below it belongs to its
-            ancestor there, the labels of a region above it stay with that region: no voxel is
-            dropped.
+            A level of the hierarchy, counted from root = 0. Regions below it are merged into their
+            ancestor at the level, regions above it keep their own labels: no voxel is dropped.
         regions : list of str, int or Region, optional
-            Regions with their descendants. None may lie in another.
+            Regions with their descendants. They must be disjoint.
         mapping : dict, DataFrame, or path of a CSV, optional
-            Which regions each parcel consists of, with their descendants:
-            ``{"visual": ["VISp", "VISl"]}``; or to which parcel each region belongs:
-            ``{"VISp": "visual", "VISl": "visual"}``. The values tell which: lists, or not. Or a
-            table with the columns ``region`` and ``parcel``, which means the second; a CSV is read
-            as text (UTF-8). Regions are named as everywhere. A parcel that is called by the acronym
-            of a region is that region, and may hold no region outside of it; others are new, below
-            the nearest region that holds all of theirs.
+            The regions in each parcel, with their descendants: ``{"visual": ["VISp", "VISl"]}``; or
+            the parcel of each region: ``{"VISp": "visual", "VISl": "visual"}``, distinguished by
+            whether the values are lists. Or a table with the columns ``region`` and ``parcel``, of
+            the second kind; a CSV is read as text (UTF-8). A parcel with the acronym of a region is
+            that region, and may not contain regions outside it; other parcels are new, below the
+            nearest region that contains all of theirs.
         leaves : bool, default: False
-            The finest regions that are labelled: each label stays what it is. No voxel is dropped.
+            The finest labelled regions: each label is kept. No voxel is dropped.
         rest : "drop", "keep" or "error", default: "drop"
-            What becomes of labels that no parcel covers: 0, parcels of their own under their own
-            names, or an error; "error" goes by the hierarchy here, and reads no voxel.
+            Treatment of labels that no parcel covers: set to 0, kept as separate parcels under
+            their own names, or an error; "error" is decided from the hierarchy here, without
+            reading voxels.
 
         Returns
         -------
@@ -141,9 +138,9 @@ class ParcellationsMethods(Accessor[T]):
             If parcels overlap, there is no parcellation of that name, the terminology lacks its
             regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
         RegionNotFoundError, AmbiguousRegionError
-            For a region or level that does not exist, or an acronym that several regions share.
+            If a region or level does not exist, or several regions share the acronym.
         TypeError
-            If not exactly one choice is made.
+            If not exactly one of the choices is given.
 
         Examples
         --------

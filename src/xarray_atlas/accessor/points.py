@@ -336,7 +336,7 @@ class PointsMethods(Accessor[T]):
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
         HemisphereError
-            If left and right cannot be distinguished; if ``hemispheres`` has another value than 1
+            If left and right cannot be distinguished, or ``hemispheres`` has other values than 1
             and 2 in much of the brain.
 
         Warns

@@ -35,7 +35,7 @@ class SelectingMethods(Accessor[T]):
         regions : str, int, Region, or list of these
             By acronym, full name, or id (int).
         hemisphere : "left", "right" or a list of both, optional
-            Only the voxels of that side. A voxel on the midline is left.
+            Only the voxels in that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
 
@@ -47,7 +47,7 @@ class SelectingMethods(Accessor[T]):
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         GridError
             If the labels are not integers.
         HemisphereError
@@ -79,19 +79,19 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         ap, dv, ml : length, list of lengths or slice, optional
-            Along the anterior-posterior, dorsal-ventral and medial-lateral axis: quantities,
-            strings such as ``"5 mm"``, or numbers, which are mm. A slice holds both ends, in either
-            order, whichever way the axis is stored. One length drops the dimension.
+            Along the anterior-posterior, dorsal-ventral and medial-lateral axes: quantities,
+            strings such as ``"5 mm"``, or numbers in mm. A slice includes both ends, in either
+            order, whatever the order of the axis. A single length drops the dimension.
         method : str, optional
-            For lengths that are not voxel's centre: "nearest"; "ffill" (or "pad") and "bfill" go by
-            the order in which the axis is stored, as xarray's own `sel` does.
+            For lengths that are not the centre of a voxel: "nearest", or "ffill" (or "pad") and
+            "bfill" in the storage order of the axis, as in xarray's `sel`.
         tolerance : length, optional
-            How far from the given length that may be.
+            Maximum distance from the given length.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the positions are: a name of ``ds.atlas.frames``, such as "ibl", or a
-            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
-            Dataset. Where its numbers are not in mm, positions say their unit. By default they are
-            coordinates of the Dataset.
+            The frame of the positions: a name in ``ds.atlas.frames``, such as "ibl", or a Frame. A
+            matrix maps its positions (mm, in the order of ``ds.atlas.space.dims``) to the Dataset.
+            If the frame is not in mm, positions need a unit. By default positions are coordinates
+            of the Dataset.
 
         Returns
         -------
@@ -101,17 +101,17 @@ class SelectingMethods(Accessor[T]):
         Raises
         ------
         KeyError
-            If there is no voxel at a length; for a section you mostly want ``method="nearest"``.
+            If there is no voxel at a length; for a section use ``method="nearest"``.
         GridError
-            If the object has no such axis any more; with a method, if a length lies outside of it,
-            by more than half a voxel, and no `tolerance` is given.
+            If the object lacks the axis; with a method, if a length lies more than half a voxel
+            outside and no `tolerance` is given.
         UnitsError
-            For something that is not a length.
+            For a value that is not a length.
         TypeError
-            For a slice with a step, which :meth:`xarray.Dataset.isel` takes.
+            For a slice with a step, which :meth:`xarray.Dataset.isel` supports.
         PointsError
             If there is no such frame, or the axis is tilted against the voxels, so that the plane
-            is oblique: ``ds.atlas.plot.section`` draws one.
+            is oblique: ``ds.atlas.plot.section`` draws such planes.
 
         Examples
         --------
@@ -138,19 +138,19 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these
-            By acronym, full name, or id (int); of several it is the box around all.
+            By acronym, full name, or id (int); the box encloses all of them.
         pad : length or mapping of str to length, optional
-            How much is kept on every side: voxels whose centre is no further than that from the
-            box. ``"0.2 mm"``, a quantity, or a number in mm; or one along each of "ap", "dv" and
-            "ml", such as ``{"ap": "0.5 mm"}``.
+            Margin on every side, which includes voxels with a centre within that distance of the
+            box: ``"0.2 mm"``, a quantity, or a number in mm; or by axis, "ap", "dv" and "ml", such
+            as ``{"ap": "0.5 mm"}``.
         hemisphere : "left", "right" or a list of both, optional
-            The box around the voxels of that side only.
+            The box around the voxels in that hemisphere only.
         progress : bool, default: False
-            Show a progress bar on stderr where the annotation has to be read.
+            Show a progress bar on stderr if the annotation has to be read.
         frame : str, Frame or (4, 4) array, optional
-            The frame along whose axes, and in whose lengths, `pad` is: a name of
-            ``ds.atlas.frames``, such as "ibl", or a Frame. Of a tilted frame all voxels are kept
-            that a box parallel to its axes reaches.
+            The frame that defines the axes and unit of `pad`: a name in ``ds.atlas.frames``, such
+            as "ibl", or a Frame. If it is tilted, all voxels within a box parallel to its axes are
+            included.
 
         Returns
         -------
@@ -160,13 +160,13 @@ class SelectingMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If the regions have no voxel.
+            If the regions have no voxels.
         UnitsError
             If `pad` is not a length, or negative.
         PointsError
             If there is no such frame.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
 
@@ -205,11 +205,11 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         coords : mapping of hashable to lengths, optional
-            New coordinates, a dimension each: quantities, strings or numbers (mm). One length drops
+            New coordinates by dimension: quantities, strings or numbers (mm). A single length drops
             the dimension, a sequence replaces it, and DataArrays that share a dimension are points,
-            as xarray has it.
+            as in xarray.
         method : str, default: "linear"
-            For floats, as :meth:`xarray.Dataset.interp` has it.
+            Method for floats; see :meth:`xarray.Dataset.interp`.
         **kw
             The same as `coords`.
 
@@ -241,9 +241,9 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         other : Dataset or DataArray
-            The coordinates of `other` are read by their units (mm, um, ...).
+            The coordinates of `other` may be in any unit of length (mm, um, ...).
         method : str, default: "linear"
-            For floats, as :meth:`xarray.Dataset.interp` has it.
+            Method for floats; see :meth:`xarray.Dataset.interp`.
 
         Returns
         -------
@@ -273,7 +273,7 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         other : Dataset or DataArray
-            The coordinates of `other` are read by their units (mm, um, ...).
+            The coordinates of `other` may be in any unit of length (mm, um, ...).
         method : str, optional
             Same as in :meth:`xarray.Dataset.reindex_like`: "nearest", "ffill", ...
 
@@ -308,10 +308,10 @@ class SelectingMethods(Accessor[T]):
         Parameters
         ----------
         orientation : str, optional
-            A letter an axis, in lower case: the side on which the first voxel lies, as BrainGlobe
-            and ITK-SNAP have it. ``"asr"`` starts at the anterior, superior, right corner.
+            A lower-case letter per axis for the side on which the first voxel lies, as in
+            BrainGlobe and ITK-SNAP. ``"asr"`` starts at the anterior, superior, right corner.
         axcodes : str or sequence of str, optional
-            Instead of `orientation`, as nibabel has it: the side to which each axis points.
+            Alternative to `orientation`, as in nibabel: the side to which each axis points.
             ``"RAS"`` is the orientation ``"lpi"``.
 
         Returns
@@ -322,9 +322,9 @@ class SelectingMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If the letters are not one for each anatomical axis, if both or neither are given, or if
-            an axis cannot be turned: it has no coordinate, or the size of the whole volume is not
-            known.
+            If the letters are not one for each anatomical axis, both or neither are given, or an
+            axis cannot be flipped: it has no coordinate, or the size of the whole volume is
+            unknown.
         MissingTerminologyError
             If the object carries no hierarchy.
 

@@ -99,8 +99,8 @@ class SurfaceMethods(Accessor[T]):
         ----------
         regions : list of str, int or Region, optional
             By acronym, full name, or id (int); each with its descendants. They must not overlap. By
-            default, of a parcellation, its parcels; of another atlas, all regions that have a
-            label, each without its descendants (as ``direct=True`` has it), since those of a whole
+            default the parcels of a parcellation; of another atlas all regions that have a label,
+            without their descendants (as with ``direct=True``), since the regions of a whole
             hierarchy overlap.
 
         Returns
@@ -117,7 +117,7 @@ class SurfaceMethods(Accessor[T]):
         GridError
             If a coordinate is unevenly spaced, or a dimension is not spatial.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
 
         Examples
         --------
@@ -141,7 +141,7 @@ class SurfaceMethods(Accessor[T]):
         regions : str, int, Region, or list of these
             By acronym, full name, or id (int).
         hemisphere : "left", "right" or a list of both, optional
-            Only the voxels of that side count as the region's. A voxel on the midline is left.
+            Only use the region's voxels in that hemisphere. A voxel on the midline is left.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class SurfaceMethods(Accessor[T]):
             If a coordinate is unevenly spaced, a dimension is not spatial, or labels are not
             integers.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
 

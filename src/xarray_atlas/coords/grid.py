@@ -65,7 +65,7 @@ def lengths(obj: xr.Dataset | xr.DataArray, name: Hashable, what: str | None = N
 
     Raises
     ------
-    If it has no unit of length.
+    UnitsError
         If it has no unit of length.
     GridError
         If it holds intervals instead of numbers.

@@ -22,7 +22,7 @@ def read_values(values: Any) -> xr.DataArray:
     Parameters
     ----------
     values : Series, mapping or DataArray
-        As :func:`~xarray_atlas.paint` has them.
+        Same as in :func:`~xarray_atlas.paint`.
     """
     if isinstance(values, pd.Series):
         if isinstance(values.index, pd.MultiIndex) and "region" in values.index.names:

@@ -121,8 +121,9 @@ def parcellate(
 
     Raises
     ------
-    If parcels overlap, there is no parcellation of that name, the terminology lacks its regions, or
-    voxels are left out with ``rest="error"``, for which the annotation is read.
+    ParcellationError
+        If parcels overlap, there is no parcellation of that name, the terminology lacks its
+        regions, or voxels are left out with ``rest="error"``, for which the annotation is read.
     RegionNotFoundError, AmbiguousRegionError
         If a region or level does not exist, or several regions share the acronym.
     TypeError

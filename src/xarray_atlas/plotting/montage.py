@@ -83,16 +83,16 @@ def sections(
         Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal), or a
         dimension.
     frame, tilt, roll, about
-        As :func:`section` has them.
+        Same as in :func:`section`.
     values : Series, mapping or DataArray, optional
         Colour regions by a value of each, as :func:`~xarray_atlas.plotting.values` takes them.
         All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).
     level, regions, parcellation
-        As :func:`section` has them.
+        Same as in :func:`section`.
     ax : array or list of matplotlib Axes, optional
         A figure is made by default.
     view
-        As :func:`section` has it.
+        Same as in :func:`section`.
     **kwargs
         Further arguments of :func:`section`, with `values` those of
         :func:`~xarray_atlas.plotting.values`; `labels` are left out by default.

@@ -63,13 +63,13 @@ def ortho(
         The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
         point of the frame, and its axes' names are taken instead.
     frame : optional
-        As :func:`section` has it.
+        Same as in :func:`section`.
     values, level, regions, parcellation
-        As :func:`sections` has them.
+        Same as in :func:`sections`.
     ax : array or list of three matplotlib Axes, optional
         A figure is made by default.
     view
-        As :func:`section` has it.
+        Same as in :func:`section`.
     **kwargs
         Further arguments of :func:`section`, with `values` those of
         :func:`~xarray_atlas.plotting.values`.

@@ -66,13 +66,13 @@ def outlines(
         The current ones by default. Those on which nothing has been drawn are set up
         as :func:`section` does.
     ap, dv, ml : length, optional
-        As :func:`section` has them.
+        Same as in :func:`section`.
     region : str, int or Region, optional
         The plane through a point inside of that region.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies.
     frame, tilt, roll, about, through, unit
-        As :func:`section` has them. In a frame the axes of the picture are in its coordinates
+        Same as in :func:`section`. In a frame the axes of the picture are in its coordinates
         and its unit.
     level : int, optional
         Outline the regions of that level of the hierarchy, counted from root = 0.
@@ -96,9 +96,9 @@ def outlines(
     Raises
     ------
     GridError
-        As :func:`section` does; and for an `x` or `y` that is not in the plane.
+        Same as in :func:`section`; and for an `x` or `y` that is not in the plane.
     PointsError, UnitsError, ParcellationError, TypeError
-        As :func:`section` does.
+        Same as in :func:`section`.
 
     Warns
     -----

@@ -46,7 +46,7 @@ class Choice:
         TypeError
             If several of the parameters are given.
         ParcellationError, RegionNotFoundError, AmbiguousRegionError
-            As :func:`xarray_atlas.parcellate` does.
+            Same as in :func:`xarray_atlas.parcellate`.
         """
         if not self.is_made:
             return plane

@@ -70,26 +70,26 @@ def values(
         Numbers by region: a Series or mapping by acronym, name or id, or a DataArray on
         ``region``, as the package's own results are. On ``hemisphere`` too, each side has its own.
     ap, dv, ml : length, optional
-        As :func:`section` has them.
+        Same as in :func:`section`.
     region : str, int or Region, optional
         The plane through a point inside of that region.
     axis : str, default: "ap"
         Across which axis the plane through `region` lies.
     frame, tilt, roll, about, through, unit
-        As :func:`section` has them.
+        Same as in :func:`section`.
     level, regions, parcellation
-        As :func:`section` has them; values are then by the acronyms of these regions, and those
+        Same as in :func:`section`; values are then by the acronyms of these regions, and those
         of other regions are not drawn. By default the regions that have a value are outlined.
     ax : matplotlib Axes, optional
         The current ones by default.
     view
-        As :func:`section` has it.
+        Same as in :func:`section`.
     outlines : bool or mapping, default: True
-        As :func:`section` has it.
+        Same as in :func:`section`.
     labels : bool, default: False
-        As :func:`section` has it.
+        Same as in :func:`section`.
     directions, scale_bar
-        As :func:`section` has them.
+        Same as in :func:`section`.
     add_colorbar : bool, default: True
         Beside it a colour bar, with the name and the unit of the values.
     **kwargs
@@ -102,11 +102,11 @@ def values(
     Raises
     ------
     GridError, PointsError, UnitsError, ParcellationError, TypeError
-        As :func:`section` does.
+        Same as in :func:`section`.
     ValueError
         If the values have further dimensions, or give a region twice.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError
-        As :func:`~xarray_atlas.paint` does.
+        Same as in :func:`~xarray_atlas.paint`.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def paint_plane(plane: Plane, values: Any, choice: Choice, whole: Terminology) -
     ----------
     plane : Plane
     values
-        As :func:`values` has them.
+        Same as in :func:`values`.
     choice : Choice
         By which the plane is cut; its regions are outlined, where it is made.
     whole : Terminology
