@@ -87,7 +87,7 @@ __all__ = [
 
 
 def _is_shell_program() -> bool:
-    """Whether Python runs ``xarray-atlas`` or ``python -m xarray_atlas``."""
+    """Return whether Python runs ``xarray-atlas`` or ``python -m xarray_atlas``."""
     program = next(iter(getattr(sys, "argv", [])), "")
     if program == "-m":  # Python has not yet found the module's file
         after = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []

@@ -59,9 +59,9 @@ class ChartsMethods:
         ValueError
             If the values have too many dimensions, or cannot be grouped as asked.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------
@@ -118,9 +118,9 @@ class ChartsMethods:
         ValueError
             If the values have too many dimensions, or cannot be grouped as asked.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         HemisphereError
-            If left and right cannot be told apart.
+            If left and right cannot be distinguished.
 
         Examples
         --------

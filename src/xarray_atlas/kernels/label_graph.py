@@ -171,7 +171,7 @@ def _directed(
 
 
 def _second(kind: Any, side: int) -> Any:
-    """Tell which edges on a side of a corner belong to its second vertex."""
+    """Return which edges on a side of a corner belong to its second vertex."""
     if side in (UP, DOWN):
         return (kind > 0) & (side == DOWN)
     return kind == (1 if side == LEFT else 2)

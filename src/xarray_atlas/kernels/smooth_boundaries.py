@@ -77,7 +77,7 @@ def smooth_vertices(graph: LabelGraph, steps: int = STEPS) -> FloatArray:
 
 
 def _passed(graph: LabelGraph) -> Bools:
-    """Tell which vertices lie within a line, not where lines meet."""
+    """Return which vertices lie within a line, not where lines meet."""
     n = len(graph.vertices)
     leave, arrive = (np.bincount(ends, minlength=n) for ends in (graph.start, graph.end))
     return np.asarray((leave == 1) & (arrive == 1))
@@ -152,7 +152,7 @@ def label_rings(graph: LabelGraph) -> dict[int, list[Int64s]]:
     7 [[[1, 1], [0, 1], [0, 0], [1, 0]]]
     997 [[[0, 2], [0, 1], [1, 1], [1, 2]]]
     """
-    # each edge in both directions, but for the outside of the image
+    # each edge in both directions, except for the outside of the image
     inside = np.concatenate([~graph.rim, np.ones(graph.start.size, bool)])
     start = np.concatenate([graph.start, graph.end])[inside]
     end = np.concatenate([graph.end, graph.start])[inside]
@@ -168,7 +168,7 @@ def label_rings(graph: LabelGraph) -> dict[int, list[Int64s]]:
 
 
 def _chains(following: Any) -> list[Int64s]:
-    """Return sequences of elements of which each names the next, -1 where there is none."""
+    """Return sequences of elements in which each names the next, -1 where there is none."""
     first = np.ones(following.size, bool)
     first[following[following >= 0]] = False
     # those that begin somewhere, then the cycles

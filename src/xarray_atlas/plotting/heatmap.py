@@ -71,7 +71,7 @@ def heatmap(
     ValueError
         If the values have too many dimensions, or cannot be grouped as asked.
     RegionNotFoundError, AmbiguousRegionError, HemisphereError
-        As :func:`~xarray_atlas.paint` does.
+        Same as in :func:`~xarray_atlas.paint`.
 
     See Also
     --------

@@ -41,7 +41,7 @@ class FittingText(Text):
     x, y : float
     text : str
     **kwargs
-        As :class:`matplotlib.text.Text` has them.
+        Same as in :class:`matplotlib.text.Text`.
     """
 
     def __init__(self, room: Bbox, x: float, y: float, text: str, **kwargs: Any) -> None:
@@ -190,7 +190,7 @@ def draw_dendrogram(ax: Axes, terminology: Terminology, rows: list[int], size: f
     Parameters
     ----------
     ax, terminology, rows, size
-        As :func:`draw_strip` has them.
+        Same as in :func:`draw_strip`.
 
     Returns
     -------

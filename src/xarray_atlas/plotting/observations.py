@@ -68,7 +68,7 @@ def observe(
     obj : Dataset or DataArray
         An atlas.
     values : Series, mapping or DataArray
-        As :func:`~xarray_atlas.paint` has them.
+        Same as in :func:`~xarray_atlas.paint`.
     by : str or iterable of str, optional
         Dimensions, or coordinates along one, by which observations are grouped. A hemisphere that
         is not named is the outermost group.
