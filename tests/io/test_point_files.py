@@ -169,6 +169,7 @@ def test_qupath_and_abba(tmp_path: Path) -> None:
     assert (table.tool, table.unit, table.frame) == ("ABBA and QuPath", None, None)
     assert list(table.positions) == ["Atlas_X", "Atlas_Y", "Atlas_Z"]
     assert "columns={'ap': 'Atlas_X', 'dv': 'Atlas_Y', 'ml': 'Atlas_Z'}" in table.advice
+    assert "columns={'ml': 'Atlas_X', 'dv': 'Atlas_Y', 'ap': 'Atlas_Z'}" in table.advice
     more = ("".join(f"\tAllen CCFv3 {axis} mm" for axis in "XYZ"), "\t8.1\t0.8\t6.1")
     table = read_point_file(text_file(tmp_path, "ccf.tsv", text.format(*more)))
     assert (table.unit, table.frame) == ("mm", "allen")

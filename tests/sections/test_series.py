@@ -112,7 +112,7 @@ def test_points_from_files(tree: xr.DataTree, cells: pd.DataFrame, tmp_path: Pat
     np.testing.assert_allclose(counts.area.sel(animal="m2").values, alone.area.values)
     points = xarray_atlas.open_points(tmp_path / "m1_cells.csv")
     points["x"].attrs["units"] = "um"
-    with pytest.raises(PointsError, match="'x' is in um, and points on sections are in pixels"):
+    with pytest.raises(UnitsError, match="'x' is in um, and sections are looked up in pixels"):
         tree.atlas.region_at(points)
     with pytest.raises(PointsError, match="is text, not points"):
         tree.atlas.region_at("cells")
@@ -227,6 +227,35 @@ def test_errors(sample: xr.Dataset, tmp_path: Path, tree: xr.DataTree) -> None:
     far = pd.DataFrame({"x": [5000.0] * 3, "y": [10.0] * 3, "section": [1, 2, 3]})
     with pytest.warns(UserWarning, match="3 of 3 points lie in no region"):
         tree.atlas.region_at(far)
+
+
+@pytest.mark.parametrize("atlas", [False, True])
+def test_detections_of_qupath(
+    tree: xr.DataTree, cells: pd.DataFrame, tmp_path: Path, atlas: bool
+) -> None:
+    """In um of an image four times as large, with or without ABBA's positions."""
+    expected = labels_under(tree, cells)
+    table = pd.DataFrame({"Image": cells.section + ".tif", "Class": cells.channel})
+    table["Centroid X µm"], table["Centroid Y µm"] = 4 * 0.65 * cells.x, 4 * 0.65 * cells.y
+    if atlas:
+        table = table.assign(Atlas_X=1.0, Atlas_Y=2.0, Atlas_Z=3.0)
+    table.to_csv(tmp_path / "detections.tsv", sep="\t", index=False)
+    for points in (tmp_path / "detections.tsv", table):
+        asked: Any = {"image_shape": (3200, 4000), "pixel_size": "0.65 um"}
+        found = tree.atlas.region_at(points, **asked)
+        np.testing.assert_array_equal(found.region_id, expected)
+        assert found["Class"].values.tolist() == cells.channel.tolist()
+        counts = tree.atlas.count_points(points, by="Class", level=3, **asked)["count"]
+        other = tree.atlas.count_points(cells, by="channel", level=3)["count"]
+        np.testing.assert_array_equal(counts, other)
+        with pytest.raises(
+            UnitsError, match="is in (um|micrometer), and sections.*pixel_size='0.65 um'"
+        ):
+            tree.atlas.region_at(points)
+        with pytest.raises(UnitsError, match="write it as '0.65 um'"):
+            tree.atlas.region_at(points, pixel_size=0.65)
+    with pytest.raises(UnitsError, match="'y' is in pixels"):
+        tree.atlas.region_at(cells, pixel_size="0.65 um")
 
 
 def test_a_section_of_unknown_thickness_holds_the_points_of_its_plane(

@@ -112,6 +112,7 @@ class SectionsAccessor:
         parcellation: Any = None,
         columns: Mapping[str, str] | None = None,
         image_shape: tuple[int, int] | None = None,
+        pixel_size: Any = None,
     ) -> xr.Dataset:
         """Find the region of points on sections, and where they lie in the atlas.
 
@@ -122,7 +123,9 @@ class SectionsAccessor:
             number, and ``x`` and ``y`` in pixels of that image, to the right and down from its
             outer upper left corner. A column ``animal`` tells trees of several animals apart. Of
             one section, ``tree["name"].atlas``, it takes no column ``section``. A path, a pattern
-            of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
+            of paths, or a list of them is opened by :func:`xarray_atlas.open_points`. Detections
+            exported by QuPath have the section in ``Image``, and positions in um, which need
+            `pixel_size`.
         level, parcellation : optional
             Same as in :func:`xarray_atlas.region_at`.
         columns : mapping of str to str, optional
@@ -130,6 +133,8 @@ class SectionsAccessor:
         image_shape : (int, int), optional
             Rows and columns of the images in which the points are, where these are larger or
             smaller than those that were aligned.
+        pixel_size : str or pint.Quantity, optional
+            Of these images, where the positions are in a unit of length: ``"0.65 um"``.
 
         Returns
         -------
@@ -150,7 +155,7 @@ class SectionsAccessor:
         """
         return series_points.regions_on_sections(
             self._tree, points, level=level, parcellation=parcellation, columns=columns,
-            image_shape=image_shape,
+            image_shape=image_shape, pixel_size=pixel_size,
         )  # fmt: skip
 
     def count_points(
@@ -164,6 +169,7 @@ class SectionsAccessor:
         parcellation: Any = None,
         columns: Mapping[str, str] | None = None,
         image_shape: tuple[int, int] | None = None,
+        pixel_size: Any = None,
     ) -> xr.Dataset:
         """Count points by region, with the areas that were seen as denominators.
 
@@ -183,7 +189,7 @@ class SectionsAccessor:
         parcellation : str, dict, DataFrame or path, optional
             Count by the disjoint regions of a parcellation, as :func:`xarray_atlas.count_points`
             has it.
-        columns, image_shape : optional
+        columns, image_shape, pixel_size : optional
             As for ``region_at``.
 
         Returns
@@ -208,7 +214,7 @@ class SectionsAccessor:
         """
         return series_points.count_on_sections(
             self._tree, points, by, level, hemisphere, mask, parcellation=parcellation,
-            columns=columns, image_shape=image_shape,
+            columns=columns, image_shape=image_shape, pixel_size=pixel_size,
         )  # fmt: skip
 
     def aggregate(

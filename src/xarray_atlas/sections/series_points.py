@@ -22,6 +22,7 @@ from xarray_atlas.points.counts import count_points
 from xarray_atlas.points.lookup import region_at
 from xarray_atlas.points.paths import opened
 from xarray_atlas.sections.aligned import ACROSS
+from xarray_atlas.sections.pixels import in_pixels, own_names
 from xarray_atlas.sections.series import SECTION, is_of_result, section_coords, section_nodes
 from xarray_atlas.transforms.remembered import grid_to_atlas
 
@@ -48,10 +49,11 @@ def _placed(
     points: Any,
     columns: Mapping[str, str] | None,
     image_shape: tuple[int, int] | None,
+    pixel_size: Any,
 ) -> _Placed:
     points, _, columns = opened(points, None, None, columns)
     table = _table_of(points)
-    names = {"x": "x", "y": "y", SECTION: SECTION, **(columns or {})}
+    names = {**own_names(table), **(columns or {})}
     if unknown := {*names} - {"x", "y", SECTION}:
         raise PointsError(f"columns= names 'x', 'y' and 'section', not {sorted(unknown)}")
     if len(nodes) == 1 and names[SECTION] not in table.columns:
@@ -63,7 +65,7 @@ def _placed(
                 "file or number of a section) and 'x' and 'y' (pixels of its image, from the outer "
                 f"upper left corner), or say what they are called: columns={{{axis!r}: ...}}"
             )
-    _require_pixels(points, [names["x"], names["y"]])
+    pixels = {axis: in_pixels(points, table, names[axis], pixel_size) for axis in "yx"}
     which = _sections_of(nodes, table, names[SECTION])
     rows, positions = {}, {}
     for path, node in nodes.items():
@@ -73,8 +75,7 @@ def _placed(
         rows[path] = at
         positions[path] = {ACROSS: np.full(at.size, float(node[ACROSS].values))}
         for dim, whole in (("y", height), ("x", width)):
-            values = np.asarray(table[names[dim]].to_numpy()[at], np.float64)
-            positions[path][dim] = values * (sizes[dim] * node.sizes[dim] / whole)
+            positions[path][dim] = pixels[dim][at] * (sizes[dim] * node.sizes[dim] / whole)
     return _Placed(table, rows, positions)
 
 
@@ -91,24 +92,6 @@ def _table_of(points: Any) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise PointsError(f"points on sections are a table, not {type(points)}") from error
     return table
-
-
-def _require_pixels(points: Any, names: Iterable[str]) -> None:
-    """Refuse positions in a unit of length.
-
-    Raises
-    ------
-    PointsError
-    """
-    if not isinstance(points, xr.Dataset):
-        return
-    for name in names:
-        unit = str(points[name].attrs.get("units", "") or getattr(points[name].data, "units", ""))
-        if unit not in ("", "1", "voxel", "pixel", "pixels", "px"):
-            raise PointsError(
-                f"{name!r} is in {unit}, and points on sections are in pixels of the image that "
-                "was aligned, from its outer upper left corner: divide by the size of its pixels"
-            )
 
 
 def _sections_of(nodes: Mapping[str, xr.Dataset], table: pd.DataFrame, column: str) -> Any:
@@ -135,7 +118,10 @@ def _sections_of(nodes: Mapping[str, xr.Dataset], table: pd.DataFrame, column: s
         key = key.item() if isinstance(key, np.generic) else key
         if isinstance(key, float) and key.is_integer():
             key = int(key)
-        paths = known.get((animal, key)) or known.get(("", key)) or set()
+        # the image may have been another file: "m1_s001.tif" of "m1_s001.png"
+        keys = [key, key.rpartition(".")[0]] if isinstance(key, str) else [key]
+        asked = [(owner, one) for one in keys for owner in (animal, "")]
+        paths = next((known[pair] for pair in asked if pair in known), set())
         if len(paths) != 1:
             there = ", ".join(list(nodes)[:8]) + (", ..." if len(nodes) > 8 else "")
             what = f"several sections, {sorted(paths)}" if paths else "no section"
@@ -172,10 +158,11 @@ def regions_on_sections(
     parcellation: Any = None,
     columns: Mapping[str, str] | None = None,
     image_shape: tuple[int, int] | None = None,
+    pixel_size: Any = None,
 ) -> xr.Dataset:
     """Find the region of points on sections, and where they lie in the atlas."""
     nodes = section_nodes(tree)
-    placed = _placed(nodes, points, columns, image_shape)
+    placed = _placed(nodes, points, columns, image_shape, pixel_size)
     number = len(placed.table)
     names = ("region", "region_id", "hemisphere", "status")
     parts: dict[str, list[Any]] = {name: [] for name in names}
@@ -224,10 +211,11 @@ def count_on_sections(
     parcellation: Any = None,
     columns: Mapping[str, str] | None = None,
     image_shape: tuple[int, int] | None = None,
+    pixel_size: Any = None,
 ) -> xr.Dataset:
     """Count points on sections by region, with the areas that were seen."""
     nodes = section_nodes(tree)
-    placed = _placed(nodes, points, columns, image_shape)
+    placed = _placed(nodes, points, columns, image_shape, pixel_size)
     listed = [by] if isinstance(by, str) else list(by or [])
     rest = [name for name in listed if name != SECTION]
     for name in rest:

@@ -16,8 +16,9 @@ ilastik
 QuPath
     Detections: ``Centroid X``, ``Centroid Y`` with the unit in the name, along the section. Scripts
     of ABBA add the position in its atlas, ``Atlas_X``, ``Atlas_Y``, ``Atlas_Z`` (before:
-    ``CCFx``, ...; or ``Allen CCFv3 X mm``, ...), which are AP, DV and ML in mm in the Allen CCF.
-    ``Atlas_X`` says neither the atlas nor the unit.
+    ``CCFx``, ...; or ``Allen CCFv3 X mm``, ...), which are AP, DV and ML in mm in ABBA's Allen CCF,
+    and ML, DV and AP in BrainGlobe's atlases and ``allen_mouse_10um_java``. ``Atlas_X`` says
+    neither the atlas nor the unit.
 """
 
 from __future__ import annotations
@@ -196,8 +197,12 @@ def _qupath(table: pd.DataFrame, path: str) -> Found:
             return _made(table, path, "ABBA and QuPath", names, "mm", "allen", "")
         advice = (
             f"{', '.join(three)} are positions in the atlas that was open in ABBA, which the table "
-            "does not name. In its Allen CCF they are AP, DV and ML in mm: frame='allen', "
-            f"unit='mm', columns={dict(zip(('ap', 'dv', 'ml'), three, strict=True))}"
+            "does not name. In 'Adult Mouse Brain - Allen Brain Atlas V3p1' they are AP, DV and ML "
+            "in mm: frame='allen', "
+            f"unit='mm', columns={dict(zip(('ap', 'dv', 'ml'), three, strict=True))}. In "
+            "'allen_mouse_10um_java' and BrainGlobe's atlases they are ML, DV and AP: "
+            "frame='brainglobe', "
+            f"unit='mm', columns={dict(zip(('ml', 'dv', 'ap'), three, strict=True))}"
         )
         names = {name: name for name in three}
         return _made(table, path, "ABBA and QuPath", names, None, None, advice)
