@@ -74,12 +74,12 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista)\..*")]
 
 html_theme = "pydata_sphinx_theme"
-html_title = "xarray-atlas"
+html_title = f"xarray-atlas {release}"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_sidebars = {
-    page: [] for page in ("howto", "contributing", "changelog")
+    page: [] for page in ("howto", "stability", "licences", "contributing", "changelog")
 }  # they have no sections
 html_theme_options = {
     "header_links_before_dropdown": 6,
@@ -87,6 +87,20 @@ html_theme_options = {
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }
+
+# Published pages name their version, and have a menu of all versions, which is read from the newest
+# pages (docs/_static/versions.json). A build elsewhere has neither menu nor request.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+if os.environ.get("READTHEDOCS") == "True":
+    html_theme_options |= {
+        "switcher": {
+            "json_url": "https://xarray-atlas.readthedocs.io/en/latest/_static/versions.json",
+            "version_match": os.environ["READTHEDOCS_VERSION"],
+        },
+        "check_switcher": False,  # no request at build time
+        "navbar_start": ["navbar-logo", "version-switcher"],
+        "show_version_warning_banner": True,
+    }
 
 
 def setup(app):
