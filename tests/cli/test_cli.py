@@ -581,7 +581,7 @@ assert not [name for name in xarray_atlas.__all__ if not hasattr(xarray_atlas, n
 """
     done = run(code=code)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("root")
+    assert done.stdout.startswith("<Region root")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")

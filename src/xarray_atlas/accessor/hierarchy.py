@@ -134,27 +134,36 @@ class HierarchyMethods(Accessor[T]):
         return self.terminology.region(key)
 
     def search(self, text: str, regex: bool = False) -> pd.DataFrame:
-        """Return the regions whose acronym or name contains a text.
+        """Find regions by acronym, initials or words, in upper or lower case.
 
         Parameters
         ----------
         text : str
-            Upper and lower case are the same.
+            The beginning of an acronym ("SC"), the initials of a name, words of it in any order
+            ("colliculus superior"), or any part of an acronym or a name.
         regex : bool, default: False
-            Whether `text` is a regular expression.
+            Whether `text` is a regular expression, which acronyms and names are searched for.
 
         Returns
         -------
         DataFrame
-            The rows of `regions` that were found.
+            Acronym, name and id, the best matches first: the acronym or name itself, the beginning
+            of an acronym, initials, words, and last what contains the text. Its index is that of
+            `regions`: ``ds.atlas.regions.loc[found.index]`` has parents, depths and colors.
+
+        Raises
+        ------
+        ValueError
+            If `text` should be a regular expression and is none.
 
         Examples
         --------
         >>> import xarray_atlas
         >>> ds = xarray_atlas.open_sample("100 um")
-        >>> found = ds.atlas.search("primary visual area")
-        >>> found.acronym.iloc[0]
-        'VISp'
+        >>> ds.atlas.search("primary visual").head(2)
+            acronym                         name   id
+        185    VISp          Primary visual area  385
+        186   VISp1  Primary visual area layer 1  593
         >>> ds.atlas.search("^CA[123]$", regex=True).name.tolist()
         ['Field CA1', 'Field CA2', 'Field CA3']
         """

@@ -14,23 +14,25 @@ from xarray_atlas.errors import RegionNotFoundError
 __all__ = ["REGIONS"]
 
 DESCRIPTION = """\
-List the regions whose acronym or name contains a text (upper and lower case are
-the same), or all of them. The exit status is 1 where there is none.
+List all regions, or find some by their acronym, the initials of their name or
+words of it, in upper or lower case. The exit status is 1 if there is none.
 """
 
 OUTPUT = """\
 output:
   acronym, id, name, parent (its acronym; empty, or null in json, for a root)
-  and depth (0 for a root), in the terminology's order; json: a list of objects
+  and depth (0 for a root); json: a list of objects. The best matches come
+  first; all regions, or those of --regex, are in the terminology's order.
 
 examples:
+  xarray-atlas regions SC
   xarray-atlas regions visual
   xarray-atlas regions --regex "^VISp[0-9]" --format csv
 """
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="part of an acronym or name")
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="acronym, initials or words")
     parser.add_argument("--regex", action="store_true", help="TEXT is a regular expression")
     add_atlas(parser, ("table", "csv", "json"))
 
@@ -39,10 +41,9 @@ def _run(args: argparse.Namespace) -> str:
     from xarray_atlas.coords.atlas_index import find_atlas
 
     terminology, _ = find_atlas(atlas.open_named(args))
-    if args.text is None:
-        found = terminology.regions
-    else:
-        found = terminology.search(args.text, regex=args.regex)
+    found = terminology.regions
+    if args.text is not None:
+        found = found.loc[terminology.search(args.text, regex=args.regex).index]
     if found.empty:
         how = "matches" if args.regex else "contains"
         raise RegionNotFoundError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -16,6 +15,7 @@ from xarray_atlas.terminology.cells import counted, listing
 from xarray_atlas.terminology.hierarchy import RegionHierarchy
 from xarray_atlas.terminology.parents import Int64Array
 from xarray_atlas.terminology.region import Region
+from xarray_atlas.terminology.searching import propose
 from xarray_atlas.terminology.table import RegionTable, TextArray, describe
 
 __all__ = ["RegionKey", "RegionNames"]
@@ -23,6 +23,9 @@ __all__ = ["RegionKey", "RegionNames"]
 RegionKey: TypeAlias = str | int | np.integer[Any] | Region
 """What names a region: its acronym or full name, its id, or its node."""
 
+
+MOST_HINTS = 10
+"""Unknown regions of a list for which others are proposed."""
 
 SHARED = -1
 """What stands for a position where several regions have the same name."""
@@ -68,7 +71,7 @@ class RegionNames(RegionHierarchy):
         """
         position = self._find(key)
         if position is None:
-            raise RegionNotFoundError(explain_unknown(self._table, self._title, key))
+            raise RegionNotFoundError(self._explain_unknown([key]))
         if position == SHARED:
             raise AmbiguousRegionError(explain_shared(self._table, str(key)))
         return position
@@ -85,6 +88,11 @@ class RegionNames(RegionHierarchy):
         -------
         ndarray of int64
 
+        Raises
+        ------
+        RegionNotFoundError
+            If some are unknown; the message names all of them, and what may be meant.
+
         Examples
         --------
         >>> import xarray_atlas
@@ -94,6 +102,10 @@ class RegionNames(RegionHierarchy):
         """
         if isinstance(keys, (str, Region)) or not isinstance(keys, Iterable):
             raise TypeError(f"expected a list of regions, not {keys!r}")
+        keys = list(keys)
+        unknown = [key for key in keys if self._find(key) is None]
+        if unknown:
+            raise RegionNotFoundError(self._explain_unknown(unknown))
         return np.array([self.position(key) for key in keys], dtype=np.int64)
 
     def position_of_id(self, identifier: int | str) -> int:
@@ -149,6 +161,41 @@ class RegionNames(RegionHierarchy):
         raise TypeError(
             "a region is named by its acronym or name (str), its id (int) or its node, "
             f"not by {key!r}"
+        )
+
+    def _explain_unknown(self, keys: list[RegionKey]) -> str:
+        """Say which regions are unknown, and what may have been meant by each."""
+        keys = list(dict.fromkeys(keys))
+        if len(keys) == 1:
+            (key,) = keys
+            message = (
+                f"no region {key!r}" if isinstance(key, str) else f"no region has the id {key}"
+            )
+            hint = self._hint(key)
+            separator = "; " if hint else ""
+            return f"{message} in {self._title}{separator}{hint}"
+        # to look for similar names takes 20 ms each
+        hints = [self._hint(key) for key in keys[:MOST_HINTS]]
+        hints += [""] * (len(keys) - len(hints))
+        shown = [
+            (repr(key) if isinstance(key, str) else f"id {key}") + (f" ({hint})" if hint else "")
+            for key, hint in zip(keys, hints, strict=True)
+        ]
+        return f"{len(keys)} regions are not in {self._title}: {', '.join(shown)}"
+
+    def _hint(self, key: RegionKey) -> str:
+        """Say what may have been meant by an unknown acronym, name or id."""
+        table = self._table
+        if not isinstance(key, str):
+            owners = [describe(table, i) for i in table.label_regions[table.labels == key]]
+            return f"{key} is a label of {listing(owners, quote=False)}" if owners else ""
+        ids = table.ids.tolist()
+        if key in ids:
+            return f"it is the id of {table.acronyms[ids.index(key)]!r}: pass that"
+        if key.isdecimal() and int(key) in ids:
+            return f"to name a region by id pass the int {int(key)}"
+        return propose(
+            key, self.distinct_acronyms.tolist(), table.names.tolist(), self.depths.tolist()
         )
 
     @property
@@ -222,33 +269,6 @@ def explain_shared(table: RegionTable, text: str) -> str:
         f"the {kind} {text!r} is shared by {listing(regions, quote=False)}; "
         "name the one you mean by its id"
     )
-
-
-def explain_unknown(table: RegionTable, title: str, key: object) -> str:
-    """Say that no region has that acronym, name or id, and what may have been meant."""
-    if not isinstance(key, str):
-        message = f"no region has the id {key} in {title}"
-        owners = [describe(table, i) for i in table.label_regions[table.labels == key]]
-        return (
-            f"{message}; {key} is a label of {listing(owners, quote=False)}" if owners else message
-        )
-    message = f"no region {key!r} in {title}"
-    ids = table.ids.tolist()
-    if key in ids:
-        return f"{message}; it is the id of {table.acronyms[ids.index(key)]!r}: pass that"
-    if key.isdecimal() and int(key) in ids:
-        return f"{message}; to name a region by id pass the int {int(key)}"
-    spellings: dict[str, list[str]] = {}
-    for text in dict.fromkeys([*table.acronyms, *table.names]):
-        spellings.setdefault(text.lower(), []).append(text)
-    wanted = key.lower()
-    close = difflib.get_close_matches(wanted, spellings)
-    close.sort(key=lambda text: (-difflib.SequenceMatcher(None, text, wanted).ratio(), text))
-    # two letters that have changed places come first
-    swapped = [text for text in spellings if sorted(text) == sorted(wanted)]
-    close = [*swapped, *(text for text in close if text not in swapped)]
-    suggestions = [repr(spelling) for text in close for spelling in spellings[text]]
-    return f"{message}; did you mean {', '.join(suggestions)}?" if suggestions else message
 
 
 def _positions(texts: TextArray) -> dict[str, int]:

@@ -19,6 +19,7 @@ from xarray_atlas.terminology.naming import RegionKey, RegionNames
 from xarray_atlas.terminology.parents import Int64Array
 from xarray_atlas.terminology.reading import TerminologyFormats
 from xarray_atlas.terminology.region import Region
+from xarray_atlas.terminology.searching import search
 from xarray_atlas.terminology.table import (
     Problem,
     RegionTable,
@@ -293,33 +294,49 @@ class Terminology(RegionNames, TerminologyFormats):
         )
 
     def search(self, text: str, regex: bool = False) -> pd.DataFrame:
-        """Find the regions whose acronym or name contains a text, upper or lower case.
+        """Find regions by acronym, initials or words, in upper or lower case.
 
         Parameters
         ----------
         text : str
-            The text, or with `regex` a regular expression.
-        regex : bool
-            Whether `text` is a regular expression.
+            The beginning of an acronym ("SC"), the initials of a name, words of it in any order
+            ("colliculus superior"), or any part of an acronym or a name.
+        regex : bool, default: False
+            Whether `text` is a regular expression, which acronyms and names are searched for.
 
         Returns
         -------
-        pandas.DataFrame
-            The rows of `regions` found.
+        DataFrame
+            The columns acronym, name and id of `regions`, with its index. The best matches come
+            first: the acronym or name itself, the beginning of an acronym, initials, words, and
+            last what contains the text; equal ones are in the order of the table, and so are all
+            that a regular expression finds.
+
+        Raises
+        ------
+        ValueError
+            If `text` should be a regular expression and is none.
 
         Examples
         --------
         >>> import xarray_atlas
         >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
-        >>> terminology.search("retrosplenial").acronym.tolist()[:4]
-        ['RSP', 'RSPagl', 'RSPagl1', 'RSPagl2/3']
+        >>> terminology.search("superior colliculus").head(3)
+            acronym                                 name   id
+        808     SCs  Superior colliculus sensory related  302
+        809    SCop    Superior colliculus optic layer  851
+        810    SCsg  Superior colliculus superficial gray layer  842
         >>> terminology.search("^SSp-[a-z]+$", regex=True).acronym.tolist()
         ['SSp-n', 'SSp-bfd', 'SSp-ll', 'SSp-m', 'SSp-ul', 'SSp-tr', 'SSp-un']
         """
-        try:
-            pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
-        except re.error as error:
-            raise ValueError(f"{text!r} is not a regular expression: {error}") from error
-        pairs = zip(self.acronyms, self.names, strict=True)
-        found = [bool(pattern.search(acronym) or pattern.search(name)) for acronym, name in pairs]
-        return self.regions[found]
+        acronyms, names = self.acronyms.tolist(), self.names.tolist()
+        if regex:
+            try:
+                pattern = re.compile(text, re.IGNORECASE)
+            except re.error as error:
+                raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+            pairs = enumerate(zip(acronyms, names, strict=True))
+            found = [i for i, pair in pairs if any(map(pattern.search, pair))]
+        else:
+            found = [i for _, i in search(text, acronyms, names)]
+        return self.regions[["acronym", "name", "id"]].iloc[found]
