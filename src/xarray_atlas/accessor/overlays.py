@@ -13,6 +13,8 @@ from xarray_atlas.terminology import RegionKey
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from xarray_atlas.plotting.outline_options import OutlinesLike
+
 __all__ = ["OverlaysMethods"]
 
 
@@ -41,7 +43,7 @@ class OverlaysMethods:
         parcellation: Any = None,
         ax: Axes | None = None,
         view: str = "radiological",
-        outlines: bool | Mapping[str, Any] = True,
+        outlines: OutlinesLike = True,
         labels: bool = False,
         directions: bool = True,
         scale_bar: bool = True,
@@ -113,9 +115,12 @@ class OverlaysMethods:
         view : {"radiological", "neurological"}, default: "radiological"
             Which side of the animal is on the left of a coronal or horizontal plane: its right side
             ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
-        outlines : bool or mapping, default: True
-            Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
-            LineCollection: ``{"color": "white"}``.
+        outlines : bool, "smooth" or mapping, default: True
+            Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
+            smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
+            leave the centre of each voxel in its region; neighbours share one line. In an SVG file
+            each region is then a group with its acronym as id. A mapping goes on to matplotlib's
+            LineCollection: ``{"color": "white"}``, or ``{"smooth": True, "color": "white"}``.
         labels : bool, default: False
             Write acronyms into the parts of regions that have room for them. They are matplotlib's
             texts, in ``ax.texts``.
@@ -208,6 +213,7 @@ class OverlaysMethods:
         parcellation: Any = None,
         x: Any = None,
         y: Any = None,
+        smooth: bool = False,
         **kwargs: Any,
     ) -> Axes:
         """Draw where regions meet over a picture of one's own.
@@ -270,6 +276,9 @@ class OverlaysMethods:
             :func:`xarray_atlas.plotting.section` has it: "ml" and "dv" of a coronal plane, "ap" and
             "dv" of a sagittal one, "ml" and "ap" of a horizontal one. A length is a position along
             the dimension of that name.
+        smooth : bool, default: False
+            Draw smoothed lines. They lie within half a voxel of the boundaries between voxels, do
+            not cross, and leave the centre of each voxel in its region.
         **kwargs
             Of :class:`matplotlib.collections.LineCollection`: ``color``, ``linewidth`` in points
             (one pixel of the figure by default), ``transform``, ...
@@ -327,5 +336,6 @@ class OverlaysMethods:
             parcellation=parcellation,
             x=x,
             y=y,
+            smooth=smooth,
             **kwargs,
         )

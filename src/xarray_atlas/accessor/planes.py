@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
+    from xarray_atlas.plotting.outline_options import OutlinesLike
+
 __all__ = ["PlanesMethods"]
 
 
@@ -44,7 +46,7 @@ class PlanesMethods:
         ax: Axes | None = None,
         view: str = "radiological",
         template: bool = True,
-        outlines: bool | Mapping[str, Any] = True,
+        outlines: OutlinesLike = True,
         labels: bool = True,
         directions: bool = True,
         scale_bar: bool = True,
@@ -114,9 +116,12 @@ class PlanesMethods:
         template : bool, default: True
             Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
             transparent.
-        outlines : bool or mapping, default: True
-            Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
-            LineCollection: ``{"color": "white"}``.
+        outlines : bool, "smooth" or mapping, default: True
+            Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
+            smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
+            leave the centre of each voxel in its region; neighbours share one line. In an SVG file
+            each region is then a group with its acronym as id. A mapping goes on to matplotlib's
+            LineCollection: ``{"color": "white"}``, or ``{"smooth": True, "color": "white"}``.
         labels : bool, default: True
             Write acronyms into the parts of regions that have room for them. They are matplotlib's
             texts, in ``ax.texts``.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.sections import series, series_images, series_points
+
+if TYPE_CHECKING:
+    from xarray_atlas.plotting.outline_options import OutlinesLike
 
 __all__ = ["SectionsAccessor"]
 
@@ -267,7 +270,7 @@ class SectionsAccessor:
         images: Any = None,
         *,
         ax: Any = None,
-        outlines: bool | Mapping[str, Any] = True,
+        outlines: OutlinesLike = True,
         labels: bool = False,
         directions: bool = True,
         scale_bar: bool = True,

@@ -16,6 +16,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
+from xarray_atlas.plotting.outline_options import outline_options
 from xarray_atlas.plotting.palette import INSTALL
 from xarray_atlas.plotting.parts import Choice
 from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read, read_all
@@ -42,9 +43,6 @@ AxesArray = np.ndarray[Any, Any]
 
 THIN = {"linewidth": 0.4}
 """Of outlines, in points: in a small picture they lie close together."""
-
-PALE = {**THIN, "color": "0.4"}
-"""Of outlines over values."""
 
 WIDTH = 10.0
 """Of a figure that is made, in inches."""
@@ -160,7 +158,7 @@ def sections(
     planes = [anatomical(o, view=v, choice=choice, left=left) for o, v in parts]
     if ax is None:
         given = grid_of_axes(planes)
-    kwargs = {"labels": False, "outlines": THIN, **kwargs}
+    kwargs = {"labels": False, **kwargs}
     marks = [
         {name: kwargs.get(name, True) and not i for name in ("directions", "scale_bar")}
         for i in range(n)
@@ -204,13 +202,12 @@ def draw_planes(
     marks : list of dict
         Those of each plane.
     """
+    outlines = outline_options(kwargs.get("outlines", True), **THIN)
+    kwargs = {**kwargs, "outlines": outlines or False}
     if values is None:
         for each, plane, own in zip(axes, planes, marks, strict=True):
             draw_section(each, plane, **{**kwargs, **own})
         return
-    kwargs = dict(kwargs)
-    if kwargs.get("outlines") == THIN:
-        kwargs["outlines"] = PALE
     bar = kwargs.pop("add_colorbar", True)
     whole, _ = find_atlas(obj)
     painted = [paint_plane(plane, values, choice, whole) for plane in planes]

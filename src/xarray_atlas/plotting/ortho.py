@@ -14,7 +14,6 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.decorations import add_cross
 from xarray_atlas.plotting.montage import (
-    THIN,
     WIDTH,
     AxesArray,
     draw_planes,
@@ -112,7 +111,6 @@ def ortho(
     axes = _corner(planes, centre) if ax is None else np.asarray(ax, object).ravel()
     if axes.size != 3:
         raise GridError(f"three planes are drawn, on three axes; {axes.size} were given")
-    kwargs = {"outlines": THIN, **kwargs}
     marks = [{"scale_bar": kwargs.get("scale_bar", axis == "ap")} for axis in planes]
     draw_planes(obj, axes, list(planes.values()), values, choice, kwargs, marks)
     for each, (axis, plane) in zip(axes, planes.items(), strict=True):

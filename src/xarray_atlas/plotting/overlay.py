@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def outlines(
     parcellation: Any = None,
     x: Any = None,
     y: Any = None,
+    smooth: bool = False,
     **kwargs: Any,
 ) -> Axes:
     """Draw where the regions of a plane meet, over a picture whose axes are in mm, or in a frame.
@@ -85,6 +86,9 @@ def outlines(
         :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
         one, "ml" and "ap" of a horizontal one. A length is a position along the dimension of
         that name.
+    smooth : bool, default: False
+        Draw smoothed lines. They lie within half a voxel of the boundaries between voxels, do not
+        cross, and leave the centre of each voxel in its region.
     **kwargs
         Of :class:`matplotlib.collections.LineCollection`: ``color``, ``linewidth`` in points
         (one pixel of the figure by default), ``transform``, ...
@@ -136,7 +140,7 @@ def outlines(
     plane = anatomical(Choice(level, regions, parcellation).cut(read(found)), **shown, view=view)
     ax = current_axes(ax)
     empty = not ax.has_data()
-    add_outlines(ax, plane, **kwargs)
+    add_outlines(ax, plane, smooth=smooth, **kwargs)
     if not empty and "transform" not in kwargs:
         _warn_of_other_units(ax, plane)
     if empty:
@@ -164,14 +168,32 @@ def _warn_of_other_units(ax: Axes, plane: Plane) -> None:
 
 
 def add_outlines(ax: Axes, plane: Plane, **kwargs: Any) -> None:
-    """Draw the faces of a plane that has been read."""
+    """Draw the outlines in a plane that has been read; with ``smooth=True`` as smoothed lines."""
     from matplotlib.collections import LineCollection
 
-    lines = face_runs(plane.parts.index)
-    ends = np.stack([plane.x.corners(lines[..., 1]), plane.y.corners(lines[..., 0])], axis=-1)
+    smooth = kwargs.pop("smooth", False)
+    style = {"capstyle": "projecting"}
+    if smooth:
+        lines: Iterable[Any] = plane.boundaries.lines(_differing(plane))
+        style = {"capstyle": "round", "joinstyle": "round"}
+    else:
+        lines = face_runs(plane.parts.index)
+    ends = [
+        np.stack([plane.x.corners(line[:, 1]), plane.y.corners(line[:, 0])], axis=-1)
+        for line in lines
+    ]
     if not {"linewidth", "linewidths", "lw"} & set(kwargs):
         kwargs["linewidth"] = 72 / ax.figure.dpi
     if not {"color", "colors", "edgecolor", "edgecolors", "ec"} & set(kwargs):
         kwargs["color"] = "0.15"
-    collection = LineCollection(list(ends), **{"capstyle": "projecting", **kwargs})
-    ax.add_collection(collection, autolim=False)
+    ax.add_collection(LineCollection(ends, **{**style, **kwargs}), autolim=False)
+
+
+def _differing(plane: Plane) -> Callable[[Any, Any], Any] | None:
+    """Return what tells outlines from boundaries within a part; None where all are outlines."""
+    if plane.own_faces is None:
+        return None
+    faces, parts = (np.array(each) for each in zip(*plane.parts_of_faces.items(), strict=True))
+    return lambda one, other: np.not_equal(
+        *(parts[np.searchsorted(faces, each)] for each in (one, other))
+    )

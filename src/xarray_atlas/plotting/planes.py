@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,9 @@ from xarray_atlas.printable import one_line
 from xarray_atlas.sections.positions import PICTURES, Atlas, axis_of
 from xarray_atlas.sections.views import View
 from xarray_atlas.terminology import Terminology
+
+if TYPE_CHECKING:
+    from xarray_atlas.plotting.smooth import SmoothBoundaries
 
 __all__ = ["TOP", "Plane", "PlaneAxis", "anatomical", "left_sides", "only", "read", "read_all"]
 
@@ -100,6 +104,26 @@ class Plane:
     """What is outlined and named."""
     left: str = LEFT["radiological"]
     """The letters of the sides that are on the left."""
+    own_faces: Ints | None = None
+    """Faces that are drawn smoothed, where a part consists of several."""
+
+    @property
+    def faces(self) -> Ints:
+        """The face to which each pixel belongs, shape (rows, columns)."""
+        return self.parts.index if self.own_faces is None else self.own_faces
+
+    @cached_property
+    def parts_of_faces(self) -> dict[int, int]:
+        """The part to which each face belongs."""
+        faces, first = np.unique(self.faces, return_index=True)
+        return dict(zip(faces.tolist(), self.parts.index.ravel()[first].tolist(), strict=True))
+
+    @cached_property
+    def boundaries(self) -> SmoothBoundaries:
+        """The smoothed boundaries of the faces."""
+        from xarray_atlas.plotting.smooth import SmoothBoundaries
+
+        return SmoothBoundaries(self.faces)
 
     @property
     def title(self) -> str:

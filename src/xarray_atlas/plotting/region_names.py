@@ -14,6 +14,7 @@ from matplotlib.transforms import TransformedPatchPath
 from xarray_atlas.plotting.label_places import label_places
 from xarray_atlas.plotting.palette import ink_for
 from xarray_atlas.plotting.planes import Plane
+from xarray_atlas.plotting.smooth import face_colors
 from xarray_atlas.printable import one_line
 
 __all__ = ["RegionName", "add_names"]
@@ -131,7 +132,7 @@ def add_names(ax: Axes, plane: Plane) -> None:
 
 
 def color_below(ax: Axes, x: float, y: float) -> tuple[float, float, float]:
-    """Return the colour at a point of axes, of the images that lie over each other there.
+    """Return the colour at a point of axes, of the images and faces that lie over each other there.
 
     Parameters
     ----------
@@ -150,6 +151,7 @@ def color_below(ax: Axes, x: float, y: float) -> tuple[float, float, float]:
     layers = [to_rgba(patch.get_facecolor()) for patch in (figure.patch, ax.patch)]
     images = [image for image in ax.images if image.get_visible()]
     layers += [_pixel(image, x, y) for image in sorted(images, key=lambda i: i.get_zorder())]
+    layers += face_colors(ax, x, y)
     for *rgb, alpha in layers:
         color = alpha * np.array(rgb) + (1 - alpha) * color
     red, green, blue = color.clip(0, 1).tolist()

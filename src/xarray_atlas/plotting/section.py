@@ -17,9 +17,10 @@ from xarray_atlas.plotting.decorations import (
     current_axes,
     set_up,
 )
+from xarray_atlas.plotting.outline_options import OutlinesLike, is_smooth, outline_options
 from xarray_atlas.plotting.overlay import add_outlines
 from xarray_atlas.plotting.palette import brightness
-from xarray_atlas.plotting.parts import WITHOUT, Choice
+from xarray_atlas.plotting.parts import REST, WITHOUT, Choice
 from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read
 from xarray_atlas.regions.results import Regions
 from xarray_atlas.sections.asked import Asked
@@ -53,7 +54,7 @@ def section(
     ax: Axes | None = None,
     view: str = "radiological",
     template: bool = True,
-    outlines: bool | Mapping[str, Any] = True,
+    outlines: OutlinesLike = True,
     labels: bool = True,
     directions: bool = True,
     scale_bar: bool = True,
@@ -127,9 +128,12 @@ def section(
     template : bool, default: True
         Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
         transparent.
-    outlines : bool or mapping, default: True
-        Draw the outlines of the regions that are drawn; a mapping goes on to matplotlib's
-        LineCollection: ``{"color": "white"}``.
+    outlines : bool, "smooth" or mapping, default: True
+        Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
+        smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
+        leave the centre of each voxel in its region; neighbours share one line. In an SVG file
+        each region is then a group with its acronym as id. A mapping goes on to matplotlib's
+        LineCollection: ``{"color": "white"}``, or ``{"smooth": True, "color": "white"}``.
     labels : bool, default: True
         Write acronyms into the parts of regions that have room for them. They are
         matplotlib's texts, in ``ax.texts``.
@@ -204,13 +208,14 @@ def draw_section(
     plane: Plane,
     *,
     template: bool = True,
-    outlines: bool | Mapping[str, Any] = True,
+    outlines: OutlinesLike = True,
     labels: bool = True,
     directions: bool = True,
     scale_bar: bool = True,
     **kwargs: Any,
 ) -> Axes:
     """Draw a plane that has been read."""
+    smooth = is_smooth(outlines)
     below = plane.other("template") if template else None
     if below is not None:
         low, high = grey_limits(below) or (0, 1)
@@ -221,7 +226,7 @@ def draw_section(
             grey = colormaps["gray"].with_extremes(bad="black")
         show(ax, plane, below, cmap=grey, vmin=low, vmax=high)
         kwargs.setdefault("alpha", 0.5)
-    elif plane.parts.rest.any():
+    elif plane.parts.rest.any() and not smooth:
         show_rest(ax, plane, plane.parts.rest)
     made: dict[str, Any] = {"cmap": colors.cmap(plane.obj), "norm": colors.norm(plane.obj)}
     own = kwargs.get("cmap")
@@ -231,10 +236,25 @@ def draw_section(
             "atlas's colours. values() draws your own by region; create_atlas() takes a table "
             "with a column of colours"
         )
-    show(ax, plane, plane.labels, **{"interpolation_stage": "rgba", **made, **kwargs})
+    if smooth:
+        _show_faces(ax, plane, below is None, **{**made, **kwargs})
+    else:
+        show(ax, plane, plane.labels, **{"interpolation_stage": "rgba", **made, **kwargs})
     ink = ink_on(ax, plane, template)
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
     return ax
+
+
+def _show_faces(ax: Axes, plane: Plane, rest: bool, cmap: Any, norm: Any, **kwargs: Any) -> None:
+    """Draw the smoothed faces of a plane, in the colours of their labels."""
+    from xarray_atlas.plotting.smooth import add_faces
+
+    labels = np.unique(plane.labels)
+    colors = dict(zip(labels.tolist(), map(tuple, cmap(norm(labels))), strict=True))
+    colors.pop(0, None)
+    if rest:
+        colors[REST] = WITHOUT
+    add_faces(ax, plane, colors, **kwargs)
 
 
 def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
@@ -276,15 +296,16 @@ def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
 def draw_frame(
     ax: Axes,
     plane: Plane,
-    outlines: bool | Mapping[str, Any],
+    outlines: OutlinesLike,
     labels: bool,
     directions: bool,
     scale_bar: bool,
     ink: str,
 ) -> None:
     """Draw what all pictures of a plane have beside its voxels."""
-    if outlines is not False:
-        add_outlines(ax, plane, **(outlines if isinstance(outlines, Mapping) else {}))
+    options = outline_options(outlines)
+    if options is not None:
+        add_outlines(ax, plane, **options)
     set_up(ax, plane)
     if directions:
         add_directions(ax, plane, ink)

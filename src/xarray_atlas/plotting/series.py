@@ -10,6 +10,7 @@ import xarray as xr
 
 from xarray_atlas.errors import GridError
 from xarray_atlas.plotting.montage import THIN, AxesArray, grid_of_axes
+from xarray_atlas.plotting.outline_options import OutlinesLike, outline_options
 from xarray_atlas.plotting.planes import anatomical, only
 from xarray_atlas.plotting.section import draw_frame, draw_section, ink_on, show
 from xarray_atlas.printable import one_line
@@ -28,7 +29,7 @@ def montage(
     images: Any = None,
     *,
     ax: Any = None,
-    outlines: bool | Mapping[str, Any] = True,
+    outlines: OutlinesLike = True,
     labels: bool = False,
     directions: bool = True,
     scale_bar: bool = True,
@@ -71,8 +72,7 @@ def montage(
     if images is not None:
         kwargs = {"cmap": "gray", **_limits(pictures, kwargs), **kwargs}
     style = THIN if images is None else ON_IMAGES
-    if outlines is not False:
-        outlines = {**style, **(outlines if isinstance(outlines, Mapping) else {})}
+    outlines = outline_options(outlines, **style) or False
     for i, (each, name, plane) in enumerate(zip(given, nodes, planes, strict=True)):
         marks = {"directions": directions and not i, "scale_bar": scale_bar and not i}
         if images is None:

@@ -14,7 +14,8 @@ from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.images.paint import paint
 from xarray_atlas.images.region_values import read_values
 from xarray_atlas.plotting.decorations import current_axes
-from xarray_atlas.plotting.parts import REST, Choice, Parts
+from xarray_atlas.plotting.outline_options import OutlinesLike, is_smooth, outline_options
+from xarray_atlas.plotting.parts import REST, WITHOUT, Choice, Parts
 from xarray_atlas.plotting.planes import Plane, anatomical, left_sides, only, read
 from xarray_atlas.plotting.section import draw_frame, ink_on, show, show_rest
 from xarray_atlas.plotting.unit_labels import value_label
@@ -49,7 +50,7 @@ def values(
     parcellation: Any = None,
     ax: Axes | None = None,
     view: str = "radiological",
-    outlines: bool | Mapping[str, Any] = True,
+    outlines: OutlinesLike = True,
     labels: bool = False,
     directions: bool = True,
     scale_bar: bool = True,
@@ -84,7 +85,7 @@ def values(
         The current ones by default.
     view
         Same as in :func:`section`.
-    outlines : bool or mapping, default: True
+    outlines : bool, "smooth" or mapping, default: True
         Same as in :func:`section`.
     labels : bool, default: False
         Same as in :func:`section`.
@@ -182,7 +183,7 @@ def draw_values(
     ax: Axes,
     painted: Painted,
     *,
-    outlines: bool | Mapping[str, Any] = True,
+    outlines: OutlinesLike = True,
     labels: bool = False,
     directions: bool = True,
     scale_bar: bool = True,
@@ -190,13 +191,34 @@ def draw_values(
 ) -> Any:
     """Draw a plane that has been painted, and return the image of its values."""
     plane = painted.plane
-    show_rest(ax, plane, plane.parts.index != 0)
-    image = show(ax, plane, painted.values, **{"interpolation_stage": "rgba", **kwargs})
-    if outlines is True:
-        outlines = {"color": "0.4"}  # paler, since there is much that has no value
+    if is_smooth(outlines):
+        plane, image = _show_faces(ax, painted, **kwargs)
+    else:
+        show_rest(ax, plane, plane.parts.index != 0)
+        image = show(ax, plane, painted.values, **{"interpolation_stage": "rgba", **kwargs})
+    # paler, since there is much that has no value
+    outlines = outline_options(outlines, color="0.4") or False
     ink = ink_on(ax, plane, template=False)
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
     return image
+
+
+def _show_faces(ax: Axes, painted: Painted, **kwargs: Any) -> tuple[Plane, Any]:
+    """Draw the smoothed faces of a plane; a region has one for each of its values."""
+    from xarray_atlas.plotting.smooth import add_faces
+
+    scale = one_scale([painted], kwargs)
+    parts, part = np.unique(painted.plane.parts.index, return_inverse=True)
+    values, value = np.unique(painted.values.filled(np.nan), return_inverse=True)
+    pairs, faces = np.unique(part * values.size + value, return_inverse=True)
+    plane = replace(painted.plane, own_faces=faces.reshape(part.shape))
+    colors = {}
+    for face, pair in enumerate(pairs.tolist()):
+        part, value = divmod(pair, values.size)
+        if parts[part] != 0:
+            colors[face] = WITHOUT if np.isnan(values[value]) else scale.to_rgba(values[value])
+    add_faces(ax, plane, colors, **kwargs)
+    return plane, scale
 
 
 def one_scale(painted: list[Painted], options: dict[str, Any]) -> Any:
