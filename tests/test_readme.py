@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The examples of the README and of the page that compares with general tools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ README = Path(__file__).parents[1] / "README.md"
 if not README.exists():
     pytest.skip("the README is not beside the tests", allow_module_level=True)
 
-TUTORIAL, ONE_LINE = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)[-2:]
+BY_HAND = README.parent / "docs" / "comparison" / "by-hand.md"
+TUTORIAL, ONE_LINE = re.findall(r"```python\n(.*?)```", BY_HAND.read_text(), flags=re.S)
 
 
 def here(code: str, root: str) -> str:
@@ -56,3 +57,12 @@ def test_the_commands_are_where_the_checks_look_for_them() -> None:
     commands = re.findall(r"<!-- command: (\w+) -->\n```sh\n(.+)\n```", README.read_text())
     assert [name for name, _ in commands] == ["install", "test"]
     assert all(command.startswith("python3 -m venv .venv && ") for _, command in commands)
+
+
+def test_the_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("DracoPy")
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)
+    printed(code)
+    assert (tmp_path / "atlas.html").stat().st_size > 100_000

@@ -38,7 +38,6 @@ PENDING: tuple[str, ...] = (
     "src/xarray_atlas/accessor/",
     "src/xarray_atlas/cli/",
     "docs/",
-    "README.md",
 )
 
 OPENINGS = re.compile(r"(What|Where|Which|How|Whether|Whose)\b")

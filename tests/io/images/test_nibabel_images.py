@@ -216,7 +216,7 @@ def test_an_image_that_is_not_in_space():
     series = nibabel.cifti2.SeriesAxis(0, 1, 4)
     models = nibabel.cifti2.BrainModelAxis.from_mask(np.ones((2, 2, 2)), affine=np.eye(4))
     cifti = nibabel.Cifti2Image(np.zeros((4, 8), "f4"), header=(series, models))
-    with pytest.raises(StoreFormatError, match="no image in space, but a Cifti2Image"):
+    with pytest.raises(StoreFormatError, match="is not an image in space, but a Cifti2Image"):
         read_image(cifti)
 
 
@@ -267,7 +267,7 @@ def test_natural_chunks(tmp_path: Path):
     assert read_image(path).array().chunksize == (128, 5, 128)
     assert read_image(path).array({"z": 10}).chunksize == (10, 5, 130)
     assert isinstance(image.array(), np.ndarray)
-    with pytest.raises(GridError, match="names 'depth', which is not a dimension"):
+    with pytest.raises(GridError, match="'depth' in chunks= is not a dimension"):
         read_image(path).array({"depth": 4})
 
 
