@@ -53,6 +53,7 @@ __all__ = [
     "list_atlases",
     "mask",
     "mesh",
+    "neuroglancer",
     "neuroglancer_url",
     "open_atlas",
     "open_brainreg",
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from xarray_atlas.viewers.exploring import Explorer, explore
     from xarray_atlas.viewers.napari_layers import to_napari
     from xarray_atlas.viewers.neuroglancer import neuroglancer_url
+    from xarray_atlas.viewers.neuroglancer_server import neuroglancer
 
 _WHEN_USED = {
     "check": "checks.checking",
@@ -122,6 +124,7 @@ _WHEN_USED = {
     "explore": "viewers.exploring",
     "Explorer": "viewers.exploring",
     "list_atlases": "atlases.listing",
+    "neuroglancer": "viewers.neuroglancer_server",
     "neuroglancer_url": "viewers.neuroglancer",
     "open_image": "atlases.image_files",
     "open_sections": "atlases.aligned_sections",

@@ -131,6 +131,46 @@ class LookingMethods(Accessor[T]):
             self._obj, regions, template=template, frame=frame, contacts=contacts
         )
 
+    def neuroglancer(self, regions: Regions | None = None, *, template: bool = True) -> Any:
+        """Show the atlas in neuroglancer, served from this process to a browser here.
+
+        See :func:`xarray_atlas.neuroglancer` for details.
+
+        Parameters
+        ----------
+        regions : str, int, Region, or list of these, optional
+            By acronym, full name, or id (int): they and their descendants are chosen among the
+            labels, and their surfaces are made from the voxels of `obj`. A region around others is
+            nearly transparent. Without any all labels are shown, and no surface.
+        template : bool, default: True
+            Whether to show ``template``, where the Dataset has one.
+
+        Returns
+        -------
+        neuroglancer.Viewer
+            Its text is the URL to open; a notebook shows a link. Keep it: the data are served as
+            long as it exists.
+
+        Raises
+        ------
+        GridError
+            If a spatial dimension is missing or unevenly spaced, the template is on another grid,
+            or no region has a voxel in `obj`.
+        RegionNotFoundError, AmbiguousRegionError
+            For a region that is not there, or an acronym that several share.
+        ImportError
+            If neuroglancer is not installed: ``pip install "xarray-atlas[neuroglancer]"``.
+
+        Examples
+        --------
+        >>> import xarray_atlas
+        >>> ds = xarray_atlas.open_sample("100 um")
+        >>> viewer = ds.atlas.neuroglancer(["RSP", "CA1"])  # doctest: +SKIP
+        """
+        from xarray_atlas.viewers import neuroglancer_server
+
+        return neuroglancer_server.neuroglancer(self._obj, regions, template=template)
+
     def neuroglancer_url(
         self,
         regions: Regions | None = None,

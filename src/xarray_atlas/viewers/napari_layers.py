@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.grid import annotation_of, lengths, refuse_further, spacing
+from xarray_atlas.coords.grid import annotation_of, refuse_further
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
@@ -22,6 +22,7 @@ from xarray_atlas.regions.results import Regions, resolve_regions
 from xarray_atlas.regions.surface import mesh_from_labels
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.table import NO_COLOR
+from xarray_atlas.viewers.ascending import ascending_grid
 from xarray_atlas.viewers.explore_surfaces import smoothed
 from xarray_atlas.viewers.explore_volumes import template_of
 
@@ -104,7 +105,7 @@ def to_napari(
     terminology, _ = find_atlas(obj)
     annotation = annotation_of(obj)
     refuse_further(annotation, "show")
-    sizes = spacing(annotation, need=0)
+    grid = ascending_grid(annotation, need=0)
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
     asked = list(dict.fromkeys(asked))
     image = template_of(obj, annotation) if template else None
@@ -116,19 +117,20 @@ def to_napari(
         "axis_labels": [one_line(dim) for dim in annotation.dims],
         "units": ["mm"] * annotation.ndim,
     }
-    ascending, grid = _ascending(annotation, sizes)
+    # the centre of the first voxel is at `translate`
+    voxels = {"scale": list(grid.step), "translate": list(grid.first)}
     if viewer is None:
         viewer = optional("napari", install, "a napari viewer").Viewer()
     if image is not None:
-        data = xr.DataArray(image).isel(ascending).data
-        viewer.add_image(data, name="template", colormap="gray", **grid, **place)
+        data = grid.ascending(image)
+        viewer.add_image(data, name="template", colormap="gray", **voxels, **place)
     viewer.add_labels(
-        annotation.isel(ascending).data,
+        grid.ascending(annotation.variable),
         name="annotation",
         colormap=utils.DirectLabelColormap(color_dict=_colors(terminology)),
         features=_features(terminology),
         opacity=0.7 if image is None else 0.4,
-        **grid,
+        **voxels,
         **place,
     )
     above = {int(q) for p in asked for q in terminology.ancestors(p)}
@@ -153,36 +155,12 @@ def to_napari(
             at,
             name="points",
             features=pd.DataFrame(features),
-            size=2 * min(sizes.values()),
+            size=2 * min(grid.step),
             face_color="white",
             border_color="black",
             **place,
         )
     return viewer
-
-
-def _ascending(
-    annotation: xr.DataArray, sizes: dict[Hashable, float]
-) -> tuple[dict[Hashable, slice], dict[str, list[float]]]:
-    """Return what turns each dimension to ascending coordinates, and where its voxels lie then.
-
-    napari has the centre of the first voxel at `translate`.
-    """
-    _, space = find_atlas(annotation)
-    turned: dict[Hashable, slice] = {}
-    first = dict.fromkeys(annotation.dims, 0.0)
-    for name in space.coordinates(annotation).values():
-        if name is None or not annotation.coords[name].ndim:
-            continue  # the place of a section
-        values = lengths(annotation, name)
-        (dim,) = annotation.coords[name].dims
-        if values.size > 1 and values[-1] < values[0]:
-            turned[dim] = slice(None, None, -1)
-        first[dim] = float(values.min())
-    return turned, {
-        "scale": [sizes[dim] for dim in annotation.dims],
-        "translate": [first[dim] for dim in annotation.dims],
-    }
 
 
 def _rgba(color: str) -> list[float]:

@@ -47,7 +47,7 @@ from xarray_atlas.viewers.neuroglancer_layers import (
 )
 from xarray_atlas.viewers.neuroglancer_view import mesh_transform, view
 
-__all__ = ["BASE", "neuroglancer_url"]
+__all__ = ["BASE", "neuroglancer_url", "point_and_extent"]
 
 BASE = "https://neuroglancer-demo.appspot.com/"
 
@@ -142,7 +142,7 @@ def neuroglancer_url(
     unsaid = None if manifest is None else manifest.orientation
     multiscale = read_multiscale(group, place, unsaid)
     _check_voxels(space, multiscale, array)
-    point, extent = _where(annotation, terminology, space, positions)
+    point, extent = point_and_extent(annotation, terminology, space, positions)
     image = _template(obj, manifest, options) if template else []
     names, surfaces = _beside(place, multiscale, options) if meshes else ([], None)
     sources = [_zarr(url, group), *names]
@@ -243,7 +243,7 @@ def _axes(space: Space, multiscale: Multiscale) -> list[int]:
 # -- the point
 
 
-def _where(
+def point_and_extent(
     annotation: xr.DataArray, terminology: Terminology, space: Space, positions: list[int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return a point of the first region and the extent of all, in mm along the space's axes."""

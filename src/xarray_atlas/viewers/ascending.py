@@ -1,0 +1,80 @@
+"""The grid of an annotation with ascending coordinates, as other viewers take it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import lengths, spacing
+
+__all__ = ["AscendingGrid", "ascending_grid"]
+
+
+@dataclass(frozen=True)
+class AscendingGrid:
+    """Where the voxels of an annotation lie once each dimension is turned to ascend.
+
+    Attributes
+    ----------
+    dims : tuple of hashable
+        Of the annotation, in its order, as the other fields.
+    turn : dict of hashable to slice
+        What ``isel`` takes to turn an array.
+    first, step : tuple of float
+        The centre of the first voxel, and the voxel size, in mm of the Dataset.
+    orientation : tuple of str
+        The letter of the side on which each coordinate is smallest.
+    """
+
+    dims: tuple[Hashable, ...]
+    turn: dict[Hashable, slice]
+    first: tuple[float, ...]
+    step: tuple[float, ...]
+    orientation: tuple[str, ...]
+
+    def ascending(self, array: Any) -> Any:
+        """Return the data of an array on these dimensions, turned; lazy where it is."""
+        there = {dim: part for dim, part in self.turn.items() if dim in array.dims}
+        return array.isel(there).data
+
+
+def ascending_grid(annotation: xr.DataArray, need: int = 3) -> AscendingGrid:
+    """Measure the grid of an annotation.
+
+    Parameters
+    ----------
+    annotation : DataArray
+    need : int, default: 3
+        How many spatial dimensions there must be.
+
+    Raises
+    ------
+    GridError
+        If a coordinate is unevenly spaced, or a dimension is missing.
+    """
+    _, space = find_atlas(annotation)
+    sizes = spacing(annotation, need=need)
+    turn: dict[Hashable, slice] = {}
+    first: dict[Hashable, float] = {}
+    letters: dict[Hashable, str] = {}
+    for axis, name in space.coordinates(annotation).items():
+        if name is None or not annotation.coords[name].ndim:
+            continue  # the place of a section
+        values = lengths(annotation, name)
+        (dim,) = annotation.coords[name].dims
+        if values.size > 1 and values[-1] < values[0]:
+            turn[dim] = slice(None, None, -1)
+        first[dim] = float(values.min())
+        letters[dim] = space.orientation[space.position(axis)]
+    dims = annotation.dims
+    return AscendingGrid(
+        dims,
+        turn,
+        tuple(first[dim] for dim in dims),
+        tuple(sizes[dim] for dim in dims),
+        tuple(letters[dim] for dim in dims),
+    )
