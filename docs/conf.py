@@ -82,7 +82,7 @@ html_sidebars = {
     page: [] for page in ("howto", "stability", "licences", "contributing", "changelog")
 }  # they have no sections
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
