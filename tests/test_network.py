@@ -16,7 +16,7 @@ ALLEN = f"{BUCKET}/annotation-sets/allen-adult-mouse-annotation/2017/annotation.
 
 
 def test_the_tutorials_way_gives_the_same_number() -> None:
-    # both blocks of the README as they are, at the finest level, 10 um
+    # both blocks of the page as they are, at the finest level, 10 um
     (ours,) = map(float, re.findall(r"Quantity\(\D*([\d.]+)", printed(ONE_LINE)))
     assert ours == pytest.approx(10.5, abs=0.02)
     theirs = float(printed(TUTORIAL).split()[0])

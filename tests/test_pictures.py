@@ -38,11 +38,13 @@ def test_the_picture_is_what_is_drawn_now(tmp_path):
 
 def test_the_readmes_first_example_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib").use("agg")
+    pytest.importorskip("DracoPy")
     first = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path)
     exec(first, {})
     assert "10.38" in capsys.readouterr().out
     assert (tmp_path / "section.png").stat().st_size > 10_000
+    assert (tmp_path / "atlas.html").stat().st_size > 100_000
 
 
 def test_the_readme_shows_it():

@@ -57,12 +57,3 @@ def test_the_commands_are_where_the_checks_look_for_them() -> None:
     commands = re.findall(r"<!-- command: (\w+) -->\n```sh\n(.+)\n```", README.read_text())
     assert [name for name, _ in commands] == ["install", "test"]
     assert all(command.startswith("python3 -m venv .venv && ") for _, command in commands)
-
-
-def test_the_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("DracoPy")
-    monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.S)
-    printed(code)
-    assert (tmp_path / "atlas.html").stat().st_size > 100_000
