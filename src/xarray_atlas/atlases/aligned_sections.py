@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xarray_atlas.atlases.abba_sections import abba_sections
 from xarray_atlas.atlases.registered_sections import is_registered, registered_sections
 from xarray_atlas.coords.units import to_mm
 from xarray_atlas.coords.voxel_size import stated_voxel_size
 from xarray_atlas.coords.warnings import find_stack_level
-from xarray_atlas.errors import AtlasMismatchError, GridError, UnitsError
+from xarray_atlas.errors import AtlasMismatchError, GridError, StoreFormatError, UnitsError
+from xarray_atlas.io.files.abba import is_abba
 from xarray_atlas.io.files.alignments import AlignedSection, Alignment, read_alignment
 from xarray_atlas.sections.aligned import Anchored, aligned_section, extent_of, is_mirrored
 
@@ -44,7 +46,9 @@ def open_sections(
     path : str or path, or list of these
         An alignment: JSON of QuickNII, VisuAlign or DeepSlice, ``.waln`` or ``.wwrp`` of WebAlign
         and WebWarp, XML of QuickNII, CSV of DeepSlice.
-        Or a folder in which brainglobe-registration registered a section, or a list of these.
+        Or a QuPath project to which ABBA exported its registrations, its folder or
+        ``project.qpproj``. Or a folder in which brainglobe-registration registered a section, or a
+        list of these.
     ds : Dataset
         The atlas that the sections were aligned to, at any resolution.
     pixels : "atlas", "image" or (int, int), default: "atlas"
@@ -91,7 +95,10 @@ def open_sections(
     StoreNotFoundError, StoreFormatError
         If there is no such file, or it is not one of the formats.
     AtlasMismatchError
-        If the sections were aligned to an atlas of another size.
+        If the sections were aligned to an atlas of another size, or to one of ABBA's whose axes are
+        not known.
+    UnitsError
+        If an image of a QuPath project has no pixel size.
     GridError
         If the voxel size of the target is not known, or an anchoring vector spans no plane.
 
@@ -129,6 +136,16 @@ def open_sections(
     ``ap``, ``dv`` and ``ml`` are in memory. That `ds` is the atlas that was registered is not
     checked: ``tree.attrs["target"]`` names that atlas.
 
+    *ABBA.* A node is named after the image in QuPath, and ``y`` and ``x`` are mm of the image, by
+    its pixel size there. The labels are those at the centers of pixels, through the inverse of
+    ABBA's transform, which maps the atlas to the image: to 1e-6 pixels of it. Positions and sides
+    are those that ABBA writes: the X, Y and Z of "Adult Mouse Brain - Allen Brain Atlas V3" and
+    "V3p1" count from the left in the order of the Allen Institute's volume, so that labels are
+    mirrored as those of QuickNII; "allen_mouse_10um_java" and BrainGlobe's atlases count as `ds`
+    does. How ABBA counts in its other atlases is not known here. QuPath's pixels are taken as ABBA
+    takes them, from the corner of the image; half a voxel of its atlas (5 um in the CCF) remains
+    undetermined.
+
     *Sections that were not aligned* have no anchoring vector in the file; QuickNII shows a guess.
 
     Examples
@@ -161,6 +178,17 @@ def open_sections(
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
             "path is that of one alignment, or a list of brainglobe-registration's folders"
+        )
+    if is_abba(path):
+        extent_of(ds)
+        project, found = abba_sections(path, ds, pixels, thick, mirrored)
+        _warn_of_missing(project.missing, len(found), f"registration of ABBA in {project.place}")
+        said = {"alignment": project.place, "target": project.atlas, "aligner": "ABBA"}
+        return _tree(found, said, thick, apart)
+    if "ABBA-Transform" in os.path.basename(path) or os.fspath(path).endswith(".abba"):
+        raise StoreFormatError(
+            f"{os.fspath(path)} is a file of ABBA by itself; pass the QuPath project to which the "
+            "registrations were exported, its folder or project.qpproj"
         )
     alignment = read_alignment(path)
     extent = extent_of(ds)
@@ -215,12 +243,20 @@ def _tell_of_missing(alignment: Alignment, nodes: Any) -> None:
             f"none of the {len(missing)} sections of {alignment.place} has an anchoring vector: "
             "store positions in QuickNII, or align them with DeepSlice"
         )
+    _warn_of_missing(
+        missing,
+        len(nodes),
+        "anchoring vector",
+        ". What QuickNII and VisuAlign show of them is a guess between their neighbours, which is "
+        "not in the file; store it there",
+    )
+
+
+def _warn_of_missing(missing: Sequence[str], opened: int, what: str, more: str = "") -> None:
     if missing:
         warnings.warn(
-            f"{len(missing)} of {len(alignment.sections)} sections have no anchoring vector and "
-            f"are left out: {', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}. What "
-            "QuickNII and VisuAlign show of them is a guess between their neighbours, which "
-            "is not in the file; store it there",
+            f"{len(missing)} of {len(missing) + opened} sections have no {what} and are left out: "
+            f"{', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}{more}",
             UserWarning,
             stacklevel=find_stack_level(),
         )

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray import Variable
 
+from xarray_atlas.atlases.section_grids import pixels_of, section_grid, with_positions
 from xarray_atlas.coords.atlas_index import find_atlas
-from xarray_atlas.coords.length_variable import SPACING
-from xarray_atlas.coords.space import AXES
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.io.transforms.brainglobe_registration import (
@@ -23,7 +20,6 @@ from xarray_atlas.io.transforms.brainglobe_registration import (
 )
 from xarray_atlas.sections.aligned import ACROSS
 from xarray_atlas.transforms.ends import IMAGE, End
-from xarray_atlas.transforms.remembered import grid_to_atlas
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, merged
 from xarray_atlas.transforms.transform import Transform
 
@@ -112,67 +108,13 @@ def _section(
     sizes = np.linalg.norm(np.asarray(field.grid)[:3, :3], axis=0)[1:]
     lengths = sizes * shape
     _, space = find_atlas(ds)
-    rows, columns = _pixels(pixels, shape, lengths, min(space.voxel_size))
+    image = int(shape[0]), int(shape[1])
+    rows, columns = pixels_of(pixels, image, lengths, min(space.voxel_size))
     # from the outer corner of the image, not from the centre of its first pixel
     corner = np.eye(4)
     corner[1:3, 3] = -sizes / 2
     source = End(IMAGE, "dataset", (ACROSS, "y", "x"), read.source.directions)
     transform = Transform(merged([AffineStep(corner), *read.steps]), source, read.target)
-    result = resample_like(
-        ds, _grid(source, lengths, (rows, columns), thickness), transform, method="nearest"
-    )
-    return _described(result, Path(folder), shape, (rows, columns))
-
-
-def _pixels(pixels: Any, image: Sequence[int], lengths: Any, voxel: float) -> tuple[int, int]:
-    if isinstance(pixels, str) and pixels == "image":
-        return int(image[0]), int(image[1])
-    if isinstance(pixels, str) and pixels == "atlas":
-        rows, columns = (max(round(float(length) / voxel), 2) for length in lengths)
-        return rows, columns
-    if isinstance(pixels, tuple | list) and len(pixels) == 2:
-        rows, columns = pixels
-        if isinstance(rows, int) and isinstance(columns, int) and rows > 1 and columns > 1:
-            return rows, columns
-    raise ValueError(f"pixels={pixels!r} is not 'atlas', 'image' or a pair (rows, columns)")
-
-
-def _grid(
-    source: End, lengths: Any, shape: tuple[int, int], thickness: float | None
-) -> xr.DataArray:
-    """Return an image without values: its coordinates say where its pixels lie."""
-    said: list[dict[str, Any]] = [
-        {"units": "mm", "direction": direction} for direction in source.directions
-    ]
-    if thickness is not None:
-        said[0][SPACING] = thickness
-    coords: dict[Any, Any] = {ACROSS: Variable((), 0.0, said[0])}
-    for dim, n, length, attrs in zip("yx", shape, lengths, said[1:], strict=True):
-        coords[dim] = Variable((dim,), (np.arange(n) + 0.5) * float(length) / n, attrs)
-    return xr.DataArray(np.broadcast_to(np.uint8(0), shape), coords, ["y", "x"])
-
-
-def _described(
-    result: xr.Dataset, folder: Path, image: Sequence[int], shape: tuple[int, int]
-) -> xr.Dataset:
-    """Return a section with the positions of its pixels in the atlas, and what is known of it."""
-    transform = grid_to_atlas(result)
-    y, x = (np.asarray(result[dim].variable.values, np.float64) for dim in "yx")
-    grid = np.stack([np.zeros(shape), *np.meshgrid(y, x, indexing="ij")], axis=-1)
-    there = np.asarray(transform.points(grid.reshape(-1, 3)))
-    _, space = find_atlas(result)
-    assert space.atlas is not None
-    coords: dict[Any, Any] = {
-        axis: Variable(
-            ("y", "x"), there[:, space.atlas.position(axis)].reshape(shape), {"units": "mm"}
-        )
-        for axis in AXES
-    }
-    about = {"long_name": "pixel of the image that was registered, from its outer corner"}
-    for dim, count, whole in zip("yx", shape, image, strict=True):
-        coords[f"pixel_{dim}"] = Variable((dim,), (np.arange(count) + 0.5) * whole / count, about)
-    others = [name for name in result.data_vars if name not in ("annotation", "hemispheres")]
-    found = result.drop_vars(others).assign_coords(coords)
-    return found.assign_attrs(
-        image_width=int(image[1]), image_height=int(image[0]), filename=IMAGE_FILE
-    )
+    grid = section_grid(source, lengths, (rows, columns), thickness)
+    result = resample_like(ds, grid, transform, method="nearest")
+    return with_positions(result, image).assign_attrs(filename=IMAGE_FILE)

@@ -18,6 +18,7 @@ from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.field_arrays import COMPONENTS
 from xarray_atlas.transforms.matrices import checked_matrix
 from xarray_atlas.transforms.steps import AffineStep, FieldStep, InverseStep, Step
+from xarray_atlas.transforms.thin_plate_steps import ThinPlateStep
 from xarray_atlas.transforms.triangle_steps import TriangleStep
 
 __all__ = ["ATTR", "described_steps", "from_dataset", "read_steps", "save", "to_dataset"]
@@ -96,7 +97,7 @@ def described_steps(
             matrix = [float(value) for value in step.matrix.ravel()]
             described.append({"kind": "affine", "matrix": matrix})
             continue
-        if isinstance(step, TriangleStep):
+        if isinstance(step, TriangleStep | ThinPlateStep):
             described.append(step.to_dict())
             continue
         said: dict[str, Any] = {"kind": "field"}
@@ -132,6 +133,9 @@ def read_steps(
             continue
         if said["kind"] == "triangles":
             steps.append(TriangleStep.from_dict(said))
+            continue
+        if said["kind"] == "thin plate":
+            steps.append(ThinPlateStep.from_dict(said))
             continue
         if said["kind"] not in ("field", "inverse"):
             raise TransformError(f"a step of the transform is a {said['kind']!r}, which is unknown")

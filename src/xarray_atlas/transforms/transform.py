@@ -27,6 +27,7 @@ from xarray_atlas.transforms.steps import (
     is_lazy,
     merged,
 )
+from xarray_atlas.transforms.thin_plate_steps import ThinPlateStep
 from xarray_atlas.transforms.triangle_steps import TriangleStep
 from xarray_atlas.transforms.written import Written
 
@@ -71,13 +72,14 @@ class Transform(Made, Written):
     def kind(self) -> str:
         """The kind of the transform.
 
-        "identity", "affine", "field", "inverse field", "triangles" (the markers of a section) or
-        "chain".
+        "identity", "affine", "field", "inverse field", "triangles" or "thin plate" (of a section),
+        or "chain".
         """
         if len(self.steps) > 1:
             return "chain"
         names: dict[type, str] = {AffineStep: "affine", FieldStep: "field"}
         names |= {InverseStep: "inverse field", TriangleStep: "triangles"}
+        names |= {ThinPlateStep: "thin plate"}
         return names[type(self.steps[0])] if self.steps else "identity"
 
     @property
@@ -105,13 +107,17 @@ class Transform(Made, Written):
             if isinstance(step, TriangleStep):
                 parts.append(f"{len(step.triangles.source)} triangles")
                 continue
-            back = isinstance(step, InverseStep)
+            if isinstance(step, ThinPlateStep):
+                back = "inverse of a " if step.backwards else ""
+                parts.append(f"{back}thin plate of {len(step.plate.source)} landmarks")
+                continue
+            turned = isinstance(step, InverseStep)
             field = step.step if isinstance(step, InverseStep) else step
             assert isinstance(field, FieldStep)
             size = " x ".join(map(str, field.data.shape[1:]))
             what = "B-spline" if field.degree == 3 else "field"
             text = f"{what} of {size}, outside={field.outside!r}"
-            parts.append(f"inverse of a {text}" if back else text)
+            parts.append(f"inverse of a {text}" if turned else text)
         ends = _points_of(self.source)
         if (there := _points_of(self.target)) != ends:
             ends = f"{ends} to {there}"
