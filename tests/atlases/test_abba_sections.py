@@ -112,10 +112,9 @@ def test_positions_and_labels_are_those_of_the_forward_map(
     for number, node in enumerate(tree.children.values(), 1):
         assert node.annotation.shape == (92, 131)
         positions = np.stack([node[axis].values.ravel() for axis in ("ap", "dv", "ml")], 1) - corner
-        if atlas == ASR:
-            xyz = positions[:, ::-1]
-        else:  # from the left: the Dataset counts from the right
-            xyz = positions * [1, 1, -1] + [0, 0, 11.4]
+        # V3p1 counts from the left, the Dataset from the right
+        from_left = positions * [1, 1, -1] + [0, 0, 11.4]
+        xyz = positions[:, ::-1] if atlas == ASR else from_left
         found = forward(chain(atlas, number), xyz)
         rows, columns = np.indices(node.annotation.shape)
         wanted = np.stack([(columns + 0.5) * WIDTH / 131, (rows + 0.5) * HEIGHT / 92], -1)

@@ -14,7 +14,7 @@ from xarray_atlas.kernels.thin_plates import ThinPlate
 @given(st.integers(0, 2**32 - 1), st.integers(4, 30), st.floats(0.01, 1e4))
 def test_values_are_those_of_scipy(seed: int, count: int, unit: float) -> None:
     rng = np.random.default_rng(seed)
-    source = unit * (rng.uniform(-5, 5, (count, 2)) + [40, -20])
+    source = unit * (rng.uniform(-5, 5, (count, 2)) + np.array([40, -20]))
     target = unit * rng.uniform(-5, 5, (count, 2))
     x, y = unit * (rng.uniform(-9, 9, (2, 50)) + np.array([[40], [-20]]))
     found = ThinPlate(source, target).apply(x, y)
