@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_hex
 
 import xarray_atlas
+from support.small_worlds import ARRAY, brainglobe_table, labels
 from xarray_atlas.plotting.hierarchy_beside import FittingText, branches_of, groups_of
 
 mpl.use("agg")
@@ -202,3 +203,39 @@ def test_errors_say_what_to_type(ds: xr.Dataset) -> None:
         ds.atlas.plot.heatmap(observations(), norm=mpl.colors.Normalize(), vmin=0)
     with pytest.raises(ValueError, match="cannot be grouped by 'sex'"):
         ds.atlas.plot.heatmap(observations(), by="sex")
+
+
+def test_tables_of_regions_and_animals(ds: xr.Dataset) -> None:
+    values = observations()
+    table = values.to_pandas()
+    np.testing.assert_array_equal(cells(ds.atlas.plot.heatmap(table)), values.sel(region=ORDER))
+    ax = ds.atlas.plot.bars(table)
+    heights = [bar.get_height() for bar in ax.patches]
+    np.testing.assert_allclose(heights, table.mean(axis=1))
+    with pytest.raises(TypeError, match=r"column 'name' .*table\.pivot"):
+        ds.atlas.plot.heatmap(table.assign(name="x"))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        ds.atlas.plot.heatmap(table.iloc[:0])
+
+
+def test_names_are_no_formulas_and_no_orders() -> None:
+    frame = brainglobe_table()
+    frame.loc[1, "abbreviation"] = "$\\frac$\x1b[2J"
+    ds = xarray_atlas.create_atlas(labels(), frame, midline="0.1 mm", **ARRAY)
+    region = ds.atlas.region(1).acronym
+    values = xr.DataArray(
+        [[1.0, 2.0]], {"region": [region], "animal": ["$a", "$b"], "group": ("animal", ["$x$", "$\\y$"])},
+        ("region", "animal"),
+    )  # fmt: skip
+    for hierarchy in ("strip", "dendrogram", None):
+        ds.atlas.plot.heatmap(values, by="group", hierarchy=hierarchy).figure.canvas.draw()
+    ds.atlas.plot.bars(values, by="group").figure.canvas.draw()
+
+
+def test_parts_of_a_figure(ds: xr.Dataset) -> None:
+    figure = plt.figure(layout="constrained")
+    _, right = figure.subfigures(1, 2)
+    ax = ds.atlas.plot.heatmap(observations(), ax=right.subplots())
+    assert [a.get_figure() for a in right.axes] == [right, right]
+    figure.canvas.draw()
+    assert beside(ax).get_window_extent().x0 >= right.bbox.x0

@@ -33,11 +33,12 @@ class ChartsMethods:
 
         Parameters
         ----------
-        values : Series, mapping or DataArray
+        values : DataArray, DataFrame, Series or mapping
             Numbers by region, as :func:`xarray_atlas.paint` has them, drawn in their order. Of a
             DataArray on ``region`` and ``animal``, such as the density that
             :func:`xarray_atlas.count_points` returns, bars are means over the animals. Left and
-            right hemispheres have bars of their own.
+            right hemispheres have bars of their own. Of a DataFrame the index names the regions,
+            and bars are means over its columns.
         by : str or iterable of str, optional
             Draw a bar for each group of these coordinates or dimensions, such as ``"group"``.
         error : "sem", "sd" or None, default: "sem"
@@ -91,10 +92,11 @@ class ChartsMethods:
 
         Parameters
         ----------
-        values : Series, mapping or DataArray
+        values : DataArray, DataFrame, Series or mapping
             Numbers by region, as :func:`xarray_atlas.paint` has them: of a DataArray on ``region``
             and ``animal``, such as the density that :func:`xarray_atlas.count_points` returns, each
-            animal is a column. Left and right hemispheres are side by side.
+            animal is a column. Left and right hemispheres are side by side. Of a DataFrame the
+            index names the regions.
         by : str or iterable of str, optional
             Group the columns by these coordinates or dimensions, such as ``"group"``; the first is
             the outermost.

@@ -41,11 +41,12 @@ def bars(
     ----------
     obj : Dataset or DataArray
         An atlas, whose colours the bars have where there is one for each region.
-    values : Series, mapping or DataArray
+    values : DataArray, DataFrame, Series or mapping
         Numbers by region, as :func:`~xarray_atlas.paint` has them, drawn in their order. Of a
         DataArray on ``region`` and ``animal``, such as the density that
         :func:`~xarray_atlas.count_points` returns, bars are means over the animals. Left and right
-        hemispheres have bars of their own.
+        hemispheres have bars of their own. Of a DataFrame the index names the regions, and bars
+        are means over its columns.
     by : str or iterable of str, optional
         Draw a bar for each group of these coordinates or dimensions, such as ``"group"``.
     error : "sem", "sd" or None, default: "sem"
@@ -97,7 +98,7 @@ def bars(
         if len(groups) == 1:
             told: dict[str, Any] = {"color": colors, "edgecolor": "0.3"}
         else:
-            told = {"color": f"C{i}", "label": ", ".join(group), "alpha": 0.55}
+            told = {"color": f"C{i}", "label": ", ".join(group).replace("$", r"\$"), "alpha": 0.55}
         _draw_group(ax, at, of, width, error if seen.over else None, bool(seen.over), told | kwargs)
     _name_regions(ax, seen.acronyms)
     label = seen.label

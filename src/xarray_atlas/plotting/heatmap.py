@@ -44,10 +44,11 @@ def heatmap(
     ----------
     obj : Dataset or DataArray
         An atlas, in whose hierarchy the regions are.
-    values : Series, mapping or DataArray
+    values : DataArray, DataFrame, Series or mapping
         Numbers by region, as :func:`~xarray_atlas.paint` has them: of a DataArray on ``region`` and
         ``animal``, such as the density that :func:`~xarray_atlas.count_points` returns, each animal
-        is a column. Left and right hemispheres are side by side.
+        is a column. Left and right hemispheres are side by side. Of a DataFrame the index names
+        the regions.
     by : str or iterable of str, optional
         Group the columns by these coordinates or dimensions, such as ``"group"``; the first is the
         outermost.
@@ -124,7 +125,8 @@ def heatmap(
     width = ax.bbox.width / figure.dpi * 72 - beside - acronym - bar_width
     _name_columns(ax, middles, names, size, width)
     if add_colorbar:
-        bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 12 / max(rows, 1) + 0.3), pad=0.02)
+        drawn_on: Any = ax.get_figure()  # or a part of the figure
+        bar = drawn_on.colorbar(mesh, ax=ax, shrink=min(1.0, 12 / max(rows, 1) + 0.3), pad=0.02)
         bar.set_label(seen.label, parse_math=False)
         bar.outline.set_visible(False)
     return ax
@@ -179,9 +181,11 @@ def _name_rows(ax: Axes, acronyms: list[str], size: float) -> None:
 
     from xarray_atlas.plotting.row_ticks import RowLocator
 
+    escaped = [acronym.replace("$", r"\$") for acronym in acronyms]  # no formula
+
     def name(at: float, _: Any = None) -> str:
         i = round(at)
-        return acronyms[i] if abs(i - at) < 0.01 and 0 <= i < len(acronyms) else ""
+        return escaped[i] if abs(i - at) < 0.01 and 0 <= i < len(acronyms) else ""
 
     ax.yaxis.set_major_locator(RowLocator(len(acronyms), size))
     ax.yaxis.set_major_formatter(FuncFormatter(name))

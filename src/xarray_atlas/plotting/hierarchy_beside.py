@@ -52,6 +52,8 @@ class FittingText(Text):
 
     def draw(self, renderer: Any) -> None:
         """Draw it, if it fits when it is drawn."""
+        if not self.get_text():
+            return
         room = self.get_transform().transform_bbox(self._room)
         extent = self.get_window_extent(renderer)
         share = min(abs(room.width) / extent.width, abs(room.height) / extent.height)

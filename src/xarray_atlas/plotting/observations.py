@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from dask.base import compute
 
@@ -74,7 +75,11 @@ def observe(
         is not named is the outermost group.
     """
     terminology, _ = find_atlas(obj)
+    if isinstance(values, pd.DataFrame):
+        values = _from_dataframe(values)
     given = read_values(values)
+    if not given.size:
+        raise ValueError("there is nothing to draw: the values are of no region, or of no animal")
     names = [by] if isinstance(by, str) else list(by or [])
     along = {name: _dim_of(given, name) for name in names}
     rest = [dim for dim in given.dims if dim != "region" and dim not in names]
@@ -107,6 +112,20 @@ def observe(
         terminology, positions_of(terminology, array), [called[c] for c in order],
         [groups[c] for c in order], str(rest[0]) if rest else "", value_label(given),
     )  # fmt: skip
+
+
+def _from_dataframe(values: pd.DataFrame) -> xr.DataArray:
+    """Return a table with a row for each region, and numbers in its columns."""
+    kinds = {str(name): str(dtype) for name, dtype in values.dtypes.items()}
+    if wrong := [name for name, dtype in kinds.items() if not pd.api.types.is_numeric_dtype(dtype)]:
+        raise TypeError(
+            f"column {wrong[0]!r} of the table is {kinds[wrong[0]]}; a table has a row for each "
+            "region, named by its index, and a column of numbers for each animal: "
+            "table.pivot(index='region', columns='animal', values='value')"
+        )
+    regions, columns = values.index.to_numpy(object), values.columns.to_numpy(object)
+    dim = str(values.columns.name or "column")
+    return xr.DataArray(values.to_numpy(), {"region": regions, dim: columns}, ("region", dim))
 
 
 def _dim_of(values: xr.DataArray, name: Any) -> Hashable:
