@@ -344,7 +344,7 @@ def test_a_matrix_that_cannot_be_is_no_manifest(matrix: Any, tmp_path: Path) -> 
     saved(ds.atlas.reorient("asr"), tmp_path / "store")
     (path,) = tmp_path.glob("store/atlases/*/*/manifest.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "to_ras_mm": matrix}))
-    with pytest.raises(StoreFormatError, match="no manifest of an atlas"):
+    with pytest.raises(StoreFormatError, match="is not a manifest of an atlas"):
         open_atlas(str(path))
 
 

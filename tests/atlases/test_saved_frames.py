@@ -72,7 +72,7 @@ def test_a_manifest_with_what_is_no_frame(sample: xr.Dataset, tmp_path: Path) ->
     assert content["frames"][0]["name"] == "mine"
     content["frames"][0]["unit"] = "s"
     manifest.write_text(json.dumps(content))
-    with pytest.raises(StoreFormatError, match="no manifest of an atlas"):
+    with pytest.raises(StoreFormatError, match="is not a manifest of an atlas"):
         xarray_atlas.open_atlas(str(manifest))
 
 

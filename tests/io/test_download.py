@@ -436,7 +436,7 @@ def test_an_object_that_leads_out_of_the_folder(key: str) -> None:
             return {f"{path}/{key}": {"size": 1}}
 
     source = remote.Source("s3://bucket", Evil(), "bucket")
-    with pytest.raises(StoreError, match="no path of a file within it"):
+    with pytest.raises(StoreError, match="is not a path of a file within it"):
         source.listing("x")
 
 
@@ -584,7 +584,7 @@ def test_a_manifest_that_leads_out_of_the_folder(tmp_path: Path, part: str, loca
     where[part]["location"] = location
     manifest.write_text(json.dumps(content))
     before = files(tmp_path)
-    with pytest.raises(StoreFormatError, match="no folder below its root"):
+    with pytest.raises(StoreFormatError, match="is not a folder below its root"):
         download(ATLAS, tmp_path / "there/copy", root=source)
     assert files(tmp_path) == before
 

@@ -390,7 +390,7 @@ def test_clouds_of_points(tmp_path: Path) -> None:
         "[" * 100_000: "is not valid JSON",
         "{}": "no points for MeshView",
         '{"slices": []}': "An alignment of QuickNII holds sections",
-        '[{"triplets": [1, 2]}]': "no list of x, y, z in turn",
+        '[{"triplets": [1, 2]}]': "are not a list of x, y, z in turn",
         '[{"triplets": [1, 2, "x"]}]': "'x', which is not a number",
         '[{"triplets": [1, 2, 3], "count": 2, "name": "a"}]': "'a' has a count of 2, but 1 points",
     }.items():

@@ -483,14 +483,14 @@ def nifti(tmp_path: Path, shape: tuple[int, ...], **header: Any) -> Path:
 @pytest.mark.parametrize(
     ("shape", "header", "said"),
     [
-        ((4, 5, 6), {}, "no displacement field of ITK or ANTs"),
-        ((4, 5, 6, 3), {}, "no displacement field of ITK or ANTs: its shape is (4, 5, 6, 3)"),
+        ((4, 5, 6), {}, "is not a displacement field of ITK or ANTs"),
+        ((4, 5, 6, 3), {}, "is not a displacement field of ITK or ANTs: its shape is (4, 5, 6, 3)"),
         ((4, 5, 6, 3), {"intent_code": 2006}, "a field of FSL (intent 2006)"),
         ((4, 5, 6, 1, 3), {}, "has the intent 0, and not 1007"),
         ((4, 5, 6, 1, 3), {"intent_code": 1006}, "has the intent 1006, displacement vectors"),
         ((4, 5, 6, 1, 2), {"intent_code": 1007}, "with 2 component(s)"),
         ((4, 5, 6, 1, 4), {"intent_code": 1007}, "with 4 component(s)"),
-        ((4, 5, 6, 2, 3), {"intent_code": 1007}, "no displacement field of ITK or ANTs"),
+        ((4, 5, 6, 2, 3), {"intent_code": 1007}, "is not a displacement field of ITK or ANTs"),
         ((4, 5, 6, 1, 3), {"intent_code": 1007, "dtype": np.int16}, "holds whole numbers"),
         ((4, 5, 6, 1, 3), {"intent_code": 1007, "intent_name": b"NREG_TRANS"}, "NiftyReg"),
         ((4, 5, 6, 1, 3), {"intent_code": 1007, "intent_name": b"Mapping"}, "SPM"),

@@ -42,7 +42,7 @@ def test_what_is_no_transform(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     for source in (text, tmp_path):
-        with pytest.raises(TransformError, match="no transform that is read here") as error:
+        with pytest.raises(TransformError, match="is not a transform that is read here") as error:
             xarray_atlas.open_transform(source)
         assert "TransformParameters.0.txt" in str(error.value)  # says what is
     with pytest.raises(TransformError, match="a list with one at least"):

@@ -164,7 +164,7 @@ def test_by_dimension(tmp_path: Path, recorded: Any) -> None:
     [
         ({"type": "scale", "scale": [1, 2]}, "damaged: it has 2 numbers for 3 axes"),
         ({"type": "affine", "affine": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}, "damaged"),
-        ({"type": "mapAxis", "mapAxis": [0, 0, 1]}, "no order of 3 axes"),
+        ({"type": "mapAxis", "mapAxis": [0, 0, 1]}, "is not an order of 3 axes"),
         ({"type": "thinPlate"}, "of the type 'thinPlate'"),
         ({"type": "displacements", "path": "../other"}, "outside of itself"),
         ({"type": "displacements", "path": "nowhere"}, "does not hold"),

@@ -56,7 +56,7 @@ def read_meshview(path: str) -> PointTable:
 def _points(part: dict[str, Any], path: str) -> Any:
     name, triplets = str(part.get("name", ""))[:80], part["triplets"]
     if not isinstance(triplets, list) or len(triplets) % 3:
-        raise PointsError(f"{path}: the triplets of {name!r} are not list of x, y, z in turn")
+        raise PointsError(f"{path}: the triplets of {name!r} are not a list of x, y, z in turn")
     points = numbers_of(triplets, f"triplets of {name!r}", path).reshape(-1, 3)
     count = part.get("count", len(points))
     if count != len(points):
