@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import xarray as xr
 from scipy.interpolate import RBFInterpolator
 
 import xarray_atlas
+from support.atlases import no_compute
 from xarray_atlas.errors import (
     AtlasMismatchError,
     GridError,
@@ -219,3 +221,14 @@ def test_errors(sample: xr.Dataset, tmp_path: Path) -> None:
     refused(folder, StoreFormatError, "holds list")
     with pytest.raises(GridError, match="on the atlas itself"):
         xarray_atlas.open_sections(folder, sample.atlas.section(ap="7 mm", tilt="3 deg"))
+
+
+def test_opening_computes_nothing(sample: xr.Dataset, tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", CCF)
+    with dask.config.set(scheduler=no_compute):
+        tree = xarray_atlas.open_sections(folder, sample, pixels="image")
+    node = tree["s2"]
+    # the plane is counted along the axis across it, at the middle of the image
+    middle = (HEIGHT // 2, WIDTH // 2)
+    assert float(node.plane.values) == pytest.approx(float(node.ap[middle]), abs=0.01)
+    assert node.plane.attrs["direction"] == "anterior-to-posterior"

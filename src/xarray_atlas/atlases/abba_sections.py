@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlases.section_grids import pixels_of, section_grid, with_positions
+from xarray_atlas.atlases.section_grids import pixels_of, resampled_section
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.errors import AtlasMismatchError, StoreFormatError
-from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.io.files.abba import AbbaProject, AbbaSection, read_abba
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.sections.aligned import ACROSS, extent_of, is_mirrored
@@ -107,20 +106,15 @@ def _section(
     source = coordinates_end(IMAGE, (ACROSS, "y", "x"), letters)
     _, space = find_atlas(ds)
     shape = pixels_of(pixels, image, lengths, min(space.voxel_size))
-    grid = section_grid(source, lengths, shape, thickness)
-    transform = Transform(steps, source, end)
-    found = resample_like(ds, grid, transform, method="nearest")
+    turned = None
     if mirror:
-        across = [axis for axis, way in zip(end.axes, end.directions, strict=True) if "left" in way]
-        turned = np.eye(4)
-        at = end.axes.index(across[0])
-        turned[at, at], turned[at, 3] = -1, extent_of(ds)["ml"]
-        other = Transform(merged([*steps, AffineStep(turned)]), source, end)
-        labels = resample_like(ds[["annotation"]], grid, other, method="nearest")
-        found = found.assign(
-            annotation=found.annotation.copy(data=labels.annotation.variable._data)
-        )
-    return with_positions(found, image).assign_attrs(filename=section.name)
+        at = next(i for i, way in enumerate(end.directions) if "left" in way)
+        matrix = np.eye(4)
+        matrix[at, at], matrix[at, 3] = -1, extent_of(ds)["ml"]
+        turned = AffineStep(matrix)
+    transform = Transform(steps, source, end)
+    found = resampled_section(ds, transform, lengths, shape, image, thickness, turned)
+    return found.assign_attrs(filename=section.name)
 
 
 def _steps(section: AbbaSection, lengths: list[float], end: End) -> tuple[tuple[Step, ...], str]:

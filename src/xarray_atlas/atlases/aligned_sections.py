@@ -133,8 +133,8 @@ def open_sections(
     ``downsampled.tiff``: of cells in the raw image say its size, ``image_shape=``. Pixels have the
     label of the voxel of `ds` that holds their centre. The tool looks labels up twice where it had
     turned the atlas, so that its ``registered_atlas.tiff`` differs at the borders of regions.
-    ``ap``, ``dv`` and ``ml`` are in memory. That `ds` is the atlas that was registered is not
-    checked: ``tree.attrs["target"]`` names that atlas.
+    That `ds` is the atlas that was registered is not checked: ``tree.attrs["target"]`` names that
+    atlas.
 
     *ABBA.* A node is named after the image in QuPath, and ``y`` and ``x`` are mm of the image, by
     its pixel size there. The labels are those at the centers of pixels, through the inverse of

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xarray_atlas.atlases.section_grids import pixels_of, section_grid, with_positions
+from xarray_atlas.atlases.section_grids import pixels_of, resampled_section
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.errors import GridError
-from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.io.transforms.brainglobe_registration import (
     is_brainglobe_registration,
     read_brainglobe_registration,
@@ -115,6 +114,5 @@ def _section(
     corner[1:3, 3] = -sizes / 2
     source = End(IMAGE, "dataset", (ACROSS, "y", "x"), read.source.directions)
     transform = Transform(merged([AffineStep(corner), *read.steps]), source, read.target)
-    grid = section_grid(source, lengths, (rows, columns), thickness)
-    result = resample_like(ds, grid, transform, method="nearest")
-    return with_positions(result, image).assign_attrs(filename=IMAGE_FILE)
+    found = resampled_section(ds, transform, lengths, (rows, columns), image, thickness)
+    return found.assign_attrs(filename=IMAGE_FILE)
