@@ -22,6 +22,7 @@ import zarr
 
 import xarray_atlas
 from support.small_worlds import write_ome_zarr
+from xarray_atlas.cli.arguments import COMMANDS
 from xarray_atlas.cli.main import main
 
 pytestmark = pytest.mark.version_independent
@@ -485,9 +486,7 @@ def test_wrong_command_lines_have_status_2(args, capsys):
     assert err.startswith("usage: xarray-atlas")
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["volume"], ["info"], ["regions"], ["frames"], ["at"], ["where"]]
-)
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_fits_and_says_what_is_printed(command, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as caught:

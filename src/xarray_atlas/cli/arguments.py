@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xarray_atlas import __version__
+from xarray_atlas.cli.aggregate import AGGREGATE
+from xarray_atlas.cli.cells import CELLS
 from xarray_atlas.cli.check import CHECK
+from xarray_atlas.cli.convert import CONVERT
 from xarray_atlas.cli.download import DOWNLOAD
 from xarray_atlas.cli.info import INFO
 from xarray_atlas.cli.listing import LIST
 from xarray_atlas.cli.positions import AT, FRAMES, WHERE
 from xarray_atlas.cli.regions import REGIONS
+from xarray_atlas.cli.section import SECTION
+from xarray_atlas.cli.transform import TRANSFORM
 from xarray_atlas.cli.volume import VOLUME
 
 __all__ = ["COMMANDS", "PROGRAM", "build_parser", "parse"]
@@ -39,10 +44,11 @@ examples:
 Errors are one line on stderr, with exit status 1 (2 for a wrong command line).
 """
 
-COMMANDS = {
-    command.name: command
-    for command in (VOLUME, INFO, REGIONS, FRAMES, AT, WHERE, LIST, CHECK, DOWNLOAD)
-}
+_ABOUT_REGIONS = (VOLUME, INFO, REGIONS, FRAMES, AT, WHERE)
+_WITH_FILES = (CELLS, AGGREGATE, TRANSFORM, SECTION, CONVERT)
+_ABOUT_ATLASES = (LIST, CHECK, DOWNLOAD)
+
+COMMANDS = {command.name: command for command in (*_ABOUT_REGIONS, *_WITH_FILES, *_ABOUT_ATLASES)}
 """The commands, in the order of the help."""
 
 

@@ -24,7 +24,8 @@ examples:
   xarray-atlas download allen_mouse_25um
   xarray-atlas download allen_mouse --resolution all --include annotation
   xarray-atlas download allen_mouse_25um --verify
-  xarray-atlas info --atlas allen_mouse_25um --root "$(xarray-atlas download allen_mouse_25um)"
+  root="$(xarray-atlas download allen_mouse_25um)"
+  xarray-atlas info --atlas allen_mouse_25um --root "$root"
 """
 
 ROOT = (

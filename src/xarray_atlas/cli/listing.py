@@ -13,8 +13,8 @@ from xarray_atlas.errors import AtlasNotFoundError
 __all__ = ["LIST"]
 
 DESCRIPTION = """\
-List the atlases that can be opened by name: those of BrainGlobe's public bucket,
-and the copies on this machine. Or those of another root.
+List the atlases that can be opened by name: those in BrainGlobe's public bucket
+and the copies on this machine, or those of another root.
 """
 
 OUTPUT = """\

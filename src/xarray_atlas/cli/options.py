@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-__all__ = ["add_atlas", "add_format", "add_level", "add_root", "add_version"]
+__all__ = [
+    "add_atlas",
+    "add_format",
+    "add_frame",
+    "add_level",
+    "add_maps",
+    "add_points_voxel_size",
+    "add_root",
+    "add_source",
+    "add_transform",
+    "add_version",
+]
 
 
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
@@ -18,6 +29,11 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
 def add_atlas(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     """Add ``--format`` and the options that name an atlas."""
     add_format(parser, formats)
+    add_source(parser)
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name an atlas."""
     group = parser.add_argument_group("the atlas")
     group.add_argument(
         "--atlas",
@@ -94,6 +110,45 @@ def add_level(parser: argparse.ArgumentParser) -> None:
         metavar="LETTERS",
         help='the sides on which the first voxel lies, such as "asr", where the store does not say '
         "it; a hemisphere or another frame asks for it",
+    )
+
+
+def add_frame(parser: argparse.ArgumentParser) -> None:
+    """Add ``--frame``."""
+    parser.add_argument(
+        "--frame",
+        metavar="NAME",
+        help="the coordinate system of the numbers: xarray-atlas frames lists those there are",
+    )
+
+
+def add_points_voxel_size(parser: argparse.ArgumentParser) -> None:
+    """Add ``--points-voxel-size``."""
+    parser.add_argument(
+        "--points-voxel-size",
+        metavar="LENGTH",
+        help='of a file that holds indices of voxels, the size of those voxels, such as "25 um"',
+    )
+
+
+def add_transform(parser: argparse.ArgumentParser) -> None:
+    """Add ``--transform`` and ``--maps``."""
+    parser.add_argument(
+        "--transform",
+        metavar="FILE",
+        action="append",
+        help="of a registration: any file or folder that open_transform reads; repeatable, points "
+        "go through the first one first",
+    )
+    add_maps(parser)
+
+
+def add_maps(parser: argparse.ArgumentParser) -> None:
+    """Add ``--maps``."""
+    parser.add_argument(
+        "--maps",
+        metavar="ENDS",
+        help='whose points the transform takes, and whose it gives: "image to atlas"',
     )
 
 

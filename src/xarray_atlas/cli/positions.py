@@ -6,14 +6,14 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from xarray_atlas.cli import atlas
+from xarray_atlas.cli import atlas, point_files
 from xarray_atlas.cli.command import Command
-from xarray_atlas.cli.options import add_atlas, add_level
+from xarray_atlas.cli.options import add_atlas, add_frame, add_level, add_points_voxel_size
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
 from xarray_atlas.errors import PointsError
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 __all__ = ["AT", "FRAMES", "WHERE"]
 
@@ -69,12 +69,8 @@ examples:
 def _add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", type=float, metavar="NUMBER", help="three a position")
     parser.add_argument("--points", metavar="FILE", help="a file of points instead of the numbers")
-    parser.add_argument(
-        "--points-voxel-size",
-        metavar="LENGTH",
-        help='of a file that holds indices of voxels, the size of those voxels, such as "25 um"',
-    )
-    _add_frame(parser)
+    add_points_voxel_size(parser)
+    add_frame(parser)
     parser.add_argument("--unit", metavar="UNIT", help='of the numbers, such as "um" or "mm"')
     parser.add_argument(
         "--level", type=int, help="the ancestor at that level of the hierarchy; the root is 0"
@@ -85,7 +81,7 @@ def _add_at(parser: argparse.ArgumentParser) -> None:
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("regions", nargs="+", metavar="REGION", help="acronym or full name")
-    _add_frame(parser)
+    add_frame(parser)
     add_atlas(parser, ("table", "csv", "json"))
     add_level(parser)
 
@@ -93,14 +89,6 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 def _add_frames(parser: argparse.ArgumentParser) -> None:
     add_atlas(parser, ("table", "csv", "json"))
     add_level(parser)
-
-
-def _add_frame(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--frame",
-        metavar="NAME",
-        help="the coordinate system of the numbers: xarray-atlas frames lists those there are",
-    )
 
 
 def _frames(args: argparse.Namespace) -> str:
@@ -134,7 +122,12 @@ def _at(args: argparse.Namespace) -> str:
         raise PointsError("pass the numbers of positions, three for each, or a file: --points")
     asked = {"level": args.level, "frame": args.frame, "unit": args.unit}
     if args.points:
-        found = region_at(ds, _opened(args), resolution=args.points_voxel_size, **asked)
+        found = region_at(
+            ds,
+            point_files.opened(args.points, args.points_voxel_size),
+            resolution=args.points_voxel_size,
+            **asked,
+        )
         table = {
             str(name): coord.values.tolist()
             for name, coord in found.coords.items()
@@ -162,22 +155,6 @@ def _at(args: argparse.Namespace) -> str:
         about = {"frame": found.attrs["frame"], "unit": args.unit}
         return json.dumps({**about, "points": rows}, indent=2)
     return to_csv(rows) if args.format == "csv" else to_table(rows)
-
-
-def _opened(args: argparse.Namespace) -> xr.Dataset:
-    """Open the file of ``--points``, and require the size of voxels whose indices it holds."""
-    from xarray_atlas.atlases.point_files import open_points
-
-    points = open_points(args.points)
-    if not points.sizes["point"]:
-        raise PointsError(f"{args.points} has no rows below its header")
-    indices = any(v.attrs.get("units") == "voxel" for v in points.variables.values())
-    if indices and args.points_voxel_size is None:
-        raise PointsError(
-            f"{args.points} holds indices of voxels; pass the size of these voxels: "
-            "--points-voxel-size '25 um'"
-        )
-    return points
 
 
 def _where(args: argparse.Namespace) -> str:
