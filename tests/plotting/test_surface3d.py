@@ -117,6 +117,33 @@ def test_a_plotter_of_its_own():
     found.close()
 
 
+def test_surfaces_are_smooth_and_keep_their_volume(plotter):
+    """A ball of voxels against the ball."""
+    radius, size = 12, 0.1
+    at = np.indices((32, 32, 32)) - 15.5
+    values = (np.sqrt((at**2).sum(axis=0)) < radius).astype(np.uint32) * 8
+    ds = xarray_atlas.create_atlas(
+        values, REGIONS, name="ball", voxel_size="100 um", orientation="asr"
+    )
+    ds.atlas.plot.surface("grey", plotter=plotter)
+    centre = middle(plotter, "grey")
+    before = np.linalg.norm(ds.atlas.mesh("grey").vertices - np.abs(centre)[[1, 2, 0]], axis=1)
+    after = np.linalg.norm(points(plotter, "grey") - centre, axis=1)
+    assert before.std() > 0.2 * size
+    assert after.std() < 0.1 * size
+    volume = enclosed(actor(plotter, "grey").mapper.dataset)
+    assert volume == pytest.approx(np.count_nonzero(values) * size**3, rel=1e-4)
+
+
+def test_a_shell_shows_the_faces_towards_the_camera(tiny, plotter):
+    tiny.atlas.plot.surface(["grey", "one"], plotter=plotter)
+    assert actor(plotter, "grey").prop.culling == "back"
+    assert actor(plotter, "one").prop.culling == "none"
+    assert actor(plotter, "one").prop.ambient > 0.2
+    tiny.atlas.plot.surface("one", plotter=plotter, ambient=0)
+    assert actor(plotter, "one").prop.ambient == 0
+
+
 # -- where it is drawn
 
 
@@ -125,11 +152,11 @@ def test_positions_are_those_of_the_mesh_in_mm(tiny, plotter):
     vertices = tiny.atlas.mesh("one").vertices
     for column, (dim, sign) in enumerate([("x", -1), ("z", -1), ("y", -1)]):
         axis = vertices[:, ["z", "y", "x"].index(dim)]
-        np.testing.assert_allclose(points(plotter, "one")[:, column], sign * axis, atol=1e-6)
+        np.testing.assert_allclose(points(plotter, "one")[:, column], sign * axis, atol=0.5 * SIZE)
     # one voxel from the corner of the volume, and to the right, anterior and superior of the rest
     box = np.sort([-(np.array([0, 0, 0]) + 0.5 * SIZE), -(np.array([3, 2, 2]) + 0.5) * SIZE], 0)
     found = np.stack([points(plotter, "one").min(axis=0), points(plotter, "one").max(axis=0)])
-    np.testing.assert_allclose(found, box, atol=0.21 * SIZE)
+    np.testing.assert_allclose(found, box, atol=0.4 * SIZE)
 
 
 TURNS = [
@@ -156,7 +183,7 @@ def test_not_mirrored_whatever_the_orientation(tiny, plotter, form):
         # of 8 x 4 x 6 voxels to the right, anterior and superior a corner of 3 x 2 x 2
         np.testing.assert_allclose(apart, np.array([2.5, 1, 2]) * SIZE, atol=0.15 * SIZE)
         mesh = actor(plotter, "one").mapper.dataset
-        assert enclosed(mesh) == pytest.approx(12 * SIZE**3, rel=1e-5)
+        assert enclosed(mesh) == pytest.approx(12 * SIZE**3, rel=0.02)
 
 
 def test_from_above_left_is_left(sample, plotter):

@@ -19,6 +19,7 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.kernels.labels import Int64s
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
+from xarray_atlas.plotting.smooth_surface import smooth_surface
 from xarray_atlas.printable import one_line
 from xarray_atlas.probes.places import shanks_in_scene
 from xarray_atlas.regions.results import Regions, resolve_regions
@@ -31,6 +32,12 @@ SHELL = 0.12
 """The opacity of a region around others that are drawn."""
 
 NO_COLOR = "#B0B0B0"
+
+LIGHT = {"ambient": 0.3, "diffuse": 0.7, "specular": 0.1, "specular_power": 10}
+"""Of surfaces: soft, so that the side away from the light keeps its colour."""
+
+SHELL_LIGHT = {"ambient": 0.0, "diffuse": 0.9, "culling": "back"}
+"""Of what is transparent: darker at the limb; its far side would show through."""
 
 INK = "black"
 """Of probes."""
@@ -54,6 +61,10 @@ def surface(
     atlas, so that it is not mirrored: a position of the Dataset is drawn with the sign of each
     axis that grows the other way turned round. In BrainGlobe's "asr" ``(z, y, x)`` is
     drawn at ``(-x, -z, -y)``.
+
+    Surfaces are smoothed for the picture by Taubin's filter, which removes the terraces of voxels.
+    Vertices move by less than a voxel, and each surface encloses the volume that it did before.
+    :func:`~xarray_atlas.mesh` returns the surfaces as they are.
 
     Parameters
     ----------
@@ -143,10 +154,11 @@ def surface(
             "color": terminology.colors[position] or NO_COLOR,
             "opacity": opacities[position],
             "smooth_shading": True,
+            **(LIGHT if opacities[position] == 1 else SHELL_LIGHT),
             "reset_camera": False,
             "render": False,
         }
-        plotter.add_mesh(_in_scene(found, axes).to_pyvista(), **{**options, **kwargs})
+        plotter.add_mesh(smooth_surface(_in_scene(found, axes)), **{**options, **kwargs})
     for name, (at, line) in shanks.items():
         _add_shank(plotter, pyvista, name, at, line)
     if empty:
