@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 
 import matplotlib
+from matplotlib.figure import Figure
 from PIL import Image
 
 import xarray_atlas
@@ -16,23 +17,26 @@ import xarray_atlas
 HERE = Path(__file__).parent / "_static"
 
 
-def section(path: Path) -> None:
+def draw() -> Figure:
     """Draw a section in the atlas's colours, and the volumes of cortical areas as a heat map."""
-    from matplotlib.figure import Figure
-
     ds = xarray_atlas.open_sample("50 um")
     volumes = ds.atlas.volume([area.acronym for area in ds.atlas.region("Isocortex").children])
+    figure = Figure(figsize=(9.8, 3.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.05])
+    ds.atlas.plot.section(ap="7.5 mm", ax=left)
+    left.set_title('ds.atlas.plot.section(ap="7.5 mm")', family="monospace", fontsize=9)
+    ds.atlas.plot.values(volumes, ap="7.5 mm", ax=right, cmap="viridis", labels=True)
+    right.set_title(
+        'ds.atlas.plot.values(volumes, ap="7.5 mm", labels=True)', family="monospace", fontsize=9
+    )
+    return figure
+
+
+def section(path: Path) -> None:
+    """Draw the picture of the README into a file."""
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 9}):
-        figure = Figure(figsize=(9.8, 3.7), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.05])
-        ds.atlas.plot.section(ap="7.5 mm", ax=left)
-        left.set_title('ds.atlas.plot.section(ap="7.5 mm")', family="monospace", fontsize=9)
-        ds.atlas.plot.values(volumes, ap="7.5 mm", ax=right, cmap="viridis")
-        right.set_title(
-            'ds.atlas.plot.values(volumes, ap="7.5 mm")', family="monospace", fontsize=9
-        )
         file = io.BytesIO()
-        figure.savefig(file, dpi=120)
+        draw().savefig(file, dpi=120)
     # few colours make a small file
     Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         path, optimize=True

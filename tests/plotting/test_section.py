@@ -457,11 +457,15 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
     bar, _, bar_box = scale_bar(ax)  # which draws the figure
     renderer = ax.figure.canvas.get_renderer()
     names = {t: t.get_window_extent(renderer) for t in ax.texts if t.get_text() != bar}
-    shown = []
+    shown, beside = [], []
     for text, box in names.items():
         renderer.clear()
         text.draw(renderer)
-        if np.asarray(renderer.buffer_rgba())[..., 3].any():
+        # a name beside the brain has a line to its region
+        if getattr(getattr(text, "placed", None), "target", None) is not None:
+            beside.append((text.get_text(), box, text.placed.target))
+            shown.append(("", box))
+        elif np.asarray(renderer.buffer_rgba())[..., 3].any():
             shown.append((text.get_text(), box))
     shown.append((bar, bar_box))
     assert {"S", "I", "L", "R", "2 mm", "MD"} <= {name for name, _ in shown}
@@ -471,12 +475,21 @@ def test_names_stay_in_their_regions_and_off_each_other(size: Any) -> None:
     plane = ds.annotation.sel(z=7, method="nearest")
     terminology = ds.atlas.terminology
     for name, box in shown:
-        if name in {"S", "I", "L", "R", "2 mm"}:
+        if name in {"", "S", "I", "L", "R", "2 mm"}:
             continue
         (x0, y1), (x1, y0) = ax.transData.inverted().transform(box.get_points())
         under = plane.sel(x=slice(x0, x1), y=slice(y0, y1)).values
         (label,) = np.unique(under)
         assert terminology.region(int(label)).acronym == name
+    assert len(beside) > 10
+    for name, box, target in beside:
+        (x0, y1), (x1, y0) = ax.transData.inverted().transform(box.get_points())
+        assert not plane.sel(x=slice(x0, x1), y=slice(y0, y1)).any()
+        x, y = ax.transData.inverted().transform(target)
+        label = int(plane.sel(x=x, y=y, method="nearest"))
+        assert label in terminology.labels_of(terminology.position(name))
+    # areas of the cortex by themselves, since their layers are thin
+    assert {"SSp-bfd", "TEa"} <= {name for name, *_ in beside} or size[0] > 4
 
 
 def test_names_of_what_is_shown_larger(sample: xr.Dataset) -> None:

@@ -43,17 +43,18 @@ def set_up(ax: Axes, plane: Plane) -> None:
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
     """Write on each rim of the picture to which side it lies."""
-    from xarray_atlas.plotting.artists import SideLetter
+    from xarray_atlas.plotting.rim_letters import RimLetter
 
     x, y = plane.x.sides, plane.y.sides
     for sides, axis, end, at, ha, va in (
         (x, "x", 0, (0, 0.5), "left", "center"), (x, "x", 1, (1, 0.5), "right", "center"),
         (y, "y", 1, (0.5, 1), "center", "top"), (y, "y", 0, (0.5, 0), "center", "bottom"),
     ):  # fmt: skip
-        letter = SideLetter(
-            sides, axis, end, xy=at, xycoords="axes fraction", textcoords="offset points",
+        letter = RimLetter(
+            plane, sides, axis, end, xy=at, xycoords="axes fraction", textcoords="offset points",
             xytext=(8 * (0.5 - at[0]), 6 * (0.5 - at[1])),
-            ha=ha, va=va, weight="bold", color=ink, path_effects=_halo(ink), in_layout=False,
+            ha=ha, va=va, weight="bold", size="small", color=ink, path_effects=_halo(ink),
+            in_layout=False,
         )  # fmt: skip
         ax.add_artist(letter)
         letter.fit()

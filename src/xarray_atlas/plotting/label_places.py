@@ -28,6 +28,10 @@ class Places(NamedTuple):
     """Shape (n,)."""
     column: Int64s
     """Shape (n,)."""
+    bounds: Int64s
+    """Shape (n, 4): the first row of the part, the row after its last, and its columns."""
+    step: int
+    """Every so many voxels were looked at."""
 
 
 def label_places(labels: Ints, size: tuple[float, float]) -> Places:
@@ -69,5 +73,15 @@ def label_places(labels: Ints, size: tuple[float, float]) -> Places:
     order = np.lexsort([-space, own])
     roomiest = order[np.diff(own[order], prepend=0) > 0]
     roomiest = roomiest[np.argsort(-space[roomiest], kind="stable")]
+    extents = ndimage.find_objects(parts)
+    bounds = np.array(
+        [
+            (rows.start - 1, rows.stop + 1, columns.start - 1, columns.stop + 1)
+            for rows, columns in (extents[number - 1] for number in own[roomiest].tolist())
+        ],
+        np.int64,
+    ).reshape(-1, 4)
+    bounds = (bounds * step).clip(0, np.repeat(labels.shape, 2))
     row, column = row[roomiest], column[roomiest]
-    return Places(part[row, column], row * step + step // 2, column * step + step // 2)
+    found = part[row, column], row * step + step // 2, column * step + step // 2
+    return Places(*found, bounds, step)

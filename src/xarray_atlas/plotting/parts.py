@@ -72,9 +72,13 @@ class Parts:
 
     index: Ints
     regions: Mapping[int, int]
+    are_chosen: bool = True
+    """Whether these are the regions that the caller asked for, and not each label there is."""
 
     @classmethod
-    def of_labels(cls, terminology: Terminology, labels: Ints, brain: Any = None) -> Parts:
+    def of_labels(
+        cls, terminology: Terminology, labels: Ints, brain: Any = None, chosen: bool = False
+    ) -> Parts:
         """Return a part for each label.
 
         Parameters
@@ -84,12 +88,14 @@ class Parts:
         brain : ndarray of bool, optional
             Pixels of the brain, where some of them have the label 0 because they belong to none
             of the regions that are drawn.
+        chosen : bool, default: False
+            Whether the caller chose these regions.
         """
         found = ((int(label), region_of(terminology, int(label))) for label in np.unique(labels))
         regions = {label: region for label, region in found if region >= 0}
         if brain is not None and (rest := brain & (labels == 0)).any():
             labels = np.where(rest, np.int64(REST), labels.astype(np.int64))
-        return cls(labels, regions)
+        return cls(labels, regions, chosen or terminology.parcels is not None)
 
     @property
     def rest(self) -> Any:

@@ -280,7 +280,7 @@ def anatomical(
                       values.size, label)
         )  # fmt: skip
     labels, before = (a.transpose(axes[1].dim, axes[0].dim).values for a in (annotation, whole))
-    parts = Parts.of_labels(terminology, labels, before != 0)
+    parts = Parts.of_labels(terminology, labels, before != 0, choice is not None and choice.is_made)
     return Plane(plane, terminology, labels, axes[0], axes[1], shown, parts, left)
 
 

@@ -157,16 +157,40 @@ def _free(name: str, taken: set[Any]) -> str:
     return found
 
 
-def face_colors(ax: Axes, x: float, y: float) -> list[tuple[float, float, float, float]]:
-    """Return the colours of the faces at a point of axes, in data coordinates."""
+def face_colors(ax: Axes, x: Any, y: Any) -> list[FloatArray]:
+    """Return the colours of the faces at points of axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x, y : ndarray, shape (n,)
+        In data coordinates.
+
+    Returns
+    -------
+    list of ndarray, shape (n, 4)
+        Red, green, blue and alpha of faces that lie over each other, the lowest first.
+    """
     faces = [face for face in ax.patches if isinstance(face, RegionFace) and face.get_visible()]
     if not faces:
         return []
     plane = faces[0].plane
     column, row = (
-        int(np.floor((at - axis.first) / axis.step)) for at, axis in ((x, plane.x), (y, plane.y))
+        np.floor((at - axis.first) / axis.step).astype(np.int64)
+        for at, axis in ((x, plane.x), (y, plane.y))
     )
-    if not (0 <= row < plane.y.count and 0 <= column < plane.x.count):
-        return []
-    at = plane.faces[row, column]
-    return [to_rgba(face.get_facecolor()) for face in faces if face.index == at]
+    inside = (row >= 0) & (row < plane.y.count) & (column >= 0) & (column < plane.x.count)
+    held = plane.faces[row[inside], column[inside]]
+    colors: dict[int, list[Any]] = {}
+    for face in faces:
+        colors.setdefault(face.index, []).append(to_rgba(face.get_facecolor()))
+    layers = []
+    for depth in range(max(map(len, colors.values()))):
+        layer = np.zeros((len(x), 4))
+        own = np.zeros((held.size, 4))
+        for index in np.unique(held).tolist():
+            if len(found := colors.get(index, [])) > depth:
+                own[held == index] = found[depth]
+        layer[inside] = own
+        layers.append(layer)
+    return layers
