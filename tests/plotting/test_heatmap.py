@@ -168,28 +168,46 @@ def test_the_strip_has_the_colours_of_the_atlas(ds: xr.Dataset) -> None:
     assert {t.get_text() for t in strip.findobj(FittingText)} == named
 
 
+def all_apart(texts: list[Any], figure: Any) -> int:
+    """Check that texts are on the page and do not overlap; return how many there are."""
+    renderer, page = figure.canvas.get_renderer(), figure.bbox
+    boxes = [t.get_window_extent(renderer) for t in texts if t.get_text()]
+    for box in boxes:
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+    for one, other in itertools.combinations(boxes, 2):
+        both = mpl.transforms.Bbox.intersection(one, other)
+        # descenders may touch; letters do not
+        assert both is None or min(both.width, both.height) < 0.2 * min(one.height, one.width)
+    return len(boxes)
+
+
+@pytest.mark.parametrize("width", [85 / 25.4, 180 / 25.4])
+def test_no_names_of_bars_overlap(ds: xr.Dataset, width: float) -> None:
+    names = [r.acronym for r in ds.atlas.region("grey").descendants if r.depth == 6]
+    with plt.style.context("xarray_atlas.plotting.styles.publication"):
+        for some in (names, names[::25], names[:12]):
+            _, ax = plt.subplots(figsize=(width, 2.5))
+            ds.atlas.plot.bars(dict.fromkeys(some, 1.0), ax=ax)
+            ax.figure.canvas.draw()
+            shown = all_apart(ax.get_xticklabels(), ax.figure)
+            assert shown == len(some) or len(some) > 40
+
+
 @pytest.mark.parametrize("width", [85 / 25.4, 180 / 25.4])
 @pytest.mark.parametrize("hierarchy", ["strip", "dendrogram"])
 def test_no_text_overlaps_another(ds: xr.Dataset, width: float, hierarchy: str) -> None:
     names = [r.acronym for r in ds.atlas.region("grey").descendants if r.depth == 6]
     values = xr.DataArray(
-        np.ones((len(names), 12)), {"region": names, "animal": [f"mouse {i}" for i in range(12)]}
+        np.ones((len(names), 60)), {"region": names, "animal": [f"mouse {i}" for i in range(60)]}
     )
     with plt.style.context("xarray_atlas.plotting.styles.publication"):
         figure, ax = plt.subplots(figsize=(width, 4.0))
         ds.atlas.plot.heatmap(values, ax=ax, hierarchy=hierarchy)
         figure.canvas.draw()
         renderer: Any = figure.canvas.get_renderer()
-        texts = [*ax.get_yticklabels(), *ax.get_xticklabels()]
-        boxes = [t.get_window_extent(renderer) for t in texts if t.get_text()]
+        assert all_apart([*ax.get_yticklabels(), *ax.get_xticklabels()], figure) > 20
         page = figure.bbox
-        for box in boxes:
-            assert page.x0 <= box.x0 < box.x1 <= page.x1
-            assert page.y0 <= box.y0 < box.y1 <= page.y1
-        for one, other in itertools.combinations(boxes, 2):
-            both = mpl.transforms.Bbox.intersection(one, other)
-            # descenders may touch; letters do not
-            assert both is None or min(both.width, both.height) < 0.2 * min(one.height, one.width)
         # the hierarchy lies left of the acronyms, on the page
         there = beside(ax).get_window_extent(renderer)
         assert page.x0 - 1 <= there.x0

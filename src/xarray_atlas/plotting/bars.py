@@ -161,10 +161,12 @@ def _name_regions(ax: Axes, acronyms: list[str]) -> None:
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties
 
+    from xarray_atlas.plotting.thinned_ticks import name_ticks
+
     size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points()
     figure: Any = ax.get_figure(root=True)
     room = 0.85 * ax.bbox.width / figure.dpi * 72 / max(len(acronyms), 1)
     upright = max(map(len, acronyms), default=0) * 0.65 * size > room
-    ax.set_xticks(range(len(acronyms)), acronyms, rotation=90 if upright else 0, parse_math=False)
-    ax.tick_params(axis="x", length=0)
+    name_ticks(ax.xaxis, range(len(acronyms)), acronyms, size)
+    ax.tick_params(axis="x", rotation=90 if upright else 0)
     ax.set_xlim(-0.6, len(acronyms) - 0.4)

@@ -91,6 +91,8 @@ def heatmap(
     'volume (mm³)'
     """
     pyplot = optional("matplotlib.pyplot", INSTALL, "plot.heatmap")
+    from xarray_atlas.plotting.thinned_ticks import name_ticks
+
     if hierarchy not in ("strip", "dendrogram", None):
         raise ValueError(f"hierarchy is 'strip', 'dendrogram' or None, not {hierarchy!r}")
     seen = observe(obj, values, by)
@@ -110,7 +112,7 @@ def heatmap(
     mesh, middles = _draw_cells(ax, seen.values, groups, kwargs)
     ax.set(xlim=(-0.5, middles[-1] + 0.5), ylim=(rows - 0.5, -0.5))
     ax.spines[:].set_visible(False)
-    _name_rows(ax, seen.acronyms, size)
+    name_ticks(ax.yaxis, range(rows), seen.acronyms, size)
     _draw_headers(ax, middles, groups, size)
     beside = 0.0
     if hierarchy is not None and rows:
@@ -176,33 +178,18 @@ def _draw_cells(
     return mesh, middles
 
 
-def _name_rows(ax: Axes, acronyms: list[str], size: float) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    from xarray_atlas.plotting.row_ticks import RowLocator
-
-    escaped = [acronym.replace("$", r"\$") for acronym in acronyms]  # no formula
-
-    def name(at: float, _: Any = None) -> str:
-        i = round(at)
-        return escaped[i] if abs(i - at) < 0.01 and 0 <= i < len(acronyms) else ""
-
-    ax.yaxis.set_major_locator(RowLocator(len(acronyms), size))
-    ax.yaxis.set_major_formatter(FuncFormatter(name))
-    ax.tick_params(axis="y", length=0, pad=2)
-
-
 def _name_columns(
     ax: Axes, middles: list[float], names: list[str], size: float, width: float
 ) -> None:
     """Write the names of the columns, upright where there is no room; the width is in points."""
-    ax.tick_params(axis="x", length=0, pad=2)
     if not any(names):
         ax.set_xticks([])
         return
-    room = max(width, 0.0) / len(names)
-    upright = max(map(len, names)) * 0.65 * size > room
-    ax.set_xticks(middles, names, rotation=90 if upright else 0, parse_math=False)
+    from xarray_atlas.plotting.thinned_ticks import name_ticks
+
+    upright = max(map(len, names)) * 0.65 * size > max(width, 0.0) / len(names)
+    name_ticks(ax.xaxis, middles, names, size)
+    ax.tick_params(axis="x", rotation=90 if upright else 0)
 
 
 def _draw_headers(
