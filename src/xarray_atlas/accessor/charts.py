@@ -60,7 +60,7 @@ class ChartsMethods:
         ValueError
             If the values have too many dimensions, or cannot be grouped as asked.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
 
@@ -120,7 +120,7 @@ class ChartsMethods:
         ValueError
             If the values have too many dimensions, or cannot be grouped as asked.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
 

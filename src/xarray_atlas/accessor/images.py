@@ -43,34 +43,35 @@ class ImagesMethods(Accessor[T]):
         Parameters
         ----------
         image : DataArray of bool, int or float
-            Its spatial coordinates, in any unit of length, are those of the atlas or an unbroken
-            range of them, to a millionth of a voxel. A section is compared with that plane.
+            Its spatial coordinates, in any unit of length, must equal those of the atlas or a
+            contiguous range of them, to a millionth of a voxel. A section is compared with that
+            plane.
         regions : str, int, Region, or list of these, optional
             By acronym, full name, or id (int). All regions by default.
         func : str or list of str, default: "mean"
-            "sum", "mean", "min", "max", "var", "std", "count" (of values that are not NaN),
-            "median", or "quantile" (with `q`). Variances divide by the number of voxels, as
-            xarray's do.
+            "sum", "mean", "min", "max", "var", "std", "count" (of non-NaN values), "median", or
+            "quantile" (with `q`). Variances divide by the number of voxels, as in xarray.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         direct : bool, default: False
             Only voxels labelled with the region itself, without its descendants.
         weights : DataArray, optional
-            A weight for each voxel, on the grid of the image or more of the atlas: for "sum",
-            "mean", "var" and "std". They have no further dimensions, and should not be negative.
+            A weight for each voxel, on the grid of the image or a larger part of the atlas, for
+            "sum", "mean", "var" and "std". Further dimensions are not supported, and weights should
+            not be negative.
         skipna : bool, default: True
-            Leave NaN out, in each frame on its own; otherwise a region that has one is NaN.
+            Whether to ignore NaN, in each frame; otherwise a region with a NaN is NaN.
         level : int, optional
             Reduce by the disjoint regions at this level of the hierarchy, counted from root = 0;
-            what is labelled with a region above it stays with that region.
+            voxels labelled with a region above the level belong to that region.
         parcellation : str, dict, DataFrame or path, optional
             Reduce by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV.
         min_coverage : float, optional
-            From 0 to 1. NaN for regions of whose voxels a smaller share has a value: voxels out of
-            view, and NaN that is left out, count as missing.
+            From 0 to 1. Regions with values in a smaller fraction of their voxels are NaN: voxels
+            outside the image, and ignored NaN, count as missing.
         q : float or list of float, optional
             From 0 to 1, for ``func="quantile"``, with linear interpolation.
 
@@ -88,11 +89,11 @@ class ImagesMethods(Accessor[T]):
         AtlasMismatchError
             If the image carries another hierarchy in another space.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         ValueError, TypeError
-            For a function that does not exist, or that takes no weights.
+            If a function does not exist, or does not support weights.
 
         Examples
         --------
@@ -126,12 +127,13 @@ class ImagesMethods(Accessor[T]):
         Parameters
         ----------
         values : Series, mapping or DataArray
-            Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
-            mapping of these, or a DataArray on ``region``, such as :func:`xarray_atlas.aggregate`
-            and :func:`xarray_atlas.volume` return, with any further dimensions. On ``hemisphere``
-            too, each side has its own values; a side that does not exist is filled.
+            Numbers or booleans by region: a Series with acronyms, names or ids in its index, a
+            mapping from these, or a DataArray with a dimension ``region``, such as
+            :func:`xarray_atlas.aggregate` and :func:`xarray_atlas.volume` return, with any further
+            dimensions. If it has a dimension ``hemisphere``, each hemisphere gets its values; a
+            missing one is filled.
         fill : number or quantity, default: NaN
-            For voxels of no given region: the background too.
+            For voxels in no given region, including the background.
 
         Returns
         -------
@@ -141,7 +143,7 @@ class ImagesMethods(Accessor[T]):
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         ValueError
             If a region is given twice, or the values have no ``region``.
         HemisphereError
@@ -215,35 +217,34 @@ class ImagesMethods(Accessor[T]):
         Parameters
         ----------
         image : Dataset or DataArray
-            Its coordinates are lengths in any unit, in either form, and say in their attributes in
-            which ``direction`` they grow, as those of :func:`xarray_atlas.open_image` do. Names
-            tell nothing. Other dimensions, such as time, are passed over. A scalar coordinate is a
-            single plane. No value of it is read.
+            Its coordinates must be lengths in any unit, in either form, with a ``direction``
+            attribute, like those of :func:`xarray_atlas.open_image`. Names are not interpreted.
+            Other dimensions, such as time, are ignored. A scalar coordinate denotes a single plane.
+            No value is read.
         transform : Transform, (4, 4) array or DataArray, optional
-            A :class:`xarray_atlas.Transform`, as :func:`xarray_atlas.open_transform` reads it,
-            between the image and the atlas, in either direction: its ends say which is the atlas.
-            Or, of a position on the image, the position in the atlas, as ITK, ANTs and ConfUSIus
-            have it: a matrix in mm, between the coordinates of the two Datasets; or a field of
-            displacements that are added to the image's coordinates, on the spatial dimensions of
-            the image (or others of the same names, with coordinates) and one of length 3, labelled
-            with the dimensions' names (else in their order), with its unit. By default a position
-            is the same in both.
+            A :class:`xarray_atlas.Transform`, as read by :func:`xarray_atlas.open_transform`,
+            between the image and the atlas, in either direction: its ends define which is the
+            atlas. Or the map from a position in the image to the position in the atlas, as in ITK,
+            ANTs and ConfUSIus: a matrix in mm, between the coordinates of the two Datasets; or a
+            field of displacements to add to the image's coordinates, with a unit, on the spatial
+            dimensions of the image (or others of the same names, with coordinates) and one of
+            length 3, labelled with the names of the dimensions (or in their order). By default
+            positions are the same in both.
         method : "nearest" or "linear", optional
-            For all that is neither labels, hemispheres nor a mask. By default linear for floats and
+            For variables other than labels, hemispheres and masks. By default linear for floats and
             the template, nearest for other integers.
         order : "dims" or "xyz", default: "dims"
-            Columns of the matrix are the spatial dimensions in the order in which the image has
-            them (a single plane where the atlas has its axis), rows those of the atlas in its
-            order; or both in reverse.
+            Whether columns of the matrix are the spatial dimensions in the order of the image (a
+            single plane at the position of the atlas's axis), and rows those of the atlas in its
+            order; or both reversed.
         space : "LPS" or "RAS", optional
-            The matrix or field is between positions in the worlds of both: mm towards left,
-            posterior and superior, as ITK and ANTs have them, or towards right, anterior and
-            superior. Of an image or an atlas from a file these are the positions that its affine
-            gives. Where there is no world, as in BrainGlobe's atlases, they are the coordinates,
-            with their sign turned on an axis that grows the other way: what the affine of
-            :func:`xarray_atlas.to_nifti` gives.
+            The space of the matrix or field if it is between world coordinates: mm to the left,
+            posterior and superior, as in ITK and ANTs, or to the right, anterior and superior. For
+            an image or an atlas from a file these are defined by its affine. If there are no world
+            coordinates, as in BrainGlobe's atlases, they are the coordinates, negated on axes of
+            the opposite direction, as in the affine of :func:`xarray_atlas.to_nifti`.
         fractions : bool, default: False
-            Add the variable ``fraction``: the share of each voxel that each region fills.
+            Add the variable ``fraction``: the fraction of each voxel that each region fills.
 
         Returns
         -------

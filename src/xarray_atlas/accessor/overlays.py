@@ -152,7 +152,7 @@ class OverlaysMethods:
         ValueError
             If the values have further dimensions, or give a region twice.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
 

@@ -96,13 +96,13 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
             On ``contact``, in the order of `contacts`. What has that dimension alone is drawn as a
             profile; what has one more (time, frequency) as an image.
         level : int, optional
-            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
-            given as itself.
+            Return the ancestor at that level of the hierarchy, counted from root = 0; a region
+            above the level is returned itself.
         parcellation : str, dict, DataFrame or path, optional
-            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            Return the parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
-            or the path of its CSV. What lies in no parcel is background.
+            or the path of its CSV. Points in no parcel are background.
         transform : Transform, optional
             Where the contacts are those of another space.
         ax : array of matplotlib Axes, optional

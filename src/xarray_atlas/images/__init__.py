@@ -1,1 +1,1 @@
-"""Operations on images: aggregate by region, paint back, resample between grids."""
+"""Operations on images: reduce by region, paint values of regions, resample between grids."""

@@ -1,4 +1,4 @@
-"""Another image on the grid of an atlas, reduced by region."""
+"""Reduce images on the grid of an atlas by region."""
 
 from __future__ import annotations
 
@@ -60,79 +60,79 @@ def aggregate(
     min_coverage: float | None = None,
     q: float | Iterable[float] | None = None,
 ) -> xr.DataArray | xr.Dataset:
-    """Reduce an image on the grid of an atlas by region, with descendants.
+    """Reduce an image on the grid of an atlas by region, including descendants.
 
-    The image may have any further dimensions (time, channel, gene), before, after or between
-    the spatial ones, and may show an unbroken part of the atlas. Labels and image are gone
-    through once, for all regions and statistics: what is learned of each label is added
-    up along the hierarchy, so that the mean of a region is that of its voxels, and not of its
-    parts' means. Medians and other quantiles go through the image once more.
+    The image may have any further dimensions (time, channel, gene), before, after or between the
+    spatial ones, and may cover a contiguous part of the atlas. Labels and image are read once, for
+    all regions and statistics: the statistics of each label are merged along the hierarchy, so that
+    the mean of a region is that of its voxels, not of the means of its parts. Medians and other
+    quantiles need another pass over the image.
 
-    A dask image gives a lazy result, and neither the image nor the labels are read
-    before it is computed. Then each chunk is reduced where it is. For quantiles all voxels of a
-    frame come together: as many frames at a time as fit in dask's ``array.chunk-size``, so
-    that the image is best chunked along its other dimensions. An image in memory is
-    reduced at once.
+    The result for a dask image is lazy, and neither the image nor the labels are read before it is
+    computed. Then each chunk is reduced separately. Quantiles need all voxels of a frame: as many
+    frames at a time as fit into dask's ``array.chunk-size``, so that the image is best chunked
+    along its other dimensions. An image in memory is reduced at once.
 
-    All regions, which is the default, overlap: a region shares its voxels with its
-    ancestors. For what compares regions with each other, such as a correlation matrix,
-    choose disjoint ones with `level` or `parcellation`.
+    The default, all regions, overlap: a region shares its voxels with its ancestors. To compare
+    regions with each other, as in a correlation matrix, choose disjoint ones with `level` or
+    `parcellation`.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid; a section too.
+        An atlas, or its annotation, on any part of its grid, including sections.
     image : DataArray of bool, int or float
-        Its spatial coordinates, in any unit of length, are those of the atlas or an unbroken
-        range of them, to a millionth of a voxel. A section is compared with that plane.
+        Its spatial coordinates, in any unit of length, must equal those of the atlas or a
+        contiguous range of them, to a millionth of a voxel. A section is compared with that plane.
     regions : str, int, Region, or list of these, optional
         By acronym, full name, or id (int). All regions by default.
     func : str or list of str, default: "mean"
-        "sum", "mean", "min", "max", "var", "std", "count" (of values that are not NaN), "median",
-        or "quantile" (with `q`). Variances divide by the number of voxels, as xarray's do.
+        "sum", "mean", "min", "max", "var", "std", "count" (of non-NaN values), "median", or
+        "quantile" (with `q`). Variances divide by the number of voxels, as in xarray.
     hemisphere : "left", "right" or a list of both, optional
-        Only that side. A voxel on the midline is left.
+        Only that hemisphere. A voxel on the midline is left.
     direct : bool, default: False
         Only voxels labelled with the region itself, without its descendants.
     weights : DataArray, optional
-        A weight for each voxel, on the grid of the image or more of the atlas: for "sum",
-        "mean", "var" and "std". They have no further dimensions, and should not be negative.
+        A weight for each voxel, on the grid of the image or a larger part of the atlas, for "sum",
+        "mean", "var" and "std". Further dimensions are not supported, and weights should not be
+        negative.
     skipna : bool, default: True
-        Leave NaN out, in each frame on its own; otherwise a region that has one is NaN.
+        Whether to ignore NaN, in each frame; otherwise a region with a NaN is NaN.
     level : int, optional
-        Reduce by the disjoint regions at this level of the hierarchy, counted from root = 0;
-        what is labelled with a region above it stays with that region.
+        Reduce by the disjoint regions at this level of the hierarchy, counted from root = 0; voxels
+        labelled with a region above the level belong to that region.
     parcellation : str, dict, DataFrame or path, optional
         Reduce by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
         ``"allen-summary"``; a mapping from parcels to their regions, such as
         ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
         or the path of its CSV.
     min_coverage : float, optional
-        From 0 to 1. NaN for regions of whose voxels a smaller share has a value: voxels out
-        of view, and NaN that is left out, count as missing.
+        From 0 to 1. Regions with values in a smaller fraction of their voxels are NaN: voxels
+        outside the image, and ignored NaN, count as missing.
     q : float or list of float, optional
         From 0 to 1, for ``func="quantile"``, with linear interpolation.
 
     Returns
     -------
     DataArray or Dataset
-        With ``region`` (then ``hemisphere``, for a list) where the spatial dimensions were,
-        and the other dimensions and their coordinates kept: (time, z, y, x) gives (time, region).
-        A list of quantiles adds ``quantile`` in front, and a list of functions gives a
-        Dataset with a variable for each (that of "quantile" is called ``quantiles``).
+        With ``region`` (then ``hemisphere``, for a list) in place of the spatial dimensions; other
+        dimensions and their coordinates are kept: (time, z, y, x) gives (time, region). A list of
+        quantiles adds a leading ``quantile``, and a list of functions gives a Dataset with a
+        variable for each (``quantiles`` for "quantile").
 
-        Values are float64, computed in float64 whatever the image's type, and NaN for a
-        region without a value; counts are int64, and 0. Sums of integers are exact below
-        2**53. The unit of the image is kept, as quantities or in the attributes,
-        whichever way it has it; that of "var" is squared.
+        Values are float64, computed in float64 for any type of image, and NaN for a region without
+        a value; counts are int64, and 0. Sums of integers are exact below 2**53. The unit of the
+        image is kept, as quantities or in the attributes like the image's; that of "var" is
+        squared.
 
-        Coordinates beside the regions' names:
+        Coordinates, in addition to the names of regions:
 
         ``voxels``
-            How many of the region's voxels are in view.
+            Number of the region's voxels in view.
         ``coverage``
-            Their share of all its voxels in the atlas that was given, NaN where it has
-            none. Whether the image has a value there is what "count" says.
+            Their fraction of all its voxels in the given atlas, NaN if it has none. Use "count" for
+            the number of voxels with a value.
 
     Raises
     ------
@@ -143,11 +143,11 @@ def aggregate(
     AtlasMismatchError
         If the image carries another hierarchy in another space.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
         If left and right cannot be distinguished.
     ValueError, TypeError
-        For a function that does not exist, or that takes no weights.
+        If a function does not exist, or does not support weights.
 
     See Also
     --------
@@ -200,7 +200,7 @@ def aggregate(
 
 
 class _Chosen(NamedTuple):
-    """The regions of a result, and where the voxels of an atlas's regions go."""
+    """The regions of a result, and the mapping of the atlas's regions to it."""
 
     terminology: Terminology
     positions: Int64s
@@ -243,7 +243,7 @@ def _is_list(func: Any) -> bool:
 
 
 def _functions(func: Any, q: Any, weights: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Check what is asked; return the functions, and the quantiles."""
+    """Validate `func` and `q`; return the functions and the quantiles."""
     if not isinstance(func, str) and (callable(func) or not isinstance(func, Iterable)):
         raise TypeError(
             f"func is the name of a function, one of {', '.join(FUNCTIONS)}, not {func!r}"
@@ -271,12 +271,12 @@ def _labelled(
     weights: xr.DataArray | None,
     of: Membership,
 ) -> tuple[Labelled, Variable | None]:
-    """Bring labels, sides and weights to the image; also return the sides of the whole atlas."""
+    """Align labels, hemispheres and weights with the image; also return all hemispheres."""
     image = shown.image.variable
     data = getattr(image.data, "magnitude", image.data)
     if data.dtype.kind not in "biuf":
         raise TypeError(f"the image is {data.dtype}; numbers or booleans can be reduced")
-    # as they lie in memory, where that is known: then no frame has to be copied
+    # in the memory order of the axes, if known, to avoid copying frames
     spatial = [dim for dim in image.dims if dim in shown.dims.values()]
     if isinstance(data, np.ndarray):
         spatial.sort(key=lambda dim: -abs(data.strides[image.dims.index(dim)]))
@@ -297,7 +297,7 @@ def _labelled(
 def _weights(
     annotation: xr.DataArray, shown: AlignedImage, weights: xr.DataArray
 ) -> tuple[Variable, dict[Hashable, Any]]:
-    """Return weights on the dimensions of the atlas, and the part of them that an image shows."""
+    """Return weights on the dimensions of the atlas, and the part of them that an image covers."""
     given = shown_part(annotation, weights, "weights")
     names = {theirs: dim for dim, theirs in given.dims.items()}
     variable = given.image.variable
@@ -305,7 +305,7 @@ def _weights(
         raise TypeError("weights are plain numbers: of quantities pass .pint.magnitude")
     if more := [dim for dim in variable.dims if dim not in names]:
         raise ValueError(
-            f"the weights have dimensions beside the spatial ones, {more}; reduce one of their "
+            f"the weights have dimensions besides the spatial ones, {more}; reduce one of their "
             f"entries at a time, weights.isel({more[0]}=0)"
         )
     key: dict[Hashable, Any] = {}
@@ -329,7 +329,7 @@ def _voxels(
     side_of: Variable | None,
     data: Labelled,
 ) -> tuple[Any, Any]:
-    """Count the voxels of each place in view, and in all of the atlas; lazily for a lazy image."""
+    """Count the voxels of each place in view, and in the whole atlas; lazily for a lazy image."""
     of, variable = data.membership, annotation.variable
     known = cache.find_any(variable) if side_of is None else cache.find(variable, side_of)
     if known is not None:
@@ -352,7 +352,7 @@ def _voxels(
 
 
 def _share(voxels: Any, total: Any) -> Any:
-    """Return which part of the voxels are in view; NaN where there are none."""
+    """Return the fraction of the voxels in view; NaN if there are none."""
     where = da.where if isinstance(total, da.Array) or isinstance(voxels, da.Array) else np.where
     return where(total > 0, voxels / np.maximum(total, 1), np.nan)
 
@@ -367,8 +367,8 @@ def _reduced(
 ) -> dict[str, Any]:
     """Return an array for each function, of the shape (*frames, regions, sides).
 
-    That of "quantile" has an axis of quantiles in front. Where `least` is given, there is NaN where
-    a smaller share of the region's voxels, of which there are `total`, has a value.
+    The array of "quantile" has a leading axis of quantiles. If `least` is given, results are NaN if
+    a smaller fraction of the `total` voxels of the region has a value.
     """
     summed = [name for name in names if name in NEEDS]
     if least is not None and "count" not in summed:
@@ -385,7 +385,7 @@ def _reduced(
             found["quantile"] = values[[wanted.index(share) for share in shares]]
     if least is not None:
         where = da.where if data.lazy or isinstance(total, da.Array) else np.where
-        # as the share that it is: 0.55 times 100 is more than 55
+        # as a fraction: 0.55 times 100 is more than 55
         enough = found["count"] / np.maximum(total, 1) >= least
         found = {k: v if k == "count" else where(enough, v, np.nan) for k, v in found.items()}
     return {name: found[name] for name in names}

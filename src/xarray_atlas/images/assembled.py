@@ -1,12 +1,12 @@
-"""Arrays of dask whose blocks are made in their place in the result.
+"""Arrays of dask with blocks that are computed directly into the result.
 
-``dask.array`` puts blocks together when it has them all, so that a computed array is in memory
-twice. Here blocks of an array that is computed itself are views of one array, which is then the
-result. By ``__dask_optimize__``, of the protocol of dask's collections, the array is told that it
-is computed, by ``__dask_postcompute__`` it says how blocks are put together. They are attributes of
-the array, since xarray does not compute a subclass of dask's array together with others; dask
-2025.9 to 2026.8 ask the array itself. If dask were to ask its type, or a scheduler copies blocks,
-they are put together as ever.
+``dask.array`` concatenates blocks when all are computed, so that a computed array is in memory
+twice. Here, if an array itself is computed, its blocks are views of one array, which is the result.
+``__dask_optimize__``, of dask's collection protocol, tells the array that it is being computed, and
+``__dask_postcompute__`` defines how blocks are joined. They are attributes of the array, since
+xarray does not compute a subclass of dask's array together with others; dask 2025.9 to 2026.8 query
+the array itself. If dask queries its type, or a scheduler copies blocks, they are concatenated as
+usual.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ __all__ = ["Room", "assembled_array", "room_key"]
 
 
 class Room:
-    """An array into which blocks are written.
+    """Array into which blocks are written.
 
-    No part is given twice: where one is asked for again, as of a graph that is computed again, a
-    new array begins. In another process there is no room, and blocks are arrays of their own.
+    No part is returned twice: if one is requested again, for example because a graph is computed
+    again, a new array is started. In another process there is no shared array, and blocks are
+    separate arrays.
 
     Parameters
     ----------
@@ -66,9 +67,9 @@ def room_key(name: str) -> str:
 def assembled_array(
     name: str, graph: Any, dependencies: Sequence[Any], chunks: Any, dtype: Any
 ) -> da.Array:
-    """Make an array of a graph whose tasks may depend on the key of its room.
+    """Create an array from a graph with tasks that may depend on the key of its room.
 
-    The value of that key is None, but where the array itself is computed.
+    The value of that key is None, except if the array itself is computed.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def assembled_array(
 def _optimized(
     name: str, shape: tuple[int, ...], dtype: Any, graph: Any, keys: Any, **kwargs: Any
 ) -> Any:
-    """Optimize a graph; where the array of that name is put together, give its tasks a room."""
+    """Optimize a graph; if the named array is computed itself, give its tasks a room."""
     room = room_key(name)
     own = any(isinstance(key, tuple) and key[0] == name for key in flatten([keys]))
     if not own and isinstance(graph, HighLevelGraph) and room in graph.layers:
@@ -108,7 +109,7 @@ def _postcompute(chunks: tuple[tuple[int, ...], ...]) -> Any:
 
 
 def _assembled(results: Any, chunks: tuple[tuple[int, ...], ...]) -> Any:
-    """Put blocks together: nothing is left to do where they are the parts of one array."""
+    """Join blocks; nothing is left to do if they are the parts of one array."""
     blocks = list(flatten(results, container=list))
     whole = getattr(blocks[0], "base", None)
     if isinstance(whole, np.ndarray) and whole.shape == tuple(map(sum, chunks)):
@@ -119,7 +120,7 @@ def _assembled(results: Any, chunks: tuple[tuple[int, ...], ...]) -> Any:
 
 
 def _is_same(a: Any, b: Any) -> bool:
-    """Return whether two arrays are the same memory."""
+    """Return whether two arrays share the same memory."""
     return isinstance(b, np.ndarray) and a.base is b.base and _memory(a) == _memory(b)
 
 

@@ -1,9 +1,9 @@
-"""One grid brought onto another block by block: a task for each block of the result.
+"""Resample one grid onto another block by block, with a task per block of the result.
 
-Along a matrix, what a block needs of the source is known when the graph is made: its task
-depends on those chunks of the source alone. Through a field of displacements that is known when
-the field is read: the task reads the source itself where that is an array in a store, else it
-waits for all of it. The fields are one key of the graph, and each task reads what it needs of them.
+Along a matrix, the part of the source that a block needs is known when the graph is built: its task
+depends on those chunks of the source only. Along a displacement field, it is known when the field
+is read: the task reads the source itself if that is an array in a store, and otherwise waits for
+all of it. Fields are a single key of the graph, and each task reads what it needs of them.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ Kernel = Callable[[Any, Sequence[int], Sequence[SourceAxis], Positions], Any]
 
 @dataclass(frozen=True)
 class Mapping3:
-    """How the voxels of a target lie in those of a source.
+    """The map from the voxels of a target grid to those of a source grid.
 
     Parameters
     ----------
     matrix : float64 array of shape (3, 4)
-        From mm on the target, or what the steps make of them, to voxel units of the source.
+        From mm on the target, or the output of the steps, to voxel units of the source.
     centres : tuple of float64 arrays
-        Of the target's voxels, in mm.
+        The target's voxel centres, in mm.
     axes : tuple of SourceAxis
     steps : tuple of Step, optional
-        Of a transform with fields, before the matrix.
+        Steps of a transform with fields, applied before the matrix.
     """
 
     matrix: FloatArray
@@ -77,7 +77,7 @@ class Mapping3:
     def of(
         cls, transform: Transform, centres: Sequence[FloatArray], axes: Sequence[SourceAxis]
     ) -> Mapping3:
-        """Describe a transform from mm on the target to mm on the source."""
+        """Create the map from a transform from mm on the target to mm on the source."""
         steps, matrix = transform.steps, np.eye(4)
         last = steps[-1] if steps else None
         if isinstance(last, AffineStep):
@@ -91,9 +91,9 @@ class Mapping3:
 
     @property
     def meets(self) -> bool:
-        """Return whether the box around the target meets that of the source, by the matrices alone.
+        """Return whether the bounding boxes of target and source meet, by the matrices alone.
 
-        Fields are taken to move positions by :data:`MOVED` at most, and are not read.
+        Fields are assumed to move positions by at most :data:`MOVED`, and are not read.
         """
         ends = []
         for values in self.centres:
@@ -113,7 +113,7 @@ class Mapping3:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the target."""
+        """Shape of the target."""
         return tuple(values.size for values in self.centres)
 
     def positions(self, bounds: Bounds) -> Positions:
@@ -125,7 +125,7 @@ class Mapping3:
         return warped_positions((*self.steps, last), parts)
 
     def box(self, bounds: Bounds, method: str, margin: Sequence[float] = (0, 0, 0)) -> Any:
-        """Return what a block needs of the source where there is no field."""
+        """Return the part of the source that a block needs, if there is no field."""
         corners = [
             v[[start, stop - 1]] for v, (start, stop) in zip(self.centres, bounds, strict=True)
         ]
@@ -140,21 +140,21 @@ def block_chunks(
     margin: Sequence[float] = (0, 0, 0),
     largest_block: int = BLOCK,
 ) -> tuple[tuple[int, ...], ...]:
-    """Choose the blocks of a result so that neither they nor what they need is large.
+    """Choose blocks of a result such that neither they nor the source parts are large.
 
     Parameters
     ----------
     mapping : Mapping3
     itemsize : int
-        Bytes of a voxel of the source.
+        Bytes per voxel of the source.
     chunks
         The result's along the three axes, as far as they are wanted.
     beside : int
-        How many values there are for each voxel of the result.
+        Number of values for each voxel of the result.
     margin : sequence of float, optional
-        What is needed on each side of a block, in voxels of the source along its axes.
+        Additional voxels of the source on each side of a block, along its axes.
     largest_block : int, optional
-        Voxels of a block, at most.
+        Maximum number of voxels of a block.
     """
     limit = max(parse_bytes(dask.config.get("array.chunk-size")) // itemsize, 1)
     largest_block = max(min(limit // beside, largest_block), 1)
@@ -162,7 +162,7 @@ def block_chunks(
         chunks, mapping.shape, limit=largest_block, dtype=np.uint8, previous_chunks=None
     )
     largest = [max(sizes) for sizes in found]
-    # voxels of the source under one of the target, along each axis of the target
+    # number of source voxels per target voxel, along each axis of the target
     steps = np.array([abs(v[-1] - v[0]) / max(v.size - 1, 1) for v in mapping.centres])
     whole = math.prod(axis.count for axis in mapping.axes)
 
@@ -185,7 +185,7 @@ def _pieces(size: int, most: int) -> list[int]:
 
 
 def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any = "auto") -> Any:
-    """Bring an array onto another grid.
+    """Resample an array onto another grid.
 
     Parameters
     ----------
@@ -194,19 +194,19 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
     mapping : Mapping3
     method : "nearest" or "linear"
     fill : array of no dimension
-        What there is outside, of the type of the result.
+        Value outside the source, of the type of the result.
     chunks
         Of the result along the three axes.
 
     Returns
     -------
     numpy or dask array
-        As `data` and the mapping's fields are: dask where one of them is.
+        A dask array if `data` or one of the mapping's fields is.
     """
     kernel = _Kernel(method, fill)
     lazy = isinstance(data, da.Array) or mapping.is_lazy
     source = as_source(data, copy=lazy)
-    # frames of a recording that are in one chunk are in one block too
+    # frames of a recording that share a chunk share a block
     frames = math.prod(max(sizes) for sizes in source.chunks[:-3])
     size = source.dtype.itemsize * max(frames, 1)
     blocks = block_chunks(mapping, size, chunks, largest_block=BLOCK if lazy else BLOCK // 8)
@@ -215,7 +215,7 @@ def resampled(data: Any, mapping: Mapping3, method: str, fill: Any, chunks: Any 
 
 
 def as_source(data: Any, copy: bool = True) -> da.Array:
-    """Return an array as one of dask without empty chunks.
+    """Return an array as a dask array without empty chunks.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def as_source(data: Any, copy: bool = True) -> da.Array:
     if isinstance(data, da.Array):
         full: da.Array = without_empty_chunks(data)
         return full
-    # one chunk, of which blocks take what they need
+    # a single chunk, from which blocks take what they need
     data = np.asarray(data)
     if copy:
         copied: da.Array = da.from_array(data, chunks=-1)
@@ -238,7 +238,7 @@ def as_source(data: Any, copy: bool = True) -> da.Array:
 
 @dataclass(frozen=True)
 class _Kernel:
-    """Makes a block of the result of a box of the source."""
+    """Computes a block of the result from a box of the source."""
 
     method: str
     fill: Any
@@ -272,24 +272,24 @@ def by_block(
     front: tuple[int, ...] = (),
     margin: Sequence[float] = (0, 0, 0),
 ) -> da.Array:
-    """Make each block of a result of the part of the source under it, in a task of its own.
+    """Compute each block of a result from the part of the source under it, in a separate task.
 
     Parameters
     ----------
     source : dask array of shape (..., n, m, k)
     mapping : Mapping3
     kernel : callable
-        Of a box of the source, its first voxel, the axes and the positions of the block.
+        Function of a box of the source, its first voxel, the axes and the positions of the block.
     method : "nearest" or "linear"
-        How far around its positions a block reaches.
+        Determines how far around its positions a block extends.
     blocks : tuple of tuples of int
         The chunks of the result along its last three axes.
     fill : numpy scalar
-        What there is outside, of the type of the result.
+        Value outside the source, of the type of the result.
     front : tuple of int
-        Axes of the result in front, of one chunk each, that the kernel adds.
+        Leading axes of the result, of one chunk each, that the kernel adds.
     margin : sequence of float
-        How much further a block reaches, in voxels of the source.
+        Additional margin of a block, in voxels of the source.
     """
     before = source.chunks[:-3]
     chunks = (*((size,) for size in front), *before, *blocks)
@@ -322,7 +322,7 @@ def by_block(
 
 @dataclass(frozen=True)
 class _Opaque:
-    """What a task reads from itself: dask does not look into it."""
+    """Object that a task reads from, hidden from dask."""
 
     value: Any
     name: str
@@ -333,7 +333,7 @@ class _Opaque:
 
 @dataclass(frozen=True)
 class _Task:
-    """Makes one block of a result; shared by all of them."""
+    """Computes one block of a result; shared by all blocks."""
 
     kernel: Any
     method: str
@@ -359,12 +359,12 @@ class _Task:
             return place
         shape = tuple(stop - first for first, stop in block)
         whole = np.ascontiguousarray(np.broadcast_to(values, shape))
-        return whole.astype(self.fill.dtype, copy=False)  # also where its bytes are swapped
+        return whole.astype(self.fill.dtype, copy=False)  # also if its byte order is swapped
 
     def _values(
         self, parts: Any, start: tuple[int, ...], outer: Bounds, bounds: Bounds, shared: _Opaque
     ) -> Any:
-        """Return the values of a block, or one for all of it."""
+        """Return the values of a block, or a scalar for all of it."""
         mapping: Mapping3 = shared.value
         positions = mapping.positions(bounds)
         if isinstance(positions, GivenPositions):

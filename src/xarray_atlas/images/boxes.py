@@ -1,4 +1,4 @@
-"""Boxes of a source of several chunks: which chunks hold them, and how they are put together."""
+"""Boxes of a chunked source: the chunks that contain them, and how they are joined."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Bounds = tuple[tuple[int, int], ...]
 def joined(
     parts: Any, start: tuple[int, ...], box: Sequence[tuple[int, int]]
 ) -> tuple[Any, tuple[int, ...]]:
-    """Put what a box holds of some chunks together, and say where it starts.
+    """Join the parts of a box from several chunks, and return its start.
 
-    A single chunk is passed on as it is where it lies in one piece.
+    A single chunk is passed on unchanged if it is contiguous.
     """
     single: Any = parts
     while isinstance(single, list) and len(single) == 1:
@@ -30,7 +30,7 @@ def joined(
         inner = (slice(a - low, b - low) for (a, b), low in zip(box, start, strict=True))
         return single[(..., *inner)], tuple(first for first, _ in box)
     while not isinstance(parts[0][0], list) or not isinstance(parts[0][0][0], np.ndarray):
-        parts = parts[0]  # along axes in front there is one chunk
+        parts = parts[0]  # leading axes have a single chunk
     first = parts[0][0][0]
     whole: Any = np.empty((*first.shape[:-3], *(b - a for a, b in box)), first.dtype)
     sizes = (
@@ -52,20 +52,20 @@ def joined(
 
 
 def _overlap(low: int, high: int, start: int, stop: int) -> tuple[slice, slice]:
-    """Return where a chunk's part of a box lies in the box, and where in the chunk."""
+    """Return the slices of a chunk's part of a box, in the box and in the chunk."""
     begin, end = max(low, start), min(high, stop)
     end = max(end, begin)
     return slice(begin - start, end - start), slice(begin - low, end - low)
 
 
 def ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where chunks of some sizes start and stop."""
+    """Return the starts and stops of chunks of given sizes."""
     stops = list(itertools.accumulate(sizes))
     return list(zip([0, *stops[:-1]], stops, strict=True))
 
 
 def touched(ranges: Sequence[Sequence[tuple[int, int]]], box: Bounds) -> list[list[int]]:
-    """Return which chunks a box reaches into, along each axis."""
+    """Return the chunks that a box intersects, along each axis."""
     return [
         [at for at, (low, high) in enumerate(part) if low < stop and high > start]
         for part, (start, stop) in zip(ranges, box, strict=True)
@@ -73,7 +73,7 @@ def touched(ranges: Sequence[Sequence[tuple[int, int]]], box: Bounds) -> list[li
 
 
 def nested(name: str, rest: tuple[int, ...], held: list[list[int]]) -> Any:
-    """Return the keys of chunks, nested as the axes are."""
+    """Return the keys of chunks, nested like the axes."""
     keys: Any = [[[(name, *rest, i, j, k) for k in held[2]] for j in held[1]] for i in held[0]]
     for _ in rest:
         keys = [keys]

@@ -1,4 +1,4 @@
-"""How much of each voxel of a grid each region fills: soft masks."""
+"""The fraction of each voxel of a grid that each region fills: soft masks."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def label_fractions(
     rows: Int64s,
     count: int,
 ) -> Any:
-    """Measure which share of each voxel of a target each region fills.
+    """Compute the fraction of each voxel of a target that each region fills.
 
     Parameters
     ----------
     labels : numpy or dask array of int, shape (n, m, k)
     mapping : Mapping3
     sizes : sequence of float
-        Of a voxel of the target, in mm.
+        Voxel size of the target, in mm.
     keys, rows : ndarray of int64
-        Pairs of a label and the region that it belongs to, sorted by label.
+        Pairs of a label and the region it belongs to, sorted by label.
     count : int
-        How many regions there are.
+        Number of regions.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def label_fractions(
     else:
         kernel = _Sampled(matrix, tuple(sizes), keys, rows, count)
     margin = (np.abs(linear) @ sized / 2).tolist()
-    # what is held for each voxel of the source are its label, its place and its weight
+    # held per source voxel: its label, its place and its weight
     blocks = block_chunks(mapping, 24, beside=max(count // 3, 1), margin=margin)
     zero = np.float64(0)
     result = by_block(source, mapping, kernel, "nearest", blocks, zero, (count,), margin)
@@ -72,10 +72,9 @@ def label_fractions(
 
 
 def points_along(matrix: FloatArray, sizes: Sequence[float]) -> tuple[int, ...]:
-    """Return how many points are looked up along each axis of an oblique voxel.
+    """Return the number of sampling points along each axis of an oblique voxel.
 
-    As many as put them half a voxel of the source apart, at least 4 and at most
-    :data:`MOST_POINTS`.
+    Points are half a voxel of the source apart; at least 4 and at most :data:`MOST_POINTS`.
     """
     spans = np.abs(matrix[:, :3] * np.asarray(sizes, float)).max(axis=0)
     wanted = np.ceil(2 * spans - TOLERANCE).astype(int)
@@ -83,7 +82,7 @@ def points_along(matrix: FloatArray, sizes: Sequence[float]) -> tuple[int, ...]:
 
 
 def _is_aligned(linear: FloatArray) -> bool:
-    """Return whether each axis of the one grid runs along one of the other."""
+    """Return whether each axis of one grid is parallel to one of the other."""
     held = np.abs(linear) > 1e-9 * np.abs(linear).max()
     return bool((held.sum(axis=0) == 1).all() and (held.sum(axis=1) == 1).all())
 
@@ -97,7 +96,7 @@ class _Shares:
     count: int
 
     def _add(self, total: FloatArray, labels: Any, places: Any, weights: Any) -> None:
-        """Add weights to the voxels of a block at some places, for the regions of the labels."""
+        """Add weights at some places to the voxels of a block, for the regions of the labels."""
         starts, values = runs(labels)
         distinct, of_run = np.unique(values, return_inverse=True)
         where = np.repeat(of_run.ravel(), np.diff(starts, append=labels.size)).astype(np.int64)
@@ -114,7 +113,7 @@ class _Shares:
 
 @dataclass(frozen=True)
 class _Exact(_Shares):
-    """The shares where voxels of one grid are boxes in the other: products of overlaps."""
+    """Fractions if voxels of one grid are boxes in the other: products of overlaps."""
 
     def __call__(
         self,
@@ -133,7 +132,7 @@ class _Exact(_Shares):
             )
         )
         strides = np.array([shape[1] * shape[2], shape[2], 1])
-        # the axis of the target along each one of the source
+        # the axis of the target along each axis of the source
         stride_0, stride_1, stride_2 = strides[np.abs(self.matrix[:, :3]).argmax(axis=1)]
         labels = source[np.ix_(own_0, own_1, own_2)]
         if labels.size:
@@ -146,25 +145,25 @@ class _Exact(_Shares):
 def _overlaps(
     centres: FloatArray, span: float, axis: SourceAxis, start: int, held: int
 ) -> tuple[Int64s, Int64s, FloatArray]:
-    """Cut an axis at the faces of both grids.
+    """Split an axis at the voxel boundaries of both grids.
 
     Parameters
     ----------
     centres : ndarray of float64
-        Of the target's voxels, in voxel units of the source.
+        The target's voxel centres, in voxel units of the source.
     span : float
-        Of one of them.
+        Size of one of them.
     axis : SourceAxis
     start, held : int
-        The first voxel of the source that is there, and how many are.
+        The first voxel of the source that is held, and their number.
 
     Returns
     -------
     stored, places : ndarray of int64
-        The voxel of the source (counted from the first that is held) and of the target in which
-        each piece lies.
+        The voxel of the source (counted from the first one held) and of the target that contain
+        each piece.
     shares : ndarray of float64
-        Of the target's voxel.
+        Fraction of the target's voxel.
     """
     low, high = centres - span / 2, centres + span / 2
     first = np.clip(np.floor(low + TOLERANCE), 0, axis.count).astype(np.int64)
@@ -174,7 +173,7 @@ def _overlaps(
     within = np.arange(places.size) - np.repeat(np.cumsum(numbers) - numbers, numbers)
     voxels = first[places] + within
     cut = np.minimum(high[places], voxels + 1) - np.maximum(low[places], voxels)
-    # faces that are the same except rounding
+    # boundaries that only differ by rounding
     shares = np.where(np.abs(cut - np.round(cut)) <= TOLERANCE, np.round(cut), cut) / span
     stored = (axis.count - 1 - voxels if axis.falls else voxels) - start
     kept = (stored >= 0) & (stored < held)
@@ -183,7 +182,7 @@ def _overlaps(
 
 @dataclass(frozen=True)
 class _Sampled(_Shares):
-    """The shares of points that lie evenly in each voxel, where its faces are oblique."""
+    """Fractions from evenly spaced points in each voxel, if its boundaries are oblique."""
 
     def __call__(
         self,

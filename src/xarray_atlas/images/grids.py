@@ -1,4 +1,4 @@
-"""What there is of an atlas or an image that is brought onto another grid."""
+"""The variables of an atlas or an image that is resampled onto another grid."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 METHODS = ("nearest", "linear")
 
 LABELS = ("annotation", "hemispheres")
-"""Variables whose values are names: never averaged."""
+"""Categorical variables, which are never averaged."""
 
 
 OF_THE_STORE = (
@@ -66,7 +66,7 @@ def grid_axes(
 ) -> tuple[list[Hashable], list[Hashable], list[float]]:
     """Return an atlas's coordinates, dimensions and voxel sizes, in the order of its space."""
     measured = spacing(obj)
-    # spacing has looked for them
+    # spacing has checked them
     names = [
         name for axis in sorted(AXES, key=atlas.position) if (name := atlas.coordinate(obj, axis))
     ]
@@ -78,7 +78,7 @@ def grid_axes(
 
 
 def order_of_dims(obj: xr.Dataset | xr.DataArray, dims: Sequence[Hashable]) -> list[Hashable]:
-    """Return the spatial dimensions in the order in which the arrays have them."""
+    """Return the spatial dimensions in the order of the arrays."""
     if isinstance(obj, xr.Dataset):
         arrays = [v for v in obj.data_vars.values() if set(dims) <= set(v.dims)]
         obj = obj["annotation"] if "annotation" in obj else arrays[0] if arrays else obj
@@ -90,12 +90,12 @@ def order_of_dims(obj: xr.Dataset | xr.DataArray, dims: Sequence[Hashable]) -> l
 def order_of_space(
     obj: xr.Dataset | xr.DataArray, atlas: Space, dims: Sequence[Hashable]
 ) -> list[str]:
-    """Return the dims of the space in the order in which the atlas's arrays have them."""
+    """Return the dims of the space in the order of the atlas's arrays."""
     return [atlas.dims[dims.index(dim)] for dim in order_of_dims(obj, dims)]
 
 
 def is_label(name: Hashable, variable: Variable) -> bool:
-    """Return whether the values of a variable are names, or yes and no."""
+    """Return whether the values of a variable are categories or booleans."""
     return name in LABELS or "flag_values" in variable.attrs or variable.dtype.kind == "b"
 
 
@@ -106,7 +106,7 @@ def require_method(method: str | None) -> None:
 
 
 def method_of(name: Hashable, variable: Variable, method: str | None) -> str:
-    """Return how a variable of an atlas is brought onto another grid."""
+    """Return the method by which a variable of an atlas is resampled."""
     if is_label(name, variable) or variable.dtype.kind not in "iufc":
         return "nearest"
     if method is not None:
@@ -115,12 +115,12 @@ def method_of(name: Hashable, variable: Variable, method: str | None) -> str:
 
 
 def with_hemispheres(ds: xr.Dataset) -> dict[Hashable, Variable]:
-    """Return the variables of an atlas, with the hemisphere of each voxel where it is known."""
+    """Return the variables of an atlas, with the hemisphere of each voxel if it is known."""
     variables = {name: array.variable for name, array in ds.data_vars.items()}
     if "annotation" in variables and "hemispheres" not in ds.variables:
         try:
             with warnings.catch_warnings():
-                # told when a hemisphere is first asked for: the space remembers
+                # warn when a hemisphere is first used: the space remembers the assumption
                 warnings.simplefilter("ignore", UserWarning)
                 sides = hemispheres_of(ds)
         except HemisphereError:
@@ -135,19 +135,19 @@ def with_hemispheres(ds: xr.Dataset) -> dict[Hashable, Variable]:
 
 
 def plain(data: Any) -> Any:
-    """Return what can be looked into: of quantities the numbers, a dask array as it is."""
+    """Return the numbers of quantities; a dask array unchanged."""
     data = getattr(data, "magnitude", data)
     return data if isinstance(data, da.Array) else np.asarray(data)
 
 
 def numbers_like(variable: Variable, dims: Sequence[Hashable], numbers: Any) -> Variable:
-    """Return numbers with the attributes of a variable, and its unit where it holds quantities."""
+    """Return numbers with the attributes of a variable, and its unit if it holds quantities."""
     unit = getattr(variable._data, "units", None)
     return with_unit(Variable(dims, numbers), unit, variable.attrs.get("units"), variable.attrs)
 
 
 def fill_of(dtype: np.dtype[Any]) -> Any:
-    """Return what there is outside, as an array of no dimension: NaN for floats, else 0."""
+    """Return the value outside the source, as a zero-dimensional array: NaN for floats, else 0."""
     return np.array(np.nan if dtype.kind in "fc" else 0, dtype)
 
 
@@ -171,7 +171,7 @@ def apart(
     atlas_names: Sequence[Hashable],
     atlas_centres: Sequence[FloatArray],
 ) -> GridError:
-    """Return the error that a transform takes no part of an image into the atlas."""
+    """Return the error for a transform that maps no part of an image into the atlas."""
 
     def span(names: Sequence[Hashable], centres: Sequence[FloatArray]) -> str:
         parts = zip(names, centres, strict=True)
@@ -190,7 +190,7 @@ def apart(
 def other_coords(
     obj: xr.Dataset | xr.DataArray, names: Sequence[Hashable], taken: set[Hashable]
 ) -> dict[Hashable, Any]:
-    """Return the coordinates that do not lie along the old grid, nor say where that lies."""
+    """Return the coordinates that do not depend on the old grid."""
     old = {dim for name in names for dim in obj.coords[name].dims}
     carrier = find_coordinate(obj)
     return {
@@ -201,7 +201,7 @@ def other_coords(
 
 
 def attrs_of(ds: xr.Dataset, space: Space) -> dict[Hashable, Any]:
-    """Return the attributes of an atlas that are true of it on another grid."""
+    """Return the attributes of an atlas that remain valid on another grid."""
     kept = {
         key: value
         for key, value in ds.attrs.items()
@@ -219,8 +219,8 @@ def warn_of_finer(
     back: FloatArray,
     dims: Sequence[Hashable],
 ) -> None:
-    """Warn where single values of an image are looked up of which many lie in a voxel."""
-    # voxels of the image under one of the atlas: along each axis of either
+    """Warn if point sampling of an image would alias."""
+    # number of image voxels per atlas voxel, along each axis of either
     steps = np.abs(back[:3, :3]) * np.array(sizes) / np.array(image.sizes)[:, None]
     finer = {
         name: round(float(step))

@@ -1,4 +1,4 @@
-"""Values of regions, back on the grid."""
+"""Paint values of regions onto the grid of an atlas."""
 
 from __future__ import annotations
 
@@ -33,41 +33,39 @@ and a plane asks for one slab of a chunk."""
 
 
 def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan")) -> xr.DataArray:
-    """Give each voxel the value of its region: values of regions, back on the grid.
+    """Paint values of regions: give each voxel the value of its region.
 
-    A voxel has the value of the most specific region that is given and holds it: that of
-    its own label, else of the nearest ancestor that has one. So results for all regions,
-    for each region's own label (``direct=True``) and for a level of the hierarchy are
-    painted alike. A given value that is NaN is painted as NaN.
+    A voxel gets the value of the most specific given region that contains it: the region of its
+    label, or else the nearest ancestor with a value. Results for all regions, for own labels
+    (``direct=True``) and for a level of the hierarchy are therefore painted in the same way. NaN
+    values are painted as NaN.
 
-    Lazy where the annotation or the values are a dask array; no label is read before it is
-    computed.
+    Lazy if the annotation or the values are a dask array; no label is read before it is computed.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid; a section too.
+        An atlas, or its annotation, on any part of its grid, including sections.
     values : Series, mapping or DataArray
-        Numbers or booleans by region: a Series whose index holds acronyms, names or ids, a
-        mapping of these, or a DataArray on ``region``, such as :func:`aggregate` and
-        :func:`volume` return, with any further dimensions. On ``hemisphere`` too, each side
-        has its own values; a side that does not exist is filled.
+        Numbers or booleans by region: a Series with acronyms, names or ids in its index, a mapping
+        from these, or a DataArray with a dimension ``region``, such as :func:`aggregate` and
+        :func:`volume` return, with any further dimensions. If it has a dimension ``hemisphere``,
+        each hemisphere gets its values; a missing one is filled.
     fill : number or quantity, default: NaN
-        For voxels of no given region: the background too.
+        For voxels in no given region, including the background.
 
     Returns
     -------
     DataArray
-        On the annotation's grid, with its hierarchy, and the spatial dimensions where
-        ``region`` was: (time, region) gives (time, z, y, x). Integers and booleans stay what
-        they are where `fill` is one too, else they become floats. The name and the
-        unit of the values are kept, the latter as quantities or in the attributes,
-        whichever way they have it.
+        On the annotation's grid, with its hierarchy, and the spatial dimensions in place of
+        ``region``: (time, region) gives (time, z, y, x). Integers and booleans keep their type if
+        `fill` fits, and otherwise become floats. The name and the unit of the values are kept, the
+        latter as quantities or in the attributes like in the values.
 
     Raises
     ------
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     ValueError
         If a region is given twice, or the values have no ``region``.
     HemisphereError
@@ -124,11 +122,11 @@ def paint(obj: xr.Dataset | xr.DataArray, values: Any, fill: Any = float("nan"))
 
 
 def _places(terminology: Terminology, positions: Int64s) -> tuple[Int64s, Positions]:
-    """Return the labels of given regions and of all below them, and which value each has."""
+    """Return the labels of given regions and their descendants, and the value of each."""
     place = np.full(len(terminology), -1)
     place[positions] = np.arange(positions.size)
     depth = np.where(place >= 0, terminology.depths, -1)
-    # each region from the roots on: what has no value has that of its parent
+    # top down: regions without a value inherit that of their parent
     for region in terminology.preorder.tolist():
         above = terminology.parents[region]
         if place[region] < 0 <= above:
@@ -136,14 +134,14 @@ def _places(terminology: Terminology, positions: Int64s) -> tuple[Int64s, Positi
     labels, regions = terminology.label_pairs(direct=True)
     held = place[regions] >= 0
     labels, regions = labels[held], regions[held]
-    # of regions that share a label, the one whose value is more specific
+    # of regions that share a label, use the more specific value
     order = np.lexsort([-depth[regions], labels])
     keys, first = np.unique(labels[order], return_index=True)
     return keys, place[regions[order][first]]
 
 
 def _sides(given: xr.DataArray) -> list[str] | None:
-    """Return the sides that values are of; None if they are of both at once."""
+    """Return the hemispheres of the values; None if they are for both."""
     if "hemisphere" not in given.coords:
         if "hemisphere" in given.dims:
             raise ValueError(
@@ -167,7 +165,7 @@ def _fill(fill: Any, unit: Any, given: xr.DataArray) -> Any:
 
 
 def _table(array: Any, frames: int, fill: Any, given: xr.DataArray) -> Any:
-    """Return the values of each frame, sides beside each other, and `fill` as the last."""
+    """Return the values of each frame, hemispheres side by side, and `fill` as the last."""
     dtype = _dtype(array.dtype, fill)
     array = array.astype(dtype).reshape(*array.shape[:frames], math.prod(array.shape[frames:]))
     xp = da if isinstance(array, da.Array) else np
@@ -176,7 +174,7 @@ def _table(array: Any, frames: int, fill: Any, given: xr.DataArray) -> Any:
 
 
 def _dtype(dtype: np.dtype[Any], fill: Any) -> np.dtype[Any]:
-    """Return the type that holds values and fill: floats for integers only where fill is one."""
+    """Return the type for values and fill: integers become floats only if fill is one."""
     kind = np.asarray(fill).dtype.kind
     if kind not in "biuf" or np.ndim(fill):
         raise TypeError(f"fill is {fill!r}; pass a number")
@@ -196,7 +194,7 @@ def _dtype(dtype: np.dtype[Any], fill: Any) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class _Brush:
-    """Which value each label has, by its column in a table; with sides, a column for each."""
+    """The value of each label, as a column of a table; with hemispheres, a column for each."""
 
     keys: Int64s
     places: Positions
@@ -258,7 +256,7 @@ def _paint_block(labels: Any, sides: Any, table: Any, brush: Any) -> Any:
 
 
 def _in_slabs(labels: da.Array) -> da.Array:
-    """Cut chunks across their first axis, so that what is painted of one stays small."""
+    """Split chunks along their first axis, to limit the size of painted blocks."""
     if labels.ndim == 0 or labels.size == 0:
         return labels
     planes = max(SLAB // max(int(math.prod(labels.chunksize[1:])), 1), 1)

@@ -1,9 +1,9 @@
-"""Values of a volume on a plane: only the chunks that the plane touches are read, each once.
+"""Look up values of a volume on a plane, reading only the chunks it intersects, each once.
 
 The voxel of each pixel is known without reading anything, so that the graph depends on the chunks
-under the plane alone. A task for each chunk takes the values of its pixels, after which the chunk
-can go; one more puts them together. Chunks are the tasks of the source itself, so that
-several planes which are computed together share them.
+under the plane only. A task per chunk takes the values of its pixels, after which the chunk can be
+released; another one joins them. Chunks are the tasks of the source, so that planes that are
+computed together share them.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ PLANNED = 2**22
 
 @dataclass(frozen=True)
 class PlaneAxis:
-    """How one axis of a volume is counted along an axis in which planes are stated.
+    """Conversion from the coordinates of a plane to voxels along an axis of a volume.
 
-    A position p is q = `scale` * p + `offset` in voxels of the volume, which lies in voxel floor(q)
+    A position p is q = `scale` * p + `offset` in voxels of the volume, and lies in voxel floor(q),
     counted in the direction of p.
 
     Parameters
     ----------
     scale, offset : float
     count : int
-        How many voxels there are.
+        Number of voxels.
     turned : bool
-        Whether the voxel that comes first in the direction of p is stored last.
+        Whether the first voxel in the direction of p is stored last.
     """
 
     scale: float
@@ -64,15 +64,15 @@ class Plane:
     origin, u, v : float64 arrays of shape (3,)
         In the order of `axes`: the first pixel, and the edges along rows and columns.
     axes : three PlaneAxis
-        Of the volume's array.
+        Axes of the volume's array.
     shape : tuple of int
-        Rows and columns.
+        Number of rows and columns.
     image : tuple of float
-        Height and width, in whose unit the triangles are.
+        Height and width, in the unit of the triangles.
     triangles : Triangles, optional
-        From the image to the image as it was before its markers were moved.
+        From the image to the image before its markers were moved.
     grid : tuple of int, optional
-        Rows and columns to whose pixels positions are rounded after the triangles.
+        Rows and columns of the pixel grid to which positions are rounded after the triangles.
     """
 
     origin: FloatArray
@@ -87,7 +87,7 @@ class Plane:
     def shares(
         self, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_], exact: bool = False
     ) -> tuple[FloatArray, FloatArray]:
-        """Return how far along v and u pixels lie; of `exact` ones without rounding to the grid."""
+        """Return the position of pixels along v and u; for `exact` ones without rounding."""
         height, width = self.image
         y, x = rows[:, None] / self.shape[0], columns[None, :] / self.shape[1]
         if self.triangles is None:
@@ -123,7 +123,7 @@ class Plane:
     def positions(
         self, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_], axis: int
     ) -> FloatArray:
-        """Return where pixels lie along one axis of the planes, NaN where nothing says it."""
+        """Return the position of pixels along an axis of the planes, or NaN."""
         y, x = self.shares(rows, columns, exact=True)
         return np.asarray((self.origin[axis] + self.v[axis] * y) + self.u[axis] * x)
 
@@ -140,7 +140,7 @@ def looked_up(data: Any, plane: Plane, fill: int = 0) -> Any:
     data : numpy or dask array of three dimensions
     plane : Plane
     fill : int
-        What there is outside of the volume.
+        Value outside the volume.
 
     Returns
     -------
@@ -183,14 +183,14 @@ def _blocks(plane: Plane) -> tuple[int, ...]:
 def _chunk_of(
     plane: Plane, edges: Any, index: list[npt.NDArray[np.int32]]
 ) -> npt.NDArray[np.int64]:
-    """Return the number of the chunk that holds each voxel."""
+    """Return the number of the chunk with each voxel."""
     within = [np.searchsorted(e, i, side="right") - 1 for e, i in zip(edges, index, strict=True)]
     shape = tuple(len(e) - 1 for e in edges)
     return np.asarray(np.ravel_multi_index(tuple(within), shape))
 
 
 def _touched(plane: Plane, edges: Any, begin: int, stop: int) -> npt.NDArray[np.int64]:
-    """Return the chunks under some rows of a plane, or a few more."""
+    """Return the chunks under some rows of a plane, possibly including a few more."""
     rows, columns = plane.shape
     sizes = [  # of a pixel, in voxels
         float(np.linalg.norm([a.scale * value for a, value in zip(plane.axes, edge, strict=True)]))
@@ -204,7 +204,7 @@ def _touched(plane: Plane, edges: Any, begin: int, stop: int) -> npt.NDArray[np.
     if rows * columns <= PLANNED or max(steps) == 1 or smallest <= 2 * reach:
         index, inside = plane.voxels(np.arange(begin, stop), np.arange(columns))
         return np.unique(_chunk_of(plane, edges, [part[inside] for part in index]))
-    # every step-th pixel, and the voxels that those between may lie in
+    # every step-th pixel, and the voxels that may contain those between
     some_rows = np.unique(np.append(np.arange(begin, stop, steps[0]), stop - 1))
     some_columns = np.unique(np.append(np.arange(0, columns, steps[1]), columns - 1))
     y, x = plane.shares(some_rows, some_columns, exact=True)
@@ -227,7 +227,7 @@ def _touched(plane: Plane, edges: Any, begin: int, stop: int) -> npt.NDArray[np.
 
 @dataclass(frozen=True)
 class _Places:
-    """Finds the pixels of each chunk: their place in the block, and the voxel in the chunk."""
+    """Finds the pixels of each chunk: their position in the block, and the voxel in the chunk."""
 
     plane: Plane
     edges: Any
@@ -262,7 +262,7 @@ def _take(chunk: Any, places: list[Any], at: int) -> Any:
 
 @dataclass(frozen=True)
 class _Put:
-    """Puts the values of several chunks into one block."""
+    """Joins the values of several chunks into one block."""
 
     shape: tuple[int, int]
     fill: Any

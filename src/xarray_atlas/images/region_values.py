@@ -1,4 +1,4 @@
-"""Values by region that a caller passes: a Series, a mapping or a DataArray."""
+"""Parse values by region: a Series, a mapping or a DataArray."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_values(values: Any) -> xr.DataArray:
 
 
 def _in_one_unit(values: list[Any]) -> Any:
-    """Return numbers as an array, and quantities in the unit of the first."""
+    """Return numbers as an array, and quantities in the unit of the first one."""
     values = [value.data if isinstance(value, xr.DataArray) else value for value in values]
     units: list[Any] = [getattr(value, "units", None) for value in values]
     if all(unit is None for unit in units):
@@ -76,7 +76,7 @@ def _in_one_unit(values: list[Any]) -> Any:
 
 
 def positions_of(terminology: Terminology, given: xr.DataArray) -> Int64s:
-    """Return the positions of the regions of values; it is an error if one is given twice."""
+    """Return the positions of the regions of values, without duplicates."""
     labels = given["region"].values.tolist()
     positions = terminology.positions(labels)
     first: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""Images resampled onto the grid of an atlas."""
+"""Resample images onto the grid of an atlas."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ def resample(
     order: str = "dims",
     space: str | None = None,
 ) -> xr.DataArray:
-    """Bring an image onto the grid of an atlas, through a registration's transform.
+    """Resample an image onto the grid of an atlas, through a registration's transform.
 
-    Other dimensions are kept: a recording of many frames is one on the atlas's grid. Lazy where
-    the image is, block by block. The result carries the hierarchy, so that
-    ``like.atlas.aggregate`` takes it as it is.
+    Other dimensions are kept: a recording of many frames becomes one on the atlas's grid. Lazy if
+    the image is, block by block. The result carries the hierarchy, so that ``like.atlas.aggregate``
+    accepts it.
 
     Parameters
     ----------
     image : DataArray
         Same as in :func:`resample_like`.
     like : Dataset or DataArray
-        An atlas, or anything on its grid that carries its hierarchy.
+        An atlas, or any object on its grid that carries its hierarchy.
     transform : Transform, (4, 4) array or DataArray, optional
-        As :func:`resample_like` has it, the same one for both functions. A transform from the
-        image to the atlas is inverted here; where a registration left the other direction too,
-        as ANTs does, passing that one is faster.
+        Same as in :func:`resample_like`, in the same direction for both functions. A transform from
+        the image to the atlas is inverted; if a registration also wrote the other direction, as
+        ANTs does, passing that one is faster.
     method : "nearest" or "linear", optional
-        By default nearest for labels and booleans, else linear.
+        By default nearest for labels and booleans, and otherwise linear.
     order, space
         Same as in :func:`resample_like`.
 
     Returns
     -------
     DataArray
-        The atlas's dimensions in place of the image's; of a single plane after the others. Linear
-        gives floats, NaN outside of the image; nearest keeps the type, with 0 outside where it is
-        no float. The unit is kept, as quantities or in the attributes.
+        With the atlas's dimensions in place of the image's; those of a single plane come last.
+        Linear interpolation gives floats, NaN outside the image; nearest keeps the type, with 0
+        (NaN for floats) outside. The unit is kept, as quantities or in the attributes.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def resample(
     Warns
     -----
     UserWarning
-        If the image's voxels are finer than the atlas's by more than 1.5 along an axis: values
-        between those that are looked up do not count.
+        If point sampling would alias: the image's voxels are smaller than the atlas's by more than
+        a factor of 1.5 along an axis.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def resample(
     taken = {name for name in (*others, *image.coords) if name not in axes.names} & {*dims}
     if taken:
         raise GridError(
-            f"the image has {sorted(map(str, taken))} beside its spatial dimensions, which the "
+            f"the image has {sorted(map(str, taken))} besides its spatial dimensions, which the "
             "atlas's are called too; rename it"
         )
     values = plain(data.transpose(*others, *axes.names).data)

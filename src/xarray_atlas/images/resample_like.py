@@ -1,4 +1,4 @@
-"""Atlases resampled onto the grid of an image."""
+"""Resample atlases onto the grid of an image."""
 
 from __future__ import annotations
 
@@ -60,53 +60,52 @@ def resample_like(
     *,
     fractions: bool = False,
 ) -> xr.Dataset:
-    """Bring an atlas onto the grid of an image, through a registration's transform.
+    """Resample an atlas onto the grid of an image, through a registration's transform.
 
-    Labels, hemispheres and masks are those of the voxel of the atlas that holds the centre of
-    the image's voxel; the template is interpolated linearly. Lazy where the atlas is: a task for
-    each block of the result, which reads the chunks under that block alone. All of ``.atlas``
-    works on the result.
+    Labels, hemispheres and masks are those of the atlas voxel that contains the centre of the image
+    voxel; the template is interpolated linearly. Lazy if the atlas is, with a task for each block
+    of the result, which reads the chunks under that block only. All methods of ``.atlas`` support
+    the result.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid, with its three dimensions.
     image : Dataset or DataArray
-        Its coordinates are lengths in any unit, in either form, and say in their attributes in
-        which ``direction`` they grow, as those of :func:`open_image` do. Names tell nothing.
-        Other dimensions, such as time, are passed over. A scalar coordinate is a single plane. No
-        value of it is read.
+        Its coordinates must be lengths in any unit, in either form, with a ``direction`` attribute,
+        like those of :func:`open_image`. Names are not interpreted. Other dimensions, such as time,
+        are ignored. A scalar coordinate denotes a single plane. No value is read.
     transform : Transform, (4, 4) array or DataArray, optional
-        A :class:`Transform`, as :func:`open_transform` reads it, between the image and the
-        atlas, in either direction: its ends say which is the atlas. Or, of a position on the
-        image, the position in the atlas, as ITK, ANTs and ConfUSIus have it: a matrix in mm,
-        between the coordinates of the two Datasets; or a field of displacements that
-        are added to the image's coordinates, on the spatial dimensions of the image (or others of
-        the same names, with coordinates) and one of length 3, labelled with the dimensions'
-        names (else in their order), with its unit. By default a position is the same in both.
+        A :class:`Transform`, as read by :func:`open_transform`, between the image and the atlas, in
+        either direction: its ends define which is the atlas. Or the map from a position in the
+        image to the position in the atlas, as in ITK, ANTs and ConfUSIus: a matrix in mm, between
+        the coordinates of the two Datasets; or a field of displacements to add to the image's
+        coordinates, with a unit, on the spatial dimensions of the image (or others of the same
+        names, with coordinates) and one of length 3, labelled with the names of the dimensions (or
+        in their order). By default positions are the same in both.
     method : "nearest" or "linear", optional
-        For all that is neither labels, hemispheres nor a mask. By default linear for floats
-        and the template, nearest for other integers.
+        For variables other than labels, hemispheres and masks. By default linear for floats and the
+        template, nearest for other integers.
     order : "dims" or "xyz", default: "dims"
-        Columns of the matrix are the spatial dimensions in the order in which the image has
-        them (a single plane where the atlas has its axis), rows those of the atlas in its order;
-        or both in reverse.
+        Whether columns of the matrix are the spatial dimensions in the order of the image (a single
+        plane at the position of the atlas's axis), and rows those of the atlas in its order; or
+        both reversed.
     space : "LPS" or "RAS", optional
-        The matrix or field is between positions in the worlds of both: mm towards left, posterior
-        and superior, as ITK and ANTs have them, or towards right, anterior and superior. Of an
-        image or an atlas from a file these are the positions that its affine gives. Where there is
-        no world, as in BrainGlobe's atlases, they are the coordinates, with their sign turned on an
-        axis that grows the other way: what the affine of :func:`to_nifti` gives.
+        The space of the matrix or field if it is between world coordinates: mm to the left,
+        posterior and superior, as in ITK and ANTs, or to the right, anterior and superior. For an
+        image or an atlas from a file these are defined by its affine. If there are no world
+        coordinates, as in BrainGlobe's atlases, they are the coordinates, negated on axes of the
+        opposite direction, as in the affine of :func:`to_nifti`.
     fractions : bool, default: False
-        Add the variable ``fraction``: the share of each voxel that each region fills.
+        Add the variable ``fraction``: the fraction of each voxel that each region fills.
 
     Returns
     -------
     Dataset
-        On the image's spatial dimensions, in its order, in mm, decoded. Outside of the atlas labels
-        and other integers are 0, floats are NaN. ``hemispheres`` are added where left and
-        right are known. ``ds.atlas.transform`` leads back to the atlas; displacement fields
-        are coordinates of the result, on dimensions of their own.
+        On the image's spatial dimensions, in its order, in mm, decoded. Outside the atlas labels
+        and other integers are 0, floats are NaN. ``hemispheres`` are added if left and right are
+        known. ``ds.atlas.transform`` leads back to the atlas; displacement fields are coordinates
+        of the result, on separate dimensions.
 
     Raises
     ------
@@ -124,23 +123,23 @@ def resample_like(
 
     Notes
     -----
-    *Rounding.* Voxel i owns [i, i + 1) from the outer face of the first one, and a position within
-    a millionth of a voxel below a face belongs to the upper voxel. An interpolated template keeps
-    its type: integers are rounded. In the outer half of the outermost voxels it is
-    their value.
+    *Rounding.* Voxel i covers [i, i + 1), counted from the boundary of the first one; a position
+    within a millionth of a voxel below a boundary belongs to the upper voxel. An interpolated
+    template keeps its type: integers are rounded. In the outer half of the outermost voxels it
+    has their value.
 
-    *Fractions* are of the regions' own labels, as ``mask(..., direct=True)`` has it, on a dimension
-    ``region`` of all regions (of a parcellation its parcels). So they are disjoint, and add up to
-    the part of the voxel that is labelled; a region with its descendants is the
-    sum over them. Where the image's axes run along those of the atlas they are exact: volumes of
-    overlaps. Else, and for a field, points are looked up in each voxel, evenly, half a voxel of
-    the atlas apart, at least 4 and at most 16 along each axis. All regions of a block are made
-    at once, since that reads the labels once.
+    *Fractions* are those of the regions' own labels, as with ``mask(..., direct=True)``, on a
+    dimension ``region`` of all regions (or the parcels of a parcellation). They are disjoint and
+    add up to the labelled fraction of the voxel; sum them to include descendants. If the image's
+    axes are parallel to those of the atlas, they are exact overlaps of volumes. Otherwise, and for
+    a field, evenly spaced points are looked up in each voxel, half a voxel of the atlas apart, at
+    least 4 and at most 16 along each axis. All regions of a block are computed at once, since
+    that reads the labels once.
 
-    *A field* is known when it is read. Of labels in a store each block reads what is under it;
-    of labels derived from them by other operations it waits for all of them.
+    *Fields* are known only when they are read. For labels in a store each block reads what is
+    under it; for labels derived from them by other operations it waits for all of them.
 
-    *The thickness of a single plane* is that of ``coords[...].attrs["spacing_mm"]``. Without it
+    *The thickness of a single plane* is given by ``coords[...].attrs["spacing_mm"]``. Without it
     volumes and fractions are errors, and labels are those at the plane's position.
 
     Examples
@@ -182,7 +181,7 @@ def resample_like(
     if isinstance(transform, Transform) and not mapping.meets:
         raise apart(target.names, target.centres, names, [lengths(ds, name) for name in names])
     whole = through
-    if atlas.atlas is not None:  # the atlas was brought onto a grid before
+    if atlas.atlas is not None:  # the atlas itself was resampled onto a grid before
         whole = grid_to_atlas(obj) @ through.rename(target=IMAGE)
     on_image, fields = _space_of(target, atlas, whole)
     chunks = _chunks_of(image, target)
@@ -199,7 +198,7 @@ def resample_like(
     made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords({**coords, **fields})
     kept = other_coords(ds, names, {*made.variables, *made.dims})
     kept = {name: v for name, v in kept.items() if not str(name).startswith(PREFIX)}
-    # a single plane has a scalar coordinate, as the image has it
+    # a single plane has a scalar coordinate, like the image
     return made.assign_coords(kept).isel(dict.fromkeys(target.planes, 0))
 
 
@@ -212,7 +211,7 @@ def _require_method(method: str | None, ds: xr.Dataset) -> None:
         )
 
 
-# -- where it lies
+# -- position of the grid
 
 
 def _space_of(
@@ -225,7 +224,7 @@ def _space_of(
     letters = nearest_letters(matrix, origin.orientation)
     world: tuple[float, ...] = ()
     if target.world is not None:
-        # its axes may have other names in the atlas than its file gives them
+        # the file may name its axes differently than the atlas
         to_ras = ras_matrix(target.letters, target.world)
         found = to_ras @ np.linalg.inv(ras_matrix(letters, IDENTITY))
         world = tuple(float(x) for x in found.ravel())
@@ -249,7 +248,7 @@ def _space_of(
 def _chunks_of(image: xr.Dataset | xr.DataArray, target: ImageAxes) -> Any:
     try:
         chunks = image.chunksizes
-    except ValueError:  # variables of a Dataset that are chunked differently
+    except ValueError:  # variables of a Dataset with different chunks
         chunks = {}
     return tuple(
         chunks.get(name) or ("auto" if name in image.dims else (1,)) for name in target.names

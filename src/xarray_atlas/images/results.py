@@ -1,4 +1,4 @@
-"""What an image that was reduced by region looks like: its dimensions, coordinates and units."""
+"""Dimensions, coordinates and units of images reduced by region."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def by_region(
     views: Mapping[str, Any],
     q: Any = None,
 ) -> xr.Dataset:
-    """Make a Dataset of arrays by region.
+    """Create a Dataset from arrays by region.
 
     Parameters
     ----------
     found : mapping of str to array, shape (*frames, regions, sides)
-        What each function gave. That of "quantile" has an axis in front.
+        The result of each function. That of "quantile" has a leading axis.
     shown : Shown
-        The image, whose other dimensions, coordinates and unit are kept.
+        The image that defines other dimensions, coordinates and the unit.
     annotation : DataArray
-        Of the atlas.
+        Annotation of the atlas.
     regions : Terminology, positions in it, and whether they were a list
     hemispheres : names of the sides asked for, and whether they were a list
     views : mapping of str to array, shape (regions, sides)
         Coordinates.
     q : float or sequence of float, optional
-        What quantiles were asked for.
+        The requested quantiles.
     """
     image = shown.image
     terminology, positions, many = regions
@@ -66,7 +66,7 @@ def by_region(
     taken = [dim for dim in frames if dim in {*coords, *PLACES, *views}]
     if taken:
         raise ValueError(f"the image has a dimension {taken[0]!r}, as the result has: rename it")
-    # sides are distinguished once each, whatever was asked for
+    # hemispheres are distinguished once each, whatever was requested
     sides = [list(dict.fromkeys(names)).index(name) for name in names] or [0]
     scalars = [("region", not many), ("hemisphere", not both), ("quantile", np.ndim(q) == 0)]
     single = {dim: 0 for dim, alone in scalars if alone}
@@ -85,7 +85,7 @@ def by_region(
         first = ("quantile",) if name == "quantile" else ()
         values = laid_out((*first, *frames, *PLACES), array)
         values = values.astype(np.int64) if name == "count" else values
-        # which cannot have the name of the coordinate
+        # it cannot have the name of the coordinate
         called = "quantiles" if name == "quantile" else name
         variables[called] = with_unit(values, *_unit_of(image, name), attrs)
         if name == "count":
@@ -100,8 +100,8 @@ def by_region(
 def _other_coords(shown: AlignedImage, own: set[Hashable]) -> xr.Coordinates:
     """Return the image's coordinates that are not on its grid; the position of a section is kept.
 
-    The hierarchy is not: results of two atlases are there to be compared. Nor are the
-    regions of a mask that was applied, and where the image's grid lies in a world.
+    Dropped are the hierarchy, as results of two atlases may be compared, the regions of a mask that
+    was applied, and the world coordinates of the image's grid.
     """
     image = shown.image
     spatial = set(shown.dims.values())
@@ -112,7 +112,7 @@ def _other_coords(shown: AlignedImage, own: set[Hashable]) -> xr.Coordinates:
 
 
 def _order(shown: AlignedImage, frames: Sequence[Hashable]) -> list[Hashable]:
-    """Return the dimensions of a result: regions where the first spatial dimension was."""
+    """Return the dimensions of a result: regions at the position of the first spatial dimension."""
     order: list[Hashable] = ["quantile"]
     for dim in shown.image.dims:
         if dim in frames:
@@ -123,30 +123,30 @@ def _order(shown: AlignedImage, frames: Sequence[Hashable]) -> list[Hashable]:
 
 
 def with_unit(values: Variable, unit: Any, text: Any, attrs: Mapping[Any, Any]) -> Variable:
-    """Give numbers a unit: as quantities, or as the text in the attributes, or none."""
+    """Attach a unit to numbers: as quantities, as text in the attributes, or none."""
     if unit is None:
         told = {} if text is None else {"units": text}
         return Variable(values.dims, values.data, {**attrs, **told})
     quantities = unit._REGISTRY.Quantity(values.data, unit)
-    # which cannot be lazy
+    # it cannot be lazy
     kind = Variable if isinstance(values.data, da.Array) else QuantityVariable
     return kind(values.dims, quantities, attrs)
 
 
 def _unit_of(image: xr.DataArray, name: str) -> tuple[Any, Any]:
-    """Return the unit of a statistic of an image, as the image has it: of its data, or a text."""
+    """Return the unit of a statistic of an image, from its data or as text."""
     unit, text = getattr(image.variable._data, "units", None), image.attrs.get("units")
     if name == "count":
         return None, None
     if unit is None:
         return None, text if text is None or name != "var" else _squared(str(text))
-    if name in ("var", "std"):  # of a temperature it is a difference
+    if name in ("var", "std"):  # of a temperature they are differences
         unit = (unit._REGISTRY.Quantity(0.0, unit) - unit._REGISTRY.Quantity(0.0, unit)).units
     return unit**2 if name == "var" else unit, None
 
 
 def _beside(image: xr.DataArray, numbers: Variable) -> Variable:
-    """Make numbers fit beside the values of an image.
+    """Convert numbers so that they can be computed together with the values of an image.
 
     xarray does not compute lazy quantities and other lazy arrays of one object.
     """
@@ -157,7 +157,7 @@ def _beside(image: xr.DataArray, numbers: Variable) -> Variable:
 
 
 def _squared(unit: str) -> str:
-    """Return the square of a unit in words, whether pint knows it or not."""
+    """Return the square of a unit as text, even if pint does not know it."""
     if unit.strip() in ("", "1"):
         return unit
     return f"{unit} ** 2" if unit.isalpha() else f"({unit}) ** 2"

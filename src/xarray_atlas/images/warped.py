@@ -1,4 +1,4 @@
-"""Positions of a block of voxels through the steps of a transform with fields."""
+"""Map the positions of a block of voxels through a transform with fields."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ def warped_positions(steps: Sequence[Step], centres: Sequence[FloatArray]) -> Gi
     steps : sequence of Step
         From mm on the target to voxel units of the source.
     centres : three float64 arrays
-        Of the block's voxels along each axis, in mm.
+        The block's voxel centres along each axis, in mm.
     """
     shape = tuple(values.size for values in centres)
     steps = _read(steps, [values[[0, -1]] for values in centres])
     grid = np.ix_(*centres)
     found = [np.empty(shape) for _ in range(3)]
-    # slab by slab, so that what is derived of positions stays in the cache; what is still lazy is
-    # read once
+    # slab by slab, so that intermediate arrays stay in the cache; lazy fields are read once
     for slab in [()] if any(map(is_lazy, steps)) else slabs(shape):
         some: Any = [part_of(part, slab) for part in grid]
         for step in steps:
@@ -49,10 +48,10 @@ def warped_positions(steps: Sequence[Step], centres: Sequence[FloatArray]) -> Gi
 
 
 def _read(steps: Sequence[Step], ends: Sequence[FloatArray]) -> list[Step]:
-    """Read what a block needs of a lazy field, if only matrices come before it and it is not large.
+    """Read the part of a lazy field that a block needs, if it is small and preceded by matrices.
 
     The extremes of its positions are then at the corners of the block. In the part of the field
-    that they need, a position is inside where it is in the whole field: an end of the part lies
+    that they need, a position is inside if it is inside the whole field: an end of the part lies
     beyond all positions, or is an end of the field.
     """
     found = list(steps)

@@ -1,4 +1,4 @@
-"""Refuse points from a bregma that is not said, with where each convention puts them."""
+"""Refuse points relative to an unspecified bregma, listing the published conventions."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Stacked(Protocol):
     """Points along ap, dv and ml."""
 
     def stacked(self) -> FloatArray:
-        """Return them, shape (points, 3), in mm."""
+        """Return the positions in mm, shape (points, 3)."""
         ...
 
 
 def refuse_bregma(
     obj: xr.Dataset | xr.DataArray, frame: Any, read: Callable[[str], Stacked]
 ) -> None:
-    """Raise a PointsError if the frame of points is "bregma" alone.
+    """Raise a PointsError if the frame of points is just "bregma".
 
     Parameters
     ----------
     obj : Dataset or DataArray
         The atlas.
     frame : optional
-        As the caller states it.
+        As passed by the user.
     read : callable
-        Reads the points in a frame that is given by its name.
+        Reads the points in a frame given by its name.
     """
     if not is_bregma(obj, frame):
         return
@@ -48,5 +48,5 @@ def refuse_bregma(
         if len(finite):
             first = dict(zip(AXES, finite[0].tolist(), strict=True))
     except AtlasError:
-        pass  # what else is wrong is said once the frame is known
+        pass  # other errors are raised once the frame is known
     raise PointsError(bregma_question(obj, first))

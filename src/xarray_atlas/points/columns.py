@@ -1,4 +1,4 @@
-"""The columns or variables that hold the positions of points along ap, dv and ml."""
+"""Find the columns or variables with the positions of points along ap, dv and ml."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ AMBIGUOUS = ("x", "y", "z")
 def axis_names(
     obj: xr.Dataset | xr.DataArray, frame: str | None, own: Mapping[str, str] | None = None
 ) -> dict[Hashable, str]:
-    """Return what names each anatomical axis in a frame.
+    """Return the names of each anatomical axis in a frame.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        The atlas, of which the dimensions name axes too, except frames in which other tools
-        give these names to other axes.
+        The atlas. Its dimensions also name axes, except in frames in which other tools use these
+        names for other axes.
     frame : str or None
-        None of a matrix.
+        None for a matrix.
     own : mapping of str to str, optional
-        The anatomical axis of each axis that the frame itself names, which go before others.
+        The anatomical axis of each axis named by the frame itself, which takes precedence.
     """
     known: dict[Hashable, str] = {axis: axis for axis in AXES}
     if own is not None:
@@ -47,7 +47,7 @@ def axis_names(
         return known
     _, space = find_atlas(obj)
     axes = space.coordinates(obj)
-    # x, y and z of points in a world are its axes, and of an atlas in it dimensions of the array
+    # x, y and z of world coordinates are their axes, but in an atlas also dimensions of the array
     of_array = bool(space.world) and any(
         axis != WORLD_NAMES.get(str(name))
         for axis, name in axes.items()
@@ -74,7 +74,7 @@ def axis_names(
 def checked_axes(
     axes: Iterable[str], known: Mapping[Hashable, str], frame: str | None
 ) -> list[Hashable]:
-    """Return three names, one for each anatomical axis, in the order given."""
+    """Return three names, one for each anatomical axis, in the given order."""
     names: list[Hashable] = [axes] if isinstance(axes, str) else list(axes)
     unknown = [name for name in names if name not in known]
     if unknown and frame != "dataset" and str(unknown[0]).lower() in AMBIGUOUS:
@@ -113,26 +113,26 @@ def _in(frame: str | None) -> str:
 
 
 def listed(names: Iterable[Hashable]) -> str:
-    """Return names as a message shows them."""
+    """Format names for a message."""
     return ", ".join(repr(name) for name in names)
 
 
 def direction_axes(
     attrs: Mapping[Hashable, Mapping[Any, Any]], known: Mapping[Hashable, str]
 ) -> dict[Hashable, str]:
-    """Return the axis of each variable that says its direction, which goes before its name.
+    """Return the axis of each variable with a ``direction``, which overrides its name.
 
     Parameters
     ----------
     attrs : mapping of hashable to mapping
-        The attributes of variables.
+        The attributes of the variables.
     known : mapping of hashable to str
-        The axis that each name means.
+        The axis that each name denotes.
 
     Raises
     ------
     PointsError
-        If a variable called ap, dv or ml says that it runs along another axis.
+        If a variable called ap, dv or ml has a ``direction`` along another axis.
     """
     letters = {text: letter for letter, text in DIRECTIONS.items()}
     found: dict[Hashable, str] = {}
@@ -158,21 +158,21 @@ def choose(
     what: str,
     frame: Any,
 ) -> dict[str, Hashable]:
-    """Find the column that holds the positions along each anatomical axis.
+    """Find the column with the positions along each anatomical axis.
 
-    Those that the caller names come first; the other axes are found by their own names.
+    Columns named by the user come first; the other axes are found by name.
 
     Parameters
     ----------
     present : iterable of hashable
     known : mapping of hashable to str
-        The axis that each name means.
+        The axis that each name denotes.
     axes : sequence of hashable, optional
-        The three names to be taken.
+        The names of the three columns.
     columns : mapping of str to hashable, optional
-        What an axis is called by the caller.
+        The user's name for an axis.
     what : str
-        What has those names: "columns", "variables" or "entries".
+        What is named, for error messages: "columns", "variables" or "entries".
     frame : str or None
     """
     there = list(present)
@@ -211,7 +211,7 @@ def choose(
 
 
 def _x_y_z(names: Iterable[Hashable]) -> tuple[Hashable, ...] | None:
-    """Return three names that differ in being of x, y and z, such as "Atlas_X"."""
+    """Return three names that only differ in x, y and z, such as "Atlas_X"."""
     low = {str(name).lower(): name for name in names}
     for name in low:
         for found in re.finditer(r"(?<![a-z])x(?![a-z])", name):
@@ -228,7 +228,7 @@ def _refuse_missing(
     what: str,
     frame: str | None,
 ) -> None:
-    """Say what is not there, and how the columns that are there could be read."""
+    """Say which columns are missing, and how the existing ones could be read."""
     if frame not in ("dataset", "world", "quicknii") and (found := _x_y_z(there)):
         x, y, z = found
         raise PointsError(

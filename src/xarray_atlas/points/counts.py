@@ -1,4 +1,4 @@
-"""How many points lie in each region, and how densely."""
+"""Numbers and densities of points by region."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from xarray_atlas.regions.volume import SIZES, Measured, measured
 __all__ = ["count_points"]
 
 TOGETHER = 8
-"""Masks of which one pass over the annotation counts the voxels."""
+"""Maximum number of masks for which a pass counts the voxels."""
 
 
 def count_points(
@@ -54,28 +54,28 @@ def count_points(
     axes: Iterable[str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Count points by region, with their descendants, and by what else is known of them.
+    """Count points by region, including descendants, and by other properties.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid; a section gives areas.
+        An atlas, or its annotation, on any part of its grid; sections give areas.
     points : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
         Same as in :func:`region_at`.
     by : str or iterable of str, optional
         Columns or coordinates of the points, such as "animal" or ("animal", "channel"). Each
-        becomes a dimension, in this order. Categories of a categorical that have no point
-        are there, with 0.
+        becomes a dimension, in this order. Categories of a categorical without points are included,
+        with 0.
     level : int, optional
-        Count by the disjoint regions at this level of the hierarchy, counted from root = 0;
-        what is labelled with a region above it stays with that region.
+        Count by the disjoint regions at this level of the hierarchy, counted from root = 0; voxels
+        labelled with a region above the level belong to that region.
     hemisphere : "left", "right" or a list of both, optional
-        Only that side.
+        Only that hemisphere.
     mask : DataArray of bool, optional
-        The tissue that was imaged, on the grid of the atlas (its coordinates are the atlas's, in
-        any unit of length; without coordinates its voxels are the atlas's): only voxels inside
-        are part of the volume, and points outside are counted apart. With a dimension that is
-        called as the first of `by`, each (animal) has its own.
+        The tissue that was imaged, on the grid of the atlas (with its coordinates in any unit of
+        length; without coordinates its voxels are the atlas's): only voxels inside count for the
+        volume, and points outside are counted separately. If it has a dimension named like the
+        first of `by`, each entry (animal) has its own mask.
     parcellation : str, dict, DataFrame or path, optional
         Count by the disjoint regions of a parcellation: ``"beryl"``, ``"cosmos"`` or
         ``"allen-summary"``; a mapping from parcels to their regions, such as
@@ -87,34 +87,34 @@ def count_points(
     Returns
     -------
     Dataset
-        On ``region``, then ``hemisphere`` where a list was given, then `by`. Columns of a table
-        that are constant within the first of `by` (the group of an animal) are coordinates on it,
-        except those that are called as a result is.
+        With the dimension ``region``, then ``hemisphere`` for a list, then `by`. Columns of a table
+        that are constant within each entry of the first of `by` (the group of an animal) become
+        coordinates on it, unless a variable has that name.
 
         ``count``
-            int64. A region holds the points of its descendants.
+            int64, including the points of descendants.
         ``volume``
-            In mm**3 (of a section ``area``, in mm**2), inside of `mask`.
+            In mm**3 (for a section ``area``, in mm**2), inside `mask`.
         ``density``
-            In 1/mm**3. NaN where the volume is 0.
+            In 1/mm**3. NaN if the volume is 0.
         ``background``, ``unknown_label``
-            Points in voxels of no region (or parcel), and of labels that no region has.
+            Points in voxels of no region (or parcel), and of labels without a region.
         ``outside``
-            Points outside of the grid, or NaN.
+            Points outside the grid, or NaN.
         ``outside_mask``
-            With `mask`: points in a voxel that was not imaged. They are in none of the above.
+            With `mask`: points in voxels outside it. They are excluded from all of the above.
         ``other_side``
-            With `hemisphere`: points in a voxel of no side that was asked for.
+            With `hemisphere`: points in the other hemisphere.
 
-        All but the first three have no ``region``. Those of the roots (or of all parcels) and they
-        add up to the number of points.
+        All variables after the first three have no dimension ``region``. Together with the points
+        of the roots (or of all parcels) they add up to the number of points.
 
     Raises
     ------
     PointsError
-        If a column of `by` is not there, or has missing values.
+        If a column of `by` does not exist, or has missing values.
     GridError
-        If the mask does not lie on the grid.
+        If the mask is not on the grid.
     UnitsError
         Same as in :func:`region_at`.
     HemisphereError
@@ -204,7 +204,7 @@ def _counted(
     cells = math.prod(shape)
     labels, codes = np.unique(where.labels, return_inverse=True)
     known = places.holds(labels)[codes]
-    # what is labelled with a region that no parcel takes is background, as region_at has it
+    # like in region_at, labels in no parcel are background
     unknown = ((labels != 0) & (lookup(labels, known_labels) < 0))[codes]
 
     def count(which: Bools) -> Int64s:
@@ -238,11 +238,11 @@ def _counted(
     return variables
 
 
-# -- the tissue that was imaged
+# -- the imaged tissue
 
 
 def _names(by: Any) -> list[str]:
-    """Return the columns by which is counted; dimensions of the result are called as they are."""
+    """Return the columns to count by, which become dimensions."""
     listed = isinstance(by, Iterable) and not isinstance(by, str)
     names = list(by) if listed else [] if by is None else [by]
     for name in names:
@@ -264,14 +264,14 @@ def _labels_of(mask: xr.DataArray, by: list[str]) -> Any:
         return None
     if by[0] not in mask.coords:
         raise GridError(
-            f"dimension {by[0]!r} of the mask has no coordinate, so that it does not say whose "
-            f"each is: mask.assign_coords({by[0]}=[...])"
+            f"dimension {by[0]!r} of the mask has no coordinate that labels its "
+            f"entries: mask.assign_coords({by[0]}=[...])"
         )
     return mask[by[0]].values
 
 
 def _on_grid(mask: xr.DataArray, annotation: xr.DataArray, by: list[str]) -> Variable:
-    """Return a mask as a variable on the annotation's dimensions, the first of `by` in front."""
+    """Return a mask as a variable on the annotation's dimensions, after the first of `by`."""
     if mask.dtype != np.bool_:
         raise GridError(f"mask is {mask.dtype}; it is boolean, for example mask={mask.name} > 0")
     own = [name for name in by[:1] if name in mask.dims]
@@ -292,12 +292,12 @@ def _on_grid(mask: xr.DataArray, annotation: xr.DataArray, by: list[str]) -> Var
                 f"{size} here; bring it onto it: xarray_atlas.resample(mask, like=ds)"
             )
     variable = Variable([names.get(dim, dim) for dim in variable.dims], variable.data)
-    # where the mask runs the other way, so does what it shows of the atlas
+    # flip the selected part of the atlas if the mask is reversed
     return variable.isel(shown.part).transpose(*own, *annotation.dims)
 
 
 def _with_positions(mask: xr.DataArray, annotation: xr.DataArray) -> xr.DataArray:
-    """Take the voxels of a mask for those of the atlas where it does not say where they lie."""
+    """Assign the atlas's coordinates to a mask without coordinates."""
     _, space = find_atlas(annotation)
     found: dict[Hashable, Variable] = {}
     for axis, name in space.coordinates(annotation).items():
@@ -316,7 +316,7 @@ def _inside_mask(
     groups: PointGroups,
     result: Measured,
 ) -> tuple[Bools, list[LabelTable]]:
-    """Return which points are in the mask, and tabulate the voxels that are, for each mask."""
+    """Return whether each point is in the mask, and tabulate the voxels inside, for each mask."""
     annotation = result.annotation.variable
     index: dict[Hashable, Any] = {
         axis.dim: where.index[name] for name, axis in where.axes.items() if axis.dim is not None
@@ -329,7 +329,7 @@ def _inside_mask(
     masks = [mask] if own is None else [mask.isel({own: at}) for at in groups.mask_rows]
     tables: list[LabelTable] = []
     for begin in range(0, len(masks), TOGETHER):
-        # a bit for each mask, above the two of the side: one pass for several
+        # a bit for each mask, above the two of the hemisphere: one pass for several masks
         some = masks[begin : begin + TOGETHER]
         code = sides.astype(np.int64)
         for bit, one in enumerate(some):

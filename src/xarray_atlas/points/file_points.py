@@ -1,4 +1,4 @@
-"""Points of files that lie in an image, which a transform brings into the atlas."""
+"""Points from files with positions in an image, which a transform maps to the atlas."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ ANATOMICAL = ("ap", "dv", "ml")
 
 
 def of_image(points: Any) -> bool:
-    """Return whether points were opened from a file that holds positions in an image."""
+    """Return whether points were opened from a file with positions in an image."""
     attrs = getattr(points, "attrs", {})
     return isinstance(points, xr.Dataset) and ADVICE in attrs and attrs.get(FRAME) in IMAGES
 
 
 def of_file(points: Any, frame: Any, unit: Any, resolution: Any) -> tuple[Any, Any, Any, str]:
-    """Return points that were opened from a file as others are, and what is left to be asked.
+    """Return points from a file in the form of other points, and the remaining parameters.
 
-    Positions in an image become lengths from the centre of its first voxel, where a transform
-    takes them.
+    If a transform is given, positions in an image become lengths from the centre of its first
+    voxel.
 
     Parameters
     ----------
     points : object
-        Others than Datasets that were opened from a file are returned as they are.
+        Other objects than Datasets opened from a file are returned unchanged.
     frame : PointsSpace, str, Frame, array or None
-        As the caller states it.
+        As passed by the user.
     unit, resolution : optional
-        As the caller states them.
+        As passed by the user.
 
     Returns
     -------
     points, unit, resolution
         What is left of them.
     advice : str
-        What the tool that wrote them asks for, where the frame is not stated.
+        How to pass points of the tool that wrote them, for the error for a missing frame.
 
     Raises
     ------
     PointsError
-        If the frame, or what the transform takes, is that of other points.
+        If the frame, or the space of the transform, is that of other points.
     UnitsError
-        If the voxel size of the image is not given, or has no unit.
+        If the voxel size of the image is missing, or has no unit.
     """
     if not isinstance(points, xr.Dataset) or ADVICE not in points.attrs:
         return points, unit, resolution, ""
@@ -83,10 +83,10 @@ def of_file(points: Any, frame: Any, unit: Any, resolution: Any) -> tuple[Any, A
 
 
 def _require_same_image(own: str, space: PointsSpace) -> None:
-    """Refuse a transform that takes points of another image, or in other coordinates."""
+    """Refuse a transform of points of another image, or in other coordinates."""
     end = space.transform.source
     if space.first is not None:
-        return  # the caller says how the points become those
+        return  # the user says how the points become those
     if end.axes != AXES or end.frame != "dataset":
         raise PointsError(
             f"the points are along the axes of {IMAGES[own]}, from its first voxel, and the "
@@ -132,18 +132,18 @@ def _lengths(points: xr.Dataset, unit: Any, resolution: Any) -> tuple[xr.Dataset
 
 
 def sizes_along(resolution: Any, names: list[str]) -> dict[str, float]:
-    """Return the size of a voxel along each axis, in mm.
+    """Return the voxel size along each axis, in mm.
 
     Parameters
     ----------
     resolution : length, or mapping of str to length
     names : list of str
-        What the axes are called.
+        Names of the axes.
 
     Raises
     ------
     UnitsError
-        If it is not given, is not one for each axis, or has no unit.
+        If it is missing, incomplete, or has no unit.
     """
     example = ", ".join(
         f"{name!r}: '{size} um'" for name, size in zip(names, (5, 2, 2), strict=False)

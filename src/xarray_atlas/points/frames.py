@@ -1,4 +1,4 @@
-"""Frames of points: whose coordinates they are, and how they become coordinates of the Dataset."""
+"""Frames of points, and their conversion to coordinates of the Dataset."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ FRAMES = {
     "quicknii": "QuickNII, Nutil, MeshView: from the outer corner, x, y, z to right, anterior and "
     "superior",
     "dataset": "coordinates taken from this Dataset: those of the centres of its voxels",
-    "world": "x, y, z in mm to the right, anterior and superior (RAS), as NIfTI and MNI have them",
+    "world": "x, y, z in mm to the right, anterior and superior (RAS), as in NIfTI and MNI",
 }
-"""The frames that have a name: who writes such coordinates, and how they are counted."""
+"""Named frames, with the tools that use them and their origin and directions."""
 
 WORLD = {"ap": "p", "dv": "i", "ml": "l"}
 """The side from which RAS coordinates increase along each axis."""
@@ -51,8 +51,8 @@ WORLD = {"ap": "p", "dv": "i", "ml": "l"}
 class Placement(NamedTuple):
     """The map from points to coordinates of the Dataset, in mm along ap, dv and ml.
 
-    Where it has no shear and no turn, a point on a face belongs to the voxel that lies
-    above it in the direction in which the points' own coordinates grow.
+    Without shear and rotation, a point on a boundary belongs to the voxel above it in the direction
+    of the points' coordinates.
     """
 
     matrix: FloatArray
@@ -63,12 +63,12 @@ class Placement(NamedTuple):
     """What takes the place of the matrix where points come through a transform."""
 
     def place(self, points: FloatArray) -> FloatArray:
-        """Return where points of the shape (n, 3) lie."""
+        """Return the positions of points of the shape (n, 3)."""
         if self.through is not None:
             return self.through(points)
         turn, move = self.matrix[:, :3], self.matrix[:, 3]
         if np.count_nonzero(turn) == 3 and np.diagonal(turn).all():
-            # a product of matrices would make all three NaN where one is
+            # a matrix product would turn all three into NaN if one is
             scale = np.diagonal(turn)
             return (points if (scale == 1).all() else points * scale) + move
         placed: FloatArray = points @ turn.T + move
@@ -76,7 +76,7 @@ class Placement(NamedTuple):
 
 
 def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
-    """Return how points in a frame become coordinates of the Dataset.
+    """Return the conversion of points in a frame to coordinates of the Dataset.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
     PointsError
         If it is none of these.
     GridError
-        If the volume does not say enough of itself.
+        If the volume lacks information on its position.
     """
     _, space = find_atlas(obj)
     if isinstance(frame, PointsSpace):
@@ -116,7 +116,7 @@ def placement_of(obj: xr.Dataset | xr.DataArray, frame: Any) -> Placement:
 
 
 def _through(placed: FrameOnGrid, space: Space, points: FloatArray) -> FloatArray:
-    """Bring points along ap, dv, ml, in mm, through a field to the grid."""
+    """Map points along ap, dv, ml, in mm, through a field to the grid."""
     frame = placed.frame
     columns = [list(AXES).index(axis) for axis in frame.anatomical]
     there = placed.to_dataset(points[:, columns] / unit_factor(frame.unit))
@@ -136,7 +136,7 @@ def _grows(matrix: FloatArray, straight: bool) -> tuple[int, int, int]:
 
 
 def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> str | None:
-    """Return the direction in which coordinates of a frame increase; None of a matrix."""
+    """Return the direction in which a frame's coordinates increase; None for a matrix."""
     _, space = find_atlas(obj)
     if isinstance(frame, PointsSpace):
         return frame.directions[frame.anatomical.index(axis)]
@@ -151,7 +151,7 @@ def frame_direction(obj: xr.Dataset | xr.DataArray, frame: Any, axis: str) -> st
 
 
 def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:
-    """Return the text of the error that asks whose coordinates points are."""
+    """Return the text of the error for a missing frame."""
     terminology, space = find_atlas(obj)
     lines = []
     for name, text in FRAMES.items():
@@ -174,7 +174,7 @@ def frame_question(obj: xr.Dataset | xr.DataArray, more: str = "") -> str:
 
 
 def _in_axes(matrix: FloatArray, to: Space, of: Space) -> FloatArray:
-    """Return a matrix between coordinates in the order of dims as one in that of ap, dv, ml."""
+    """Reorder a matrix from the order of dims to that of ap, dv, ml."""
     rows = [*(to.position(axis) for axis in AXES), 3]
     columns = [*(of.position(axis) for axis in AXES), 3]
     return matrix[np.ix_(rows, columns)]

@@ -1,4 +1,4 @@
-"""What points are counted by: the values of their columns, and what is constant within them."""
+"""Group points by columns, and find columns that are constant within groups."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ OWN = {
     *("count", "volume", "area", "density"),
     *("background", "unknown_label", "outside", "outside_mask", "other_side"),
 }
-"""What a result by region has of its own, of which no column can have the name."""
+"""Names of dimensions and variables of results by region, which columns cannot have."""
 
 
 class PointGroups(NamedTuple):
-    """Which group each point is in."""
+    """The group of each point."""
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     codes: Int64s
-    """For each point, the place in an array of `shape`, flattened."""
+    """The flat index of each point's group in an array of `shape`."""
     coords: dict[Hashable, Any]
-    """The labels along each dimension, and what is constant within those of the first."""
+    """The labels along each dimension, and columns that are constant within those of the first."""
     first: Positions
-    """For each point, where a mask has its own label of the first dimension."""
+    """For each point, the index of its mask along the first dimension."""
     mask_rows: list[int]
-    """Where a mask has each label of the first dimension."""
+    """For each label of the first dimension, the index of its mask."""
 
 
 def group_points(points: Points, by: list[str], masks: Any = None) -> PointGroups:
@@ -48,13 +48,13 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> PointGroup
     points : Points
     by : list of str
     masks : array, optional
-        Labels of the first of `by` that there is a mask for: they are there without a point too.
+        Labels of the first of `by` that have a mask: they are included even without points.
 
     Raises
     ------
     PointsError
-        If a column is not there, is called as the result has something of its own, has missing
-        values, or a label no mask.
+        If a column does not exist, has the name of a result, or has missing values or a label
+        without a mask.
     """
     number = int(np.prod(points.shape))
     codes, shape = np.zeros(number, np.int64), []
@@ -72,7 +72,7 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> PointGroup
         wanted = points.categories.get(name)
         if wanted is None:
             wanted = pd.Index(pd.unique(values))
-            with contextlib.suppress(TypeError):  # numbers and texts stay in their order
+            with contextlib.suppress(TypeError):  # numbers and text remain sorted
                 wanted = wanted.sort_values()
         if name == by[0] and masks is not None:
             if pd.Index(masks).has_duplicates:
@@ -93,7 +93,7 @@ def group_points(points: Points, by: list[str], masks: Any = None) -> PointGroup
 
 
 def _column(points: Points, name: str) -> Any:
-    """Return the values of a column, one for each point."""
+    """Return the values of a column, one per point."""
     if name in points.kept.variables:
         column = points.kept[name]
     elif name in points.dims:
@@ -117,7 +117,7 @@ def _spread(points: Points, variable: Variable) -> Any:
 
 
 def _constant(points: Points, by: list[str], own: Positions, number: int) -> dict[Hashable, Any]:
-    """Return the other columns that have one value within each label of the first of `by`."""
+    """Return the other columns that are constant within each label of the first of `by`."""
     found: dict[Hashable, Any] = {}
     passed_over = {*by, *points.positions, *points.dims, *OWN}
     for name, column in points.kept.variables.items():

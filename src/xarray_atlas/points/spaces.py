@@ -1,4 +1,4 @@
-"""The space of points that a transform takes, in place of a frame of the atlas."""
+"""The space of points that a transform maps, in place of a frame of the atlas."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["PointsSpace", "points_space"]
 
 @dataclass(frozen=True, eq=False)
 class PointsSpace:
-    """Whose coordinates points are that a transform brings into an atlas.
+    """The coordinates of points that a transform maps to an atlas.
 
     Attributes
     ----------
     transform : Transform
-        From them, or what `first` makes of them, to the atlas.
+        From the points, or the output of `first`, to the atlas.
     first : float64 array of shape (4, 4), optional
-        From the points to the numbers that the transform takes.
+        From the points to the coordinates that the transform takes.
     axes : tuple of str
         The names of the points' axes.
     directions : tuple of str
-        In which their numbers grow.
+        The directions in which their coordinates increase.
     """
 
     transform: Transform
@@ -48,11 +48,11 @@ class PointsSpace:
 
     @property
     def anatomical(self) -> tuple[str, ...]:
-        """The anatomical axis along which each axis runs."""
+        """The anatomical axis nearest to each axis."""
         return tuple(AXIS_OF[direction] for direction in self.directions)
 
     def place(self, obj: xr.Dataset | xr.DataArray, points: FloatArray) -> FloatArray:
-        """Return where points lie in a Dataset.
+        """Return the positions of points in a Dataset.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class PointsSpace:
 def points_space(
     obj: xr.Dataset | xr.DataArray, transform: Any, frame: Any, unit: Any
 ) -> PointsSpace:
-    """Return whose coordinates points are, of the parameters `transform` and `frame`.
+    """Return the space of points, given the parameters `transform` and `frame`.
 
     Parameters
     ----------
@@ -86,14 +86,14 @@ def points_space(
         The atlas.
     transform : Transform
     frame : optional
-        In the space that the transform takes points of.
+        A frame in the source space of the transform.
     unit : optional
-        Of the points.
+        Unit of the points.
 
     Raises
     ------
     TransformError
-        If it is not a Transform, or does not say which of its ends is the atlas.
+        If it is not a Transform, or it is unknown which of its ends is the atlas.
     PointsError
         If `frame` is one of the atlas.
     """
@@ -120,13 +120,13 @@ def points_space(
 
 
 def _from_frame(frame: Frame, transform: Transform) -> FloatArray:
-    """Return the matrix from mm along a frame's axes to the numbers that a transform takes."""
+    """Return the matrix from mm along a frame's axes to the coordinates of a transform."""
     end = transform.source
     back = np.linalg.inv(frame.in_mm)
     if end.frame == "dataset":
         return np.asarray(back, np.float64)
     if end.frame in CORNERS and frame.to_corner is not None:
-        # mm from the corner to posterior, inferior and right, as "allen" has it
+        # mm from the corner to posterior, inferior and right, as in "allen"
         order = [list(AXES).index(AXIS_OF[direction]) for direction in end.directions]
         found = (frame.to_corner @ back)[[*order, 3]]
         if end.frame == "allen":

@@ -1,4 +1,4 @@
-"""What a caller states about points, beside the points: frame, unit, axes and columns."""
+"""Parameters that describe points: frame, unit, axes and columns."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Statement:
     obj : Dataset or DataArray
         The atlas.
     frame, unit, resolution, axes, columns : optional
-        As the function has them.
+        Parameters of the function.
     own : str or array, optional
-        The frame that the points state by themselves.
+        The frame given by the points themselves.
     advice : str
-        What the tool that wrote them asks for, where they state none.
+        How to pass points of the tool that wrote them, if they give no frame.
     """
 
     obj: xr.Dataset | xr.DataArray
@@ -50,13 +50,13 @@ class Statement:
 
     @property
     def likely(self) -> str | None:
-        """The name of the frame by which names are read; None of a matrix."""
+        """The name of the frame that defines names of axes; None for a matrix."""
         frame = self.own if self.frame is None else self.frame
         return "dataset" if frame is None else frame_name(frame)
 
     @cached_property
     def known(self) -> dict[Hashable, str]:
-        """The axis that each name means."""
+        """The axis that each name denotes."""
         if self.named is None:
             return axis_names(self.obj, self.likely)
         more = dict(zip(self.named.axes, self.named.anatomical, strict=True))
@@ -64,35 +64,35 @@ class Statement:
 
     @cached_property
     def named(self) -> Frame | PointsSpace | None:
-        """The frame where it is one with axes of its own; None of those that every atlas has."""
+        """The frame, if it names its own axes; None for those of every atlas."""
         frame = self.own if self.frame is None else self.frame
         if isinstance(frame, PointsSpace):
             return frame
         if isinstance(frame, Frame) or (isinstance(frame, str) and frame not in FRAMES):
-            return known_frame(its_atlas(self.obj), frame)  # refuses what is none
+            return known_frame(its_atlas(self.obj), frame)  # raises if it is not one
         return None
 
     @cached_property
     def wanted(self) -> list[Hashable] | None:
-        """The names of the axes that are given, in their order."""
+        """The given names of the axes, in their order."""
         return None if self.axes is None else checked_axes(self.axes, self.known, self.likely)
 
     def settle(self, columns: Iterable[Hashable] = (), placed: bool = False) -> Any:
-        """Return the frame, or ask for it."""
+        """Return the frame, or raise an error that asks for it."""
         return settle_frame(self.obj, self.frame, self.own, columns, placed, self.advice)
 
     def indices(
         self, frame: Any, units: Iterable[Any], sizes: Mapping[str, Any] | None = None
     ) -> Indices | None:
-        """Return how indices become positions; None if the positions are lengths.
+        """Return the conversion of indices to positions; None if the positions are lengths.
 
         Parameters
         ----------
         frame : str or array
         units : iterable
-            The units that the positions along the three axes have by themselves.
+            The units that the positions along the three axes have.
         sizes : mapping of str to str, optional
-            The voxel size that they state.
+            The voxel size that they have.
         """
         voxels = [is_voxel(self.unit if own is None else own) for own in units]
         resolution = sizes if self.resolution is None else self.resolution

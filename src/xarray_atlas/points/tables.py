@@ -1,7 +1,7 @@
-"""Points as callers have them: tables, Datasets, arrays, in any unit of length.
+"""Read points from tables, Datasets and arrays, in any unit of length.
 
-Whatever the form, they are read as three arrays of millimetres on the points' own dimensions,
-and what else the caller holds of each point is kept beside them.
+All forms are converted to three arrays in millimetres on the dimensions of the points; other
+columns and coordinates are kept.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ __all__ = ["Points", "read_points"]
 
 @dataclass(frozen=True)
 class Points:
-    """Positions of points, not yet in the frame of an atlas.
+    """Positions of points, before conversion to the frame of an atlas.
 
     Attributes
     ----------
     mm : dict of str to float64 array
-        The position along ``"ap"``, ``"dv"`` and ``"ml"``, all of one shape.
+        The position along ``"ap"``, ``"dv"`` and ``"ml"``, all of the same shape.
     names : dict of str to hashable
-        What the caller calls each axis.
+        The user's name of each axis.
     dims : tuple of hashable
-        The points' own dimensions.
+        The dimensions of the points.
     kept : Dataset
-        The caller's coordinates and columns, as coordinates.
+        The user's coordinates and columns, as coordinates.
     positions : set of hashable
-        Which of them are the positions themselves.
+        The names of those that are positions.
     frame : str, Frame, PointsSpace or array
-        Whose coordinates they are.
+        The coordinate system.
     categories : dict of hashable to Index
-        Of the columns that are categoricals, in their order.
+        Index of each categorical column, in its order.
     """
 
     mm: dict[str, FloatArray]
@@ -72,7 +72,7 @@ class Points:
 
     @property
     def stated_frame(self) -> str | list[float]:
-        """What a result says of whose coordinates they are."""
+        """The frame, as recorded in results."""
         if isinstance(self.frame, PointsSpace):
             return self.frame.name
         return frame_as_attr(self.frame)
@@ -92,7 +92,7 @@ def read_points(
     columns: Mapping[str, Any] | None = None,
     transform: Any = None,
 ) -> Points:
-    """Read points in any of the accepted forms; dask arrays of positions are computed.
+    """Read points in any of the supported forms; dask arrays of positions are computed.
 
     Parameters
     ----------
@@ -100,24 +100,24 @@ def read_points(
         The atlas, whose dimensions also name axes.
     points : table, Dataset, DataArray, mapping, sequence of three DataArrays, or array
     frame : str or array, optional
-        Whose coordinates they are; asked for where they do not state it.
+        The coordinate system, required if the points do not define it.
     unit : str or pint.Unit, optional
-        Of positions that do not say theirs.
+        Unit of positions without one.
     resolution : length, or mapping of str to length, optional
-        The size of voxels, of positions that are their indices.
+        The voxel size, for positions that are indices of voxels.
     axes : iterable of str, optional
-        The three axes of an array, or which three of the columns are the positions.
+        The three axes of an array, or the three columns with positions.
     columns : mapping of str to hashable, optional
-        What an axis is called by the caller.
+        The user's name of each axis.
     transform : Transform, optional
         From the space of the points to the atlas.
 
     Raises
     ------
     PointsError
-        If the frame or the three axes cannot be told, or there is not one position along each.
+        If the frame or the three axes are unknown, or there is not one position along each.
     UnitsError
-        If a unit is missing, contradicted, or not of length.
+        If a unit is missing, contradictory, or not one of length.
     """
     points, axes, columns = opened(points, unit, axes, columns)
     if not isinstance(points, xr.Dataset | xr.DataArray | Mapping | list | tuple | np.ndarray):
@@ -130,13 +130,13 @@ def read_points(
         frame = points_space(obj, transform, frame, None if of_image(points) else unit)
     points, unit, resolution, advice = of_file(points, frame, unit, resolution)
     own = own_frame(obj, points)
-    if isinstance(points, pd.Series):  # one row of a table
+    if isinstance(points, pd.Series):  # a row of a table
         points = points.to_dict()
     elif getattr(getattr(points, "dtype", None), "names", None) or _is_rows(points):
         points = pd.DataFrame(points)
     asked = Statement(obj, frame, own, unit, resolution, axes, columns, advice)
     if advice and frame is None and own is None:
-        asked.settle()  # which asks, before its columns are read as those of another frame
+        asked.settle()  # raises before its columns are read as those of another frame
     if isinstance(points, pd.DataFrame):
         return _from_table(points, asked)
     if isinstance(points, xr.DataArray):
@@ -152,16 +152,16 @@ def read_points(
     return _from_rows(points, asked)
 
 
-# -- the forms
+# -- supported forms
 
 
 def _is_rows(points: Any) -> bool:
-    """Return whether points are a list of mappings, one a point."""
+    """Return whether points are a list of mappings, one per point."""
     return isinstance(points, list) and bool(points) and isinstance(points[0], Mapping)
 
 
 def _split(points: xr.DataArray, asked: Statement) -> Mapping[Hashable, xr.DataArray] | xr.Dataset:
-    """Take a DataArray apart along the dimension of its axes, or take its coordinates."""
+    """Split a DataArray along the dimension of its axes, or use its coordinates."""
     dims = [
         dim
         for dim in points.dims
@@ -175,18 +175,18 @@ def _split(points: xr.DataArray, asked: Statement) -> Mapping[Hashable, xr.DataA
     elif wanted is not None and (dims or (points.ndim and points.shape[-1] == 3)):
         labels = list(wanted)
         if dims and sorted(map(str, labels)) == sorted(map(str, points[dims[0]].values.tolist())):
-            labels = points[dims[0]].values.tolist()  # the array says it itself
+            labels = points[dims[0]].values.tolist()  # given by the array itself
     else:
         for dim in points.dims if wanted is None else ():
             if dim in points.coords and sorted(map(str, points[dim].values.tolist())) == [*"xyz"]:
-                checked_axes(points[dim].values.tolist(), asked.known, asked.likely)  # asks
+                checked_axes(points[dim].values.tolist(), asked.known, asked.likely)  # raises
         return _coordinates(points, asked)
     dim = dims[0] if dims else points.dims[-1]
     return {name: points.isel({dim: i}, drop=True) for i, name in enumerate(labels)}
 
 
 def _coordinates(points: xr.DataArray, asked: Statement) -> xr.Dataset:
-    """Return the coordinates of values at points as positions, where they say their directions."""
+    """Return the coordinates of values at points as positions, if they have directions."""
     placed = direction_axes({n: c.attrs for n, c in points.coords.items()}, asked.known)
     if sorted(placed.values()) != sorted(AXES):
         raise PointsError(
@@ -205,7 +205,7 @@ def _coordinates(points: xr.DataArray, asked: Statement) -> xr.Dataset:
 
 
 def _named(points: Sequence[Any], asked: Statement) -> dict[Hashable, Any]:
-    """Name three DataArrays by their axes."""
+    """Assign axes to three DataArrays."""
     if len(points) != 3:
         raise PointsError(f"points need three DataArrays, one an axis, not {len(points)}")
     names = asked.wanted
@@ -283,14 +283,14 @@ def _from_table(table: pd.DataFrame, asked: Statement) -> Points:
 
 
 def _kept_unit(axis: str, unit: Any, indices: Indices | None) -> dict[str, str]:
-    """Return the attributes of a result that say the unit of the positions it keeps."""
+    """Return the attributes of a result that give the unit of its positions."""
     if indices is not None:
         return {VOXEL_SIZE: f"{abs(indices.size[axis]):.12g} mm"}
     return {} if unit is None else {"units": str(getattr(unit, "units", unit))}
 
 
 def _plain(column: Any) -> Any:
-    """Return a column as numpy has it; a categorical as its values."""
+    """Return a column as a numpy array; a categorical as its values."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         # not astype: a missing value has no place among integers
         return np.asarray(column)
@@ -301,7 +301,7 @@ def _plain(column: Any) -> Any:
 
 
 def _cells(column: Any) -> Any:
-    """Return the positions in a column as floats, or as they are where they are not numbers."""
+    """Return the positions in a column as floats; non-numeric ones unchanged."""
     numbers = pd.api.types.is_numeric_dtype(column.dtype) or hasattr(column.dtype, "units")
     if numbers and not pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -309,14 +309,14 @@ def _cells(column: Any) -> Any:
 
 
 def _unit_of(column: Any, name: Hashable) -> Any:
-    """Return the unit of a column: of its type, or in its attributes, or in those of the table."""
+    """Return the unit of a column, from its type, its attributes or those of the table."""
     own = getattr(column.dtype, "units", None)
     own = column.attrs.get("units") if own is None else own
     return own.get(name) if isinstance(own, Mapping) else own
 
 
 def _require_one_index(columns: Iterable[Any]) -> None:
-    """Refuse Series of which the same place is not the same point."""
+    """Refuse Series in which the same position is not the same point."""
     indexes = [column.index for column in columns if isinstance(column, pd.Series)]
     if any(not index.equals(indexes[0]) for index in indexes[1:]):
         raise PointsError(
@@ -326,7 +326,7 @@ def _require_one_index(columns: Iterable[Any]) -> None:
 
 
 def _as_array(value: Any, name: Hashable) -> xr.DataArray:
-    """Return one entry of a mapping as a DataArray; numbers without dimensions are on ``point``."""
+    """Return an entry of a mapping as a DataArray; numbers without dimensions are on ``point``."""
     if isinstance(value, xr.DataArray | Variable):
         return xr.DataArray(value)
     if isinstance(value, pd.Series):
@@ -366,7 +366,7 @@ def _from_arrays(
     check_tool(chosen, frame, asked.unit, asked.columns is None)
     sizes = {a: array.attrs[VOXEL_SIZE] for a, array in found.items() if VOXEL_SIZE in array.attrs}
     indices = asked.indices(frame, own.values(), sizes if len(sizes) == 3 else None)
-    # once, also where the three are derived from one computation
+    # once, even if the three are derived from one computation
     computed = compute(*found.values())
     arrays = []
     for (axis, name), array in zip(chosen.items(), computed, strict=True):
@@ -393,7 +393,7 @@ def _from_rows(points: Any, asked: Statement) -> Points:
     frame = asked.settle()
     axes = asked.wanted
     if axes is None and asked.likely in ("world", "quicknii"):
-        axes = ["x", "y", "z"]  # the order that the frame has by definition
+        axes = ["x", "y", "z"]  # the order that the frame defines
     if axes is None and asked.named is not None:
         axes = list(asked.named.axes)
     if axes is None:

@@ -1,4 +1,4 @@
-"""Columns of points as other tools call them, and what those tools write there."""
+"""Columns of points written by other tools, and their meaning."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ToolColumns:
     columns : tuple of str
         Along the axes 0, 1 and 2 of the tool: ap, dv and ml.
     frame : str
-        The frame of what it writes there.
+        The frame of their values.
     unit : str, optional
-        The unit in which it writes; None if that differs.
+        Their unit; None if it varies.
     """
 
     tool: str
@@ -34,7 +34,7 @@ class ToolColumns:
     unit: str | None = None
 
     def advice(self) -> str:
-        """Say how its columns are read."""
+        """Explain how the columns are read."""
         parts = [f"frame={self.frame!r}", *([f"unit={self.unit!r}"] if self.unit else [])]
         if self.unit == "voxel":
             parts.append("resolution='25 um' (the voxel size of its atlas)")
@@ -49,7 +49,7 @@ TOOLS = (
         "voxel",
     ),
     ToolColumns("BrainGlobe's tools", ("axis_0", "axis_1", "axis_2"), "brainglobe"),
-    # napari's 0 is the centre of the first voxel of the image that is shown
+    # napari's 0 is the centre of the first voxel of the displayed image
     ToolColumns("napari", ("axis-0", "axis-1", "axis-2"), "dataset"),
     ToolColumns(
         "the Allen SDK, which writes micrometres in the CCF",
@@ -81,14 +81,14 @@ _NOT_OF_THE_ATLAS = {
 
 
 def known_columns(frame: str | None, dims: Iterable[str]) -> dict[Hashable, str]:
-    """Return the columns of other tools that hold coordinates of a frame, and their axes.
+    """Return the columns of other tools with coordinates of a frame, and their axes.
 
     Parameters
     ----------
     frame : str or None
-        None of a matrix.
+        None for a matrix.
     dims : iterable of str
-        The anatomical axes of the Dataset's dimensions, in their order.
+        The anatomical axes of the Dataset's dimensions, in order.
     """
     order = tuple(dims) if frame == "dataset" else ("ap", "dv", "ml")
     return {
@@ -100,13 +100,13 @@ def known_columns(frame: str | None, dims: Iterable[str]) -> dict[Hashable, str]
 
 
 def tool_of(names: Iterable[Hashable]) -> ToolColumns | None:
-    """Return the tool that calls columns so: one that has all of its columns among them."""
+    """Return the tool that uses all of its column names among the given ones."""
     there = set(names)
     return next((tool for tool in TOOLS if there.issuperset(tool.columns)), None)
 
 
 def refuse_other_columns(there: Iterable[Hashable], frame: str | None) -> None:
-    """Say of columns that hold no positions of this frame what they are; None is a matrix."""
+    """Explain columns that hold no positions in this frame; None is a matrix."""
     present = set(there)
     tool = tool_of(present)
     if tool is not None and frame != tool.frame:
@@ -121,7 +121,7 @@ def refuse_other_columns(there: Iterable[Hashable], frame: str | None) -> None:
 
 
 def check_tool(chosen: Mapping[str, Hashable], frame: Any, unit: Any, by_name: bool) -> None:
-    """Refuse a frame or unit that contradicts what the tool writes into the chosen columns.
+    """Refuse a frame or unit that contradicts the tool that writes the chosen columns.
 
     Parameters
     ----------
@@ -129,10 +129,9 @@ def check_tool(chosen: Mapping[str, Hashable], frame: Any, unit: Any, by_name: b
         The column along each axis.
     frame : str or array
     unit : optional
-        As the caller states it.
+        As passed by the user.
     by_name : bool
-        Whether the columns were found by their names; a caller who says which is which may
-        have converted them.
+        Whether the columns were found by name; a user who names them may have converted them.
     """
     for names, text in _NOT_OF_THE_ATLAS.items():
         if set(chosen.values()) & set(names) and "raw" in text:

@@ -1,4 +1,4 @@
-"""The regions along a probe or a histology track."""
+"""List the regions along a probe or a histology track."""
 
 from __future__ import annotations
 
@@ -45,55 +45,54 @@ def along(
     axes: Iterable[str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """List the regions along a track, with the distances at which it goes from one to the next.
+    """List the regions along a track, with the distances of the boundaries between them.
 
-    The track goes straight from each point to the next. It is followed from voxel to voxel:
-    boundaries lie on the faces of voxels, not at samples. Only the chunks that it goes
-    through are read.
+    The track is a straight line between consecutive points. It is followed from voxel to voxel:
+    region boundaries are exact, not sampled. Only chunks along the track are read.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid.
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array
-        Two or more points in order, on one dimension; the ends of a straight probe are enough.
-        Same as `points` of :func:`region_at`.
+        Two or more points in order, on one dimension; the ends of a straight probe are enough. Same
+        as `points` of :func:`region_at`.
     level, parcellation, frame, transform, unit, resolution, axes, columns
         Same as in :func:`region_at`.
 
     Returns
     -------
     Dataset
-        On ``segment``, in the order of the track; neighbours of one region are one segment. What
-        lies outside of the volume, in background or in an unknown label is kept, with
-        region "".
+        With the dimension ``segment``, in the order of the track; consecutive voxels of one region
+        are one segment. Segments outside the volume, in background or in an unknown label are
+        included, with region "".
 
         ``region``, ``region_name``, ``region_id``, ``status``
             Same as in :func:`region_at`.
         ``start``, ``stop``, ``length``
-            From the first point along the track, quantities in mm (of the Dataset's coordinates,
+            Along the track from the first point, quantities in mm (of the Dataset's coordinates,
             which an affine may have scaled).
         ``start_point``, ``stop_point``
-            Where that is: coordinates of the Dataset in mm, on ``axis``.
+            The corresponding coordinates of the Dataset in mm, on ``axis``.
 
     Raises
     ------
     PointsError
-        If there are fewer than two different points, on more than one dimension, or one is NaN.
+        If there are fewer than two different points, more than one dimension, or a NaN.
     UnitsError, GridError
         Same as in :func:`region_at`.
 
     Warns
     -----
     UserWarning
-        If the track goes through background alone: with the frame, unit or order of axes that would
+        If the track goes through background only, with the frame, unit or order of axes that would
         put most of it into the brain.
 
     Notes
     -----
-    Every face that a straight piece crosses is computed, along each axis, and the voxel between two
-    crossings is the one that holds the point halfway (Amanatides and Woo, 1987, go through
-    the same voxels one by one).
+    Every crossing of a straight piece with a voxel boundary is computed, along each axis, and the
+    voxel between two crossings is the one that contains their midpoint (Amanatides and Woo, 1987,
+    traverse the same voxels one by one).
 
     Examples
     --------
@@ -143,14 +142,14 @@ def along(
 
 
 def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[FloatArray, FloatArray]:
-    """Find the ends of a track's pieces in voxels.
+    """Find the voxel boundaries along the pieces of a track.
 
     Returns
     -------
     at : float64 array, shape (n,)
         Distance along the track.
     places : float64 array, shape (n, 3)
-        Along ap, dv and ml. Where a face is crossed, the position is that of the face.
+        Positions along ap, dv and ml; exact at boundaries.
     """
     shortest = TOLERANCE * min(axis.size for axis in grid.values())
     distances, places, walked = [np.zeros(1)], [points[:1]], 0.0
@@ -173,7 +172,7 @@ def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[Float
         t, crossed = np.concatenate(share), np.concatenate(where)
         order = np.argsort(t, kind="stable")
         t, crossed = t[order], crossed[order]
-        # an edge of voxels is crossed once; the end of the piece itself stays
+        # an edge of voxels is crossed once; the end of the piece itself is kept
         apart = np.diff(t, append=np.inf) * length > shortest
         apart &= (t * length > shortest) | (t == 1)
         apart[-1] = True
@@ -184,7 +183,7 @@ def _crossings(points: FloatArray, grid: Mapping[str, VoxelAxis]) -> tuple[Float
 
 
 def _bent(space: PointsSpace, track: FloatArray, step: float) -> FloatArray:
-    """Return a track with points at every step, where a field makes curves of its lines."""
+    """Return a track with points at every step, for a field that bends its lines."""
     if is_straight(space.transform.steps):
         return track
     parts = [track[:1]]
@@ -196,7 +195,7 @@ def _bent(space: PointsSpace, track: FloatArray, step: float) -> FloatArray:
 
 
 def _changes(position: Int64s, status: Int64s) -> Positions:
-    """Return where each run of one region begins."""
+    """Return the start of each run of one region."""
     new: Bools = np.ones(position.size, bool)
     new[1:] = (position[1:] != position[:-1]) | (status[1:] != status[:-1])
     return np.flatnonzero(new)

@@ -1,6 +1,6 @@
-"""The unit of positions: their own, or one that is stated for them; never none.
+"""Units of positions, given by the points or by the user.
 
-A unit may be "voxel": then the numbers are indices, and the voxel size turns them into lengths.
+A unit may be "voxel": positions are then indices, converted to lengths by the voxel size.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VOXEL_SIZE = "indexed_voxel_size"
 
 @dataclass(frozen=True)
 class Indices:
-    """How indices of voxels become mm in their frame, along each axis: ``start + size * index``."""
+    """Conversion of voxel indices to mm along each axis of a frame: ``start + size * index``."""
 
     start: Mapping[str, float]
     size: Mapping[str, float]
@@ -44,19 +44,19 @@ class Indices:
 
 
 def is_voxel(unit: Any) -> bool:
-    """Return whether a unit is that of indices."""
+    """Return whether a unit denotes voxel indices."""
     return str(unit).strip().lower() in ("voxel", "voxels", "vx", "pixel", "pixels", "px")
 
 
 def own_unit(attrs: Mapping[Any, Any]) -> Any:
-    """Return the unit that attributes state; "voxel" where a result has the size of a voxel."""
+    """Return the unit in attributes; "voxel" if a result has a voxel size."""
     return attrs.get("units", "voxel" if VOXEL_SIZE in attrs else None)
 
 
 def indices_of(
     obj: xr.Dataset | xr.DataArray, space: Space, frame: Any, resolution: Any
 ) -> Indices:
-    """Return how indices of voxels are positions in a frame.
+    """Return the conversion of voxel indices to positions in a frame.
 
     Parameters
     ----------
@@ -65,16 +65,16 @@ def indices_of(
     space : Space
     frame : str or array
     resolution : length, or mapping of str to length
-        The size of those voxels; where they are not cubes, for each of ap, dv and ml.
+        The voxel size; by axis (ap, dv and ml) if it is anisotropic.
 
     Raises
     ------
     UnitsError
-        If the voxel size is not given, or is not one.
+        If the voxel size is missing or invalid.
     PointsError
         If the frame has no voxels.
     GridError
-        If the indices of a part are asked for.
+        For indices of a part of the volume.
     """
     if resolution is None:
         raise UnitsError(
@@ -110,7 +110,7 @@ def _axis_at(space: Space, place: int) -> str:
 
 
 def _sizes(resolution: Any, space: Space) -> dict[str, float]:
-    """Return the size of a voxel along each axis, in mm."""
+    """Return the voxel size along each axis, in mm."""
     if isinstance(resolution, Mapping):
         names = {axis: axis for axis in AXES}
         names |= {space.dims[space.position(axis)]: axis for axis in AXES}
@@ -143,7 +143,7 @@ def _sizes(resolution: Any, space: Space) -> dict[str, float]:
 def _of_dataset(
     obj: xr.Dataset | xr.DataArray, space: Space, size: Mapping[str, float]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Count from the centre of the first voxel of the whole volume, as the Dataset runs."""
+    """Count from the centre of the first voxel of the whole volume, in the Dataset's directions."""
     start, step = {}, {}
     for axis, along in voxel_axes(obj).items():
         at = space.position(axis)
@@ -166,7 +166,7 @@ def _of_dataset(
 
 
 def in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
-    """Return positions in mm, by their own unit or the one that is stated; indices as they are."""
+    """Convert positions to mm, from their unit or the given one; keep indices."""
     what = f"position {name!r}"
     values = magnitudes(values)
     if values.dtype.kind in "OUT":
@@ -198,7 +198,7 @@ def _agree(own: Any, unit: Any) -> bool:
 
 
 def stated_unit(unit: Any) -> Any:
-    """Return a unit of length, also of one such as "1 um"; refuse a length such as "50 um"."""
+    """Validate a unit of length, such as "um" or "1 um"; refuse a length such as "50 um"."""
     if isinstance(unit, str) and (one := _ONE.fullmatch(unit)):
         unit = one[1]
     try:
@@ -215,7 +215,7 @@ def stated_unit(unit: Any) -> Any:
 
 
 def magnitudes(values: Any) -> Any:
-    """Return the numbers of an array or quantity; of lists of quantities the cells as they are."""
+    """Return the numbers of an array or quantity; for lists of quantities the unchanged cells."""
     if hasattr(values, "magnitude"):
         values = values.magnitude
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "iuf":
@@ -226,18 +226,18 @@ def magnitudes(values: Any) -> Any:
         for place in np.ndindex(cells.shape):
             cells[place] = values[place[0]] if len(place) == 1 else values[place[0]][place[1]]
         return cells
-    return np.asarray(values)  # of dask: computed
+    return np.asarray(values)  # computes dask arrays
 
 
 def _has_units(values: Any) -> bool:
-    """Return whether nested lists hold strings or quantities."""
+    """Return whether nested lists contain strings or quantities."""
     if isinstance(values, list | tuple):
         return any(map(_has_units, values))
     return isinstance(values, str) or hasattr(values, "units")
 
 
 def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
-    """Read cells one by one: lengths such as "5 mm", or numbers that a table holds as objects."""
+    """Convert cells one by one: lengths such as "5 mm", or numbers stored as objects."""
     cells = values.ravel().tolist()
     for cell in cells:
         known = cell is None or cell is pd.NA or isinstance(cell, str | int | float)

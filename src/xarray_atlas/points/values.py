@@ -1,4 +1,4 @@
-"""The values of lazy arrays at some voxels: chunk by chunk, of the chunks that hold any."""
+"""Read values of lazy arrays at some voxels, only from chunks that contain any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["values_at"]
 def values_at(
     variables: Sequence[Variable], index: Mapping[Any, Positions], inside: Bools
 ) -> list[Any]:
-    """Return the values of variables at some voxels, 0 outside; of dask arrays in one pass.
+    """Return the values of variables at some voxels, 0 outside; dask arrays in one pass.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def values_at(
     index : mapping of hashable to ndarray of intp, shape (n,)
         Along each dimension of the variables.
     inside : ndarray of bool, shape (n,)
-        Where there is a voxel.
+        Whether there is such a voxel.
     """
     everywhere = bool(inside.all())
     part = {dim: at if everywhere else at[inside] for dim, at in index.items()}
@@ -60,16 +60,16 @@ def values_at(
 
 
 def _from_chunks(data: da.Array, index: Sequence[Positions]) -> tuple[Positions, da.Array]:
-    """Take points from the chunks that hold any: each is read once, and let go of.
+    """Read points from the chunks that contain any: each is read once and released.
 
-    dask's own ``vindex`` does the same, in several times the time.
+    dask's ``vindex`` does the same, but takes several times as long.
 
     Returns
     -------
     order : ndarray of intp
-        The points in the order of the chunks.
+        The order of the points by chunk.
     values : dask array
-        Their values, in that order, a chunk for each one of `data`.
+        Their values, in that order, with a chunk for each chunk of `data`.
     """
     block = np.zeros(index[0].size, np.min_scalar_type(data.npartitions))
     flat = np.zeros(index[0].size, np.int64)
@@ -81,7 +81,7 @@ def _from_chunks(data: da.Array, index: Sequence[Positions]) -> tuple[Positions,
         flat += inner[at]
         block *= block.dtype.type(width.size)
         block += number.astype(block.dtype)[at]
-    order = np.argsort(block, kind="stable")  # of small integers a sort by counting
+    order = np.argsort(block, kind="stable")  # counting sort for small integers
     flat = flat[order]
     counts = np.bincount(block, minlength=data.npartitions)
     held = np.flatnonzero(counts)

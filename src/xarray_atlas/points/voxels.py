@@ -1,4 +1,4 @@
-"""Which voxel of a grid holds a point: each owns its lower face, in index order of the points."""
+"""The voxels of a grid that contain points; each includes its lower boundary."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class VoxelAxis:
     Attributes
     ----------
     dim : hashable or None
-        The dimension; None if one plane was selected.
+        The dimension; None for a single selected plane.
     centres : float64 array
-        In mm, in the order in which the voxels are stored.
+        In mm, in storage order.
     size : float
-        How thick a voxel is at the most, in mm.
+        Maximum thickness of a voxel, in mm.
     """
 
     dim: Hashable | None
@@ -49,10 +49,10 @@ class VoxelAxis:
 
     @cached_property
     def edges(self) -> tuple[FloatArray, FloatArray]:
-        """The lower and the upper face of each voxel, by increasing position.
+        """The lower and the upper boundary of each voxel, by increasing position.
 
-        A voxel is as thick as `size`, and reaches half way to its neighbours at the most.
-        Faces that agree within a millionth of a voxel are one.
+        A voxel has the thickness `size`, but extends at most half way to its neighbours. Boundaries
+        that agree within a millionth of a voxel are identical.
         """
         centres = self.centres[self._order]
         lower, upper = centres - self.size / 2, centres + self.size / 2
@@ -64,7 +64,7 @@ class VoxelAxis:
 
     @cached_property
     def _step(self) -> float | None:
-        """The signed step where the faces lie on a line to a hundredth of the tolerance."""
+        """The signed step if the boundaries are evenly spaced to a hundredth of the tolerance."""
         n = self.centres.size
         step = (self.centres[-1] - self.centres[0]) / (n - 1) if n > 1 else self.size
         even = self.centres[0] + step * np.arange(n)
@@ -73,22 +73,22 @@ class VoxelAxis:
         return step if regular and np.all(np.abs(self.centres - even) <= exact) else None
 
     def owners(self, points: FloatArray, grows: int = 1) -> tuple[Positions, Bools]:
-        """Find the voxel that holds each point.
+        """Find the voxel that contains each point.
 
         Parameters
         ----------
         points : float64 array
             In mm.
         grows : 1 or -1
-            The direction in which points are counted. Of its two faces a voxel owns the one
-            that comes first in it, with a millionth of a voxel before it.
+            The direction of the points' coordinates. A voxel includes its lower boundary in that
+            direction, and a millionth of a voxel before it.
 
         Returns
         -------
         index : ndarray of intp
-            As the voxels are stored; 0 where there is none.
+            In storage order; 0 outside.
         inside : ndarray of bool
-            Whether there is one. NaN is nowhere.
+            Whether there is one; False for NaN.
         """
         if not self.centres.size:  # nothing was selected
             return np.zeros(points.shape, np.intp), np.zeros(points.shape, bool)
@@ -113,7 +113,7 @@ class VoxelAxis:
 
 
 def voxel_axes(obj: xr.Dataset | xr.DataArray) -> dict[str, VoxelAxis]:
-    """Return the voxels along ap, dv and ml of the grid as it is now.
+    """Return the voxels along ap, dv and ml of the current grid.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def voxel_axes(obj: xr.Dataset | xr.DataArray) -> dict[str, VoxelAxis]:
 
 
 def voxel_axis(annotation: xr.DataArray, space: Space, axis: str) -> VoxelAxis:
-    """Return the voxels along one of them, as :func:`voxel_axes` does."""
+    """Return the voxels along one axis; see :func:`voxel_axes`."""
     name = space.coordinate(annotation, axis)
     if name is None:
         own = space.dims[space.position(axis)]
@@ -152,7 +152,7 @@ def voxel_axis(annotation: xr.DataArray, space: Space, axis: str) -> VoxelAxis:
     size = index.spacing if isinstance(index, LengthIndex) else coord.attrs.get(SPACING)
     if size is None and centres.size > 1:
         step = regular_step(centres)
-        # of picked planes, those that are nearest to each other are neighbours
+        # for individually selected planes, the nearest ones are neighbours
         size = float(np.abs(np.diff(np.sort(centres))).min()) if step is None else abs(step)
     if size is None and centres.size:
         known = space.voxel_size[space.position(axis)]
