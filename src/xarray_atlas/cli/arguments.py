@@ -10,6 +10,7 @@ from xarray_atlas import __version__
 from xarray_atlas.cli.aggregate import AGGREGATE
 from xarray_atlas.cli.cells import CELLS
 from xarray_atlas.cli.check import CHECK
+from xarray_atlas.cli.completion import COMPLETION
 from xarray_atlas.cli.convert import CONVERT
 from xarray_atlas.cli.download import DOWNLOAD
 from xarray_atlas.cli.info import INFO
@@ -37,6 +38,8 @@ examples:
   xarray-atlas list --species "mus musculus"
   xarray-atlas at --frame ibl --unit mm -- 0.5 -3.1 -4.5
   xarray-atlas where VTA --frame ibl
+  xarray-atlas cells cells.csv --frame allen --unit um
+  xarray-atlas section --ap "8 mm" coronal.png
   xarray-atlas info --atlas allen_mouse_25um
   xarray-atlas info --atlas s3://bucket/path/annotation.ome.zarr
   xarray-atlas download allen_mouse_25um
@@ -46,9 +49,9 @@ Errors are one line on stderr, with exit status 1 (2 for a wrong command line).
 
 _ABOUT_REGIONS = (VOLUME, INFO, REGIONS, FRAMES, AT, WHERE)
 _WITH_FILES = (CELLS, AGGREGATE, TRANSFORM, SECTION, CONVERT)
-_ABOUT_ATLASES = (LIST, CHECK, DOWNLOAD)
+_OTHERS = (LIST, CHECK, DOWNLOAD, COMPLETION)
 
-COMMANDS = {command.name: command for command in (*_ABOUT_REGIONS, *_WITH_FILES, *_ABOUT_ATLASES)}
+COMMANDS = {command.name: command for command in (*_ABOUT_REGIONS, *_WITH_FILES, *_OTHERS)}
 """The commands, in the order of the help."""
 
 
