@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import xarray_atlas
+from support.browser import chromium
 from xarray_atlas.plotting.smooth import RegionFace
 
 mpl.use("agg")
@@ -161,3 +164,58 @@ def test_what_is_not_known_is_refused(ds: Any) -> None:
         ds.atlas.plot.section(ap="7 mm", outlines="smoth")
     with pytest.raises(TypeError, match="nor of matplotlib's PathPatch"):
         ds.atlas.plot.section(ap="7 mm", outlines="smooth", interpolation="nearest")
+
+
+def test_layers_of_a_pdf_are_named(ds: Any) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3))
+    for ax in axes:
+        ds.atlas.plot.section(ap="7 mm", level=6, outlines="smooth", ax=ax, **BARE)
+    names = [face.get_gid() for ax in axes for face in faces_of(ax)]
+    file = io.BytesIO()
+    with mpl.rc_context({"pdf.compression": 0, "pdf.fonttype": 42}):
+        figure.savefig(file, format="pdf")
+    text = file.getvalue().decode("latin-1")
+    # the last entry of the table is the one that counts
+    catalog, resources = text[text.rindex("/Type /Catalog") :], text[text.rindex("/Properties") :]
+    listed = re.search(r"/OCGs\s\[([\d\sR]+)\]", catalog)
+    assert listed is not None
+    objects = [int(number) for number in re.findall(r"(\d+)\s0\sR", listed[1])]
+    titles = dict(re.findall(r"(\d+) 0 obj\s<<\s/Type\s/OCG\s/Name\s\((.*?)\)\s>>", text))
+    assert [titles[str(number)] for number in objects] == names
+    for i, number in enumerate(objects):
+        assert re.search(rf"/OC{i}\s{number}\s0\sR", resources)
+        (content,) = re.findall(rf"/OC /OC{i} BDC\n(.*?)EMC\n", text, re.DOTALL)
+        assert content.count(" m\n") >= 1
+    root = int(text[text.rindex("trailer") :].split("/Root ")[1].split()[0])
+    start = int(text[text.rindex("startxref") :].split()[1])
+    entry = text[start:].splitlines()[2 + root]
+    assert "/OCProperties" in text[int(entry.split()[0]) :].partition("endobj")[0]
+    # a second file of another figure has no layers
+    plain = io.BytesIO()
+    plt.figure().savefig(plain, format="pdf")
+    assert b"OCProperties" not in plain.getvalue()
+
+
+def test_an_svg_in_a_browser(ds: Any, tmp_path: Path) -> None:
+    figure = plt.figure(figsize=(7, 5))
+    ds.atlas.plot.section(ap="7 mm", level=6, outlines="smooth", ax=figure.gca())
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(tmp_path / "section.svg")
+    with chromium() as page:
+        page.get((tmp_path / "section.svg").as_uri())
+        found = page.execute_script("""
+            const found = {};
+            for (const group of document.querySelectorAll('g[id]')) {
+                const box = group.getBBox();
+                found[group.id] = box.width * box.height;
+            }
+            const text = [...document.querySelectorAll('text')].find(t => /mm$/.test(t.textContent));
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            getSelection().addRange(range);
+            return [found, getSelection().toString()];
+        """)
+    areas, selected = found
+    for face in faces_of(figure.gca()):
+        assert areas[face.get_gid()] > 0
+    assert selected.endswith("mm")

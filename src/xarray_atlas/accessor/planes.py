@@ -119,9 +119,10 @@ class PlanesMethods:
         outlines : bool, "smooth" or mapping, default: True
             Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
             smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
-            leave the centre of each voxel in its region; neighbours share one line. In an SVG file
-            each region is then a group with its acronym as id. A mapping goes on to matplotlib's
-            LineCollection: ``{"color": "white"}``, or ``{"smooth": True, "color": "white"}``.
+            leave the centre of each voxel in its region; neighbours share one line. Each region is
+            then a group of an SVG file with its acronym as id, and a layer of a PDF file. A mapping
+            goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
+            ``{"smooth": True, "color": "white"}``.
         labels : bool, default: True
             Write acronyms into the parts of regions that have room for them. They are matplotlib's
             texts, in ``ax.texts``.

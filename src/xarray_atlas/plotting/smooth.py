@@ -16,6 +16,7 @@ from xarray_atlas.kernels.labels import Ints
 from xarray_atlas.kernels.smooth_boundaries import boundary_chains, label_rings, smooth_vertices
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.plotting.parts import REST
+from xarray_atlas.plotting.pdf_layers import pdf_layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ SEAM = 0.3
 
 
 class RegionFace(PathPatch):
-    """The face of one region in a plane, with its acronym as the group's id in an SVG file.
+    """The face of one region in a plane, a group or layer of vector files with its acronym as id.
 
     Parameters
     ----------
@@ -44,6 +45,11 @@ class RegionFace(PathPatch):
     def __init__(self, path: Path, plane: Plane, index: int, **kwargs: Any) -> None:
         super().__init__(path, **kwargs)
         self.plane, self.index = plane, index
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the face, in a PDF file into a layer of its name."""
+        with pdf_layer(renderer, self.get_gid()):
+            super().draw(renderer)
 
 
 class SmoothBoundaries:
