@@ -84,7 +84,7 @@ def problems(figure: Figure) -> list[str]:
 
 
 def overlaps(boxes: dict[Text, Bbox]) -> Iterator[str]:
-    """Find pairs of texts that overlap, but for half a pixel."""
+    """Find pairs of texts that overlap by more than half a pixel."""
     for (one, a), (other, b) in itertools.combinations(boxes.items(), 2):
         common = Bbox.intersection(a, b)
         if common is not None and min(common.width, common.height) > 0.5:

@@ -29,8 +29,6 @@ PENDING: tuple[str, ...] = (
     "src/xarray_atlas/io/",
     "src/xarray_atlas/sections/",
     "src/xarray_atlas/probes/",
-    "src/xarray_atlas/atlases/",
-    "src/xarray_atlas/checks/",
     "src/xarray_atlas/plotting/",
     "src/xarray_atlas/viewers/",
     "src/xarray_atlas/accessor/",

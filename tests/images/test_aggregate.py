@@ -568,7 +568,7 @@ def test_other_errors(small):
     weights = image.isel(f0=0)
     with pytest.raises(ValueError, match="'median' takes no weights"):
         small.atlas.aggregate(image, func="median", weights=weights)
-    with pytest.raises(ValueError, match=r"beside the spatial ones, \['f0'\]"):
+    with pytest.raises(ValueError, match=r"besides the spatial ones, \['f0'\]"):
         small.atlas.aggregate(image, weights=image)
     with pytest.raises(GridError, match="weights show less of the atlas along 'z'"):
         small.atlas.aggregate(image, weights=weights.isel(z=slice(1, None)))

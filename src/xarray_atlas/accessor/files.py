@@ -53,42 +53,42 @@ class FilesMethods(Accessor[T]):
         Parameters
         ----------
         path : str or path
-            The local folder that holds ``atlases/``, ``annotation-sets/`` and so on; it may hold
-            other atlases. ``~/.brainglobe/brainglobe-atlasapi`` is where BrainGlobe looks.
+            The local folder with ``atlases/``, ``annotation-sets/`` and so on; it may contain other
+            atlases. BrainGlobe's is ``~/.brainglobe/brainglobe-atlasapi``.
         name : str, optional
-            Of the atlas, by default ``ds.attrs["name"]``. BrainGlobe's form is "author_species".
+            Name of the atlas, by default ``ds.attrs["name"]``. BrainGlobe uses the form
+            "author_species".
         version : str, optional
-            A number, or two with a point between. By default ``ds.attrs["version"]``, else "1.0".
+            A number, or two separated by a point. By default ``ds.attrs["version"]``, or "1.0".
         levels : int, optional
-            How many resolutions, each of voxels twice as large along every axis. By default as many
-            as it takes for the coarsest to be one chunk, 128 voxels along its longest axis.
+            Number of resolutions, each with voxels twice as large along every axis. By default the
+            coarsest has a single chunk, of at most 128 voxels along its longest axis.
         masks : bool, default: True
-            Whether to write the mask of every region too, from which BrainGlobe's
-            ``get_structure_mask`` reads. They are most of the time and of the files.
+            Whether to write the mask of every region, which BrainGlobe's ``get_structure_mask``
+            reads. Masks take most of the time and files.
 
         Raises
         ------
         GridError
-            If the orientation is not "asr" (:func:`xarray_atlas.reorient` changes it), if there are
-            not that many levels, or if a variable cannot be saved.
+            If the orientation is not "asr" (see :func:`xarray_atlas.reorient`), there are not that
+            many levels, or a variable cannot be saved.
         TerminologyError
-            If BrainGlobe's API could not read the regions: no one root called "root", ids or labels
-            that are not from 1 to 2**32 - 1, labels that several regions share.
+            If BrainGlobe's API could not read the regions: without a single root called "root",
+            with ids or labels outside 1 to 2**32 - 1, or labels that several regions share.
         AtlasMismatchError
-            If the annotation holds labels that no region has and that would be taken for a
-            region's.
+            If the annotation has labels without a region that equal a region's id.
         StoreExistsError
-            If an atlas or component of that name and version is there already.
+            If an atlas or component of that name and version exists.
         StoreError
             If `path` is a URL.
         ValueError
-            If there is no name, or a name or version that BrainGlobe could not read.
+            If there is no name, or BrainGlobe could not read the name or version.
 
         Warns
         -----
         UserWarning
-            If the midline was assumed when the atlas was opened, or where a grid onto which the
-            atlas was brought leads to it is lost.
+            If the midline was assumed when the atlas was opened, or the transform from the grid to
+            the atlas is lost.
 
         Examples
         --------
@@ -111,19 +111,20 @@ class FilesMethods(Accessor[T]):
         Parameters
         ----------
         path : str or path
-            The local file, ``.nii`` or ``.nii.gz``; one that is there is replaced.
+            The local file, ``.nii`` or ``.nii.gz``; an existing one is replaced.
         dtype : dtype, optional
-            Of the file. By default labels are uint8, int16 or int32, which every reader takes;
-            other arrays keep their own, but bool is uint8 and float16 is float32.
+            Type of the file. By default labels are uint8, int16 or int32, which every reader
+            supports; other arrays keep their type, except that bool becomes uint8 and float16
+            becomes float32.
 
         Raises
         ------
         GridError
             If the array has other dimensions or is unevenly spaced, or if it does not fit `dtype`.
         AtlasMismatchError
-            If a label that no region has does not fit `dtype`.
+            If a label without a region does not fit `dtype`.
         TerminologyError
-            If there are more labels than `dtype` has numbers.
+            If there are more labels than `dtype` can represent.
         ImportError
             If nibabel is not installed.
 
@@ -147,19 +148,20 @@ class FilesMethods(Accessor[T]):
         Parameters
         ----------
         path : str or path
-            The local file, ``.nrrd``; one that is there is replaced.
+            The local file, ``.nrrd``; an existing one is replaced.
         dtype : dtype, optional
-            Of the file. By default labels are uint8, int16 or int32, which every reader takes;
-            other arrays keep their own, but bool is uint8 and float16 is float32.
+            Type of the file. By default labels are uint8, int16 or int32, which every reader
+            supports; other arrays keep their type, except that bool becomes uint8 and float16
+            becomes float32.
 
         Raises
         ------
         GridError
             If the array has other dimensions or is unevenly spaced, or if it does not fit `dtype`.
         AtlasMismatchError
-            If a label that no region has does not fit `dtype`.
+            If a label without a region does not fit `dtype`.
         TerminologyError
-            If there are more labels than `dtype` has numbers.
+            If there are more labels than `dtype` can represent.
 
         Examples
         --------

@@ -182,12 +182,12 @@ class HierarchyMethods(Accessor[T]):
         Parameters
         ----------
         full : bool, default: False
-            Read the voxels: the annotation once for what each label has (which is kept, see
-            :func:`xarray_atlas.region_properties`) and twice beside that, for missing chunks and
-            beside its mirror image, the next level of its pyramid and the finest, and the masks.
-            These can be large: at 10 um the labels of a mouse brain have 1.2 G voxels.
+            Read the voxels: the annotation once for the statistics of each label (which are cached,
+            see :func:`xarray_atlas.region_properties`) and twice more, for missing chunks and for
+            its mirror image, the next level of its pyramid and the finest, and the masks. These can
+            be large: at 10 um the labels of a mouse brain have 1.2 G voxels.
         storage_options : mapping, optional
-            For fsspec, with which the atlas was opened: the source is asked for its metadata.
+            For fsspec, as when the atlas was opened: its metadata are read again.
         progress : bool, default: False
             Show a progress bar on stderr while labels are tabulated.
 

@@ -193,11 +193,11 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         PointsError
             If `contacts` are not those of a probe.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         StoreError
-            If the store cannot be reached, or the mesh in it is not complete.
+            If the store cannot be reached, or its mesh is incomplete.
         ImportError
             If PyVista, or what makes the meshes, is not installed:
             ``pip install "xarray-atlas[surface]"``.

@@ -192,19 +192,19 @@ class ProbesMethods(Accessor[T]):
         nwbfile : pynwb.NWBFile
             In memory, to be written afterwards with ``pynwb.NWBHDF5IO``.
         rows : iterable of int, or "channel", optional
-            The row of the electrodes table that each contact is; ``"channel"`` takes the channels
-            that the probe is wired to. It may be left out where the table is empty, or has as many
-            rows as there are contacts and these are not wired in another order.
+            The row of the electrodes table of each contact; ``"channel"`` uses the channels that
+            the probe is wired to. It may be omitted if the table is empty, or has as many rows as
+            there are contacts and these are not wired in another order.
         device : pynwb.device.Device, optional
-            Of which the electrodes are, where the file has none yet: they are added, with an
+            The device of the electrodes, if the file has none yet: they are added, with an
             electrode group for each shank.
         frame : str or Frame, optional
-            Whose coordinates are written; by default those that the contacts are in. In the Allen
-            CCF ``"allen"`` gives the positions that the Allen Institute writes.
+            The frame to write; by default that of the contacts. In the Allen CCF ``"allen"`` gives
+            the positions that the Allen Institute writes.
         transform : Transform, optional
-            Where the contacts are those of another space; `frame` is then needed.
+            For contacts in another space; requires `frame`.
         method : str, optional
-            How the places were found, such as "histology", for ndx-anatomical-localization.
+            Method of localization, such as "histology", for ndx-anatomical-localization.
 
         Returns
         -------
@@ -214,10 +214,9 @@ class ProbesMethods(Accessor[T]):
         Raises
         ------
         PointsError
-            If these are no contacts, or it is not said which row each is, or whose electrodes they
-            are.
+            If these are not contacts, or their rows or the device are unknown.
         GridError
-            If the frame is tilted, so that its axes are no anatomical ones.
+            If the frame is tilted, so that its axes are not anatomical.
         ImportError
             If pynwb or ndx-anatomical-localization is not installed:
             ``pip install "xarray-atlas[nwb]"``.

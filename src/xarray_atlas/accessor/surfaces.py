@@ -36,16 +36,16 @@ class SurfaceMethods(Accessor[T]):
         region : str, int or Region
             By acronym, full name, or id (int).
         hemisphere : "left" or "right", optional
-            Only that side. A voxel on the midline is left.
+            Only that hemisphere. A voxel on the midline is left.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the vertices are, along its axes and in its unit: a name of
-            ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
+            The frame of the vertices, along its axes and in its unit: a name in
+            ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix maps its positions (mm, in the
             order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
             Dataset.
         transform : Transform, optional
-            Between the atlas and another space, such as an image that was registered, in either
-            direction: the vertices are then points of that space, in mm along the axes of the
-            transform's end. One that leads to the atlas is inverted, its fields too.
+            Between the atlas and another space, such as a registered image, in either direction:
+            the vertices are then points of that space, in mm along the axes of the transform's end.
+            A transform to the atlas is inverted, including its fields.
 
         Returns
         -------
@@ -55,30 +55,29 @@ class SurfaceMethods(Accessor[T]):
         Raises
         ------
         GridError
-            If a coordinate is unevenly spaced, or a spatial dimension is missing; if it is not
-            known where the frame lies in the Dataset.
+            If a coordinate is unevenly spaced, a spatial dimension is missing, or the position of
+            the frame in the Dataset is unknown.
         PointsError
             If there is no such frame.
         TransformError
-            If `transform` does not say which of its ends is the atlas, or has no inverse at a
-            vertex.
+            If it is unknown which end of `transform` is the atlas, or a vertex has no inverse.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that does not exist, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
         HemisphereError
             If left and right cannot be distinguished.
         StoreError
-            If the store cannot be reached, or the mesh in it is not complete.
+            If the store cannot be reached, or its mesh is incomplete.
         ImportError
-            If DracoPy is not installed, which decodes stored meshes, or scikit-image, which makes
-            the others: ``pip install "xarray-atlas[mesh]"``.
+            If DracoPy, which decodes stored meshes, or scikit-image, which computes the others, is
+            not installed: ``pip install "xarray-atlas[mesh]"``.
         TypeError
             For a list of regions.
 
         Warns
         -----
         UserWarning
-            If the store has a mesh in a form that is not read, or refuses to say whether it has one
-            (as a bucket does that may be read but not listed). It is made from the labels then.
+            If the store has a mesh in an unsupported form, or does not say whether it has one (like
+            a bucket that may be read but not listed). It is then computed from the labels.
 
         Examples
         --------

@@ -1,1 +1,1 @@
-"""Operations on whole atlases: open, list, download, create, save, export."""
+"""Open, list, download, create, save and export atlases."""

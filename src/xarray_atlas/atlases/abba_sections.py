@@ -50,7 +50,7 @@ def abba_sections(
     Raises
     ------
     AtlasMismatchError
-        If the sections were registered to another atlas, or one whose axes are not known.
+        If the sections were registered to another atlas, or one with unknown axes.
     """
     project = read_abba(path)
     end = _atlas_end(project, ds)

@@ -52,8 +52,8 @@ def open_sections(
     ds : Dataset
         The atlas that the sections were aligned to, at any resolution.
     pixels : "atlas", "image" or (int, int), default: "atlas"
-        The pixels of each section: about as large as voxels of `ds`, as QuickNII and VisuAlign
-        have them; those of the image that was aligned; or that many rows and columns, of
+        The pixels of each section: about as large as voxels of `ds`, as in QuickNII and VisuAlign;
+        those of the image that was aligned; or that many rows and columns, of
         another image of the same sections.
     thickness : str or pint.Quantity, optional
         Of a section, such as ``"40 um"``, which these files do not say: with it densities are per
@@ -95,8 +95,8 @@ def open_sections(
     StoreNotFoundError, StoreFormatError
         If there is no such file, or it is not one of the formats.
     AtlasMismatchError
-        If the sections were aligned to an atlas of another size, or to one of ABBA's whose axes are
-        not known.
+        If the sections were aligned to an atlas of another size, or to one of ABBA's with unknown
+        axes.
     UnitsError
         If an image of a QuPath project has no pixel size.
     GridError
@@ -116,10 +116,10 @@ def open_sections(
     Notes
     -----
     *Pixels* have the label at their upper left corner, and VisuAlign's markers move positions in
-    steps of its own grid, about a voxel of the atlas, as these tools have it: label
-    maps are equal to theirs. ``node.atlas.transform`` is without steps. They have up to one row
-    and column more than there are voxels, so that at 100 um areas differ from those of finer
-    pixels by up to 1 %, as the tools' do: take ``pixels="image"`` where that matters.
+    steps of a grid of about a voxel of the atlas, as in these tools, so that label maps are
+    identical to theirs. ``node.atlas.transform`` is without steps. There are up to one row and
+    column more than voxels, so that at 100 um areas differ from those of finer pixels by up to
+    1 %, as in the tools: use ``pixels="image"`` where that matters.
 
     *Left and right.* QuickNII's voxels of the Allen CCF count from the left, in the order of the
     Allen Institute's volume. BrainGlobe's volume has the same voxels in the same order, and states
@@ -127,12 +127,12 @@ def open_sections(
     default labels are those that QuickNII and VisuAlign show, while ``hemispheres``, ``ml`` and the
     transform keep the side of the animal: what is left in QuickNII is left here.
     With ``mirrored=False`` labels are those of `ds` at the positions (ap, dv, ml), as
-    PyNutil has them.
+    in PyNutil.
 
-    *brainglobe-registration.* A node is called as its folder, and its image is
-    ``downsampled.tiff``: of cells in the raw image say its size, ``image_shape=``. Pixels have the
-    label of the voxel of `ds` that holds their centre. The tool looks labels up twice where it had
-    turned the atlas, so that its ``registered_atlas.tiff`` differs at the borders of regions.
+    *brainglobe-registration.* A node is named after its folder, and its image is
+    ``downsampled.tiff``: for cells in the raw image pass its size, ``image_shape=``. Pixels have
+    the label of the voxel of `ds` that contains their centre. The tool resamples labels twice if
+    it reoriented the atlas, so that its ``registered_atlas.tiff`` differs at region boundaries.
     That `ds` is the atlas that was registered is not checked: ``tree.attrs["target"]`` names that
     atlas.
 
@@ -172,7 +172,7 @@ def open_sections(
     thick = None if thickness is None else _length(thickness, "thickness")
     apart = None if spacing is None else _length(spacing, "spacing")
     if is_registered(path):
-        extent_of(ds)  # or an error that it is no whole atlas
+        extent_of(ds)  # raises if it is not a whole atlas
         found, said = registered_sections(path, ds, pixels, thick, voxel_size, mirrored)
         return _tree(found, said, thick, apart)
     if not isinstance(path, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""An array that is to be part of an atlas, and the grid on which its voxels lie."""
+"""Arrays that become part of an atlas, and the grid of their voxels."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ SAME_SIZE = 1e-4
 
 @dataclass(frozen=True)
 class ArrayVolume:
-    """An array of three dimensions, and what it says of where its voxels lie.
+    """An array of three dimensions, and its geometry.
 
     Parameters
     ----------
     place : str
-        What it is and where it is from, for errors.
+        Name and origin, for error messages.
     data : numpy or dask array
     geometry : Geometry
     dims : tuple of str
     centres : tuple of float64 arrays, optional
-        The centres of the voxels in mm, where it has coordinates.
+        The voxel centres in mm, if it has coordinates.
     space : Space, optional
-        Of the atlas that it carries.
+        Space of the atlas that it carries.
     world : float64 array of shape (4, 4), optional
-        From its coordinates to RAS mm, as :func:`world_of` has it.
+        From its coordinates to RAS mm; see :func:`world_of`.
     attrs : dict
-        Of its variable.
+        Attributes of its variable.
     """
 
     place: str
@@ -74,11 +74,11 @@ class Grid:
     ----------
     space : Space
     centres : tuple of float64 arrays
-        Of the voxels in mm, in the order of the array: descending where it runs backwards.
+        Voxel centres in mm, in the order of the array, possibly descending.
     orientation : str
-        A letter an axis: the side on which the array's first voxel lies.
+        A letter per axis, for the side on which the array's first voxel lies.
     first : tuple of float, optional
-        Where a file puts the first voxel, as :class:`Geometry` has it.
+        Position of the first voxel in a file; see :class:`Geometry`.
     """
 
     space: Space
@@ -88,15 +88,15 @@ class Grid:
 
 
 def require_volume(what: str, shape: tuple[int, ...], along: Hashable | None = None) -> None:
-    """Refuse an array that is not a volume, and tell how labels are made of maps of probability.
+    """Refuse an array that is not a volume, and explain how to make labels of probability maps.
 
     Parameters
     ----------
     what : str
-        What it is, for errors: "annotation", and where it is from.
+        Name and origin, for error messages, such as "annotation".
     shape : tuple of int
     along : hashable, optional
-        Of an array with four dimensions that have names, the one that is not of space.
+        For an array with four named dimensions, the one that is not spatial.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def require_volume(what: str, shape: tuple[int, ...], along: Hashable | None = N
 
 
 def _of_maps(along: Hashable | None) -> str:
-    """Return how labels are made of maps of probability, stacked along a dimension."""
+    """Explain how to make labels of probability maps stacked along a dimension."""
     axis, first, opened, one = "0", "", "", "maps[0]"
     if along is None:
         first = " (of maps along the last axis take numpy.moveaxis(maps, -1, 0))"
@@ -131,17 +131,17 @@ def _of_maps(along: Hashable | None) -> str:
 def volume_of_dataarray(
     what: str, array: xr.DataArray, like: ArrayVolume | None = None, coordinates: bool = True
 ) -> ArrayVolume:
-    """Read what a DataArray says of itself.
+    """Read the geometry of a DataArray.
 
     Parameters
     ----------
     what : str
     array : DataArray
-        In either form. Coordinates without a unit of length say nothing.
+        In either form. Coordinates without a unit of length are ignored.
     like : Volume, optional
-        Whose order of dimensions it takes, where they have the same names.
+        Its order of dimensions is used if the names are the same.
     coordinates : bool
-        Whether its coordinates count.
+        Whether to use its coordinates.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def volume_of_dataarray(
         first = tuple(RAS[letter][1] * float(values[0]) for letter, values in ends)
     return ArrayVolume(
         what,
-        array.variable._data,  # which is not read here
+        array.variable._data,  # not read here
         Geometry(tuple(abs(step) for step in steps if step is not None), orientation, first),
         dims,
         centres,
@@ -190,7 +190,7 @@ def volume_of_dataarray(
 
 
 def _first_side(array: xr.DataArray, dim: str, step: float | None) -> str | None:
-    """Return the side on which the first voxel lies, None if no direction says it."""
+    """Return the side on which the first voxel lies; None if no direction is given."""
     said = array.coords[dim].attrs.get("direction") if dim in array.coords else None
     letter = next((key for key, value in DIRECTIONS.items() if value == said), None)
     return OPPOSITE[letter] if letter and step is not None and step < 0 else letter
@@ -212,20 +212,20 @@ def _step(what: str, array: xr.DataArray, dim: str) -> float | None:
 
 
 def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
-    """Decide where the voxels of the annotation lie.
+    """Determine the positions of the voxels of the annotation.
 
     Parameters
     ----------
     volume : Volume
     stated : Geometry
-        What the caller says, which overrides what the volume does.
+        Given by the user, overriding the volume's.
     midline : length, optional
-        Where left and right meet along the right-left axis.
+        Position of the midline along the left-right axis.
 
     Raises
     ------
     GridError
-        If that is not known, or cannot be.
+        If it is unknown or invalid.
     """
     sizes, orientation = combine(stated, volume.geometry, volume.place)
     shape = tuple(map(int, volume.data.shape))
@@ -254,7 +254,7 @@ def grid_of(volume: ArrayVolume, stated: Geometry, midline: Any = None) -> Grid:
                 f"mm along {space.dims[at]!r}"
             )
     space = dataclasses.replace(space, midline=middle, midline_assumed=assumed)
-    # along axes that the caller has corrected, a header's origin says nothing
+    # along axes that the user has corrected, a header's origin is meaningless
     first = None if stated.orientation else volume.geometry.first
     return Grid(space, centres, orientation, first)
 
@@ -281,15 +281,15 @@ def _placed(
 
 
 def require_on_grid(volume: ArrayVolume, grid: Grid, stated: Geometry) -> None:
-    """Refuse a template or hemispheres that do not lie on the annotation's grid.
+    """Refuse a template or hemispheres that are not on the annotation's grid.
 
-    Of what the caller has stated, nothing is asked. Where in space a volume begins is
-    compared in units of voxels, between two files or between two DataArrays.
+    Properties given by the user are not compared. Origins are compared in units of voxels, between
+    two files or between two DataArrays.
 
     Raises
     ------
     GridError
-        It says which differs.
+        The message says which property differs.
     """
     own, space = volume.geometry, grid.space
     where = f"{volume.place} does not lie on the grid of the annotation"

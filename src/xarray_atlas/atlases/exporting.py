@@ -1,4 +1,4 @@
-"""One array of an atlas as a NIfTI or NRRD file."""
+"""Export an array of an atlas as a NIfTI or NRRD file."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def to_nifti(
     Parameters
     ----------
     obj : Dataset or DataArray
-        Of a Dataset its annotation; else the array itself, such as ``ds.template``. It has
-        three dimensions of space, evenly spaced. It is written in its own orientation.
+        The annotation of a Dataset, or another array, such as ``ds.template``. It must have three
+        evenly spaced spatial dimensions, and is written in its orientation.
     path : str or path
-        The local file, ``.nii`` or ``.nii.gz``; one that is there is replaced.
+        The local file, ``.nii`` or ``.nii.gz``; an existing one is replaced.
     dtype : dtype, optional
-        Of the file. By default labels are uint8, int16 or int32, which every reader takes;
-        other arrays keep their own, but bool is uint8 and float16 is float32.
+        Type of the file. By default labels are uint8, int16 or int32, which every reader supports;
+        other arrays keep their type, except that bool becomes uint8 and float16 becomes float32.
 
     Raises
     ------
     GridError
         If the array has other dimensions or is unevenly spaced, or if it does not fit `dtype`.
     AtlasMismatchError
-        If a label that no region has does not fit `dtype`.
+        If a label without a region does not fit `dtype`.
     TerminologyError
-        If there are more labels than `dtype` has numbers.
+        If there are more labels than `dtype` can represent.
     ImportError
         If nibabel is not installed.
 
@@ -64,16 +64,16 @@ def to_nifti(
 
     Notes
     -----
-    *Where it lies.* The affine goes to RAS+ in mm. Of an atlas from a file with an affine it is the
-    one that was read. Where there is no world, as in BrainGlobe's atlases, it is made of the
-    coordinates of the Dataset, their sign turned on axes that run to the left, posterior or
-    inferior. A part that was cut out lies where it is in the file of the whole, and
-    ``nibabel.aff2axcodes`` tells the orientation.
+    *Position.* The affine maps to RAS+ in mm. For an atlas from a file with an affine it is that
+    affine. Without world coordinates, as in BrainGlobe's atlases, it is computed from the
+    coordinates of the Dataset, negated on axes that run to the left, posterior or inferior. A
+    cropped part has the same position as in the file of the whole, and ``nibabel.aff2axcodes``
+    returns the orientation.
 
-    *Labels.* Beside the file of an annotation, ``<name>.labels.csv`` says what each value
-    means: value, label, id, acronym, name. Where a region's label does not fit the type of the
-    file, all are numbered from 1 in the order of their values, and those that no region has
-    after them. With ``dtype="uint16"`` these are the numbers of :meth:`Terminology.to_itksnap`.
+    *Labels.* The file of an annotation is accompanied by ``<name>.labels.csv``, which explains its
+    values: value, label, id, acronym, name. If a region's label does not fit the type of the file,
+    all are renumbered from 1 in ascending order, followed by labels without a region. With
+    ``dtype="uint16"`` the numbers are those of :meth:`Terminology.to_itksnap`.
 
     One slab of chunks is in memory at a time.
 
@@ -95,15 +95,15 @@ def to_nrrd(
 ) -> None:
     """Write the annotation, or another array of the atlas, as an NRRD file.
 
-    In the space "right-anterior-superior", in mm, gzip-compressed. The notes are those of
+    It is in the space "right-anterior-superior", in mm, gzip-compressed. See the notes of
     :func:`to_nifti`; no other package is needed.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        Of a Dataset its annotation; else the array itself, such as ``ds.template``.
+        The annotation of a Dataset, or another array, such as ``ds.template``.
     path : str or path
-        The local file, ``.nrrd``; one that is there is replaced.
+        The local file, ``.nrrd``; an existing one is replaced.
     dtype : dtype, optional
         Same as in :func:`to_nifti`.
 
@@ -156,7 +156,7 @@ def _write(
 
 
 def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:
-    """Read slabs along the last axis, in which both formats are stored slowest."""
+    """Read slabs along the last axis, which varies slowest in both formats."""
     size = variable.shape[-1]
     if variable.chunks:
         stops = np.cumsum(variable.chunks[-1]).tolist()
@@ -167,14 +167,14 @@ def _slabs(variable: Variable, convert: Callable[[Any], Any]) -> Iterator[Any]:
 
 
 def _label_type(dtype: np.dtype[Any], terminology: Terminology) -> str:
-    """Return the smallest safe type for labels of a type, and of a table; else int32."""
+    """Return the smallest safe type for labels of a type and a table, or int32."""
     labels = terminology.labels
 
     def holds(safe: str) -> bool:
         limits = np.iinfo(safe)
         return bool(np.all((labels >= limits.min) & (labels <= limits.max)))
 
-    # a table may have labels that an annotation of a small type has no voxel of
+    # a table may have labels that are not in an annotation of a small type
     return next((safe for safe in SAFE if np.can_cast(dtype, safe) and holds(safe)), SAFE[-1])
 
 
@@ -186,7 +186,7 @@ def _plain_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _cast(block: Any, dtype: np.dtype[Any]) -> Any:
-    with np.errstate(invalid="ignore"):  # what a type cannot hold is told below
+    with np.errstate(invalid="ignore"):  # values that do not fit are reported below
         result = block.astype(dtype, copy=False)
     if dtype.kind in "iu" and result is not block and not np.array_equal(result, block):
         raise GridError(
@@ -197,7 +197,7 @@ def _cast(block: Any, dtype: np.dtype[Any]) -> Any:
 
 
 class _Numbering:
-    """Gives the labels of one block after the other the numbers of a file.
+    """Renumbers the labels of successive blocks for a file.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ class _Numbering:
         return np.repeat(found, np.diff(starts, append=block.size)).reshape(block.shape)
 
     def _stray(self, label: int) -> int:
-        """Return the number of a label that no region has."""
+        """Return the number of a label without a region."""
         if label == 0:
             return 0
         if label not in self.strays:
@@ -238,7 +238,7 @@ class _Numbering:
         return number
 
     def write_table(self, terminology: Terminology, path: Path) -> None:
-        """Write what each value of the file means, as CSV."""
+        """Write the meaning of each value of the file as CSV."""
         first = np.unique(terminology.labels, return_index=True)
         regions = dict(zip(first[0].tolist(), terminology.label_regions[first[1]], strict=True))
         rows = [

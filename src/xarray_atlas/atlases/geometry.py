@@ -1,4 +1,4 @@
-"""Where the voxels of an atlas of one's own lie: what is said of them, and whether it can be."""
+"""Geometry of custom atlases: user-supplied voxel size and orientation, and plausibility."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MISTAKES = {
 
 
 def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
-    """Read what a caller says of the voxels.
+    """Parse the geometry given by the user.
 
     Parameters
     ----------
     voxel_size : str, quantity, or one of these an axis, optional
     orientation : str, optional
-        A letter an axis: the side on which its first voxel lies.
+        A letter per axis, for the side on which its first voxel lies.
     axcodes : str or sequence of str, optional
         The letters of nibabel: the side to which each axis points.
 
@@ -44,7 +44,7 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
     UnitsError
         If a length has no unit.
     GridError
-        If it is not one of three positive lengths, or not one letter of each axis.
+        If it is not one or three positive lengths, or not one letter of each axis.
     """
     sizes = None if voxel_size is None else stated_voxel_size(voxel_size)
     if orientation is not None and axcodes is not None:
@@ -58,7 +58,7 @@ def said(voxel_size: Any, orientation: Any, axcodes: Any) -> Geometry:
     if orientation is not None:
         letters = _letters(orientation, "orientation", "'asr'")
         if "".join(map(str, orientation)) != letters:
-            # as reorient() has it: it would be the other side on every axis
+            # as in reorient(): it would be the opposite side on every axis
             raise GridError(
                 f"orientation={orientation!r} is not in lower case: it says where the first voxel "
                 f"lies, {letters!r}; nibabel's letters, which say where the axes point, are passed "
@@ -80,7 +80,7 @@ def _letters(value: Any, what: str, example: str) -> str:
 
 
 def combine(stated: Geometry, found: Geometry, what: str) -> tuple[tuple[float, ...], str]:
-    """Put what the caller says over what a file or an array says.
+    """Combine the geometry given by the user with that of a file or array.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def combine(stated: Geometry, found: Geometry, what: str) -> tuple[tuple[float, 
     Raises
     ------
     GridError
-        If something stays unknown, or axes are oblique; it says what to give.
+        If something remains unknown, or axes are oblique; the message says what to pass.
     """
     if found.fault and not (stated.voxel_size and stated.orientation):
         raise GridError(
@@ -101,7 +101,7 @@ def combine(stated: Geometry, found: Geometry, what: str) -> tuple[tuple[float, 
         )
     sizes = stated.voxel_size or found.voxel_size
     if sizes is not None and min(sizes) <= 0:
-        sizes = None  # as headers have it that nobody filled in
+        sizes = None  # as in headers that were not filled in
     orientation = stated.orientation or found.orientation
     if sizes is None or orientation is None:
         missing = []
@@ -125,25 +125,25 @@ def check_extent(
     stated: bool,
     limits: tuple[float, float] = (SMALLEST, LARGEST),
 ) -> None:
-    """Refuse a volume that is larger or smaller than brains are.
+    """Refuse a volume that is larger or smaller than brains.
 
-    Too large is any axis above 300 mm; too small a volume whose longest axis is
-    below 0.1 mm, since a slab may be one voxel thick.
+    A volume is too large if any axis exceeds 300 mm, and too small if its longest axis is below 0.1
+    mm, since a slab may be one voxel thick.
 
     Parameters
     ----------
     shape : sequence of int
     sizes : sequence of float
-        Of a voxel, in mm.
+        Voxel size, in mm.
     stated : bool
-        Whether the caller says the sizes.
+        Whether the user gave the sizes.
     limits : (float, float)
-        The shortest and the longest that the longest axis may be, in mm.
+        The limits of the length of the longest axis, in mm.
 
     Raises
     ------
     GridError
-        It proposes a voxel size where one mistaken unit makes a plausible brain of the volume.
+        The message proposes a voxel size if a single wrong unit explains the size.
     """
     extent = [n * size for n, size in zip(shape, sizes, strict=True)]
     longest = max(extent)
@@ -178,5 +178,5 @@ def check_extent(
 
 
 def times(values: Sequence[float]) -> str:
-    """Write sizes as "50 x 25 x 25"."""
+    """Format sizes as "50 x 25 x 25"."""
     return " x ".join(f"{value:g}" for value in values)

@@ -1,4 +1,4 @@
-"""Images of other programs as DataArrays, in the world coordinates of their files."""
+"""Open images of other programs as DataArrays in the world coordinates of their files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_image(
     orientation: str | None = None,
     axcodes: Any = None,
     resolution: Any = None,
-    chunks: Any = {},  # noqa: B006  # as xarray has it: the natural ones
+    chunks: Any = {},  # noqa: B006  # as in xarray: natural chunks
     storage_options: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
     """Open an image as a DataArray in the world coordinates of its file, lazily.
@@ -55,43 +55,42 @@ def open_image(
         OME-TIFF (``.tif``, ``.tiff``); the path or URL of an OME-Zarr image; or an image of
         nibabel, SimpleITK or ITK.
     voxel_size : str, quantity, or one of these an axis, optional
-        With its unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides what a file says;
-        of OME-Zarr without units it is that of the finest level.
+        With a unit: ``"25 um"``, ``["50 um", "25 um", "25 um"]``. Overrides the file; for OME-Zarr
+        without units it is that of the finest level.
     orientation : str, optional
-        A letter for each axis of space, in lower case: the side on which the *first* voxel lies.
-        ``"asr"`` starts at the anterior, superior, right corner. Overrides what a file says.
+        A lower-case letter per spatial axis, for the side on which the *first* voxel lies.
+        ``"asr"`` starts at the anterior, superior, right corner. Overrides the file.
     axcodes : str or sequence of str, optional
         The same in nibabel's letters, which say where an axis *points*: ``axcodes="RAS"`` is
         ``orientation="lpi"``.
     resolution : str, quantity or int, optional
-        Of OME-Zarr, the level: its voxel size, index or path. By default the finest.
+        For OME-Zarr, the level: its voxel size, index or path. By default the finest.
     chunks : int, dict, "auto" or None, default: {}
-        By dimension. ``{}`` are cubes of 128 voxels, or as many whole frames or planes as have
-        that many voxels; of OME-Zarr the store's own chunks. None opens without dask: files are
-        read at once. Images in memory stay arrays of numpy.
+        By dimension. ``{}`` are cubes of 128 voxels, or as many whole frames or planes as have that
+        many voxels; for OME-Zarr the store's chunks. None opens without dask: files are read
+        immediately. Images in memory remain numpy arrays.
     storage_options : mapping, optional
-        Of OME-Zarr at a URL, for fsspec.
+        For OME-Zarr at a URL, passed to fsspec.
 
     Returns
     -------
     DataArray
-        Its dimensions of space come last, called z, y and x in the order of the file's axes (in
-        OME-Zarr what the store calls them); before them ``time``, ``channel``, ``component`` or
-        the like, where they are longer than one. The coordinates of space are those of the file
-        in mm, with units and with the attribute ``direction``: they are descending where the
-        file's axis runs against it. ``time`` has the unit of the file in ``attrs["units"]``. The
-        scalar coordinate ``world`` states that the coordinates are those of a world, in RAS mm,
-        and holds the rotation of an oblique affine. Where a file does not know its orientation
-        the coordinates begin at 0 and have no direction; where it does not know its voxel size
-        there are none.
+        Its spatial dimensions come last, named z, y and x in the order of the file's axes (for
+        OME-Zarr as in the store), after ``time``, ``channel``, ``component`` or the like, if longer
+        than one. The spatial coordinates are those of the file in mm, with units and the attribute
+        ``direction``, and descending if the file's axis runs the other way. ``time`` has the unit
+        of the file in ``attrs["units"]``. The scalar coordinate ``world`` marks them as world
+        coordinates, in RAS mm, and holds the rotation of an oblique affine. If a file does not give
+        its orientation the coordinates start at 0 and have no direction; without a voxel size there
+        are none.
 
     Raises
     ------
     GridError
-        If a header is damaged; if the image would be longer than 2 m; if `orientation` is given
-        where the voxel size is not known.
+        If a header is damaged; if the image would be longer than 2 m; if `orientation` is given but
+        the voxel size is unknown.
     UnitsError
-        If `voxel_size` has no unit, or one that is not a length.
+        If `voxel_size` has no unit of length.
     ResolutionNotFoundError
         If there is no such level.
     StoreError, StoreFormatError, StoreNotFoundError
@@ -107,19 +106,18 @@ def open_image(
 
     Notes
     -----
-    *What is read.* Opening reads the header. A chunk of an uncompressed file or of OME-Zarr reads
-    its own part, one of a compressed TIFF its planes. Other compressed files (``.nii.gz``,
-    ``.mgz``, NRRD with gzip, MetaImage with zlib) have no parts that can be read alone: the whole
-    file is read when the first voxel is needed, and stays in memory, in each process, as long as
-    the image.
+    *Reading.* Opening reads the header. A chunk of an uncompressed file or of OME-Zarr reads only
+    its part, a chunk of a compressed TIFF its planes. Other compressed files (``.nii.gz``,
+    ``.mgz``, NRRD with gzip, MetaImage with zlib) cannot be read in parts: the whole file is read
+    when the first voxel is needed, and kept in memory, in each process, as long as the image.
 
-    *Affines.* Of NIfTI the sform goes before the qform, as nibabel has it; with neither the
-    orientation is not known. MetaImage and images of ITK are in LPS, NRRD in its ``space``; both
-    are turned to RAS. The matrix from indices of voxels to RAS mm is that of the file.
+    *Affines.* For NIfTI the sform takes precedence over the qform, as in nibabel; with neither the
+    orientation is unknown. MetaImage and images of ITK are in LPS, NRRD in its ``space``; both are
+    converted to RAS. The matrix from voxel indices to RAS mm is that of the file.
 
     *Units.* Lengths without a unit are mm in NIfTI, NRRD and MetaImage, by convention, and
-    micrometres in OME-TIFF, by its specification. A time without a unit has a coordinate without
-    one: state it, ``image.time.attrs["units"] = "s"``.
+    micrometres in OME-TIFF, by its specification. A time without a unit gives a coordinate without
+    one: set it by ``image.time.attrs["units"] = "s"``.
 
     Examples
     --------
@@ -181,16 +179,16 @@ def _of_image(image: Image, stated: Geometry, chunks: Any) -> xr.DataArray:
 def _placed(
     image: Image, stated: Geometry
 ) -> tuple[dict[Hashable, Variable], dict[Hashable, float]]:
-    """Return the coordinates of space and the voxel size along each, empty if it is not known."""
+    """Return the spatial coordinates and the voxel size along each, empty if it is unknown."""
     own, dims, shape = image.geometry, image.dims[-3:], image.shape[-3:]
     if own.affine is None and own.fault and not (stated.voxel_size and stated.orientation):
-        combine(stated, own, image.place)  # which says what is wrong, and what to give
+        combine(stated, own, image.place)  # raises and says what to pass
     sizes = stated.voxel_size or own.voxel_size
     if sizes is None or min(sizes) <= 0:
         if stated.orientation:
             raise GridError(
                 f"{image.place} does not say how large its voxels are, and coordinates need that: "
-                "give voxel_size='25 um' beside the orientation"
+                "give voxel_size='25 um' with the orientation"
             )
         return {}, {}
     check_extent(shape, sizes, stated.voxel_size is not None, LIMITS)

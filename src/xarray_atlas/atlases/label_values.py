@@ -1,4 +1,4 @@
-"""Labels and hemispheres as others hold them, checked block by block as they are read."""
+"""Convert labels and hemispheres of other programs, validated block by block."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ HALF_EXACT = 2**11
 
 
 def as_labels(data: Any, what: str) -> Any:
-    """Return labels as integers: as they are, or floats turned into int32.
+    """Return labels as integers: unchanged, or converted from floats to int32.
 
-    NaN is not a label, and becomes 0, the background: so some programs write what lies outside of
-    the brain.
+    NaN becomes 0, the background, as some programs use it outside the brain.
 
     Parameters
     ----------
     data : numpy or dask array
     what : str
-        What they are, for errors.
+        Name, for error messages.
 
     Returns
     -------
     numpy or dask array
-        Of an integer type. A dask array of floats is checked when it is computed.
+        Of an integer type. A dask array of floats is validated when it is computed.
 
     Raises
     ------
@@ -58,14 +57,14 @@ def as_hemispheres(data: Any, values: Sequence[int] | None = None) -> Any:
     Parameters
     ----------
     data : numpy or dask array
-        Of integers, or of floats that are integers.
+        Integers, or floats that are integers.
     values : (int, int), optional
-        What the array holds for left and for right. By default 1 and 2, and 0 for neither.
+        The values of left and right. By default 1 and 2, and 0 for neither.
 
     Raises
     ------
     HemisphereError
-        If they hold another number; of a dask array when it is computed.
+        If they have another value; for a dask array when it is computed.
     """
     labels = as_labels(data, "hemispheres")
     if values is None:
@@ -111,7 +110,7 @@ def _sides(block: Any) -> Any:
 
 
 def _integral(block: Any, what: str) -> Any:
-    """Turn a block of floats into int32, refusing what is not an exact label."""
+    """Convert a block of floats to int32, refusing values that are not exact labels."""
     block = np.where(np.isnan(block), 0, block)
     whole = np.isfinite(block) & (block == np.trunc(block))
     if not whole.all():

@@ -1,4 +1,4 @@
-"""Which atlases there are: in BrainGlobe's bucket, in another root, and on this machine."""
+"""List the atlases in BrainGlobe's bucket, in another root, and on this machine."""
 
 from __future__ import annotations
 
@@ -33,27 +33,25 @@ def list_atlases(
 ) -> pd.DataFrame:
     """List the atlases that can be opened by name.
 
-    One listing, and one small request for each atlas (its manifest, for the
-    species). What lies on this machine is listed without a request.
+    This takes one listing, and one small request for each atlas (its manifest, for the species).
+    Local copies are listed without a request.
 
     Parameters
     ----------
     root : str or path, optional
-        A bucket, mirror or folder in BrainGlobe's layout. By default BrainGlobe's
-        public bucket together with the copies on this machine: those of
-        :func:`download`, and BrainGlobe's own.
+        A bucket, mirror or folder in BrainGlobe's layout. By default BrainGlobe's public bucket
+        together with the local copies: those of :func:`download`, and BrainGlobe's own.
     species : str, optional
-        Only those whose species contains this text, upper and lower case alike.
+        Only atlases with a species that contains this text, ignoring case.
     storage_options : mapping, optional
-        For fsspec, as :func:`open_atlas` has it.
+        For fsspec; see :func:`open_atlas`.
 
     Returns
     -------
     DataFrame
-        A row for each atlas, by name: ``name``, ``species`` (as its manifest has
-        it), ``resolutions`` and ``versions`` (tuples of str, the finest and the
-        oldest first), and ``local``: whether a copy of it is on this machine
-        (of some of its parts; :func:`download` says which).
+        A row for each atlas, by name: ``name``, ``species`` (from its manifest), ``resolutions``
+        and ``versions`` (tuples of str, starting with the finest and the oldest), and ``local``:
+        whether there is a local copy (possibly of some parts only; :func:`download` says which).
 
     Raises
     ------
@@ -65,8 +63,8 @@ def list_atlases(
     Warns
     -----
     UserWarning
-        If BrainGlobe's bucket cannot be reached, so that only the copies on this
-        machine are listed; or a manifest is broken, so that a species is not known.
+        If BrainGlobe's bucket cannot be reached, so that only local copies are listed; or a
+        manifest is broken, so that a species is unknown.
 
     Examples
     --------
@@ -129,7 +127,7 @@ def list_atlases(
 def _roots(
     root: str | None, storage_options: Mapping[str, Any] | None
 ) -> list[tuple[str, list[Entry], bool]]:
-    """Return each root that has atlases, what it has, and whether it is on this machine."""
+    """Return each root with atlases, its contents, and whether it is local."""
     if root is not None:
         return [(root, list_entries(root, storage_options), not is_url(root))]
     found = []

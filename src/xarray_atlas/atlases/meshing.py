@@ -1,4 +1,4 @@
-"""The surface of a region: as the store has it, else from the labels."""
+"""Surface meshes of regions, from the store or else computed from the labels."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def mesh(
 ) -> Mesh:
     """Return the surface of a region, with its descendants, as triangles in mm.
 
-    Of a whole atlas as :func:`open_atlas` opens it lazily from BrainGlobe's layout, it is the
-    mesh that is stored beside the annotation. Else it is made from the labels: of a part of an
-    atlas, of labels in memory or derived from those in the store, of one hemisphere, with a
-    terminology that gives the region other labels than the store's own, where the voxels are said
-    to be of another size than in the store, on the grid of an image, and where no mesh is stored.
+    For a whole atlas that :func:`open_atlas` opened lazily from BrainGlobe's layout, it is the
+    stored mesh. Otherwise it is computed from the labels: for a part of an atlas, for labels in
+    memory or derived from the store's, for one hemisphere, with a terminology in which the region
+    has other labels, if the voxel size differs from the store's, on the grid of an image, and if no
+    mesh is stored.
 
     Parameters
     ----------
@@ -66,66 +66,66 @@ def mesh(
     region : str, int or Region
         By acronym, full name, or id (int).
     hemisphere : "left" or "right", optional
-        Only that side. A voxel on the midline is left.
+        Only that hemisphere. A voxel on the midline is left.
     frame : str, Frame or (4, 4) array, optional
-        The frame in which the vertices are, along its axes and in its unit: a name of
-        ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in the
-        order of ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the
-        Dataset.
+        The frame of the vertices, along its axes and in its unit: a name in ``ds.atlas.frames``,
+        such as "ibl", or a Frame. A matrix maps its positions (mm, in the order of
+        ``ds.atlas.space.dims``) to the Dataset. By default they are coordinates of the Dataset.
     transform : Transform, optional
-        Between the atlas and another space, such as an image that was registered, in either
-        direction: the vertices are then points of that space, in mm along the axes of the
-        transform's end. One that leads to the atlas is inverted, its fields too.
+        Between the atlas and another space, such as a registered image, in either direction: the
+        vertices are then points of that space, in mm along the axes of the transform's end. A
+        transform to the atlas is inverted, including its fields.
 
     Returns
     -------
     Mesh
         ``vertices`` in mm, in the coordinates of `obj` and in the order of its dimensions (or in
-        `frame`), and ``faces``. Its ``source`` says where it comes from. Without a vertex if the
-        region has neither a voxel nor a stored mesh.
+        `frame`), and ``faces``. Its ``source`` gives the origin. Without vertices if the region has
+        neither voxels nor a stored mesh.
 
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, or a spatial dimension is missing; if it is not known
-        where the frame lies in the Dataset.
+        If a coordinate is unevenly spaced, a spatial dimension is missing, or the position of the
+        frame in the Dataset is unknown.
     PointsError
         If there is no such frame.
     TransformError
-        If `transform` does not say which of its ends is the atlas, or has no inverse at a vertex.
+        If it is unknown which end of `transform` is the atlas, or a vertex has no inverse.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that does not exist, or an acronym that several share.
+        If a region does not exist, or several share the acronym.
     HemisphereError
         If left and right cannot be distinguished.
     StoreError
-        If the store cannot be reached, or the mesh in it is not complete.
+        If the store cannot be reached, or its mesh is incomplete.
     ImportError
-        If DracoPy is not installed, which decodes stored meshes, or scikit-image, which makes
-        the others: ``pip install "xarray-atlas[mesh]"``.
+        If DracoPy, which decodes stored meshes, or scikit-image, which computes the others, is not
+        installed: ``pip install "xarray-atlas[mesh]"``.
     TypeError
         For a list of regions.
 
     Warns
     -----
     UserWarning
-        If the store has a mesh in a form that is not read, or refuses to say whether it has
-        one (as a bucket does that may be read but not listed). It is made from the labels then.
+        If the store has a mesh in an unsupported form, or does not say whether it has one (like a
+        bucket that may be read but not listed). It is then computed from the labels.
 
     Notes
     -----
-    A stored mesh is the same at every resolution, and was made at one by whoever made the
-    atlas. Twenty that BrainGlobe's packager made of the Allen labels at 50 um enclose 1.3 % less
-    to 0.2 % more than the voxels of 50 um, and up to 10 % more or less than those of 100 um.
+    A stored mesh is the same at every resolution, and was computed at one by the authors of the
+    atlas. Twenty meshes that BrainGlobe's packager computed from the Allen labels at 50 um enclose
+    1.3 % less to 0.2 % more than the voxels of 50 um, and up to 10 % more or less than those of 100
+    um.
 
-    A mesh from labels encloses exactly the volume of the voxels. Marching cubes [1]_ puts a
-    vertex between each voxel of the region and each neighbour outside. Midway between them,
-    where the faces of the voxels are, it cuts off corners: in the packaged sample at 100 um that
-    takes 83 % of the volume of a single voxel, in the median 10 % of regions of 100 to 300
-    voxels, 2.7 % of 1000 to 3000 and 0.3 % of more than 10000; of thin sheets far more. So all
-    vertices are moved outwards by one share of a voxel, until the surface encloses the volume of
-    the voxels: it is the surface of another level than one half. Nothing is smoothed. The share
-    is 0.41 for a single voxel, never more, and 0.08, 0.04 and 0.013 in the median of those sizes.
-    That far can a flat face lie outside of the faces of the voxels, and neighbours overlap.
+    A mesh from labels encloses exactly the volume of the voxels. Marching cubes [1]_ puts a vertex
+    between each voxel of the region and each neighbour outside. Vertices midway, at the voxel
+    boundary, would cut off corners: in the packaged sample at 100 um, 83 % of the volume of a
+    single voxel, in the median 10 % for regions of 100 to 300 voxels, 2.7 % for 1000 to 3000 and
+    0.3 % for more than 10000; far more for thin sheets. Therefore all vertices are moved outwards
+    by the same fraction of a voxel, until the surface encloses the volume of the voxels. Nothing is
+    smoothed. The fraction is 0.41 for a single voxel, never more, and 0.08, 0.04 and 0.013 in the
+    median of those sizes. Flat parts of the surface lie that far outside the voxels, and neighbours
+    overlap.
 
     References
     ----------
@@ -183,7 +183,7 @@ def _in_frame(found: Mesh, obj: xr.Dataset | xr.DataArray, frame: Any) -> Mesh:
 
 
 def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
-    """Return the mesh in the store from which an annotation is read, if it is the region's."""
+    """Return the stored mesh of the region, if the annotation is read unchanged from a store."""
     annotation = annotation_of(obj)
     terminology, space = find_atlas(obj)
     position = position_of_one(terminology, region)
@@ -191,10 +191,10 @@ def _stored(obj: xr.Dataset | xr.DataArray, region: Regions) -> Mesh | None:
     source = stored_array(annotation.variable._data)
     if labels.size != 1 or not isinstance(source, LabelArray) or not _is_whole(annotation, space):
         return None
-    if space.atlas is not None:  # brought onto another grid, where a mesh of the atlas does not lie
+    if space.atlas is not None:  # resampled onto another grid, to which stored meshes do not apply
         return None
-    # stored meshes are in nanometres: of another voxel size than the atlas is said to have here
-    # (by create_atlas with voxel_size=) they would be of another size than the voxels
+    # stored meshes are in nanometres: if the atlas was given another voxel size (by create_atlas
+    # with voxel_size=), their size would differ from that of the voxels
     if source.voxel_size is None or not np.allclose(
         source.voxel_size, space.voxel_size, rtol=TOLERANCE, atol=0
     ):
@@ -238,7 +238,7 @@ def _is_whole(annotation: xr.DataArray, space: Space) -> bool:
 
 
 def _in_space(found: StoredMesh, space: Space) -> Any:
-    """Put stored vertices, xyz from the corner of the volume, into the Dataset's coordinates."""
+    """Convert stored vertices, xyz from the corner of the volume, to the Dataset's coordinates."""
     nanometres = pint.get_application_registry().Quantity(found.vertices, "nanometer")
     return np.asarray(space.corner) + to_mm(nanometres)[:, ::-1]
 
@@ -246,7 +246,7 @@ def _in_space(found: StoredMesh, space: Space) -> Any:
 def _own_terminology(
     place: str, url: str | None, options: Mapping[str, Any] | None
 ) -> Terminology | None:
-    """Load the terminology with which the meshes of a store were made."""
+    """Load the terminology with which the meshes of a store were computed."""
     try:
         return find_terminology(place, options)
     except (MissingTerminologyError, TerminologyError):
@@ -265,7 +265,7 @@ def _own_terminology(
 
 
 def _same_labels(own: Terminology, other: Terminology, position: int) -> bool:
-    """Return whether a region with one label consists of the same labels in two terminologies."""
+    """Return whether a region with one label has the same labels in two terminologies."""
     labels, regions = own.label_pairs(direct=True)
     (label,) = other.labels_of(position, direct=True)
     return any(

@@ -1,4 +1,4 @@
-"""Contacts of probes in the electrodes table of an NWB file."""
+"""Write probe contacts to the electrodes table of an NWB file."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def to_nwb_electrodes(
     transform: Any = None,
     method: str | None = None,
 ) -> Any:
-    """Write where contacts lie into the electrodes table of an NWB file.
+    """Write the positions of contacts to the electrodes table of an NWB file.
 
     The columns ``location`` (acronyms of regions) and ``x``, ``y``, ``z`` are those of the core
     schema: um to posterior, inferior and right, from the origin of the frame. The same positions
-    along the axes of the frame, with its origin, unit and orientation, are a table of
-    ndx-anatomical-localization, of which the lab's metadata ``localization`` holds one a frame.
+    along the axes of the frame, with its origin, unit and orientation, are written to a table of
+    ndx-anatomical-localization, one per frame, in the lab metadata ``localization``.
 
     Parameters
     ----------
@@ -63,19 +63,19 @@ def to_nwb_electrodes(
     nwbfile : pynwb.NWBFile
         In memory, to be written afterwards with ``pynwb.NWBHDF5IO``.
     rows : iterable of int, or "channel", optional
-        The row of the electrodes table that each contact is; ``"channel"`` takes the channels
-        that the probe is wired to. It may be left out where the table is empty, or has as many
-        rows as there are contacts and these are not wired in another order.
+        The row of the electrodes table of each contact; ``"channel"`` uses the channels that the
+        probe is wired to. It may be omitted if the table is empty, or has as many rows as there are
+        contacts and these are not wired in another order.
     device : pynwb.device.Device, optional
-        Of which the electrodes are, where the file has none yet: they are added, with an electrode
+        The device of the electrodes, if the file has none yet: they are added, with an electrode
         group for each shank.
     frame : str or Frame, optional
-        Whose coordinates are written; by default those that the contacts are in. In the Allen
-        CCF ``"allen"`` gives the positions that the Allen Institute writes.
+        The frame to write; by default that of the contacts. In the Allen CCF ``"allen"`` gives the
+        positions that the Allen Institute writes.
     transform : Transform, optional
-        Where the contacts are those of another space; `frame` is then needed.
+        For contacts in another space; requires `frame`.
     method : str, optional
-        How the places were found, such as "histology", for ndx-anatomical-localization.
+        Method of localization, such as "histology", for ndx-anatomical-localization.
 
     Returns
     -------
@@ -85,10 +85,9 @@ def to_nwb_electrodes(
     Raises
     ------
     PointsError
-        If these are no contacts, or it is not said which row each is, or whose electrodes they
-        are.
+        If these are not contacts, or their rows or the device are unknown.
     GridError
-        If the frame is tilted, so that its axes are no anatomical ones.
+        If the frame is tilted, so that its axes are not anatomical.
     ImportError
         If pynwb or ndx-anatomical-localization is not installed: ``pip install
         "xarray-atlas[nwb]"``.
@@ -167,7 +166,7 @@ def _in_frame(
     if known.tilted:
         raise GridError(
             f"frame {known.name!r} is tilted, so that its axes are not anterior-posterior, "
-            "superior-inferior and left-right of the atlas, as NWB has them; pass frame='allen', "
+            "superior-inferior and left-right of the atlas, as in NWB; pass frame='allen', "
             "or another of ds.atlas.frames"
         )
     _, space = find_atlas(obj)
@@ -187,8 +186,8 @@ def _title(frame: Frame) -> str:
 def _add_electrodes(nwbfile: Any, contacts: xr.Dataset, device: Any) -> None:
     if device is None:
         raise PointsError(
-            "the file has no electrodes; pass device=nwbfile.create_device(...), of which they "
-            "are, or add them first"
+            "the file has no electrodes; pass their device=nwbfile.create_device(...), "
+            "or add them first"
         )
     shank = contacts["shank"].values.astype(str).tolist()
     regions = contacts["region"].values.tolist()

@@ -1,4 +1,4 @@
-"""The front door: open an atlas from anywhere, or the packaged sample."""
+"""Open atlases from any source, or the packaged sample."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_atlas(
     root: str | os.PathLike[str] | None = None,
     include: str | Iterable[str] = ("annotation",),
     terminology: Any = None,
-    chunks: Any = {},  # noqa: B006  # as xarray has it: the store's own chunks
+    chunks: Any = {},  # noqa: B006  # as in xarray: the store's chunks
     storage_options: Mapping[str, Any] | None = None,
     align_levels: bool = False,
     midline: Any = None,
@@ -44,22 +44,21 @@ def open_atlas(
 ) -> xr.Dataset:
     """Open an atlas as a Dataset, lazily.
 
-    Reads the metadata and the terminology, never a chunk: three requests for
-    an OME-Zarr of zarr format 3 in BrainGlobe's layout, five for an atlas by name. They are made
-    side by side: of what BrainGlobe writes two wait for one another by URL, four by name.
-    Elsewhere, and of zarr format 2, a few more are made beside them. The same as
-    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``, but that what is
-    computed asks a remote store for many chunks at once (see :class:`set_options`); all levels at
-    once are ``xr.open_datatree(source, engine="atlas", chunks={})``.
+    Only the metadata and the terminology are read: three requests for an OME-Zarr of zarr format 3
+    in BrainGlobe's layout, five for an atlas by name. They are concurrent, with two successive
+    rounds for BrainGlobe's stores by URL, and four by name. Other layouts, and zarr format 2, take
+    a few more requests. The result is the same as that of
+    ``xr.open_dataset(source, engine="atlas", chunks={}, ...)``, except that computations request
+    many chunks of a remote store at once (see :class:`set_options`). All levels are opened by
+    ``xr.open_datatree(source, engine="atlas", chunks={})``.
 
     Parameters
     ----------
     source : str, path or zarr store
         One of
 
-        - the name of an atlas of BrainGlobe's, with a resolution or without:
-          ``"allen_mouse_25um"``, ``"allen_mouse"`` (:func:`list_atlases` lists
-          them). A path that is there is no name;
+        - the name of a BrainGlobe atlas, with or without a resolution: ``"allen_mouse_25um"``,
+        ``"allen_mouse"`` (:func:`list_atlases` lists them). Existing paths take precedence;
         - the URL or path of a ``manifest.json`` in BrainGlobe's layout;
         - the OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
           URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
@@ -71,89 +70,80 @@ def open_atlas(
         - what xarray has written of an atlas, with ``to_zarr`` or, at a path,
           ``to_netcdf``.
     resolution : str, quantity or int, optional
-        The level of the pyramid: ``"25 um"``, a length (one, or one an axis),
-        the level's index, or its path. That of the manifest by default, else
-        the finest. One length is that along all axes, or where no level has
-        it, along the first, as BrainGlobe names its atlases.
+        The level of the pyramid: ``"25 um"``, a length (one, or one per axis), the level's index,
+        or its path. That of the manifest by default, or else the finest. A single length applies to
+        all axes, or if there is no such level to the first axis, as in BrainGlobe's names.
     version : str, optional
-        Of an atlas by name: ``"3.0"``. The newest by default; where a copy on
-        this machine is used, the newest copy.
+        For an atlas by name: ``"3.0"``. The newest by default, or the newest local copy if one is
+        used.
     root : str or path, optional
-        Where an atlas by name is looked for: a bucket, a mirror or a folder with
-        BrainGlobe's layout. By default in the copies on this machine (those of
-        :func:`download`, then BrainGlobe's own folder, which is never written
-        to), and then in BrainGlobe's public bucket. A copy is used if all that
-        is to be opened is complete there.
+        Location of atlases by name: a bucket, a mirror or a folder with BrainGlobe's layout. By
+        default the local copies (those of :func:`download`, then BrainGlobe's folder, which is
+        never written to), and then BrainGlobe's public bucket. A copy is used if all requested
+        parts are complete.
     include : str or iterable of str, default: ("annotation",)
-        What to open, on one grid: ``"annotation"``, ``"template"``,
-        ``"hemispheres"``, and additional references by their names. All but
-        annotation and hemispheres need a manifest. An atlas whose manifest says
-        that it is not symmetric has its hemispheres in any case, unless `midline` is given.
+        Components to open, on the same grid: ``"annotation"``, ``"template"``, ``"hemispheres"``,
+        and additional references by name. All except annotation and hemispheres need a manifest. If
+        the manifest says that the atlas is not symmetric, its hemispheres are always included,
+        unless `midline` is given.
     terminology : path, URL, table, Terminology, Dataset or DataArray, optional
-        The table of regions, in any form that :func:`create_atlas` takes. By default the
-        manifest says where it is; without one it is looked for where BrainGlobe's layout puts it:
+        The table of regions, in any form that :func:`create_atlas` accepts. By default given by the
+        manifest; without one it is expected at its place in BrainGlobe's layout:
         ``<root>/terminologies/<x>-terminology/<version>/terminology.csv`` for
         ``<root>/annotation-sets/<x>-annotation/<version>/...``.
     chunks : int, dict, "auto" or None, default: {}
-        Same as in :func:`xarray.open_dataset`. ``{}`` are the store's own
-        chunks; None opens without dask.
+        Same as in :func:`xarray.open_dataset`. ``{}`` are the store's chunks; None opens without
+        dask.
     storage_options : mapping, optional
-        For fsspec. ``s3://`` is anonymous unless they say who is asking
-        (``anon``, ``key``, ``profile``, ...).
+        For fsspec. ``s3://`` is anonymous unless they contain credentials (``anon``, ``key``,
+        ``profile``, ...).
     align_levels : bool, default: False
-        Give each level the translation ``(scale - finest scale) / 2`` where
-        the store has none: without it the first voxel of every level has its
-        centre at 0, so that levels are up to half a voxel apart.
+        Give each level the translation ``(scale - finest scale) / 2`` if the store has none:
+        otherwise the first voxel centre of every level is at 0, so that levels are shifted by up to
+        half a voxel.
     midline : length, optional
-        Where left and right meet along the right-left axis. By default half of
-        the volume's extent, which is assumed, and warned about when a
-        hemisphere is first asked for, unless a manifest says that the atlas is
-        symmetric. If it says that it is not, its hemispheres are a volume; one
-        that is included counts before `midline`.
+        Position of the midline along the left-right axis. Unless a manifest says that the atlas is
+        symmetric, the default is half the extent of the volume, with a warning when a hemisphere is
+        first used. For an asymmetric atlas hemispheres are a volume, which takes precedence over
+        `midline` if included.
     voxel_size : str, quantity, or one of these an axis, optional
-        Of an OME-Zarr whose axes have no unit (or whose level has no scale): that of the finest
-        level, with its unit, such as ``"25 um"`` or ``["50 um", "25 um", "25 um"]``; other
-        levels in proportion. It must agree with units that are stated. It does not choose
-        a level, which `resolution` does.
+        For an OME-Zarr with axes without a unit (or a level without scale): the voxel size of the
+        finest level, with a unit, such as ``"25 um"`` or ``["50 um", "25 um", "25 um"]``; other
+        levels in proportion. It must agree with stored units. It does not select a level; use
+        `resolution` for that.
     orientation : str, optional
-        Of an OME-Zarr whose axes do not say it: a letter an axis, in lower case, the side on which
-        the first voxel lies, such as ``"asr"``. It must agree with what is stated. Without
-        it a hemisphere, a position along ap, dv or ml, or another frame is an error that asks
-        for it.
+        For an OME-Zarr without orientation: a lower-case letter per axis, for the side on which the
+        first voxel lies, such as ``"asr"``. It must agree with the stored one. Without it, using a
+        hemisphere, a position along ap, dv or ml, or another frame is an error.
 
     Returns
     -------
     Dataset
-        ``annotation``, one label a voxel, and what else is included, on
-        coordinates in mm with units: the centres of the voxels. Its ``.atlas``
-        knows the regions. Its attributes say where everything came from: the
-        root, the atlas's name and version, and each component's name, version
-        and URL.
+        ``annotation``, with one label per voxel, and the other components, on coordinates in mm
+        with units: the voxel centres. ``.atlas`` provides the regions. The attributes record the
+        origin: the root, the atlas's name and version, and each component's name, version and URL.
 
     Raises
     ------
     AtlasNotFoundError
-        If the catalogue has no atlas of that name (with close matches), or not
-        that version of it.
+        If the catalogue has no atlas of that name (with close matches), or not that version.
     ComponentNotFoundError, GridError
-        If the atlas has no such component, or it does not lie on the
-        annotation's grid.
+        If the atlas has no such component, or it is not on the annotation's grid.
     StoreNotFoundError, StoreError, StoreFormatError
-        If there is nothing, it cannot be read or reached (within half a
-        minute), or it is not an annotation.
+        If nothing is stored there, it cannot be read or reached (within half a minute), or it is
+        not an annotation.
     ResolutionNotFoundError
-        If the pyramid has no such level; it lists those there are.
+        If the pyramid has no such level; the message lists the available ones.
     MissingTerminologyError, TerminologyError
         If no terminology is found, or it cannot be read.
 
     Notes
     -----
-    A chunk that is not stored holds the array's fill value: for labels 0,
-    outside the brain. One that is there but cannot be read (damaged, refused,
-    out of reach) raises a StoreError when it is computed, never 0. How long
-    such a read may take is up to the file system and can be set with
-    `storage_options`: by default S3 gives up on a request after 15 s and tries
-    it five times, HTTP gives up after five minutes; a local disk has no limit.
+    A chunk that is not stored has the array's fill value, 0 for labels: outside the brain. A stored
+    chunk that cannot be read (damaged, refused, unreachable) raises a StoreError when it is
+    computed, and is never taken as 0. The timeout depends on the file system and can be set with
+    `storage_options`: by default S3 times out after 15 s with five attempts, HTTP after five
+    minutes; local disks have no limit.
 
     Examples
     --------
@@ -210,7 +200,7 @@ def open_atlas(
 
 
 def _tiff_folder(source: str, version: str | None) -> TiffFolder | None:
-    """Read the folder of an atlas of before version 3: a path, or a copy of that very version."""
+    """Read the folder of an atlas before version 3: a path, or a copy of exactly that version."""
     if is_url(source):
         return None
     place = os.path.expanduser(source)
@@ -223,11 +213,11 @@ def _tiff_folder(source: str, version: str | None) -> TiffFolder | None:
 
 
 def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  # noqa: B006
-    """Open the atlas that comes with the package.
+    """Open the packaged sample atlas.
 
-    The labels of the Allen Mouse Brain Common Coordinate Framework (CCFv3,
-    2017) at 50 and 100 um with its 1327 regions, (c) Allen Institute for Brain
-    Science; see ``xarray_atlas/data/ATTRIBUTION.md``.
+    The labels of the Allen Mouse Brain Common Coordinate Framework (CCFv3, 2017) at 50 and 100 um
+    with its 1327 regions, (c) Allen Institute for Brain Science; see
+    ``xarray_atlas/data/ATTRIBUTION.md``.
 
     Parameters
     ----------
@@ -250,5 +240,5 @@ def open_sample(resolution: Any = "50 um", *, chunks: Any = {}) -> xr.Dataset:  
 
 
 def sample_path() -> str:
-    """Return where the packaged sample lies."""
+    """Return the path of the packaged sample."""
     return str(files("xarray_atlas").joinpath("data", *SAMPLE.split("/")))

@@ -1,4 +1,4 @@
-"""Files of points as Datasets, which say what the files say: units, frame and columns."""
+"""Open files of points as Datasets, with their units, frame and columns."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def open_points(
     Parameters
     ----------
     path : str, path, or list of these
-        A file, several, or a pattern such as ``"*/points/cells.xml"``. By its ending:
+        A file, several, or a pattern such as ``"*/points/cells.xml"``. By suffix:
 
         ``.xml``, ``.yml``
             Cells of cellfinder, in voxels of the raw image.
         ``.csv``, ``.tsv``, ``.txt``
             Tables: brainmapper's ``all_points.csv``, points of napari, detections of QuPath, with
-            or without ABBA's positions in the atlas, statistics of Imaris, objects of ilastik.
-            Of any other table all columns, as they are called.
+            or without ABBA's positions in the atlas, statistics of Imaris, objects of ilastik. All
+            columns of any other table, with their names.
         ``.points``
             Tracks of brainglobe-segmentation, ``atlas.points`` and ``downsampled.points`` of
             brainmapper.
@@ -64,44 +64,42 @@ def open_points(
         ``.swc``
             A morphology.
     animal : str or sequence of str, optional
-        The name of the animal, or one for each file. Of several files it is by default what
-        differs in their names, or where these are the same, in those of their folders.
+        The name of the animal, or one per file. For several files it is by default the part in
+        which their names, or else those of their folders, differ.
     pattern : str, optional
         A regular expression that finds the animal in each path; its first group if it has one.
         ``r"mouse_\d+"``.
     unit : str, optional
-        Of positions whose unit the file does not say: ``"um"``, ``"mm"`` or ``"voxel"``; of SWC
-        one that is not the format's (um).
+        Unit of positions if the file does not give it: ``"um"``, ``"mm"`` or ``"voxel"``; for SWC a
+        unit that differs from the format's (um).
     resolution : str, pint.Quantity, or mapping of str to these, optional
-        Of positions that are indices of voxels, the size of those voxels: ``"25 um"``, or one for
-        each of the positions, ``{"z": "5 um", "y": "2 um", "x": "2 um"}``. Without it, what takes
-        the points asks for it.
+        The voxel size, for positions that are voxel indices: ``"25 um"``, or one per position
+        column, ``{"z": "5 um", "y": "2 um", "x": "2 um"}``. If omitted, functions that take the
+        points ask for it.
 
     Returns
     -------
     Dataset
-        On ``point``. The positions are called ``ap``, ``dv`` and ``ml`` where the file says which
-        axis each is, ``z``, ``y`` and ``x`` along an image's axes, ``axis_0``, ... of an array,
-        and otherwise as the file calls them. They are quantities where it says their unit, or have
-        ``attrs["units"] == "voxel"`` where they are indices of voxels. The other columns are
-        variables too, and the name of the animal is the coordinate ``animal``.
-        ``attrs["frame"]`` says whose coordinates they are, where the file says it: the name of a
-        frame of the atlas, or ``"image"`` and ``"downsampled"``, of a brain that a transform
-        brings into the atlas. Where it does not, what takes points asks for it, and says what
-        the tool writes.
+        With the dimension ``point``. The positions are named ``ap``, ``dv`` and ``ml`` if the file
+        defines the anatomical axes, ``z``, ``y`` and ``x`` along an image's axes, ``axis_0``, ...
+        for an array, and otherwise as in the file. They are quantities if the file gives their
+        unit, or have ``attrs["units"] == "voxel"`` if they are voxel indices. Other columns become
+        variables, and the name of the animal the coordinate ``animal``. ``attrs["frame"]`` gives
+        the coordinate system, if the file defines it: the name of a frame of the atlas, or
+        ``"image"`` and ``"downsampled"``, of a brain that a transform maps to the atlas. Otherwise
+        functions that take the points ask for it, and describe the tool's output.
 
     Raises
     ------
     StoreNotFoundError
         If there is no such file, or no file fits the pattern.
     PointsError
-        If a file is not what its ending says, several files do not go together, or the animals
-        cannot be distinguished.
+        If a file does not match its suffix, several files are incompatible, or the animals cannot
+        be distinguished.
     UnitsError
-        If `unit` contradicts the file, or `resolution` is not a size of its voxels.
+        If `unit` contradicts the file, or `resolution` does not match its positions.
     ImportError
-        If a package is not installed that reads it (h5py, of the extra ``netcdf``, for
-        ``.points``).
+        If a package for the format is missing (h5py, of the extra ``netcdf``, for ``.points``).
 
     See Also
     --------
@@ -110,10 +108,10 @@ def open_points(
 
     Notes
     -----
-    Nothing in a file is executed: pickles are refused, entities of XML and links to other files
-    too. ImageJ's Cell Counter writes the same XML as cellfinder, with planes counted from 1 and
-    the name of its image; its planes are counted from 0 here. Imaris counts from the outer corner
-    of its image, half a voxel before the centre of the first. Nodes of an SWC are moved by the
+    Nothing in a file is executed: pickles, XML entities and links to other files are refused.
+    ImageJ's Cell Counter writes the same XML as cellfinder, but with planes counted from 1 and the
+    name of its image; its planes are converted to count from 0. Imaris counts from the outer corner
+    of its image, half a voxel before the first voxel centre. Nodes of an SWC are shifted by the
     ``OFFSET`` in its header, which the Janelia Workstation writes.
 
     Examples
@@ -142,7 +140,7 @@ def open_points(
 
 
 def _paths(path: Any) -> tuple[Paths, bool]:
-    """Return the files that are meant, and whether they may be several."""
+    """Return the given files, and whether there may be several."""
     if isinstance(path, str | os.PathLike):
         text = os.path.expanduser(os.fsdecode(path))
         if not glob.has_magic(text) or os.path.exists(text):
@@ -162,7 +160,7 @@ def _paths(path: Any) -> tuple[Paths, bool]:
 
 
 def _animals(paths: Paths, several: bool, animal: Any, pattern: str | None) -> list[str] | None:
-    """Return the name of the animal of each file; None if there is no telling."""
+    """Return the name of the animal of each file; None if they cannot be determined."""
     if animal is not None and pattern is not None:
         raise PointsError("animal= names the animals, and pattern= finds them: pass one of them")
     if pattern is not None:
@@ -201,7 +199,7 @@ def _matched(pattern: str, path: str) -> str:
 
 
 def _differing(names: list[str]) -> list[str] | None:
-    """Return what differs in names, by words; None if two are equal.
+    """Return the words in which names differ; None if two are equal.
 
     ``m1_cells`` and ``m2_cells`` differ in ``m1`` and ``m2``.
     """
@@ -225,7 +223,7 @@ def _differing(names: list[str]) -> list[str] | None:
 def _joined(
     tables: list[PointTable], paths: Paths, animals: list[str] | None, unit: Any
 ) -> xr.Dataset:
-    """Put the points of several files one after the other."""
+    """Concatenate the points of several files."""
     first = tables[0]
     for table, path in zip(tables[1:], paths[1:], strict=True):
         own = ("tool", table.tool, first.tool), ("frame", table.frame, first.frame), (
@@ -265,7 +263,7 @@ def _joined(
 
 
 def _sized(points: xr.Dataset, resolution: Any, path: str) -> xr.Dataset:
-    """State the voxel size of positions that are indices."""
+    """Set the voxel size of positions that are indices."""
     names = [str(name) for name, v in points.items() if v.attrs.get("units") == VOXEL]
     if not names:
         raise UnitsError(

@@ -1,4 +1,4 @@
-"""Frames that were added to a Dataset, as they are saved with its volume."""
+"""Save the frames that were added to a Dataset with its volume."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["corner_to_dataset", "saved_frames"]
 def saved_frames(
     ds: xr.Dataset | xr.DataArray, sizes: Mapping[Hashable, float]
 ) -> list[dict[str, Any]]:
-    """Return the frames that were added to an atlas, for the volume that is saved of it.
+    """Return the frames that were added to an atlas, for the saved volume.
 
     Parameters
     ----------
     ds : Dataset or DataArray
-        What is saved: its outer corner becomes that of the whole volume.
+        The saved object: its outer corner becomes that of the whole volume.
     sizes : mapping of hashable to float
-        The size of a voxel in mm along each dimension.
+        Voxel size in mm along each dimension.
 
     Returns
     -------
     list of dict
-        From mm from that corner; none where it is not known how the Dataset lies to them.
+        From mm from that corner; empty if the relative position of the Dataset is unknown.
     """
     _, space = find_atlas(ds)
     added = [f for name, f in frames_of(ds).items() if name not in (*BUILT_IN, *CONVENTIONS)]
@@ -49,13 +49,13 @@ def saved_frames(
 def corner_to_dataset(
     ds: xr.Dataset | xr.DataArray, sizes: Mapping[Hashable, float]
 ) -> tuple[FloatArray, list[float]]:
-    """Return the matrix from the corner of what is saved to a Dataset, and how long it is.
+    """Return the matrix from the corner of the saved volume to a Dataset, and its extent.
 
     Parameters
     ----------
     ds : Dataset or DataArray
     sizes : mapping of hashable to float
-        The size of a voxel in mm along each dimension.
+        Voxel size in mm along each dimension.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def corner_to_dataset(
     to_dataset[3, 3] = 1.0
     for column, axis in enumerate(AXES):
         name, row = space.coordinate(ds, axis), space.position(axis)
-        assert name is not None  # the volume that is saved has all three
+        assert name is not None  # a saved volume has all three
         positions, half = lengths(ds, name), sizes[ds.coords[name].dims[0]] / 2
         low, high = positions.min() - half, positions.max() + half
         along = space.orientation[row] == CORNERS["allen"][axis]

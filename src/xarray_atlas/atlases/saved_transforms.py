@@ -1,4 +1,4 @@
-"""How a grid leads to the atlas that was brought onto it, as it is saved with its volume."""
+"""Save the transform from a grid to the atlas resampled onto it with its volume."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["saved_transform"]
 def saved_transform(
     ds: xr.Dataset | xr.DataArray, sizes: Mapping[Hashable, float]
 ) -> tuple[dict[str, Any], xr.Dataset | None]:
-    """Return what a manifest holds of the transform from a grid to its atlas, and the fields.
+    """Return a manifest's description of the transform from a grid to its atlas, and the fields.
 
     Parameters
     ----------
     ds : Dataset or DataArray
-        What is saved: its outer corner becomes that of the whole volume.
+        The saved object: its outer corner becomes that of the whole volume.
     sizes : mapping of hashable to float
-        The size of a voxel in mm along each dimension.
+        Voxel size in mm along each dimension.
 
     Returns
     -------
     described : dict
         The space of the atlas, and the steps from mm from that corner, along ap, dv and ml.
     fields : Dataset, optional
-        None if matrices alone lead there.
+        None if there are only matrices.
 
     Raises
     ------

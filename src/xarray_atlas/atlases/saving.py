@@ -1,4 +1,4 @@
-"""Saving an atlas in BrainGlobe's layout."""
+"""Save an atlas in BrainGlobe's layout."""
 
 from __future__ import annotations
 
@@ -53,90 +53,88 @@ def save(
     levels: int | None = None,
     masks: bool = True,
 ) -> None:
-    """Save an atlas in BrainGlobe's layout, so that BrainGlobe's own API opens it.
+    """Save an atlas in BrainGlobe's layout, which BrainGlobe's API can open.
 
-    Its annotation, its ``template`` and ``hemispheres`` where it has them, and any other
-    image on the same grid become OME-Zarr pyramids (0.5, zarr format 3, chunks of 128), with
-    the table of regions and a manifest for each level. All of it is written or nothing:
-    nothing is there under its name before it is complete. Chunk by chunk, on whatever dask
-    scheduler is active; the volume is never in memory.
+    The annotation, ``template`` and ``hemispheres`` if present, and other images on the same grid
+    are written as OME-Zarr pyramids (0.5, zarr format 3, chunks of 128), with the table of regions
+    and a manifest for each level. Writing is atomic: nothing appears under its name before it is
+    complete. It proceeds chunk by chunk, on the active dask scheduler; the volume is never in
+    memory.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas in the orientation "asr", all of it or a part; or its annotation alone. A part
-        is saved as an atlas of its own: it has the same coordinates when it is opened again
-        here, while BrainGlobe's API counts from its first voxel.
+        An atlas in the orientation "asr", or a part of it; or its annotation alone. A part is saved
+        as a separate atlas: it keeps its coordinates when it is opened again by this package, while
+        BrainGlobe's API counts from its first voxel.
     path : str or path
-        The local folder that holds ``atlases/``, ``annotation-sets/`` and so on; it may hold
-        other atlases. ``~/.brainglobe/brainglobe-atlasapi`` is where BrainGlobe looks.
+        The local folder with ``atlases/``, ``annotation-sets/`` and so on; it may contain other
+        atlases. BrainGlobe's is ``~/.brainglobe/brainglobe-atlasapi``.
     name : str, optional
-        Of the atlas, by default ``ds.attrs["name"]``. BrainGlobe's form is
+        Name of the atlas, by default ``ds.attrs["name"]``. BrainGlobe uses the form
         "author_species".
     version : str, optional
-        A number, or two with a point between. By default ``ds.attrs["version"]``, else "1.0".
+        A number, or two separated by a point. By default ``ds.attrs["version"]``, or "1.0".
     levels : int, optional
-        How many resolutions, each of voxels twice as large along every axis. By default as
-        many as it takes for the coarsest to be one chunk, 128 voxels along its longest axis.
+        Number of resolutions, each with voxels twice as large along every axis. By default the
+        coarsest has a single chunk, of at most 128 voxels along its longest axis.
     masks : bool, default: True
-        Whether to write the mask of every region too, from which BrainGlobe's
-        ``get_structure_mask`` reads. They are most of the time and of the files.
+        Whether to write the mask of every region, which BrainGlobe's ``get_structure_mask`` reads.
+        Masks take most of the time and files.
 
     Raises
     ------
     GridError
-        If the orientation is not "asr" (:func:`reorient` changes it), if there are not
-        that many levels, or if a variable cannot be saved.
+        If the orientation is not "asr" (see :func:`reorient`), there are not that many levels, or a
+        variable cannot be saved.
     TerminologyError
-        If BrainGlobe's API could not read the regions: no one root called "root", ids or labels
-        that are not from 1 to 2**32 - 1, labels that several regions share.
+        If BrainGlobe's API could not read the regions: without a single root called "root", with
+        ids or labels outside 1 to 2**32 - 1, or labels that several regions share.
     AtlasMismatchError
-        If the annotation holds labels that no region has and that would be taken for a
-        region's.
+        If the annotation has labels without a region that equal a region's id.
     StoreExistsError
-        If an atlas or component of that name and version is there already.
+        If an atlas or component of that name and version exists.
     StoreError
         If `path` is a URL.
     ValueError
-        If there is no name, or a name or version that BrainGlobe could not read.
+        If there is no name, or BrainGlobe could not read the name or version.
 
     Warns
     -----
     UserWarning
-        If the midline was assumed when the atlas was opened, or where a grid onto which the atlas
-        was brought leads to it is lost.
+        If the midline was assumed when the atlas was opened, or the transform from the grid to the
+        atlas is lost.
 
     Notes
     -----
-    *Levels.* A label is the one that most of the 8 voxels have, of equally many the smallest; 0 is
-    a label as others. A template is their mean, rounded where it holds integers. The last
-    voxel of an odd axis covers what is left.
+    *Levels.* A label is the most frequent of the 8 voxels, or the smallest of several; 0 counts as
+    a label. A template is their mean, rounded if it holds integers. The last voxel of an odd axis
+    covers the rest.
 
-    *Left and right.* ``symmetric`` is true where the midline is the half extent and there is no
-    ``hemispheres``; a midline elsewhere is saved as hemispheres, and noted in the manifest as
-    ``midline_mm``, which BrainGlobe passes over. Without either, BrainGlobe's
-    ``hemispheres`` is an error. BrainGlobe gives the middle plane of an odd axis to left or
-    right by rounding; here it is left.
+    *Left and right.* ``symmetric`` is true if the midline is half the extent and there is no
+    ``hemispheres``; another midline is saved as hemispheres, and in the manifest as ``midline_mm``,
+    which BrainGlobe ignores. Without either, BrainGlobe's ``hemispheres`` is an error. BrainGlobe
+    assigns the middle plane of an odd axis to left or right by rounding; here it is left.
 
-    *World coordinates.* BrainGlobe counts from the outer corner of the first voxel, and has no
-    place for the origin of a world. Of an atlas from a file with an affine the OME-Zarr metadata
-    are as BrainGlobe has them, from 0, and the manifest gets ``to_ras_mm``, the 4 x 4 matrix from
-    these positions (mm along the axes, in their order) to RAS mm. BrainGlobe passes over it; here
-    the manifest gives the atlas its world coordinates again, to the float. The OME-Zarr alone,
-    opened without the manifest, counts from the corner.
+    *World coordinates.* BrainGlobe counts from the outer corner of the first voxel, and cannot
+    represent the origin of world coordinates. For an atlas from a file with an affine the OME-Zarr
+    metadata start from 0, as in BrainGlobe, and the manifest gets ``to_ras_mm``, the 4 x 4 matrix
+    from these positions (mm along the axes, in their order) to RAS mm. BrainGlobe ignores it; this
+    package restores the world coordinates exactly. The OME-Zarr alone, opened without the manifest,
+    counts from the corner.
 
-    *An atlas on the grid of an image* keeps how it leads back to the atlas: the manifest gets
-    ``to_atlas``, the atlas's space and the steps of the transform, and displacement fields lie
-    beside the annotation in ``to_atlas.zarr``. BrainGlobe passes over both; here
-    ``ds.atlas.transform`` and frames of the atlas are known again.
+    *An atlas on the grid of an image* keeps its transform to the atlas: the manifest gets
+    ``to_atlas``, the atlas's space and the steps of the transform, and displacement fields are
+    stored in ``to_atlas.zarr`` next to the annotation. BrainGlobe ignores both; this package
+    restores ``ds.atlas.transform`` and the frames of the atlas.
 
-    *Labels.* BrainGlobe's ids are the labels. Where a region has another label than its id, or
-    several (left and right), its voxels get its id. Where ids are text ("MBA:997"), the
-    region's smallest label becomes its id, and regions without a label get the numbers after
-    the largest. A region without a color becomes grey.
+    *Labels.* BrainGlobe's ids are the labels. If the label of a region differs from its id, or
+    there are several (left and right), its voxels get its id. If ids are text ("MBA:997"), the
+    region's smallest label becomes its id, and regions without a label get the numbers after the
+    largest. A region without a color becomes grey.
 
-    *Without a template* one of zeros is written, since BrainGlobe's API opens no atlas without;
-    its name ends in "-template-missing".
+    *Without a template* one of zeros is written, since BrainGlobe's API requires one; its name ends
+    in "-template-missing".
 
     Species, citation and link are ``ds.attrs["species"]``, ``["citation"]`` and ``["atlas_link"]``;
     by default "unknown", "unpublished" and "".
@@ -205,7 +203,7 @@ def save(
 
 def _name(ds: xr.Dataset, name: str | None) -> str:
     if name is None:
-        # an annotation that was opened by itself has the name of that component
+        # an annotation that was opened separately has the name of that component
         name = str(ds.attrs.get("name", "")).removesuffix("-annotation")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ValueError(
@@ -230,7 +228,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
     sizes = spacing(ds)
     names = {}
     for axis, coord in space.coordinates(ds).items():
-        assert coord is not None  # spacing has looked
+        assert coord is not None  # spacing has checked this
         names[ds.coords[coord].dims[0]] = axis, coord
     if set(names) != set(annotation.dims):
         raise GridError(
@@ -245,7 +243,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
         positions = lengths(ds, coord)
         if positions.size == 0:
             raise GridError(f"there is nothing to save: dimension {dim!r} has no voxel")
-        # in a world one plane runs either way
+        # a single plane has no direction in world coordinates
         one = bool(space.world) and positions.size == 1 and wanted in AXES[axis]
         orientation += wanted if one else sides[dim]
         backwards |= positions[-1] < positions[0]
@@ -267,7 +265,7 @@ def _pyramid(ds: xr.Dataset, annotation: Variable, space: Space, levels: int | N
 
 
 def _to_ras(ds: xr.Dataset, pyramid: Pyramid) -> list[list[float]]:
-    """Return the matrix from mm in the store, which counts from the first voxel, to RAS mm."""
+    """Return the matrix from mm in the store, counted from the first voxel, to RAS mm."""
     annotation = annotation_of(ds)
     matrix = affine_of(annotation)
     matrix[:3, :3] /= pyramid.scale
@@ -280,17 +278,17 @@ def _to_ras(ds: xr.Dataset, pyramid: Pyramid) -> list[list[float]]:
 
 
 def _in_store(ds: xr.Dataset, space: Space, pyramid: Pyramid, position: float) -> float:
-    """Return a position along the right-left axis in mm in the store."""
+    """Return a position along the left-right axis in mm in the store."""
     if not space.world:
         return position
     name = space.coordinate(ds, "ml")
-    assert name is not None  # spacing has looked
+    assert name is not None  # spacing has checked this
     sign = 1 if space.orientation[space.position("ml")] in pyramid.orientation else -1
     return sign * (position - float(lengths(ds, name)[0]))
 
 
 def _levels(shape: tuple[int, ...], levels: int | None) -> int:
-    """Count the levels; an axis of one voxel cannot be halved."""
+    """Return the number of levels; an axis of one voxel cannot be halved."""
     count, most = 1, 1
     while min(shape) > 1:
         if max(shape) > CHUNK:
@@ -326,7 +324,7 @@ def _renumbered(
 
 
 def _as_dask(variable: Variable) -> da.Array:
-    # also what was opened without dask stays where it is until it is written
+    # data that was opened without dask also stays on disk until it is written
     chunked: da.Array = variable.data if variable.chunks else variable.chunk(CHUNK).data
     return chunked
 
@@ -351,7 +349,7 @@ def _images(ds: xr.Dataset, annotation: Variable) -> dict[str, Any]:
 def _hemispheres(
     ds: xr.Dataset, annotation: Variable, space: Space, pyramid: Pyramid
 ) -> tuple[bool, Any]:
-    """Return whether the atlas is symmetric, and the hemispheres that are saved, if any."""
+    """Return whether the atlas is symmetric, and the hemispheres to save, if any."""
     given = "hemispheres" in ds.variables
     if not given and space.midline is None:
         return False, None
@@ -366,7 +364,7 @@ def _hemispheres(
 
 
 def _is_halved(ds: xr.Dataset, space: Space, pyramid: Pyramid) -> bool:
-    """Return whether the midline is half of the extent of what is saved."""
+    """Return whether the midline is half the extent of the saved volume."""
     assert space.midline is not None
     at = pyramid.orientation.index("r")
     size = pyramid.scale[at]

@@ -1,4 +1,4 @@
-"""Segmentations of histological sections by region."""
+"""Reduce segmentations of histological sections by region."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def segmented(
     ----------
     image : str, path or array
         A PNG, TIFF or ``.flat`` file (of Nutil), or an array of the shape (rows, columns) or (rows,
-        columns, channels). It shows the whole section, at any size.
+        columns, channels). It must show the whole section, at any size.
     section : Dataset or DataTree
         A node of :func:`open_sections`, or its Dataset.
     regions : str, int, Region, or list of these, optional
         By acronym, full name, or id (int). All regions by default.
     color : int, str or sequence of int, optional
-        Of segmented pixels: ``255``, ``"#ff0000"``, ``(255, 0, 0)``. Needed except
+        Color of segmented pixels: ``255``, ``"#ff0000"``, ``(255, 0, 0)``. Required except for
         boolean arrays and `labels`.
     labels : bool, default: False
-        The image numbers the objects, as Cellpose and StarDist do: each value but 0 is one.
+        Whether the image numbers the objects, as Cellpose and StarDist do: each non-zero value is
+        one.
     connectivity : 4 or 8, default: 4
-        Whether objects are connected by the edges of pixels, or by corners too.
+        Whether objects are connected by edges of pixels, or also by corners.
     min_pixels : int, default: 1
-        Smaller objects are left out, with their pixels.
+        Smaller objects are ignored, including their pixels.
     mask : DataArray of bool, optional
-        The tissue that is intact, on the pixels of the section. What lies outside is counted
-        nowhere, nor is its area.
+        The intact tissue, on the pixels of the section. Pixels and area outside are ignored.
     hemisphere : "left", "right" or a list of both, optional
-        Only that side.
+        Only that hemisphere.
     direct : bool, default: False
-        Only what lies in the region itself, without its descendants, as Nutil has it.
+        Only the region itself, without its descendants, as in Nutil.
     level, parcellation : optional
         Same as in :func:`aggregate`.
 
     Returns
     -------
     Dataset
-        On ``region``, then ``hemisphere`` where a list was given.
+        With the dimension ``region``, then ``hemisphere`` for a list.
 
         ``pixels``, ``objects``
             int64. An object is in the region that holds most of its pixels.
@@ -73,15 +73,15 @@ def segmented(
         ``area``, ``segmented_area``
             In mm**2 of the section.
         ``area_fraction``
-            The share of the area that is segmented, NaN of a region that was not seen.
+            The fraction of the area that is segmented; NaN for a region that was not seen.
         ``background``, ``background_objects``
             Pixels and objects in no region, without ``region``.
 
     Raises
     ------
     GridError
-        If it is not said which pixels are segmented (the error lists the colours), or
-        `mask` is not on the pixels of the section.
+        If the color of segmented pixels is unknown (the error lists the colors), or `mask` is not
+        on the pixels of the section.
     StoreNotFoundError, StoreFormatError, StoreError
         If the file cannot be read.
     ImportError

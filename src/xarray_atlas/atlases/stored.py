@@ -1,4 +1,4 @@
-"""The array in a store from which an annotation is read."""
+"""Find the stored array of an annotation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["stored_labels"]
 
 
 def stored_labels(annotation: xr.DataArray) -> LabelArray | None:
-    """Return the array in a store from which an annotation, or what it is made of, is read."""
+    """Return the stored array that an annotation, or its source, is read from."""
     sources = all_sources(annotation.variable._data)
     found = {source.place: source for source in sources if isinstance(source, LabelArray)}
     return next(iter(found.values())) if len(found) == 1 else None

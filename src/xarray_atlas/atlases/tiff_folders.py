@@ -1,4 +1,4 @@
-"""Opening of atlases that BrainGlobe packaged before version 3, as a folder of TIFF files."""
+"""Open atlases that BrainGlobe packaged before version 3, as folders of TIFF files."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def open_tiff_folder(
     resolution: Any = None,
     include: str | Iterable[str] = ("annotation",),
     terminology: str | os.PathLike[str] | pd.DataFrame | Terminology | None = None,
-    chunks: Any = {},  # noqa: B006  # as open_atlas has it
+    chunks: Any = {},  # noqa: B006  # like open_atlas
     midline: Any = None,
     voxel_size: Any = None,
     orientation: str | None = None,
 ) -> xr.Dataset:
-    """Open the folder of an atlas; no voxel is read.
+    """Open the folder of an atlas without reading voxels.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def open_tiff_folder(
 
 
 def _require_only_level(folder: TiffFolder, resolution: Any) -> None:
-    """Refuse a resolution that the folder has not: it has one level."""
+    """Refuse a resolution that the folder lacks: it has one level."""
     there = f"{times([size * 1000 for size in folder.voxel_size])} um"
     if resolution is None or (resolution == 0 and not isinstance(resolution, bool | str)):
         return
@@ -122,7 +122,7 @@ def _require_voxel_size(folder: TiffFolder, voxel_size: Any) -> None:
 
 
 def _sides(ds: xr.Dataset) -> xr.Variable:
-    """Return the hemisphere of each voxel of an atlas whose midline parts them."""
+    """Return the hemisphere of each voxel of an atlas with a midline."""
     like = ds["annotation"]
     sides = hemispheres_of(ds).set_dims(dict(like.sizes))
     if like.chunks is not None:

@@ -1,4 +1,4 @@
-"""The front door of the checks: what is stored beside an annotation, and the report."""
+"""Check an atlas and the data stored with it, and report the results."""
 
 from __future__ import annotations
 
@@ -65,30 +65,29 @@ def check(
     storage_options: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Report:
-    """Check whether an atlas agrees with itself, and report what is odd about it.
+    """Check the consistency of an atlas, and report problems.
 
-    Without `full` no voxel is read: the table of regions is checked (paths that contradict
-    parents, unknown parents, cycles, several roots, acronyms and labels that regions share, labels
-    that the annotation's type cannot hold), the orientation and the midline, the metadata of the
+    Without `full` no voxel is read: the table of regions is checked (paths that contradict parents,
+    unknown parents, cycles, several roots, acronyms and labels that regions share, labels that the
+    annotation's type cannot represent), the orientation and the midline, the metadata of the
     pyramid, and the versions of the components.
 
-    With `full` also what the voxels say: files of a copy that are not what was downloaded; chunks
-    that are missing where another level of the pyramid has labels; labels that no region has,
-    regions without a voxel, regions that the finest level has and this one has lost; along which
-    axis and about which plane the brain is its own mirror image; the volume of hemispheres, and
-    stored masks.
+    With `full` voxels are checked too: files of a copy that differ from the download; missing
+    chunks, where another level of the pyramid has labels; labels without a region, regions without
+    voxels, regions that exist in the finest level only; the axis and plane of mirror symmetry of
+    the brain; the volume of hemispheres, and stored masks.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, or its annotation. What a part of it cannot tell is not checked.
+        An atlas, or its annotation. For a part of it, some checks are skipped.
     full : bool, default: False
-        Read the voxels: the annotation once for what each label has (which is kept, see
-        :func:`region_properties`) and twice beside that, for missing chunks and beside its mirror
-        image, the next level of its pyramid and the finest, and the masks. These can be large: at
-        10 um the labels of a mouse brain have 1.2 G voxels.
+        Read the voxels: the annotation once for the statistics of each label (which are cached, see
+        :func:`region_properties`) and twice more, for missing chunks and for its mirror image, the
+        next level of its pyramid and the finest, and the masks. These can be large: at 10 um the
+        labels of a mouse brain have 1.2 G voxels.
     storage_options : mapping, optional
-        For fsspec, with which the atlas was opened: the source is asked for its metadata.
+        For fsspec, as when the atlas was opened: its metadata are read again.
     progress : bool, default: False
         Show a progress bar on stderr while labels are tabulated.
 
@@ -96,9 +95,9 @@ def check(
     -------
     Report
         Readable text, or HTML in a notebook. ``.table`` has a row for each finding, with a
-        severity: "error" (numbers come out wrong), "warning" (they may, or something will not
-        work), "note" (good to know). ``.checks`` has a row for each check, made or not, with what
-        was measured or why it was not made. ``.ok`` is whether there is no error.
+        severity: "error" (numbers are wrong), "warning" (numbers may be wrong, or something will
+        not work), "note" (good to know). ``.checks`` has a row for each check, with the measurement
+        or the reason why it was skipped. ``.ok`` is whether there is no error.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def check(
         metadata.check_midline(space, _symmetric(obj), _hemispheres(obj) is not None),
         metadata.check_versions(obj.attrs),
     ]
-    if storage_options is None:  # those with which it was opened, where it is read from there
+    if storage_options is None:  # by default those with which it was opened
         storage_options = _options(obj)
     pyramid = _pyramid(obj, storage_options)
     opened = obj.attrs.get("level")
@@ -164,7 +163,7 @@ def _title(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> str:
 
 
 def _symmetric(obj: xr.Dataset | xr.DataArray) -> bool | None:
-    """Return what the manifest says, None if there was none."""
+    """Return whether the manifest says that the atlas is symmetric; None without a manifest."""
     said = obj.attrs.get("symmetric")
     return None if said is None else bool(said)
 
@@ -178,14 +177,14 @@ def _label_type(obj: xr.Dataset | xr.DataArray, terminology: Terminology) -> Out
         return metadata.check_label_type(terminology, obj["annotation"].dtype)
     try:
         return metadata.check_label_type(terminology, annotation_of(obj).dtype)
-    except GridError as error:  # a mask or a template has the hierarchy too
+    except GridError as error:  # masks and templates have the hierarchy too
         return skipped("label type", str(error))
 
 
 def _pyramid(
     obj: xr.Dataset | xr.DataArray, storage_options: Mapping[str, Any] | None
 ) -> Multiscale | str:
-    """Read the metadata of the pyramid that an object comes from, or say why that cannot be."""
+    """Read the metadata of an object's pyramid, or return why it is impossible."""
     source = obj.attrs.get("source")
     if source is None:
         return "the attributes do not say the source"
@@ -201,7 +200,7 @@ def _pyramid(
 
 
 def _stated(obj: xr.Dataset | xr.DataArray) -> tuple[float, ...] | None:
-    """Return the voxel size in mm that was stated when the store was opened, if any was."""
+    """Return the voxel size in mm that was given when the store was opened, if any."""
     said = obj.attrs.get("stated_voxel_size")
     return None if said is None else stated_voxel_size(str(said).split(", "))
 
@@ -214,7 +213,7 @@ def _of_voxels(
     storage_options: Mapping[str, Any] | None,
     progress: bool,
 ) -> list[Outcome]:
-    """Make the checks of :data:`FULL`, in that order."""
+    """Run the checks of :data:`FULL`, in that order."""
     try:
         annotation = annotation_of(obj)
         part = voxels.part_of(annotation, space)
@@ -230,7 +229,7 @@ def _of_voxels(
     finer = None if finest is None else voxels.table_of(finest, progress)
     outcomes += voxels.check_regions(table, terminology, finer, why_not)
     symmetric, hemispheres = _symmetric(obj), _hemispheres(obj)
-    if incomplete:  # what has holes says nothing of where its middle is
+    if incomplete:  # the middle of an incomplete volume is meaningless
         outcomes += [skipped(name, "chunks seem to be missing") for name in voxels.MIRROR]
     else:
         outcomes += voxels.check_mirror(annotation, space, symmetric, hemispheres is not None)
@@ -287,7 +286,7 @@ def _finest(
     pyramid: Multiscale | str,
     storage_options: Mapping[str, Any] | None,
 ) -> tuple[xr.DataArray | None, str]:
-    """Open the finest level, where that is another one; or say why it cannot be."""
+    """Open the finest level, if it is another one; or return why it is impossible."""
     if isinstance(pyramid, str):
         return None, pyramid
     if "level" not in obj.attrs:
@@ -317,10 +316,10 @@ def _missing(
     level: str,
     storage_options: Mapping[str, Any] | None,
 ) -> str:
-    """Say why a store on this machine may lack chunks of a level; "" where it has them all.
+    """Return why a local store may lack chunks of a level; "" if it has them all.
 
-    A copy need not have every level, and BrainGlobe's tools fetch masks one by one: what has
-    not come yet would be read as zeros, or be an error.
+    A copy need not have every level, and BrainGlobe's tools fetch masks one by one: missing objects
+    would be read as zeros, or raise an error.
     """
     if is_url(place):
         return ""
@@ -338,14 +337,14 @@ def _stored_masks(
     pyramid: Multiscale | str,
     storage_options: Mapping[str, Any] | None,
 ) -> tuple[_Masks, Any] | str:
-    """Open the masks beside the annotation, with their values; or say why that cannot be."""
+    """Open the masks stored with the annotation, and their values; or return why not."""
     source, level = obj.attrs.get("source"), obj.attrs.get("level")
     if source is None or level is None:
         return "the attributes do not say the source and the level"
     if isinstance(pyramid, str):
         return pyramid
     dims = list(map(str, annotation.dims))
-    # reorient() turns the space too, not only the array
+    # reorient() changes the space too, not only the array
     sides = "".join(array_orientation(annotation).get(dim, "") for dim in dims)
     if (dims, sides) != (list(space.dims), pyramid.orientation):
         return "the annotation has been transposed or turned round"
@@ -358,10 +357,10 @@ def _stored_masks(
         group = open_group(place, storage_options)
         array, values = group.get(level), group.get("annotation_values")
     except StoreNotFoundError:
-        return f"there is no {MASKS} beside the annotation"
+        return f"there is no {MASKS} next to the annotation"
     except AtlasError as error:
         return f"the masks cannot be opened: {error}"
-    except Exception as error:  # file systems raise whatever their client library raises
+    except Exception as error:  # file systems raise any error of their client libraries
         return str(unreadable(place, error, storage_options))
     if not isinstance(array, zarr.Array) or not isinstance(values, zarr.Array):
         return f"{place} has no level {level!r}, or no annotation_values"
@@ -372,7 +371,7 @@ def _stored_masks(
 
 
 class _Masks:
-    """An array in a store; what cannot be read of it is a StoreError."""
+    """An array in a store, with read errors converted to StoreError."""
 
     def __init__(self, array: zarr.Array[Any], place: str) -> None:
         self.array, self.place = array, place
@@ -384,5 +383,5 @@ class _Masks:
     def __getitem__(self, key: Any) -> Any:
         try:
             return np.asarray(self.array[key])
-        except Exception as error:  # codecs and file systems raise whatever they like
+        except Exception as error:  # codecs and file systems raise any error
             raise unreadable(self.place, error) from safe_cause(error)

@@ -1,4 +1,4 @@
-"""Check of a local copy: whether its files are still what was downloaded."""
+"""Check whether the files of a local copy are still those that were downloaded."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["check_copy"]
 
 
 def check_copy(obj: xr.Dataset | xr.DataArray) -> Outcome:
-    """Compare the files of the level that was opened, and of the table, with their MD5.
+    """Compare the MD5 of the files of the opened level, and of the table, with the recorded ones.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        Whose attributes say where it was opened.
+        Object with attributes that say where it was opened.
     """
     places = []
     if "source" in obj.attrs:
@@ -53,5 +53,5 @@ def check_copy(obj: xr.Dataset | xr.DataArray) -> Outcome:
         return skipped("copy", "it was not opened from a copy that xarray_atlas.download made")
     told = f"{counted(alike, 'file')} as downloaded"
     if unknown:
-        told += f", {counted(unknown, 'file')} of which no MD5 is known"
+        told += f", {counted(unknown, 'file')} without a known MD5"
     return done("copy", findings, told)

@@ -1,4 +1,4 @@
-"""The check of stored masks against the labels."""
+"""Check stored masks against the labels."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["check_masks"]
 def check_masks(
     annotation: xr.DataArray, masks: Any, values: Ints, terminology: Terminology
 ) -> Outcome:
-    """Check that stored masks mark the voxels that the labels do.
+    """Check that stored masks mark the same voxels as the labels.
 
-    In one pass over the masks, a chunk at a time.
+    In one pass over the masks, chunk by chunk.
 
     Parameters
     ----------
     annotation : DataArray
-        Of the whole volume, in the axis order of the store.
+        The whole volume, in the axis order of the store.
     masks : array, shape (n, *annotation.shape)
-        One mask a region, with all below it: whatever can be sliced.
+        One mask per region, including its descendants, as any array that can be sliced.
     values : ndarray of int, shape (n,)
-        The label of the region of each mask, or its id where it has no label of its own.
+        The label of the region of each mask, or its id if it has no label.
     terminology : Terminology
         The table of these regions.
     """
@@ -74,17 +74,17 @@ def _called(value: Any, terminology: Terminology) -> str:
 
 
 def _owners(value: int, terminology: Terminology) -> Int64s:
-    """Return the positions of the regions that a mask is of."""
+    """Return the positions of the regions that a mask may belong to."""
     owners: Int64s = terminology.label_regions[terminology.labels == value]
     if owners.size or terminology.ids.dtype.kind != "i":
         return owners
-    # of a region that has no label but those below it, BrainGlobe's files have the id
+    # BrainGlobe's files have the id of a region that has no label itself
     named = np.flatnonzero(terminology.ids == value)
     return np.setdiff1d(named, terminology.label_regions)
 
 
 def _differing(labels: Any, masks: Any, wanted: list[Int64s | None]) -> Int64s:
-    """Count for each mask the voxels that it has and the labels have not, or the other way."""
+    """Count for each mask the voxels in which it differs from the labels."""
     if not wanted:
         return np.zeros(0, np.int64)
     if not isinstance(masks, da.Array):

@@ -1,7 +1,7 @@
-"""Checks of an atlas that read no voxel: its table of regions, its space, its metadata.
+"""Checks that read no voxels: the table of regions, the space, the metadata.
 
-Each takes what it is about and returns an :class:`~xarray_atlas.checks.report.Outcome`.
-Those that need the voxels are in ``voxel_checks``.
+Each returns an :class:`~xarray_atlas.checks.report.Outcome`. Checks that read voxels are in
+``voxels``.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ __all__ = [
 
 
 class PyramidLevel(Protocol):
-    """What the metadata of a pyramid say of one level: voxel ``i`` at ``scale * i + translation``.
+    """Metadata of a level of a pyramid: voxel ``i`` is at ``scale * i + translation``.
 
     In mm along each axis.
     """
 
     @property
     def path(self) -> str:
-        """Its array within the group."""
+        """The path of its array within the group."""
 
     @property
     def resolution(self) -> str:
@@ -59,7 +59,7 @@ class PyramidLevel(Protocol):
 
 
 def region_names(terminology: Terminology, positions: Any) -> tuple[str, ...]:
-    """Name regions: by acronym, by id where that names none or several."""
+    """Name regions by acronym, or by id if the acronym is missing or shared."""
     ids, acronyms = terminology.ids.tolist(), terminology.acronyms
     counts: dict[str, int] = defaultdict(int)
     for acronym in acronyms:
@@ -100,7 +100,7 @@ _KINDS = {
 
 
 def check_table(terminology: Terminology) -> list[Outcome]:
-    """Check what parents, paths, roots and acronyms say."""
+    """Check parents, paths, roots and acronyms."""
     outcomes = []
     problems = list(zip(terminology.problem_kinds, terminology.problems, strict=True))
     for kind, (severity, why, mend) in _KINDS.items():
@@ -108,7 +108,7 @@ def check_table(terminology: Terminology) -> list[Outcome]:
         outcomes.append(done(kind, [Finding(severity, why, mend, told)] if told else []))
     untold = tuple(text for kind, text in problems if not kind)
     if untold:
-        why = "the file says of its table of regions what is wrong, but not of which kind"
+        why = "the file lists problems of its table of regions without their kind"
         mend = "open the atlas from its own store"
         outcomes.append(done("table", [Finding("warning", why, mend, untold)]))
     return [*outcomes, _roots(terminology), *_acronyms(terminology)]
@@ -144,7 +144,7 @@ def _acronyms(terminology: Terminology) -> list[Outcome]:
     return [outcome, done("empty acronyms", found)]
 
 
-# -- the labels that the table gives
+# -- the labels in the table
 
 
 def check_shared_labels(terminology: Terminology) -> Outcome:
@@ -166,7 +166,7 @@ def check_shared_labels(terminology: Terminology) -> Outcome:
 
 
 def check_background(terminology: Terminology) -> Outcome:
-    """Check that 0, which is everywhere outside of the brain, is the label of no region."""
+    """Check that 0, the background, is not the label of a region."""
     owners = terminology.label_regions[terminology.labels == 0]
     if not owners.size:
         return done("label 0")
@@ -179,7 +179,7 @@ def check_background(terminology: Terminology) -> Outcome:
 
 
 def check_unlabelled(terminology: Terminology) -> Outcome:
-    """Check that each region, or one below it, has a label."""
+    """Check that each region, or one of its descendants, has a label."""
     _, owners = terminology.label_pairs()
     without = np.setdiff1d(np.arange(len(terminology)), owners)
     if not without.size:
@@ -191,7 +191,7 @@ def check_unlabelled(terminology: Terminology) -> Outcome:
 
 
 def check_label_type(terminology: Terminology, dtype: np.dtype[Any]) -> Outcome:
-    """Check that the annotation's type holds the labels of all regions."""
+    """Check that the annotation's type can represent the labels of all regions."""
     if dtype.kind not in "iu":
         why = (
             f"the annotation is {dtype}, and labels are integers: a float does not hold large ids "
@@ -218,7 +218,7 @@ def check_label_type(terminology: Terminology, dtype: np.dtype[Any]) -> Outcome:
 
 
 def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
-    """Check that coordinates and attributes say of the axes what the space says."""
+    """Check that coordinates and attributes agree with the space about the axes."""
     found = []
     for axis in ("ap", "dv", "ml"):
         try:
@@ -227,7 +227,7 @@ def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
             mend = "correct the attribute 'direction' of the coordinate, or open the atlas again"
             found.append(Finding("error", str(error), mend, (axis,)))
     said = obj.attrs.get("orientation")
-    # in a world the attributes say on which side the array began when it was opened
+    # with world coordinates the attributes refer to the array when it was opened
     runs = str.maketrans("rai", "lps") if space.world else {}
     axes = space.orientation.translate(runs)
     if said is not None and str(said).translate(runs) != axes:
@@ -241,15 +241,15 @@ def check_orientation(obj: xr.Dataset | xr.DataArray, space: Space) -> Outcome:
 
 
 def check_midline(space: Space, symmetric: bool | None, volume: bool) -> Outcome:
-    """Check that left and right can be distinguished, and where.
+    """Check that the hemispheres are defined.
 
     Parameters
     ----------
     space : Space
     symmetric : bool, optional
-        What the manifest says.
+        According to the manifest.
     volume : bool
-        Whether there is a variable ``hemispheres``, which then says what is left and right.
+        Whether there is a variable ``hemispheres``, which then defines left and right.
     """
     at = space.position("ml")
     dim, size = space.dims[at], space.voxel_size[at]
@@ -297,14 +297,14 @@ def check_midline(space: Space, symmetric: bool | None, volume: bool) -> Outcome
 def check_levels(
     levels: Sequence[PyramidLevel], space: Space, opened: str | None = None
 ) -> Outcome:
-    """Check that all levels of a pyramid begin at the same corner.
+    """Check that all levels of a pyramid start at the same corner.
 
     Parameters
     ----------
     levels : sequence
-        As the file has them.
+        In the order of the file.
     space : Space
-        Of the level that was opened, as it was opened.
+        Space of the level that was opened.
     opened : str, optional
         The path of that level.
     """
@@ -315,7 +315,7 @@ def check_levels(
     told = f"{counted(len(levels), 'level')}, the finest of {finest.resolution}"
     if not off:
         return done("levels", detail=told)
-    # what older stores lack: all levels have the translation of the finest
+    # older stores have the translation of the finest level for all levels
     plain = all(level.translation == finest.translation for level in levels)
     worst = max(float(np.abs(gap).max()) for _, gap in off)
     subjects = tuple(
@@ -347,7 +347,7 @@ def _corner(level: PyramidLevel) -> Any:
 
 
 def check_versions(attrs: Mapping[Hashable, Any]) -> Outcome:
-    """Check that annotation and terminology were made for each other, by name and version."""
+    """Check that annotation and terminology belong together, by name and version."""
     keys = [
         f"{part}_{what}" for what in ("name", "version") for part in ("annotation", "terminology")
     ]
@@ -380,7 +380,7 @@ def check_versions(attrs: Mapping[Hashable, Any]) -> Outcome:
 
 
 def _plain(version: str) -> str:
-    """Write a version in one way: "2017", "2017_0" and "2017.0" are the same."""
+    """Normalize a version: "2017", "2017_0" and "2017.0" are the same."""
     parts = version.replace("_", ".").split(".")
     while len(parts) > 1 and parts[-1] in ("0", ""):
         parts.pop()

@@ -1,9 +1,9 @@
-"""Check for chunks that a store has lost, which zarr reads as background.
+"""Check for chunks missing in a store, which zarr reads as background.
 
-A chunk that is absent holds the fill value, by the format: so does one for which a server once
-answers 404, or that a copy has lost. Two things tell such a chunk from background. Another level of
-the pyramid has labels where it has none; and labels that border on it break off there, at the same
-area as two planes further in, where the surface of a brain would curve away.
+A missing chunk has the fill value according to the format, also if a server returned 404 once, or a
+copy has lost it. Two criteria distinguish it from background: another level of the pyramid has
+labels in it; or adjacent labels end at its boundary with the same area as two planes further in,
+where the surface of a brain would be curved.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ LEAST = 16
 
 
 IN_MEMORY = 1 << 29
-"""Voxels of another level of which it is held in memory whether they are labelled."""
+"""Maximum size of another level, in voxels, to hold its mask of labels in memory."""
 
 Box: TypeAlias = tuple[slice, ...]
 
 
 class StoredLevel(NamedTuple):
-    """A level of a pyramid, as it is stored."""
+    """A stored level of a pyramid."""
 
     level: Level
     labels: Any
@@ -49,7 +49,7 @@ class StoredLevel(NamedTuple):
 
 
 class Empty(NamedTuple):
-    """Chunks without a label, and what is at their faces."""
+    """Chunks without labels, and the labels at their boundaries."""
 
     blocks: list[tuple[int, ...]]
     """The place of each among the chunks."""
@@ -60,7 +60,7 @@ class Empty(NamedTuple):
 
 
 def find_missing(stored: StoredLevel, other: StoredLevel | None) -> tuple[list[str], list[str]]:
-    """Find the chunks of a level that seem to be missing.
+    """Find the chunks of a level that may be missing.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def find_missing(stored: StoredLevel, other: StoredLevel | None) -> tuple[list[s
     Returns
     -------
     certain, suspected : list of str
-        The keys of chunks where the other level has labels; and of those at which labels only
-        break off, where there is no other level.
+        The keys of chunks in which the other level has labels; and of those at which labels end
+        abruptly, if there is no other level.
     """
     empty = _empty_chunks(stored.labels)
     if other is None:
@@ -90,10 +90,10 @@ def find_missing(stored: StoredLevel, other: StoredLevel | None) -> tuple[list[s
 
 
 def _empty_chunks(labels: Any) -> Empty:
-    """Find the chunks without a label, and the areas of labels that border on them."""
+    """Find the chunks without labels, and the areas of adjacent labels."""
     ndim = labels.ndim
-    # of each block: whether it has a label, then for each of its faces the labelled voxels there,
-    # and two planes further in
+    # for each block: whether it has a label, then for each side the labelled voxels at its
+    # boundary, and two planes further in
     shape = (*labels.numblocks, 1 + 4 * ndim)
     tables = labels.map_blocks(
         _faces,
@@ -111,7 +111,7 @@ def _empty_chunks(labels: Any) -> Empty:
             near[axis] += 1 if side else -1
             if not 0 <= near[axis] < shape[axis] or not there[tuple(near)]:
                 continue
-            # the face of the neighbour that looks at this one is on its other side
+            # the side of the neighbour that faces this one is the opposite one
             at = 1 + 4 * axis + 2 * (1 - side)
             face, behind = table[tuple(near)][at : at + 2]
             if face >= LEAST and face >= KEPT * behind:
@@ -121,7 +121,7 @@ def _empty_chunks(labels: Any) -> Empty:
 
 
 def _faces(block: Any) -> Any:
-    """Count the labels of a block: in all, and on its faces and the planes behind them."""
+    """Count the labels of a block: in total, at its boundaries and in the planes behind them."""
     labelled: Bools = np.asarray(block) != 0
     counts = [int(labelled.any())]
     for axis in range(labelled.ndim):
@@ -135,9 +135,9 @@ def _faces(block: Any) -> Any:
 def _box(
     block: tuple[int, ...], starts: list[Int64s], level: Level, other: StoredLevel
 ) -> Box | None:
-    """Return the voxels of another level that lie within a chunk, one voxel away from its faces.
+    """Return the voxels of another level within a chunk, excluding a margin of one voxel.
 
-    None if there are none. At its faces a voxel may be labelled by what lies beyond.
+    None if there are none. Voxels at the boundary may be labelled because of what is beyond.
     """
     box = []
     axes = zip(
@@ -161,12 +161,12 @@ def _box(
 
 
 def check_missing_chunks(levels: list[tuple[StoredLevel, StoredLevel | None]]) -> Outcome:
-    """Check levels of a pyramid for chunks that are missing.
+    """Check levels of a pyramid for missing chunks.
 
     Parameters
     ----------
     levels : list of (StoredLevel, StoredLevel or None)
-        Each level with another one that it is compared with.
+        Each level with another one for comparison.
     """
     findings = []
     for stored, other in levels:

@@ -1,4 +1,4 @@
-"""What the checks of an atlas have found: findings, and the report that people read."""
+"""Findings of the checks of an atlas, and the report for users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 class Finding(NamedTuple):
-    """Something about an atlas that its user should know."""
+    """A property of an atlas that users should know about."""
 
     severity: str
     """One of :data:`SEVERITIES`."""
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of one check, found or not."""
+    """The outcome of a check."""
 
     check: str
     made: bool
@@ -56,8 +56,8 @@ def skipped(check: str, why: str) -> Outcome:
 
 
 def shown(subjects: Sequence[str]) -> str:
-    """Write the first subjects, and how many more there are."""
-    # to say that there is one more takes as much room as that one
+    """Format the first subjects, and the number of remaining ones."""
+    # omitting a single one would not save space
     first = subjects if len(subjects) <= SHOWN + 1 else subjects[:SHOWN]
     more = f" and {len(subjects) - len(first)} more" if len(first) < len(subjects) else ""
     return ("; " if any("," in subject for subject in first) else ", ").join(first) + more
@@ -65,16 +65,16 @@ def shown(subjects: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`xarray_atlas.check` has found, and what it has looked at.
+    """Results of :func:`xarray_atlas.check`.
 
-    Shown as text, or in a notebook as HTML; the same is in two tables.
+    Displayed as text, or in a notebook as HTML; the same information is in two tables.
 
     Parameters
     ----------
     title : str
-        Which atlas it is about.
+        The atlas that was checked.
     outcomes : tuple of Outcome
-        One for each check, in the order in which they were made.
+        One for each check, in order.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Return whether there is no error. What was not checked may hold one: see `checks`.
+        """Return whether there is no error. Skipped checks may hide errors: see `checks`.
 
         Examples
         --------
@@ -102,10 +102,10 @@ class Report:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each finding, the gravest first.
+        """A row for each finding, in descending order of severity.
 
         Its columns are check, severity ("error", "warning" or "note"), subjects (a tuple of all
-        regions, labels or levels that it is about), message and mend.
+        regions, labels or levels concerned), message and mend.
 
         Examples
         --------
@@ -126,7 +126,7 @@ class Report:
     def checks(self) -> pd.DataFrame:
         """A row for each check: check, made (bool), findings (their number) and detail.
 
-        The detail is what was measured, or why the check was not made.
+        The detail is the measurement, or the reason why the check was skipped.
 
         Examples
         --------
@@ -162,7 +162,7 @@ class Report:
                     lines.insert(1, f"These: {shown(found.subjects)}.")
                 parts.append("\n".join([f"{severity}: {check}", *map(_indented, lines)]))
         for made, title in ((False, "not made"), (True, "nothing found")):
-            # those of one reason together
+            # group those with the same reason
             names: dict[str, list[str]] = {}
             for o in self.outcomes:
                 if o.made is made and not o.findings:
@@ -200,7 +200,7 @@ def _row(tag: str, cells: Iterable[Any]) -> str:
 
 
 def _indented(text: str) -> str:
-    # what a file says may hold line breaks
+    # text from files may contain line breaks
     return textwrap.fill(
         " ".join(text.split()),
         width=100,

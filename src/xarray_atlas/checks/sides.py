@@ -1,4 +1,4 @@
-"""Left and right as regions of their own."""
+"""Check for left and right as separate regions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["check_sides"]
 
 
 def check_sides(terminology: Terminology) -> Outcome:
-    """Check whether left and right are regions of their own, which can be folded into one."""
+    """Check whether left and right are separate regions that can be merged."""
     lateral = propose_lateral(terminology.names.tolist())
     if not lateral:
         return done("sides in names")

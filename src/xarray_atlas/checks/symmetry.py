@@ -1,4 +1,4 @@
-"""How far an annotation is its own mirror image, measured from its voxels."""
+"""Measure the mirror symmetry of an annotation from its voxels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLE = 64
 
 
 class Mirrored(NamedTuple):
-    """What one reading of an annotation says of its symmetry."""
+    """Result of one pass over an annotation for its symmetry."""
 
     labelled: int
     """Number of voxels with a label other than 0."""
@@ -32,17 +32,17 @@ class Mirrored(NamedTuple):
 def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:
     """Compare an annotation with its mirror image.
 
-    Of a dask array a few chunks at a time are in memory, beside those that they mirror: 0.4 GB at
-    the most for the 1.2 G voxels of a mouse brain at 10 um, in chunks of 128 voxels.
+    For a dask array a few chunks are in memory at a time, with those they mirror: at most 0.4 GB
+    for the 1.2 G voxels of a mouse brain at 10 um, in chunks of 128 voxels.
 
     Parameters
     ----------
     labels : numpy or dask array of int, shape (n, m, k)
     axis : int
-        Across which the mirror stands.
+        Axis across which to mirror.
     twice : int, optional
-        Twice the mirror's place along the axis, in voxels: voxel ``i`` is the image
-        of voxel ``twice - i``.
+        Twice the position of the mirror along the axis, in voxels: voxel ``i`` is the image of
+        voxel ``twice - i``.
     """
     labels = without_empty_chunks(labels)
     others = tuple(i for i in range(labels.ndim) if i != axis)
@@ -58,13 +58,13 @@ def measure_mirror(labels: Any, axis: int, twice: int | None) -> Mirrored:
 
 
 def _sampled(count: int) -> slice:
-    """Pick planes along an axis, as far from its one end as from its other."""
+    """Select planes along an axis, symmetrically from both ends."""
     stride = -(-count // SAMPLE) or 1
     return slice((count - 1) % stride // 2 if count else 0, None, stride)
 
 
 def _alike(labels: Any, axis: int, twice: int) -> Any:
-    """Count the labelled voxels, off the mirror, whose image has their label."""
+    """Count the labelled voxels, except in the mirror plane, with the same label as their image."""
     n = labels.shape[axis]
     low, high = max(0, twice - n + 1), min(n - 1, twice)
     pairs = (high - low + 1) // 2
@@ -78,9 +78,9 @@ def _alike(labels: Any, axis: int, twice: int) -> Any:
 
 
 def best_plane(mask: Bools, axis: int) -> float:
-    """Return the largest share of a mask that is its own mirror image across an axis.
+    """Return the largest fraction of a mask that is mirror symmetric across an axis.
 
-    Of all planes at and between voxels in the middle half of the axis.
+    Considering planes at and between voxels in the middle half of the axis.
     """
     moved = np.moveaxis(mask, axis, 0)
     n, whole = len(moved), np.count_nonzero(mask)
@@ -92,18 +92,18 @@ def best_plane(mask: Bools, axis: int) -> float:
 
 
 def best_plane_of_profile(profile: Int64s, near: float) -> tuple[float, float]:
-    """Find the place at which a profile is most its own mirror image.
+    """Find the position at which a profile is most symmetric.
 
     Parameters
     ----------
     profile : ndarray of int64
     near : float
-        Of several such places the one nearest to this.
+        Of several such positions, the nearest to this one is returned.
 
     Returns
     -------
     share : float
-        How much of the profile lies under its image.
+        Fraction of the profile that overlaps its image.
     place : float
         In voxels, at one or between two.
     """

@@ -1,4 +1,4 @@
-"""Checks of an atlas that need its voxels: labels, regions, left and right."""
+"""Checks that read voxels: labels, regions, left and right."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ UNLIKE = 0.1
 
 
 def table_of(annotation: xr.DataArray, progress: bool = False) -> LabelTable:
-    """Return what a pass over an annotation has learned, or learn it."""
+    """Return the statistics of an annotation's labels, from the cache or a pass."""
     known = cache.find_any(annotation.variable)
     return known or cache.learn(annotation.variable, sides_if_known(annotation), None, progress)
 
 
 def part_of(annotation: xr.DataArray, space: Space) -> str:
-    """Say why an annotation does not tell of the whole volume; "" where it does."""
+    """Return why an annotation does not cover the whole volume; "" if it does."""
     names = [space.coordinate(annotation, axis) for axis in AXES]
     order = [space.position(axis) for axis in AXES]
     if any(name not in annotation.dims for name in names) or annotation.ndim != len(names):
@@ -84,7 +84,7 @@ def part_of(annotation: xr.DataArray, space: Space) -> str:
 
 
 def check_unknown_labels(table: LabelTable, terminology: Terminology) -> Outcome:
-    """Check that each label in the volume, except 0, is that of a region."""
+    """Check that each label in the volume, except 0, belongs to a region."""
     labels, counts = unassigned(table, [None], terminology)
     unknown = labels != 0
     labels, voxels = labels[unknown], counts[unknown, 0]
@@ -109,7 +109,7 @@ def check_unknown_labels(table: LabelTable, terminology: Terminology) -> Outcome
 
 
 def _spoilt(label: int, terminology: Terminology) -> str:
-    """Say which region's label has become this one in a type that did not hold it."""
+    """Explain which region's label has overflowed to this one in a smaller type."""
     known = terminology.labels
     ways = {
         "float32": known.astype(np.float32).astype(np.float64) == label,
@@ -130,23 +130,23 @@ def check_regions(
     finer: LabelTable | None = None,
     why_not: str = "",
 ) -> list[Outcome]:
-    """Check which regions, with all below them, have no voxel, and which have lost theirs.
+    """Check which regions, including descendants, have no voxels, or have lost them.
 
     Parameters
     ----------
     table : LabelTable
-        Of the level that was opened.
+        Table of the level that was opened.
     terminology : Terminology
         The regions.
     finer : LabelTable, optional
-        Of the finest level of the pyramid.
+        Table of the finest level of the pyramid.
     why_not : str
-        Why there is no finer level to compare with; "" where there is none.
+        Why there is no finer level to compare with, or "".
     """
     here = counts_by_region(table, [None], terminology, False)[:, 0]
     _, owners = terminology.label_pairs()
     labelled = np.zeros(len(terminology), bool)
-    labelled[owners] = True  # what has no label is told by the table of regions
+    labelled[owners] = True  # missing labels are reported for the table of regions
     without = labelled & (here == 0)
     lost = np.zeros_like(without)
     if finer is not None:
@@ -186,17 +186,17 @@ def check_regions(
 def check_mirror(
     annotation: xr.DataArray, space: Space, symmetric: bool | None, volume: bool
 ) -> list[Outcome]:
-    """Check along which axis, and about which plane, the annotation is its own mirror image.
+    """Check the axis and plane of mirror symmetry of the annotation.
 
     Parameters
     ----------
     annotation : DataArray
-        Of the whole volume.
+        The whole volume.
     space : Space
     symmetric : bool, optional
-        What the manifest says.
+        According to the manifest.
     volume : bool
-        Whether left and right are in a variable ``hemispheres``, not on two sides of the midline.
+        Whether left and right are defined by a variable ``hemispheres``, not the midline.
     """
     names = {axis: space.coordinate(annotation, axis) for axis in AXES}
     axes = {axis: annotation.dims.index(name) for axis, name in names.items() if name is not None}
@@ -234,14 +234,14 @@ def check_mirror(
 
 
 class _Plane(NamedTuple):
-    """Where the labelled voxels are most their own mirror image, in mm."""
+    """The plane about which the labelled voxels are most symmetric, in mm."""
 
     dim: str
     share: float
-    """Of the voxels whose image across it is labelled, by their number on each plane."""
+    """Fraction of voxels with a labelled mirror image, by the number on each plane."""
     place: float
     width: float
-    """Of what is labelled."""
+    """Width of the labelled part."""
     step: float
     one_sided: bool
     """Return whether all of it lies on one side of the midline."""
@@ -310,14 +310,14 @@ def _symmetry(labelled: int, alike: int | None, space: Space, symmetric: bool | 
 def check_hemispheres(
     annotation: xr.DataArray, hemispheres: xr.DataArray, symmetric: bool | None
 ) -> Outcome:
-    """Check that the volume of hemispheres says what the midline does.
+    """Check that the volume of hemispheres agrees with the midline.
 
     Parameters
     ----------
     annotation, hemispheres : DataArray
-        On one grid.
+        On the same grid.
     symmetric : bool, optional
-        What the manifest says.
+        According to the manifest.
     """
     inside, side = annotation.variable != 0, hemispheres.variable
     midline = sides_if_known(annotation)
@@ -373,7 +373,7 @@ def check_hemispheres(
 
 
 def _profile(which: Variable, ml: Hashable | None) -> Variable:
-    """Count the voxels of each plane across an axis; of all planes where there is no axis."""
+    """Count the voxels of each plane across an axis, or all voxels without an axis."""
     return which.sum([dim for dim in which.dims if dim != ml])
 
 
@@ -384,7 +384,7 @@ def _against_midline(wrong: Int64s, labelled: int, symmetric: bool | None) -> li
         return []
     told = f"{share:.2%} of the labelled voxels are on another side than the midline has them"
     if np.count_nonzero(wrong) == 1:
-        # BrainGlobe rounds where an axis is odd
+        # BrainGlobe rounds for an odd axis
         why = f"{told}, all on one plane, which the volume of hemispheres gives to the other side"
         mend = "nothing: the volume is used where it was opened, the midline elsewhere"
         return [Finding("note", why, mend)]
@@ -392,6 +392,6 @@ def _against_midline(wrong: Int64s, labelled: int, symmetric: bool | None) -> li
         why = f"{told}: left and right are swapped in one of the two"
         mend = "find out which: BrainGlobe's volume has 1 on the left, 2 on the right"
         return [Finding("error", why, mend)]
-    mend = "find out which is right: the volume is used as long as the Dataset has it"
+    mend = "find out which is right: the volume is used while it is in the Dataset"
     severity = "warning" if symmetric else "note"
     return [Finding(severity, f"{told}: results depend on which of the two is used", mend)]
