@@ -103,10 +103,31 @@ if os.environ.get("READTHEDOCS") == "True":
     }
 
 
+def add_notebook_links(app, docname, source):
+    """Put links to the notebook of an example below its title."""
+    folder, _, name = docname.partition("/")
+    if folder != "gallery" or name == "index":
+        return
+    version = os.environ.get("READTHEDOCS_VERSION", "latest")
+    ref = version if version.startswith("v") else "main"
+    repository = "xarray-atlas/xarray-atlas"
+    colab = (
+        f"https://colab.research.google.com/github/{repository}/blob/{ref}/notebooks/{name}.ipynb"
+    )
+    binder = f"https://mybinder.org/v2/gh/{repository}/{ref}?labpath=notebooks/{name}.ipynb"
+    links = (
+        f"{{download}}`Download as a notebook <../../notebooks/{name}.ipynb>` "
+        f"| [open in Colab]({colab}) | [open in Binder]({binder})"
+    )
+    title = next(line for line in source[0].splitlines() if line.startswith("# "))
+    source[0] = source[0].replace(title, f"{title}\n\n{links}\n", 1)
+
+
 def setup(app):
     """Make the table of operations from the rows that the tests run."""
     import operations_table
 
     (HERE / "_static" / "gallery").mkdir(exist_ok=True)  # where each example leaves its picture
     target = HERE / "generated" / "operations.md"
+    app.connect("source-read", add_notebook_links)
     app.connect("builder-inited", lambda app: operations_table.write(target))
