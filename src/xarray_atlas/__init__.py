@@ -113,7 +113,8 @@ if TYPE_CHECKING:
     from xarray_atlas.checks.checking import check
     from xarray_atlas.checks.report import Report
     from xarray_atlas.io.transforms.opening import open_transform
-    from xarray_atlas.viewers.exploring import Explorer, explore
+    from xarray_atlas.viewers.explorer import Explorer
+    from xarray_atlas.viewers.exploring import explore
     from xarray_atlas.viewers.napari_layers import to_napari
     from xarray_atlas.viewers.neuroglancer import neuroglancer_url
     from xarray_atlas.viewers.neuroglancer_server import neuroglancer
@@ -122,7 +123,7 @@ _WHEN_USED = {
     "check": "checks.checking",
     "download": "atlases.downloading",
     "explore": "viewers.exploring",
-    "Explorer": "viewers.exploring",
+    "Explorer": "viewers.explorer",
     "list_atlases": "atlases.listing",
     "neuroglancer": "viewers.neuroglancer_server",
     "neuroglancer_url": "viewers.neuroglancer",

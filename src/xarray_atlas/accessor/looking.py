@@ -12,7 +12,7 @@ from xarray_atlas.accessor.plot import AtlasPlotAccessor
 from xarray_atlas.regions.results import Regions
 
 if TYPE_CHECKING:
-    from xarray_atlas.viewers.exploring import Explorer
+    from xarray_atlas.viewers.explorer import Explorer
 
 __all__ = ["LookingMethods"]
 
@@ -105,7 +105,8 @@ class LookingMethods(Accessor[T]):
         Returns
         -------
         Explorer
-            Shown by a notebook as it is; `save` writes it as one HTML file.
+            In a notebook a live widget, whose ``point`` and ``regions`` are what was clicked last;
+            `save` writes it as one HTML file.
 
         Raises
         ------

@@ -6,10 +6,8 @@ import base64
 import gzip
 import html
 import json
-import os
 import re
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -24,8 +22,9 @@ from xarray_atlas.transforms.any_frame import any_frame
 from xarray_atlas.viewers.explore_frames import page_frame
 from xarray_atlas.viewers.explore_surfaces import around, mz3, surface_of, tube
 from xarray_atlas.viewers.explore_volumes import PageAtlas, nifti, read, region_table
+from xarray_atlas.viewers.explorer import Explorer, Places
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["explore"]
 
 MOST_FACES = 60_000, 1_200_000
 """Of one surface, and of all: the page grows by about 12 bytes with each."""
@@ -36,59 +35,12 @@ AROUND = -1
 PROBE = -2
 """Stands for a shank of a probe."""
 
-SCRIPTS = ("picture.js", "outlines.js", "panel.js")
+SCRIPTS = ("picture.js", "outlines.js", "live.js", "panel.js")
 
 LICENCES = ("LICENSE", "LICENSES-javascript.txt", "LICENSES-codecs-font.txt")
 
 LABELS = 1002
 """NIfTI's code of what the values are: labels."""
-
-
-class Explorer:
-    """An interactive page of an atlas, which needs nothing but itself and a browser.
-
-    In a notebook it shows itself, in a frame.
-
-    Parameters
-    ----------
-    html : str
-        The page.
-
-    Examples
-    --------
-    >>> import xarray_atlas
-    >>> page = xarray_atlas.open_sample("100 um").atlas.explore("RSP")
-    >>> repr(page).endswith("MB; save('atlas.html') writes it>")
-    True
-    """
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-
-    def __repr__(self) -> str:
-        size = len(self.html.encode()) / 1e6
-        return f"<Explorer: a page of {size:.1f} MB; save('atlas.html') writes it>"
-
-    def _repr_html_(self) -> str:
-        style = "width: 100%; height: 700px; border: 0"
-        page = html.escape(self.html)
-        return f'<iframe title="Brain atlas" style="{style}" srcdoc="{page}"></iframe>'
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a local file; one that is there is replaced.
-
-        Parameters
-        ----------
-        path : str or path
-            Any browser opens it, without a network.
-
-        Examples
-        --------
-        >>> import xarray_atlas
-        >>> page = xarray_atlas.open_sample("100 um").atlas.explore()
-        >>> page.save("atlas.html")  # doctest: +SKIP
-        """
-        Path(path).expanduser().write_text(self.html, encoding="utf-8")
 
 
 def explore(
@@ -126,7 +78,8 @@ def explore(
     Returns
     -------
     Explorer
-        ``save(path)`` writes the page; in a notebook it shows itself.
+        ``save(path)`` writes the page. In a notebook it shows itself as a live widget: ``point``
+        and ``regions`` are what was clicked last, ``observe`` calls a function at each click.
 
     Raises
     ------
@@ -198,7 +151,11 @@ def explore(
         "unknown": [str(label) for label in shown.unknown],
         "surfaces": surfaces,
     }
-    return Explorer(_page(about, files, licence))
+    here = {str(axis["name"]) for axis in shown.axes}
+    names = [str(dim) for dim in shown.annotation.dims if str(dim) in here]
+    names += sorted(here - set(names))  # coordinates of other names than their dimensions
+    places = Places(shown.axes, names, terminology.distinct_acronyms.tolist())
+    return Explorer(_page(about, files, licence), places)
 
 
 def _surfaces(

@@ -42,6 +42,12 @@ function voxelUnder(px, py) {
   return null;
 }
 
+function voxelUnderPointer(event) {
+  const box = niivue.canvas.getBoundingClientRect();
+  const scale = niivue.canvas.width / box.width;
+  return voxelUnder((event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+}
+
 // straight runs of edges, as rectangles of whole pixels: no smooth line is drawn as fast
 function outline(pen, { plane: { across, up, through }, at, x, y }, width, differ) {
   const voxel = [0, 0, 0];
@@ -99,6 +105,7 @@ function drawOver() {
         outline(pen, tile, Math.max(1, Math.round(width * scale)), differ);
       };
       if (byId("outlines").checked) draw("rgba(0, 0, 0, 0.55)", 1, (a, b) => a !== b);
+      if (inPicked) draw("#ffffff", 2, (a, b) => inPicked[a] !== inPicked[b]);
       if (inChosen) draw("#ffffff", 2, (a, b) => inChosen[a] !== inChosen[b]);
       if (inHovered) draw("#ffe14d", 2, (a, b) => inHovered[a] !== inHovered[b]);
     }

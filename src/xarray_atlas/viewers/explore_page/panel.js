@@ -66,15 +66,14 @@ function choose(region) {
     clear.onclick = () => choose(-1);
     title.append(clear);
     if (regions.at[region]) goTo(regions.at[region]);
+    pick([region], regions.at[region]);
   }
   paint();
 }
 
 function watchPointer() {
   niivue.canvas.addEventListener("mousemove", (event) => {
-    const box = niivue.canvas.getBoundingClientRect();
-    const scale = niivue.canvas.width / box.width;
-    const voxel = voxelUnder((event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    const voxel = voxelUnderPointer(event);
     if (!voxel) return;
     const region = codeAt(voxel) - 1;
     describe(byId("pointer"), region, voxel);
@@ -176,7 +175,7 @@ function watchControls() {
 async function main() {
   byId("title").textContent = atlas.title;
   byId("about").textContent = atlas.about;
-  byId("convention").textContent = convention();
+  byId("convention").prepend(convention());
   byId("opacity").value = atlas.template ? 0.4 : 0.9;
   describe(byId("pointer"));
   await start();
@@ -184,6 +183,7 @@ async function main() {
   const first = atlas.surfaces.find(({ region, faint }) => !faint && regions.at[region]);
   if (first) goTo(regions.at[first.region]);
   watchPointer();
+  watchClicks();
   watchSearch();
   byId("wait").remove();
   requestAnimationFrame(() => { document.body.dataset.ready = String(Math.round(performance.now())); });

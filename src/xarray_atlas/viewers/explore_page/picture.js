@@ -1,6 +1,6 @@
 // An atlas drawn by NiiVue, whose version tools/make_niivue.py sets, through what it documents:
 // options, methods, and the properties of its type declarations.
-// The three scripts of this folder are one module in the page.
+// The scripts of this folder but widget.js are one module in the page.
 const atlas = JSON.parse(byId("atlas").textContent);
 const regions = atlas.regions;
 const count = regions.acronym.length;
@@ -12,7 +12,7 @@ const PLANES = [
 ];
 const SIDES = ["LR", "PA", "IS"]; // where each axis begins and ends
 let niivue, labels, codes, drawnOver;
-let chosen = -1, hovered = -1, inChosen = null, inHovered = null;
+let chosen = -1, hovered = -1, inChosen = null, inHovered = null, inPicked = null;
 
 function byId(id) {
   return document.getElementById(id);
