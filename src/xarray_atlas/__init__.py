@@ -143,7 +143,9 @@ def __getattr__(name: str) -> Any:
     if name == "plotting":
         return import_module("xarray_atlas.plotting")
     if name not in __all__:
-        raise AttributeError(f"module 'xarray_atlas' has no attribute {name!r}")
+        other_packages = import_module("xarray_atlas.accessor.other_packages")
+        advice = other_packages.advice(name, other_packages.FUNCTIONS)
+        raise AttributeError(advice or f"module 'xarray_atlas' has no attribute {name!r}")
     value = getattr(import_module(f"xarray_atlas.{_WHEN_USED.get(name, 'public')}"), name)
     globals()[name] = value
     return value

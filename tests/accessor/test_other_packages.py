@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xarray_atlas
-from xarray_atlas.accessor.other_packages import EQUIVALENTS, advice
+from xarray_atlas.accessor.other_packages import EQUIVALENTS, FUNCTIONS, advice
 
 pytestmark = pytest.mark.version_independent
 
@@ -63,6 +63,26 @@ def test_each_name_is_told_its_calls(names):
                     getattr(atlas, name)
                 assert package in str(caught.value)
     assert not hasattr(atlas, "structures")
+
+
+def test_functions_are_told_too():
+    with pytest.raises(AttributeError, match=re.escape('here it is xarray_atlas.open_atlas("')):
+        xarray_atlas.BrainGlobeAtlas  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'open_atla'"):
+        xarray_atlas.open_atla  # noqa: B018
+    for call, packages in FUNCTIONS:
+        function, _, arguments = call.removeprefix("xarray_atlas.").partition("(")
+        where = xarray_atlas.AtlasAccessor if call.startswith("ds.atlas") else xarray_atlas
+        signature = inspect.signature(getattr(where, function.removeprefix("ds.atlas.")))
+        bound = ["self"] if call.startswith("ds.atlas") else []
+        names = [
+            part.partition("=")[0].strip() for part in arguments[:-1].split(",") if "=" in part
+        ]
+        others = [part for part in arguments[:-1].split(",") if part and "=" not in part]
+        signature.bind(*bound, *others, **dict.fromkeys(names))
+        for words in packages.values():
+            assert all(call in advice(name, FUNCTIONS) for name in words.split())
+            assert not any(hasattr(xarray_atlas, name) for name in words.split())
 
 
 def test_a_name_of_no_package_is_an_ordinary_error(names):

@@ -210,7 +210,7 @@ def test_transform_asks(affine: Path, cells: Path, capsys) -> None:
 def test_a_section_is_drawn(tmp_path: Path, capsys) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "section.svg"
-    asked = ["section", str(path), *AT_100, "--hierarchy-level", "5", "--width", "85"]
+    asked = ["section", str(path), *AT_100, "--level", "5", "--width", "85"]
     assert main([*asked, "--ap=-2mm", "--frame", "ibl"]) == 0
     assert capsys.readouterr().out == f"{path}\n"
     text = path.read_text()

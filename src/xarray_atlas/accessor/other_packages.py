@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["EQUIVALENTS", "OtherNames", "advice"]
+__all__ = ["EQUIVALENTS", "FUNCTIONS", "OtherNames", "advice"]
 
 BRAINGLOBE, CONFUSIUS, IBL, ALLEN = "BrainGlobe", "ConfUSIus", "iblatlas", "AllenSDK"
 
@@ -211,13 +211,35 @@ A name may stand beside several calls.
 """
 
 
-def advice(name: str) -> str:
+FUNCTIONS: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        'xarray_atlas.open_atlas("allen_mouse_25um")',
+        {
+            BRAINGLOBE: "BrainGlobeAtlas",
+            CONFUSIUS: "fetch_brainglobe_atlas load_atlas",
+            IBL: "AllenAtlas BrainAtlas BrainRegions NeedlesAtlas MRITorontoAtlas",
+            ALLEN: "ReferenceSpace ReferenceSpaceCache MouseConnectivityCache StructureTree",
+        },
+    ),
+    (
+        "xarray_atlas.list_atlases()",
+        {BRAINGLOBE: "show_atlases get_all_atlases_lastversions get_downloaded_atlases"},
+    ),
+    ("ds.atlas.save(path)", {CONFUSIUS: "save_atlas"}),
+    ("ds.atlas.insert(probe, entry=..., tip=...)", {IBL: "Insertion Trajectory"}),
+)
+"""The same for the functions and classes of modules."""
+
+
+def advice(name: str, equivalents: tuple[tuple[str, dict[str, str]], ...] = EQUIVALENTS) -> str:
     """Return a sentence that names the calls which do what `name` does elsewhere.
 
     Parameters
     ----------
     name : str
-        An attribute or a method of another package's atlas.
+        An attribute or a method of another package's atlas, or a function.
+    equivalents : tuple
+        `EQUIVALENTS`, or `FUNCTIONS`.
 
     Returns
     -------
@@ -232,7 +254,7 @@ def advice(name: str) -> str:
     """
     rows = [
         (call, [package for package, names in packages.items() if name in names.split()])
-        for call, packages in EQUIVALENTS
+        for call, packages in equivalents
     ]
     found = [(call, packages) for call, packages in rows if packages]
     if not found:

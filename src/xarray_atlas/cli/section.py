@@ -47,7 +47,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tilt", metavar="ANGLE", help='of the plane, such as "5 deg"')
     parser.add_argument("--roll", metavar="ANGLE", help='of the plane, such as "5 deg"')
     parser.add_argument(
-        "--hierarchy-level",
+        "--level",
         type=int,
         dest="depth",
         metavar="LEVEL",
