@@ -95,9 +95,9 @@ def open_brainreg(
         - ``hemispheres``: 1 left, 2 right, 0 outside of what was registered;
         - ``image``, the downsampled image, and ``image_<channel>``, further channels;
         - ``deformation_z``, ``deformation_y``, ``deformation_x``: the position in the atlas of each
-        voxel of the subject, along the atlas's axes; float32 in mm, in the coordinates of the
-        atlas's Dataset (with its first voxel centre at 0). Those of brainglobe-registration are
-        omitted: they are displacements, and not of the atlas.
+          voxel of the subject, along the atlas's axes; float32 in mm, in the coordinates of the
+          atlas's Dataset (with its first voxel centre at 0). Those of brainglobe-registration are
+          omitted: they are displacements, and not of the atlas.
 
         The attribute ``registered_atlas`` names the atlas, ``brain_geometry`` says whether one
         hemisphere was registered. Missing files are skipped.

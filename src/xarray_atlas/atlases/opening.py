@@ -58,7 +58,7 @@ def open_atlas(
         One of
 
         - the name of a BrainGlobe atlas, with or without a resolution: ``"allen_mouse_25um"``,
-        ``"allen_mouse"`` (:func:`list_atlases` lists them). Existing paths take precedence;
+          ``"allen_mouse"`` (:func:`list_atlases` lists them). Existing paths take precedence;
         - the URL or path of a ``manifest.json`` in BrainGlobe's layout;
         - the OME-Zarr (0.4 or 0.5, zarr format 2 or 3) of an annotation: any
           URL that fsspec knows (``s3://``, ``https://``, ``file://``, ...), a
