@@ -23,12 +23,15 @@ def draw() -> Figure:
     volumes = ds.atlas.volume([area.acronym for area in ds.atlas.region("Isocortex").children])
     figure = Figure(figsize=(9.8, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.05])
-    ds.atlas.plot.section(ap="7.5 mm", ax=left)
-    left.set_title('ds.atlas.plot.section(ap="7.5 mm")', family="monospace", fontsize=9)
-    ds.atlas.plot.values(volumes, ap="7.5 mm", ax=right, cmap="viridis", labels=True)
-    right.set_title(
-        'ds.atlas.plot.values(volumes, ap="7.5 mm", labels=True)', family="monospace", fontsize=9
+    ds.atlas.plot.section(ap="7.5 mm", outlines="smooth", ax=left)
+    ds.atlas.plot.values(
+        volumes, ap="7.5 mm", outlines="smooth", ax=right, cmap="viridis", labels=True
     )
+    for ax, call in (
+        (left, 'section(\nap="7.5 mm", outlines="smooth")'),
+        (right, 'values(\nvolumes, ap="7.5 mm", outlines="smooth", labels=True)'),
+    ):
+        ax.set_title(f"ds.atlas.plot.{call}", family="monospace", fontsize="medium")
     return figure
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import itertools
 import re
 import sys
 import warnings
@@ -85,10 +84,12 @@ def problems(figure: Figure) -> list[str]:
 
 def overlaps(boxes: dict[Text, Bbox]) -> Iterator[str]:
     """Find pairs of texts that overlap by more than half a pixel."""
-    for (one, a), (other, b) in itertools.combinations(boxes.items(), 2):
-        common = Bbox.intersection(a, b)
-        if common is not None and min(common.width, common.height) > 0.5:
-            yield f"{one.get_text()!r} and {other.get_text()!r} overlap"
+    texts = [text.get_text() for text in boxes]
+    sides = np.array([box.extents for box in boxes.values()]).reshape(-1, 4)
+    low = np.maximum(sides[:, None, :2], sides[:, :2])
+    high = np.minimum(sides[:, None, 2:], sides[:, 2:])
+    for one, other in np.argwhere(np.triu((high - low).min(axis=-1) > 0.5, 1)):
+        yield f"{texts[one]!r} and {texts[other]!r} overlap"
 
 
 def luminance(colors: Any) -> Any:
@@ -141,6 +142,17 @@ def labels_in(name: RegionName, box: Bbox) -> set[int]:
     return {*np.unique(plane.labels[tuple(pieces)]).tolist(), *([0] if beyond else [])}
 
 
+def hits(lines: LineCollection, box: Bbox) -> bool:
+    """Tell whether a line of a collection goes through a box of the display."""
+    inner = box.padded(-0.5)
+    back = lines.get_transform().inverted().transform_bbox(inner)
+    near = (path for path in lines.get_paths() if path.get_extents().overlaps(back))
+    return any(
+        path.transformed(lines.get_transform()).intersects_bbox(inner, filled=False)
+        for path in near
+    )
+
+
 def misplaced(name: RegionName, box: Bbox, boxes: dict[Text, Bbox]) -> Iterator[str]:
     """Find what is wrong with the place of an acronym."""
     plane, ax, text = name.layout.plane, name.layout.ax, name.get_text()
@@ -149,12 +161,8 @@ def misplaced(name: RegionName, box: Bbox, boxes: dict[Text, Bbox]) -> Iterator[
     if name.placed.target is None:
         if not labels_in(name, box) <= own:
             yield f"{text!r} lies on other regions, without a line"
-        for lines in (c for c in ax.collections if isinstance(c, LineCollection)):
-            for path in lines.get_paths():
-                there = path.transformed(lines.get_transform())
-                if there.intersects_bbox(box.padded(-0.5), filled=False):
-                    yield f"{text!r} lies on an outline"
-                    break
+        if any(hits(lines, box) for lines in ax.collections if isinstance(lines, LineCollection)):
+            yield f"{text!r} lies on an outline"
     else:
         target = name.placed.target
         if labels_in(name, box) != {0}:

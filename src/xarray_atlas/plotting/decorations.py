@@ -83,7 +83,7 @@ def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
 
 def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
     """Return which corner holds fewest voxels of the brain: whether right, and whether low."""
-    shown = plane.labels != 0
+    shown = plane.parts.index != 0
     rows, columns = shown.shape
     if plane.x.ends(plane.left)[0] != plane.x.first:
         shown = shown[:, ::-1]
