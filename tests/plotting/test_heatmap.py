@@ -199,14 +199,20 @@ def test_no_names_of_bars_overlap(ds: xr.Dataset, width: float) -> None:
 def test_no_text_overlaps_another(ds: xr.Dataset, width: float, hierarchy: str) -> None:
     names = [r.acronym for r in ds.atlas.region("grey").descendants if r.depth == 6]
     values = xr.DataArray(
-        np.ones((len(names), 60)), {"region": names, "animal": [f"mouse {i}" for i in range(60)]}
+        np.ones((len(names), 60)),
+        {
+            "region": names,
+            "animal": [f"mouse {i}" for i in range(60)],
+            "group": ("animal", ["control"] * 50 + ["a long name of a group"] * 10),
+        },
+        ("region", "animal"),
     )
     with plt.style.context("xarray_atlas.plotting.styles.publication"):
         figure, ax = plt.subplots(figsize=(width, 4.0))
-        ds.atlas.plot.heatmap(values, ax=ax, hierarchy=hierarchy)
+        ds.atlas.plot.heatmap(values, ax=ax, hierarchy=hierarchy, by="group")
         figure.canvas.draw()
         renderer: Any = figure.canvas.get_renderer()
-        assert all_apart([*ax.get_yticklabels(), *ax.get_xticklabels()], figure) > 20
+        assert all_apart([*ax.get_yticklabels(), *ax.get_xticklabels(), *ax.texts], figure) > 20
         page = figure.bbox
         # the hierarchy lies left of the acronyms, on the page
         there = beside(ax).get_window_extent(renderer)

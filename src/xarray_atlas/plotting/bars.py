@@ -12,6 +12,7 @@ from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.observations import observe
 from xarray_atlas.plotting.palette import INSTALL
+from xarray_atlas.plotting.room import axes_width, text_width
 from xarray_atlas.terminology.rendering import color_of
 from xarray_atlas.terminology.table import NO_COLOR
 
@@ -135,8 +136,9 @@ def _draw_group(
             spread = spread / np.sqrt(count)
     ax.bar(at, mean, 0.92 * width, **kwargs)
     if error is not None:
+        color = ax.yaxis.label.get_color()  # which a dark style makes light
         ax.errorbar(
-            at, mean, spread, fmt="none", ecolor="black", elinewidth=0.8, capthick=0.8, zorder=3
+            at, mean, spread, fmt="none", ecolor=color, elinewidth=0.8, capthick=0.8, zorder=3
         )
     if points:
         n = values.shape[1]
@@ -164,9 +166,8 @@ def _name_regions(ax: Axes, acronyms: list[str]) -> None:
     from xarray_atlas.plotting.thinned_ticks import name_ticks
 
     size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points()
-    figure: Any = ax.get_figure(root=True)
-    room = 0.85 * ax.bbox.width / figure.dpi * 72 / max(len(acronyms), 1)
-    upright = max(map(len, acronyms), default=0) * 0.65 * size > room
+    room = axes_width(ax, 7 * size) / max(len(acronyms), 1)
+    upright = 1.25 * max(text_width(name, size) for name in acronyms) > room
     name_ticks(ax.xaxis, range(len(acronyms)), acronyms, size)
     ax.tick_params(axis="x", rotation=90 if upright else 0)
     ax.set_xlim(-0.6, len(acronyms) - 0.4)

@@ -13,6 +13,7 @@ from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.plotting.observations import Observations, observe
 from xarray_atlas.plotting.palette import INSTALL
+from xarray_atlas.plotting.room import axes_width, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,6 +92,7 @@ def heatmap(
     'volume (mm³)'
     """
     pyplot = optional("matplotlib.pyplot", INSTALL, "plot.heatmap")
+    from xarray_atlas.plotting.headers import draw_headers
     from xarray_atlas.plotting.thinned_ticks import name_ticks
 
     if hierarchy not in ("strip", "dendrogram", None):
@@ -113,19 +115,17 @@ def heatmap(
     ax.set(xlim=(-0.5, middles[-1] + 0.5), ylim=(rows - 0.5, -0.5))
     ax.spines[:].set_visible(False)
     name_ticks(ax.yaxis, range(rows), seen.acronyms, size)
-    _draw_headers(ax, middles, groups, size)
     beside = 0.0
     if hierarchy is not None and rows:
         from xarray_atlas.plotting import hierarchy_beside
 
         draw = getattr(hierarchy_beside, f"draw_{hierarchy}")
         beside = draw(ax, seen.terminology, seen.positions.tolist(), size)
-    # what a layout engine takes from the width, in points, is not known before it is drawn
-    acronym = 0.65 * size * max(map(len, seen.acronyms), default=0)
-    bar_width = 5 * size if add_colorbar else 0
-    figure: Any = ax.get_figure(root=True)
-    width = ax.bbox.width / figure.dpi * 72 - beside - acronym - bar_width
+    beside += max((text_width(name, size) for name in seen.acronyms), default=0.0)
+    beside += 6.5 * size if add_colorbar else 0.0
+    width = axes_width(ax, beside, add_colorbar)
     _name_columns(ax, middles, names, size, width)
+    draw_headers(ax, middles, groups, size, width)
     if add_colorbar:
         drawn_on: Any = ax.get_figure()  # or a part of the figure
         bar = drawn_on.colorbar(mesh, ax=ax, shrink=min(1.0, 12 / max(rows, 1) + 0.3), pad=0.02)
@@ -187,40 +187,7 @@ def _name_columns(
         return
     from xarray_atlas.plotting.thinned_ticks import name_ticks
 
-    upright = max(map(len, names)) * 0.65 * size > max(width, 0.0) / len(names)
+    widest = max(text_width(name, size) for name in names)
+    upright = 1.3 * widest > width / len(names)
     name_ticks(ax.xaxis, middles, names, size)
     ax.tick_params(axis="x", rotation=90 if upright else 0)
-
-
-def _draw_headers(
-    ax: Axes, middles: list[float], groups: Sequence[tuple[str, ...]], size: float
-) -> None:
-    """Name the groups of columns above them, the outermost on top."""
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import ScaledTranslation
-
-    figure: Any = ax.get_figure(root=True)
-    levels = len(groups[0]) if groups else 0
-    for level in range(levels):
-        up = (levels - 1 - level) * 1.6 * size + 2
-        keys = [g[: level + 1] for g in groups]
-        starts = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
-        for start, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
-            left, right = middles[start] - 0.45, middles[stop - 1] + 0.45
-            lifted = ax.get_xaxis_transform() + ScaledTranslation(
-                0, up / 72, figure.dpi_scale_trans
-            )
-            ax.add_artist(
-                Line2D(
-                    [left, right],
-                    [1, 1],
-                    color="0.2",
-                    linewidth=0.8,
-                    transform=lifted,
-                    clip_on=False,
-                )
-            )
-            ax.annotate(
-                keys[start][-1], ((left + right) / 2, 1), (0, up + 2), ax.get_xaxis_transform(),
-                "offset points", ha="center", va="bottom", fontsize=size, parse_math=False,
-            )  # fmt: skip

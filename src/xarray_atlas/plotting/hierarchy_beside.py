@@ -20,7 +20,7 @@ from xarray_atlas.terminology.table import NO_COLOR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FittingText", "branches_of", "draw_dendrogram", "draw_strip", "groups_of"]
+__all__ = ["SMALLEST", "FittingText", "branches_of", "draw_dendrogram", "draw_strip", "groups_of"]
 
 MOST_GROUPS = 12
 """Groups of rows that a strip shows at most."""
@@ -234,7 +234,10 @@ def draw_dendrogram(ax: Axes, terminology: Terminology, rows: list[int], size: f
         if above >= 0:
             ends = [y[child] for child in children[above]] + [y[above]]
             lines.append([(x[above], min(ends)), (x[above], max(ends))])
-    inset.add_collection(LineCollection(lines, colors="0.35", linewidths=0.6), autolim=False)
+    inset.add_collection(
+        LineCollection(lines, colors=ax.yaxis.label.get_color(), alpha=0.7, linewidths=0.6),
+        autolim=False,
+    )
     return width
 
 
