@@ -1,4 +1,4 @@
-"""How Sphinx builds this documentation: every example is executed, no network is needed.
+"""Sphinx configuration: every example is executed, no network is needed.
 
 python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
@@ -69,7 +69,7 @@ autodoc_typehints = "none"  # the docstrings say it
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
-# a reference that leads nowhere is a warning, but for those to packages that are not linked to
+# unresolved references are warnings, except for those to packages that are not linked to
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista)\..*")]
 

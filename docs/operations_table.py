@@ -67,7 +67,7 @@ def write(target: Path) -> None:
         parts += [f"### {title}", shown]
     parts += [
         "## The unit goes to the attributes",
-        "xarray builds the coordinate anew, as plain numbers. The values are millimetres, "
+        "xarray rebuilds the coordinate as plain numbers. The values are millimetres, "
         "`attrs['units']` says so, and `xarray_atlas.decode` restores the index. The last column "
         "says whether the hierarchy keeps its index, or is in the attributes of its coordinate; "
         "`.atlas` finds it in both.",

@@ -33,7 +33,6 @@ PENDING: tuple[str, ...] = (
     "src/xarray_atlas/viewers/",
     "src/xarray_atlas/accessor/",
     "src/xarray_atlas/cli/",
-    "docs/",
 )
 
 OPENINGS = re.compile(r"(What|Where|Which|How|Whether|Whose)\b")
@@ -44,7 +43,7 @@ PHRASES = {
     r"\blearn(s|ed|t)?\b": "compute, measure, or read",
     r"\b(your|its|their) own grid\b": "its grid, or the grid of the image",
     r"\bas\b[^.;,]{0,40}\b(has|have) (it|them)\b": "see, same as, or following",
-    r"(?<!one )(?<!some )(?<!none )(?<!each )(?<!both )\bof which\b": "a relative clause",
+    r"(?<!one )(?<!some )(?<!none )(?<!both )(?<!first )\bof which\b": "a relative clause",
     r"\b(one|each|both|which|every|two|a few) sides? apart\b": "each hemisphere separately",
     r"\bfaces (of|between) (the )?voxels\b": "boundary",
     r"\bwhose (?!coordinates (are|is|these) )(\w+ ){1,3}(are|is)\b": "with",
@@ -52,7 +51,7 @@ PHRASES = {
     r"\banew\b": "again",
     r"\bwhoever\b": "users, or callers",
     r"\bTell (whether|which|what|where|how)\b": "Return whether, or Check that",
-    r"\b(?<!there )(is|are|was|were) no (?!longer|more|less)(?=\w)": "is not",
+    r"\b(?<![Tt]here )(is|are|was|were) no (?!longer|more|less)(?=\w)": "is not",
     r"\bno NaN\b": "non-NaN",
     r"\bNot NaN\b": "non-NaN",
     r"\bone (below|beside|above) the other\b": "concatenate, or stack",
@@ -153,11 +152,11 @@ def check_page(path: Path, source: str) -> Iterator[Finding]:
     """Check a page of the documentation: its phrases, its title and its first paragraph."""
     text = FENCED.sub(lambda found: "\n" * found[0].count("\n"), source)
     opening = re.sub(HIDDEN, "", source).lstrip()
-    if not re.match(r"# .*\s+[^\s#`:|*!-]", opening) and "```{include}" not in source:
+    if not re.match(r"# [^\n]*\n\s*(?!`{3})[^\s#:|!-]", opening) and "```{include}" not in source:
         yield Finding(path, 1, "no sentence below the title says what the page is for")
     for number, line in enumerate(text.splitlines(), 1):
-        if found := re.match(r"#+ (What|Where|Which|Whether|Whose)\b", line):
-            yield Finding(path, number, f'the heading opens with "{found[1]}"')
+        if found := re.match(r"# (What|Where|Which|Whether|Whose)\b[^?]*$", line):
+            yield Finding(path, number, f'the title opens with "{found[1]}"')
     yield from phrases(path, 1, text)
 
 

@@ -33,7 +33,7 @@ def region_numbers(ds, level):
 
 
 def other(here, there):
-    """Return the percentage of voxels inside the brain whose region is another one."""
+    """Return the percentage of voxels inside the brain that change their region."""
     inside = here > 0
     return 100 * np.count_nonzero(there[inside] != here[inside]) / np.count_nonzero(inside)
 

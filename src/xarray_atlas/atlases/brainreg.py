@@ -264,7 +264,7 @@ def _require_section(path: Path, voxel_size: Any, orientation: Any, registered: 
         "both: voxel_size=[thickness, along its rows' axis, along its columns' axis], each with "
         f"its unit (within the section those{of}); and orientation=, first the side from which "
         "it is seen, then those of its first row and first column, such as 'asr' for a coronal "
-        "section from the front whose first row is superior and first column right. Then "
+        "section from the front with its first row superior and first column right. Then "
         "ds.isel(z=0).atlas.area(...) measures its regions"
     )
 
