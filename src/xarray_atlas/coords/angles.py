@@ -44,7 +44,7 @@ def to_degrees(value: Any, what: str) -> float:
         if found.unitless:  # pint takes a number without a unit for radians
             raise ValueError("no unit")
         degrees = float(found.to("degree").magnitude)
-    except Exception as error:  # pint raises many types of errors for unparseable text
+    except Exception as error:  # pint raises many types of errors for unparsable text
         raise UnitsError(
             f"{what}={str(value)!r} is not an angle with a unit; write it as '5 deg'"
         ) from error

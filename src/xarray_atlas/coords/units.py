@@ -78,7 +78,7 @@ def unit_factor(unit: Any) -> float:
             raise UnitsError(f"{unit!r} is not the name of a unit of length; {use}")
         try:
             unit = pint.get_application_registry().Unit(str(unit))
-        except Exception as error:  # pint raises many types of errors for unparseable text
+        except Exception as error:  # pint raises many types of errors for unparsable text
             raise UnitsError(f"{unit!r} is not a unit that pint knows; {use}") from error
     try:
         # in its registry: another one may define the name differently

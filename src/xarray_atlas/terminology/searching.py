@@ -170,7 +170,7 @@ def propose(text: str, acronyms: Sequence[str], names: Sequence[str], depths: Se
     ----------
     text : str
     acronyms : sequence of str
-        Distinct acronyms, each of which names one region.
+        Distinct acronyms of the regions.
     names, depths
         Same as in `suggestions`.
     """
