@@ -143,7 +143,7 @@ def labels_in(name: RegionName, box: Bbox) -> set[int]:
 
 
 def hits(lines: LineCollection, box: Bbox) -> bool:
-    """Tell whether a line of a collection goes through a box of the display."""
+    """Return whether a line of a collection goes through a box of the display."""
     inner = box.padded(-0.5)
     back = lines.get_transform().inverted().transform_bbox(inner)
     near = (path for path in lines.get_paths() if path.get_extents().overlaps(back))
