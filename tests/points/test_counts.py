@@ -196,7 +196,7 @@ def test_masks_on_another_grid_are_errors(small):
     moved = brain.assign_coords(z=xr.Variable("z", small.z.values + 0.01, {"units": "mm"}))
     for mask, message in (
         (brain.isel(z=slice(3)), "'z' has 3 voxels there and 6 here"),
-        (moved, "'z' lies 0.01 mm beside"),
+        (moved, "'z' lies 0.01 mm from"),
         (small.annotation, "mask is uint32"),
         (brain.expand_dims(time=2), "has a dimension 'time', which the atlas lacks"),
         (brain.values, "mask is a DataArray"),
