@@ -75,7 +75,7 @@ class _Beside:
         pixel = figure.get_figure(root=True).dpi / 72
         box = self.ax.bbox
         labels = self.ax.yaxis.get_tightbbox(renderer)
-        right = (box.x0 if labels is None else min(labels.x0, box.x0)) - 2 * pixel
+        right = (box.x0 if labels is None else min(labels.x0, box.x0)) - 3 * pixel
         there = Bbox.from_extents(right - self.width * pixel, box.y0, right, box.y1)
         return there.transformed(figure.transSubfigure.inverted())
 
