@@ -3,7 +3,6 @@
     python tools/inject_docs.py          # rewrite the docstrings of methods
     python tools/inject_docs.py --check  # only say which modules differ
 
-A method names its function: "See :func:`xarray_atlas.volume` for details." Its parameters, errors
 A method names its function: "See :func:`xarray_atlas.volume` for details." Its sections Parameters,
 Raises and Warns are copied from there; "Same as in :func:`region_at`." in a function's docstring is
 replaced by that function's text. Summary, Returns and Examples are written by hand.
