@@ -118,6 +118,22 @@ def test_cells_ask(cells: Path, capsys) -> None:
     assert "no column 'group' to count by; there are animal, ap, dv, ml" in only_error(capsys)
 
 
+def test_columns_of_other_names(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "cells.csv"
+    path.write_text("AP (um),DV (um),ML (um)\n8100,800,4400\n")
+    asked = ["cells", str(path), *POSITIONS, *AT_100, "--format", "csv"]
+    assert main(asked) == 1
+    assert only_error(capsys).rstrip().endswith("or say what they are called: --column ap=NAME")
+    named = [f"--column={axis.lower()}={axis} (um)" for axis in ("AP", "DV", "ML")]
+    assert main([*asked, *named]) == 0
+    assert rows_of(capsys)[-1]["count"] == "1"
+    assert main(["at", "--points", str(path), *POSITIONS, *AT_100, *named]) == 0
+    assert "RSP" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main([*asked, "--column", "ap"])
+    assert "'ap' is not AXIS=NAME" in capsys.readouterr().err
+
+
 # ---- aggregate
 
 

@@ -10,9 +10,9 @@ from xarray_atlas.cli import atlas, point_files, tables
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import (
     add_atlas,
+    add_columns,
     add_frame,
     add_level,
-    add_points_voxel_size,
     add_transform,
 )
 from xarray_atlas.cli.output import to_csv, to_table
@@ -42,7 +42,7 @@ examples:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="of points; one for each animal")
-    add_points_voxel_size(parser)
+    add_columns(parser)
     add_frame(parser)
     parser.add_argument("--unit", metavar="UNIT", help='of the positions, such as "um" or "mm"')
     add_transform(parser)
@@ -77,6 +77,7 @@ def _run(args: argparse.Namespace) -> str:
             args.by,
             frame=args.frame,
             unit=args.unit,
+            columns=dict(args.column) or None,
             transform=point_files.transform_of(args),
             resolution=args.points_voxel_size,
             **tables.asked(args),

@@ -35,6 +35,7 @@ SHELL_NAMES = {
     "resolution=": "--points-voxel-size ",
     "pass unit='um' or unit='mm'": "pass --unit um or --unit mm",
     "frame=": "--frame ",
+    "columns={'ap': ...}": "--column ap=NAME",
     "xarray_atlas.list_atlases lists them": "xarray-atlas list shows them",
     "pass the int ": "use --id ",
     "by its id": "by its id (--id)",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 __all__ = [
     "add_atlas",
+    "add_columns",
     "add_format",
     "add_frame",
     "add_level",
     "add_maps",
-    "add_points_voxel_size",
     "add_root",
     "add_source",
     "add_transform",
@@ -122,8 +122,16 @@ def add_frame(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_points_voxel_size(parser: argparse.ArgumentParser) -> None:
-    """Add ``--points-voxel-size``."""
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add ``--points-voxel-size`` and ``--column``, for a file of points."""
+    parser.add_argument(
+        "--column",
+        metavar="AXIS=NAME",
+        type=_axis_name,
+        action="append",
+        default=[],
+        help='the column of a file that holds an axis, such as "ap=AP (um)"; one for each axis',
+    )
     parser.add_argument(
         "--points-voxel-size",
         metavar="LENGTH",
@@ -156,6 +164,13 @@ def _lengths(text: str) -> str | list[str]:
     """Read one length, or one an axis."""
     parts = [part.strip() for part in text.split(",")]
     return parts[0] if len(parts) == 1 else parts
+
+
+def _axis_name(text: str) -> tuple[str, str]:
+    axis, _, name = text.partition("=")
+    if not axis or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not AXIS=NAME")
+    return axis, name
 
 
 def _key_value(text: str) -> tuple[str, str | bool]:

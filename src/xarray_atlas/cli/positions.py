@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.cli import atlas, point_files
 from xarray_atlas.cli.command import Command
-from xarray_atlas.cli.options import add_atlas, add_frame, add_level, add_points_voxel_size
+from xarray_atlas.cli.options import add_atlas, add_columns, add_frame, add_level
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
 from xarray_atlas.errors import PointsError
 
@@ -69,7 +69,7 @@ examples:
 def _add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("numbers", nargs="*", type=float, metavar="NUMBER", help="three a position")
     parser.add_argument("--points", metavar="FILE", help="a file of points instead of the numbers")
-    add_points_voxel_size(parser)
+    add_columns(parser)
     add_frame(parser)
     parser.add_argument("--unit", metavar="UNIT", help='of the numbers, such as "um" or "mm"')
     parser.add_argument(
@@ -126,6 +126,7 @@ def _at(args: argparse.Namespace) -> str:
             ds,
             point_files.opened(args.points, args.points_voxel_size),
             resolution=args.points_voxel_size,
+            columns=dict(args.column) or None,
             **asked,
         )
         table = {
