@@ -302,7 +302,7 @@ def test_no_hemispheres_at_all(tmp_path: Path) -> None:
     ds = open_atlas("tiny_mouse", root=root)
     with pytest.raises(HemisphereError, match="no midline"):
         ds.atlas.volume("grey", hemisphere="left")
-    with pytest.raises(ComponentNotFoundError, match="no hemispheres are stored beside"):
+    with pytest.raises(ComponentNotFoundError, match="no hemispheres are stored next to"):
         open_atlas("tiny_mouse", root=root, include=("annotation", "hemispheres"))
     ds = open_atlas("tiny_mouse", root=root, midline="0.1 mm")
     assert ds.atlas.volume("grey", hemisphere="left").item().magnitude > 0

@@ -161,7 +161,7 @@ def test_axes_without_a_unit_are_a_question(
     path = write_ome_zarr(tmp_path / "l.zarr", axes=axes, scale=25.0)
     with pytest.raises(StoreFormatError, match=said) as caught:
         open_atlas(path, terminology=REGIONS)
-    assert "whose scale is 25 x 25 x 25. Where that is in micrometres" in str(caught.value)
+    assert "for its scale 25 x 25 x 25. Where that is in micrometres" in str(caught.value)
     (advice,) = re.findall(r"micrometres: voxel_size='(.*)'", str(caught.value))
     ds = open_atlas(path, terminology=REGIONS, voxel_size=advice)
     assert (voxels(ds, "A"), ds.attrs["resolution"]) == (48, "25 um")

@@ -1,1 +1,1 @@
-"""Reading stores: OME-Zarr, BrainGlobe's layout, and xarray's engine."""
+"""Read stores: OME-Zarr, BrainGlobe's layout, and xarray's engine."""

@@ -131,7 +131,7 @@ def test_comments_and_the_older_name_of_the_initial_transform(tmp_path: Path) ->
         (
             "added_affine_3d",
             [("InitialTransformParameterFileName", '(InitialTransformParameterFileName "gone.txt")')],
-            "put gone.txt beside it",
+            "put gone.txt next to it",
         ),
         (
             "added_affine_3d",

@@ -1,1 +1,1 @@
-"""An atlas as stored, and xarray's ``engine="atlas"``."""
+"""Stored atlases, and xarray's ``engine="atlas"``."""

@@ -1,4 +1,4 @@
-"""An atlas as it is stored: what all levels share, and one level as a Dataset."""
+"""Stored atlases: the properties of all levels, and one level as a Dataset."""
 
 from __future__ import annotations
 
@@ -50,34 +50,34 @@ LONG_NAMES = {"annotation": "region label", "hemispheres": "1 left, 2 right"}
 
 @dataclass(frozen=True)
 class StoredAtlas:
-    """What all levels of one atlas share.
+    """The properties that all levels of an atlas share.
 
     Parameters
     ----------
     place : str
-        Where the annotation's OME-Zarr is.
+        URL or path of the annotation's OME-Zarr.
     group : zarr.Group
     multiscale : Multiscale
-        Of the annotation.
+        Pyramid of the annotation.
     terminology : Terminology
     terminology_url : str
-        Where it was read; "" where it was given.
+        Where it was read; "" if it was passed.
     midline : float, optional
-        In mm, as the user said it.
+        In mm, as given by the user.
     manifest : Manifest, optional
     storage_options : mapping, optional
     annotation : bool
-        Whether the Dataset holds the labels.
+        Whether the Dataset includes the labels.
     sides : bool
-        Whether it holds hemispheres made from the midline.
+        Whether it includes hemispheres computed from the midline.
     components : tuple of ImagePyramid
-        What else it holds.
+        Other components of the Dataset.
     voxel_size : tuple of float, optional
-        Of the finest level in mm, as the user said it.
+        Of the finest level in mm, as given by the user.
     orientation : str, optional
-        A letter an axis, as the user said it.
+        A letter per axis, as given by the user.
     levels : tuple of Level
-        Those that are asked for.
+        The requested levels.
     """
 
     place: str
@@ -111,7 +111,7 @@ class StoredAtlas:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """Where everything came from, in text and numbers, which every format of files holds."""
+        """The origin of all components, as text and numbers that any file format can store."""
         place = {
             "orientation": self.multiscale.orientation,
             "source": self.place,
@@ -136,7 +136,7 @@ class StoredAtlas:
         attrs.update(_about("annotation", manifest.annotation, self.place))
         if self._own_terminology:
             attrs.update(_about("terminology", manifest.terminology, self.terminology_url))
-        else:  # the user's own
+        else:  # the user's
             attrs.update(terminology_name=self.terminology.name, **terminology)
         if manifest.coordinate_space is not None:
             space = manifest.coordinate_space
@@ -170,7 +170,7 @@ class StoredAtlas:
         return found.assign_coords(fields) if fields else found
 
     def datasets(self) -> dict[str, xr.Dataset]:
-        """Open the levels that are asked for, by their paths."""
+        """Open the requested levels, by path."""
         found = {level.path: self.dataset(level) for level in self.levels}
         for group in (self.group, *(image.group for image in self.components)):
             forget(group)
@@ -179,7 +179,7 @@ class StoredAtlas:
     @cached_property
     def _world(self) -> WorldAxes | None:
         """The world coordinates of the store's axes, if the manifest says them."""
-        # a voxel size that the user corrects is no longer that of a world
+        # a voxel size corrected by the user invalidates the world coordinates
         if self.manifest is None or self.voxel_size is not None:
             return None
         to_ras = self.manifest.to_ras
@@ -238,7 +238,7 @@ class StoredAtlas:
         if said is not None and low <= said <= high:
             return replace(space, midline=said)
         if symmetric is False:
-            return space  # it has hemispheres, or nobody knows
+            return space  # it has hemispheres, or the midline is unknown
         return replace(space, midline=(low + high) / 2, midline_assumed=symmetric is None)
 
 
@@ -256,20 +256,20 @@ def open_stored_atlas(
     voxel_size: Any = None,
     orientation: str | None = None,
 ) -> StoredAtlas:
-    """Read the metadata of an annotation and of what is opened with it, and the terminology.
+    """Read the metadata of an annotation and its components, and the terminology.
 
     Parameters
     ----------
     group : zarr.Group
         The annotation's OME-Zarr.
     source : str, path, zarr store or group
-        Where it was opened.
+        Location of the source.
     parts : Parts
-        What is opened with it.
+        The components to open.
     choose : callable
-        Returns the levels of a pyramid that will be opened.
+        Returns the levels of a pyramid to open.
     manifest : Manifest, optional
-        The atlas that it belongs to.
+        Manifest of the atlas.
     include, storage_options, align_levels, midline, voxel_size, orientation
         Same as in :func:`xarray_atlas.open_atlas`.
     """
@@ -286,7 +286,7 @@ def open_stored_atlas(
             "leave it out; or, where the store is wrong, make an atlas of its array with "
             "create_atlas, whose orientation= overrides it"
         )
-    with suppress(AtlasError):  # which is raised when its turn comes
+    with suppress(AtlasError):  # raised later
         _read_levels_ahead(group, multiscale, parts, choose(multiscale))
     table, url = parts.terminology()
     wanted = dict.fromkeys(include)
@@ -334,7 +334,7 @@ def open_stored_atlas(
 def _read_levels_ahead(
     group: zarr.Group, multiscale: Multiscale, parts: Parts, levels: Sequence[Level]
 ) -> None:
-    """Read the metadata of levels while the terminology and other images are still to come."""
+    """Read the metadata of levels while the terminology and other images are being read."""
     read_ahead(group, multiscale.place, [level.path for level in levels])
 
     def follow(opened: Callable[[], ImagePyramid]) -> None:
@@ -352,12 +352,12 @@ def _read_levels_ahead(
 
 
 def _hemispheres(parts: Parts, place: str) -> ImagePyramid:
-    """Return the volume of hemispheres that is asked for."""
+    """Return the requested volume of hemispheres."""
     try:
         return parts.images["hemispheres"]()
     except StoreNotFoundError as error:
         raise ComponentNotFoundError(
-            f"no hemispheres are stored beside {place}; leave them out of include, and say with "
+            f"no hemispheres are stored next to {place}; leave them out of include, and say with "
             "midline= where left and right meet"
         ) from error
 
@@ -366,11 +366,11 @@ def _hemispheres_if_there(parts: Parts) -> list[ImagePyramid]:
     try:
         return [parts.images["hemispheres"]()]
     except StoreNotFoundError:
-        return []  # asking for a hemisphere is an error then
+        return []  # using a hemisphere is then an error
     except StoreError as error:
         if not was_refused(error):
             raise
-        return []  # as where a bucket may not be listed and has none
+        return []  # as in a bucket without permission to list
 
 
 def _sides(space: Space, coords: xr.Coordinates, labels: LabelArray) -> SidesArray:

@@ -67,13 +67,13 @@ class Choices:
 
     @property
     def described(self) -> dict[str, Any]:
-        """Those that say how an annotation lies, by their names."""
+        """The parameters that describe the geometry of an annotation, by name."""
         names = ("align_levels", "midline", "voxel_size", "orientation")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Choices:
-        """Take parameters that were passed by name.
+        """Create from parameters that were passed by name.
 
         Raises
         ------
@@ -89,10 +89,10 @@ class Choices:
 
 @dataclass(frozen=True)
 class AtlasName:
-    """The name of an atlas, as something that xarray does not take for a path.
+    """Name of an atlas, of a type that xarray does not take for a path.
 
-    Before 2026.7 xarray asks the file system when a path was written that is opened in chunks;
-    for a name, where there is no such path, that is a FileNotFoundError.
+    Before 2026.7 xarray asks the file system for the modification time of a path that is opened in
+    chunks, which raises FileNotFoundError for a name.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class AtlasName:
 
 
 class AtlasBackendEntrypoint(BackendEntrypoint):
-    """Open a brain atlas by name or from its OME-Zarr, or one that xarray has written.
+    """Open a brain atlas by name or from its OME-Zarr, or one written by xarray.
 
     See :func:`xarray_atlas.open_atlas` for the parameters.
     """
@@ -119,7 +119,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
     supports_groups = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Never: an atlas is opened by name, so that other zarr stores keep their engine."""
+        """Return False: atlases are opened by name, so that other zarr stores keep their engine."""
         return False
 
     def open_dataset(
@@ -133,10 +133,9 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """Open one level; the choices are those of :class:`Choices`.
 
-        xarray makes the names of dask arrays from the source and all parameters. `snapshot`
-        is there to be one of them and for nothing else: with a text that no other opening has,
-        what is kept by such a name (by a cluster, of an array that was persisted) is not
-        taken for what a store holds that has changed since.
+        xarray derives the names of dask arrays from the source and all parameters. `snapshot` only
+        serves to make them unique to each opening, so that results cached by name (on a cluster,
+        for a persisted array) are not mistaken for the contents of a store that has changed since.
         """
         if isinstance(filename_or_obj, AtlasName):
             filename_or_obj = filename_or_obj.name
@@ -154,7 +153,7 @@ class AtlasBackendEntrypoint(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         **choices: Any,
     ) -> dict[str, xr.Dataset]:
-        """Open all levels, one Dataset each, by the path of the level."""
+        """Open all levels, as one Dataset each, by the path of the level."""
         opened = _open(filename_or_obj, Choices.of(choices), drop_variables, groups=True)
         if not isinstance(opened, StoredAtlas):
             return {path: _sourced(ds, filename_or_obj) for path, ds in opened.items()}
@@ -178,7 +177,7 @@ def _open(
     resolution: Any = None,
     groups: bool = False,
 ) -> StoredAtlas | dict[str, xr.Dataset]:
-    """Open an atlas by name, from its manifest or annotation, or as xarray has written it."""
+    """Open an atlas by name, from its manifest or annotation, or one written by xarray."""
     source, choices = _part(source, choices)
     manifest = _manifest(source, choices, resolution, groups)
     opening = Opening(choices, manifest, resolution, groups)
@@ -190,7 +189,7 @@ def _open(
         source, group = open_part(set_of, options, opening.likely)
         return opening.atlas(group, source, parts)
     known = parse_place(locate(source)) is not None
-    # elsewhere there may be labels below it, whose neighbours are others
+    # other sources may have labels below it, with other neighbours
     table = opening.terminology(source) if known or choices.terminology is not None else None
     early = opening.parts(source, table) if known and table is not None else None
     opened = _open_zarr(source, options, opening.ahead(known))
@@ -208,7 +207,7 @@ def _open(
 
 @dataclass(frozen=True)
 class Opening:
-    """What is asked for of an OME-Zarr, and what of it is begun early."""
+    """A request to open an OME-Zarr, with reads that are started early."""
 
     choices: Choices
     manifest: Manifest | None
@@ -218,12 +217,12 @@ class Opening:
 
     @property
     def include(self) -> tuple[str, ...]:
-        """The names of what is opened."""
+        """The names of the requested components."""
         include = self.choices.include
         return (include,) if isinstance(include, str) else tuple(include)
 
     def levels(self, multiscale: Multiscale) -> Sequence[Level]:
-        """Return the levels that are opened: by default that of the manifest, else the finest."""
+        """Return the levels to open: by default that of the manifest, or else the finest."""
         return multiscale.levels if self.groups else [multiscale.select(self._resolution)]
 
     @property
@@ -234,23 +233,23 @@ class Opening:
 
     @property
     def likely(self) -> tuple[str, ...]:
-        """What these levels are probably called, before the metadata are known."""
+        """The probable paths of these levels, before the metadata are known."""
         return likely_levels(self._resolution, self.groups)
 
     def ahead(self, known: bool) -> Ahead:
-        """Return what is read ahead: of a store that may be of any format, the keys of both.
+        """Return the keys to read ahead: for a store of unknown format, those of both formats.
 
-        In BrainGlobe's layout (`known`) few are of format 2.
+        In BrainGlobe's layout (`known`) few stores have format 2.
         """
         return {".zgroup": level_keys(self.likely, 2)} if known else {"zarr.json": GROUP}
 
     def terminology(self, source: Any) -> Table:
-        """Begin to read the terminology of an annotation."""
+        """Start to read the terminology of an annotation."""
         options = options_of(source, self.choices.storage_options)
         return begin_terminology(self.choices.terminology, locate(source), self.manifest, options)
 
     def parts(self, source: Any, table: Table) -> Parts:
-        """Begin to open what else is opened with an annotation."""
+        """Start to open the other components of an annotation."""
         return begin_parts(
             self.include,
             locate(source),
@@ -276,7 +275,7 @@ class Opening:
 
 
 def _part(source: Any, choices: Choices) -> tuple[Any, Choices]:
-    """Part credentials from the addresses: from here on only the options of fsspec have them."""
+    """Separate credentials from the addresses: afterwards only fsspec's options contain them."""
     if isinstance(source, str) and is_url(source):
         source, options = part_url(source, choices.storage_options)
         choices = replace(choices, storage_options=options)
@@ -287,7 +286,7 @@ def _part(source: Any, choices: Choices) -> tuple[Any, Choices]:
 
 
 def _manifest(source: Any, choices: Choices, resolution: Any, all_levels: bool) -> Manifest | None:
-    """Return the manifest of an atlas that is opened by name or by its manifest."""
+    """Return the manifest of an atlas that is opened by name or by manifest."""
     root, version = choices.root, choices.version
     if is_name(source) and (root is not None or not os.path.exists(source)):
         return find_atlas_manifest(
@@ -322,14 +321,14 @@ def _open_zarr(
 
 
 def _labels_of(source: Any, group: zarr.Group, opening: Opening) -> tuple[Any, zarr.Group]:
-    """Find the labels in a group that is opened; return them and where they are."""
+    """Find the labels in a group; return them and their location."""
     place = locate(source)
     refuse_hemispheres(place)
     if parse_place(place) is not None:
         return source, group  # BrainGlobe's annotations have no others below them
     if is_multiscale(group):
         refuse_template(place, options_of(source, opening.choices.storage_options))
-        with suppress(AtlasError):  # which is raised when its turn comes
+        with suppress(AtlasError):  # raised later
             described = opening.choices.described
             voxel_size = (
                 None
@@ -350,7 +349,7 @@ def _labels_of(source: Any, group: zarr.Group, opening: Opening) -> tuple[Any, z
 def _open_written(
     source: Any, group: zarr.Group | None, groups: bool, drop_variables: Any, **choices: Any
 ) -> dict[str, xr.Dataset]:
-    """Open what xarray has written, which leaves nothing to choose."""
+    """Open a store written by xarray, which has no further options."""
     place = locate(source)
     if group is None:
         opened = open_file(place, groups, drop_variables)
@@ -368,8 +367,8 @@ def _open_written(
 
 
 def _sourced(ds: T, source: Any) -> T:
-    """Say without credentials where something is from, which xarray would say with them."""
-    text = getattr(source, "path", source)  # as xarray has it
+    """Record the source without the credentials that xarray would include."""
+    text = getattr(source, "path", source)  # as in xarray
     if isinstance(text, str) and is_url(text) and without_secrets(text) != text:
         ds.encoding["source"] = without_secrets(text)
     return ds

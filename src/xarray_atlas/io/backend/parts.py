@@ -1,4 +1,4 @@
-"""What is opened with an annotation, its terminology and other images: begun before it is open."""
+"""Start to open the terminology and other images of an annotation before it is open."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Table = Callable[[], tuple[Terminology, str]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What is opened with an annotation.
+    """The components that are opened with an annotation.
 
     Parameters
     ----------
     terminology : callable
-        As :data:`Table` has it.
+        See :data:`Table`.
     images : mapping of str to callable
-        Each returns an image, or raises what keeps it from being opened.
+        Each returns an image, or raises the error of opening it.
     """
 
     terminology: Table
@@ -51,7 +51,7 @@ class Parts:
 def begin_terminology(
     given: Any, place: str, manifest: Manifest | None, options: Mapping[str, Any] | None
 ) -> Table:
-    """Begin to read the terminology of an annotation.
+    """Start to read the terminology of an annotation.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def begin_terminology(
         The URL or path of the annotation.
     manifest : Manifest, optional
     options : mapping, optional
-        Those of the annotation's file system.
+        For the annotation's file system.
     """
     own = given is None
     if given is None and manifest is not None:
@@ -93,17 +93,17 @@ def begin_parts(
     orientation: str | None = None,
     likely: Sequence[str] = (),
 ) -> Parts:
-    """Begin to open the images of an annotation.
+    """Start to open the images of an annotation.
 
     Parameters
     ----------
     include : iterable of str
-        Their names, and others.
+        The requested names.
     place : str
         The URL or path of the annotation, or of another file in its folder.
     manifest : Manifest, optional
     options : mapping, optional
-        Those of the annotation's file system.
+        For the annotation's file system.
     terminology : callable
         As returned by :func:`begin_terminology`.
     align_levels, midline, voxel_size, orientation
@@ -114,8 +114,8 @@ def begin_parts(
     said = None if manifest is None else manifest.orientation
     wanted = [name for name in dict.fromkeys(include) if name != "annotation"]
     if manifest is not None and manifest.symmetric:
-        wanted = [name for name in wanted if name != "hemispheres"]  # which the midline makes
-    # a volume would be taken before the midline that the user says
+        wanted = [name for name in wanted if name != "hemispheres"]  # computed from the midline
+    # a volume would override the user's midline
     if manifest is not None and manifest.symmetric is False and midline is None:
         wanted = list(dict.fromkeys([*wanted, "hemispheres"]))
     if manifest is None:
@@ -124,7 +124,7 @@ def begin_parts(
     def begin_image(name: str) -> Callable[[], ImagePyramid]:
         store = None
         # in this thread: fsspec keeps a file system, and its connections, for each
-        with suppress(Exception):  # whatever it is will be raised when the image is opened
+        with suppress(Exception):  # raised when the image is opened
             if is_remote(place):
                 part = _component(name, place, manifest)
                 store = fsspec_store(f"{part.url}/{part.files[0]}", options)

@@ -1,4 +1,4 @@
-"""Saved grids onto which an atlas was brought, opened with the transform to the atlas."""
+"""Open saved grids onto which an atlas was resampled, with the transform to the atlas."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ __all__ = ["on_its_grid"]
 def on_its_grid(
     space: Space, manifest: Manifest | None, storage_options: Mapping[str, Any] | None
 ) -> tuple[Space, dict[str, Variable]]:
-    """Return the space of a grid with that of the atlas brought onto it, and the fields.
+    """Add the space of the atlas to that of a grid, and return the fields.
 
     Parameters
     ----------
     space : Space
-        Of the volume that is opened.
+        Space of the volume that is opened.
     manifest : Manifest, optional
     storage_options : mapping, optional
 
     Returns
     -------
     space : Space
-        The same one where the volume is an atlas itself.
+        Unchanged if the volume is an atlas itself.
     fields : dict of str to Variable
         Coordinates of the Dataset.
     """

@@ -1,4 +1,4 @@
-"""Opening, decoded, what xarray has written of an atlas."""
+"""Open atlases written by xarray, decoded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     ----------
     path : str
     groups : bool
-        Whether to open all its groups, else the root alone.
+        Whether to open all groups, or the root only.
     drop_variables : str or iterable of str, optional
 
     Returns
@@ -42,7 +42,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     """
     try:
         opened = _open(path, groups, drop_variables=drop_variables)
-    except Exception as error:  # each engine of xarray raises its own
+    except Exception as error:  # each engine of xarray raises other errors
         raise StoreFormatError(
             f"{path} is a file that is neither a zarr nor an atlas written by xarray: {error}"
         ) from error
@@ -52,7 +52,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
 def open_written_group(
     group: zarr.Group, place: str, groups: bool, drop_variables: Any = None
 ) -> dict[str, xr.Dataset]:
-    """Open the zarr of an atlas; as :func:`open_file`.
+    """Open the zarr store of an atlas; see :func:`open_file`.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def open_written_group(
     StoreError
         If it cannot be read.
     """
-    # what has been consolidated is found without listing the store
+    # consolidated metadata are found without listing the store
     consolidated = not group.path and group.metadata.consolidated_metadata is not None
     try:
         opened = within(
@@ -75,9 +75,9 @@ def open_written_group(
                 drop_variables=drop_variables,
             )
         )
-    except Exception as error:  # file systems raise whatever their client library raises
+    except Exception as error:  # file systems raise any error of their client libraries
         raise unreadable(place, error) from safe_cause(error)
-    # xarray names groups from its own root or from the one asked for
+    # xarray names groups relative to its root or the requested one
     opened = {f"/{path.strip('/.')}": ds for path, ds in opened.items()}
     for path, ds in opened.items():
         _expect(group, path, ds)
@@ -85,7 +85,7 @@ def open_written_group(
 
 
 def _expect(group: zarr.Group, path: str, ds: xr.Dataset) -> None:
-    """Have the store look at compressed chunks as it does at those of an OME-Zarr."""
+    """Let the store validate compressed chunks like those of an OME-Zarr."""
     if not isinstance(group.store, CheckedStore):
         return
     for name, variable in ds.variables.items():
@@ -110,10 +110,10 @@ def _expect(group: zarr.Group, path: str, ds: xr.Dataset) -> None:
 
 
 def _content(group: zarr.Group) -> str:
-    """Say what a group holds, where that can be listed."""
+    """Describe the content of a group, if it can be listed."""
     try:
         members = sorted(within(lambda: list(group.keys())))
-    except Exception:  # a bucket that may not be listed
+    except Exception:  # a bucket without permission to list
         return ""
     return f"; it holds {', '.join(members) or 'nothing'}"
 

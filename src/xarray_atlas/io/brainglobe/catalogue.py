@@ -53,7 +53,7 @@ class Entry:
     folder : str
         Such as ``"allen_mouse_25um"``.
     versions : tuple of str
-        As their folders are called, such as ``"3_0"``; the newest last.
+        Names of their folders, such as ``"3_0"``; the newest last.
     """
 
     folder: str
@@ -67,19 +67,19 @@ class Entry:
 
     @property
     def voxel_size(self) -> float | None:
-        """In mm, as the folder's name says it; None if it says none."""
+        """In mm, from the name of the folder; None if missing."""
         found = _FOLDER.fullmatch(self.folder)
         return None if found is None else float(parse_length(found["size"]))
 
     @property
     def resolution(self) -> str:
-        """As the folder's name says it, such as ``"25 um"``; "" where it says none."""
+        """From the name of the folder, such as ``"25 um"``; "" if missing."""
         found = _FOLDER.fullmatch(self.folder)
         return re.sub(r"([0-9.]) ?([a-z])", r"\1 \2", found["size"]) if found else ""
 
 
 def is_name(source: Any) -> bool:
-    """Tell the name of an atlas from a URL or a path."""
+    """Return whether a source is the name of an atlas, not a URL or a path."""
     return (
         isinstance(source, str)
         and _NAME.fullmatch(source) is not None
@@ -117,7 +117,7 @@ def find_manifest(
     Raises
     ------
     AtlasNotFoundError
-        If there is no such atlas, or no such version of it; it lists what there is.
+        If there is no such atlas or version; the message lists the available ones.
     StoreError
         If the catalogue cannot be read.
     """
@@ -260,7 +260,7 @@ def _unknown(name: str, root: str, entries: list[Entry]) -> str:
 
 
 def version_order(version: str) -> tuple[Any, ...]:
-    """Order versions by their numbers; what is no number comes first."""
+    """Order versions by their numbers; other parts come first."""
     return tuple(
         (part.isdecimal(), int(part) if part.isdecimal() else 0, part)
         for part in version.split("_")

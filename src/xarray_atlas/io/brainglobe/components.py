@@ -1,4 +1,4 @@
-"""The stores beside an annotation: images on its grid, hemispheres, and masks."""
+"""The stores of other components: images on the annotation's grid, hemispheres, and masks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TOLERANCE = 1e-3
 
 
 class ImagePyramid:
-    """An image that must lie on the grid of an annotation, such as its template.
+    """An image on the grid of an annotation, such as its template.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class ImagePyramid:
         self.name, self.place, self.group, self.multiscale = name, place, group, multiscale
 
     def array(self, grid: Multiscale, level: Level, shape: tuple[int, ...]) -> ImageArray:
-        """Open the level that has the voxels of one of the annotation's.
+        """Open the level with the same voxels as a level of the annotation.
 
         Parameters
         ----------
@@ -122,10 +122,10 @@ def open_part(
     likely: Sequence[str] = (),
     store: FsspecStore | None = None,
 ) -> tuple[str, zarr.Group]:
-    """Open the store of a component by whichever of its names is there.
+    """Open the store of a component under any of its names.
 
-    The newest name and zarr format 3 are what nearly all have. Where they are not there, the rest
-    is asked for side by side.
+    Nearly all have the newest name and zarr format 3. Otherwise the other keys are requested
+    concurrently.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def open_part(
     storage_options : mapping, optional
         For fsspec.
     likely : sequence of str, optional
-        The paths of levels of which the metadata may be wanted, to be read ahead with that rest.
-        Whoever passes them calls :func:`~xarray_atlas.io.zarr.ahead.forget` when all is open.
+        The paths of levels with metadata to read ahead with the other keys. The caller must call
+        :func:`~xarray_atlas.io.zarr.ahead.forget` when all is open.
     store : FsspecStore, optional
         That of the newest name.
 

@@ -1,9 +1,9 @@
-"""BrainGlobe's own local folder: where it is, and what of it is complete.
+"""BrainGlobe's local folder: its location, and the complete parts of it.
 
-BrainGlobe's tools keep no record of what they have fetched: a folder is there as soon as its
-download begins, and the arrays' metadata long before their chunks. To zarr a chunk that was never
-fetched is a chunk of zeros. So nothing here is read that has not been compared, file by file, with
-a listing of the bucket. Nothing in the folder is ever written.
+BrainGlobe's tools do not record what they have fetched: a folder exists as soon as its download
+starts, and the metadata of arrays long before their chunks. zarr reads missing chunks as zeros.
+Therefore nothing is read from the folder that was not compared, file by file, with a listing of the
+bucket. Nothing is ever written to the folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONFIG = "bg_config.conf"
 
 
 def brainglobe_folder() -> Path:
-    """Return the folder in which BrainGlobe's tools keep atlases, which need not exist.
+    """Return the folder in which BrainGlobe's tools keep atlases; it may not exist.
 
     As its configuration says (``bg_config.conf`` in ``BRAINGLOBE_CONFIG_DIR`` or
     ``~/.config/brainglobe``), else ``~/.brainglobe/brainglobe-atlasapi``.
@@ -53,7 +53,7 @@ def is_brainglobes(path: str | os.PathLike[str]) -> bool:
 
 
 def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None = None) -> bool:
-    """Return whether a folder holds all objects below a URL, each of its size.
+    """Return whether a folder has all objects below a URL, with the same sizes.
 
     The first time it takes one listing, which is kept in the user's cache: versions that are
     published do not change. What the URL has nothing of was not downloaded from there (an atlas of

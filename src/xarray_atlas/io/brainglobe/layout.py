@@ -1,4 +1,4 @@
-"""BrainGlobe's layout: where the terminology of an annotation is."""
+"""BrainGlobe's layout: the location of an annotation's terminology."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLDER = "annotation-sets"
 class Component:
     """An annotation set in BrainGlobe's layout.
 
-    ``<root>/annotation-sets/<name>/<version>/...``, beside
+    ``<root>/annotation-sets/<name>/<version>/...``, next to
     ``<root>/terminologies/<x>-terminology/<version>/terminology.csv``.
     """
 
@@ -46,7 +46,7 @@ class Component:
 
     @property
     def terminology(self) -> str:
-        """Where its terminology is."""
+        """URL or path of its terminology."""
         return f"{self.root}/terminologies/{self.terminology_name}/{self.version}/terminology.csv"
 
 
@@ -68,7 +68,7 @@ def parse_place(place: str) -> Component | None:
 
 
 def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = None) -> Terminology:
-    """Load a terminology from whatever a user has of it.
+    """Load a terminology from any of the supported forms.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _name(place: str) -> str:
 
 
 def find_terminology(place: str, storage_options: Mapping[str, Any] | None = None) -> Terminology:
-    """Load the terminology that the layout puts beside an annotation.
+    """Load the terminology of an annotation from its place in the layout.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def find_terminology(place: str, storage_options: Mapping[str, Any] | None = Non
     if component is None:
         raise MissingTerminologyError(
             f"no terminology for {place}: it does not lie in BrainGlobe's layout "
-            "(<root>/annotation-sets/<x>-annotation/<version>/..., beside "
+            "(<root>/annotation-sets/<x>-annotation/<version>/..., next to "
             f"<root>/terminologies/<x>-terminology/<version>/terminology.csv); {mend}"
         )
     try:

@@ -1,4 +1,4 @@
-"""From the name of an atlas to its manifest: in a copy on this machine, or in the bucket."""
+"""Find the manifest of an atlas by name: in a local copy, or in the bucket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["find_atlas_manifest", "is_there", "local_roots", "local_voxel_sizes"
 
 
 def local_roots() -> list[str]:
-    """Return the folders in which copies of atlases are looked for, the first one first.
+    """Return the folders in which to look for copies of atlases, in order.
 
     That of :func:`xarray_atlas.download`, and BrainGlobe's own.
     """
@@ -37,7 +37,7 @@ def local_roots() -> list[str]:
 
 
 def local_voxel_sizes(name: str) -> list[tuple[float, ...]]:
-    """Return the voxel sizes that copies of an atlas on this machine have, in mm; no voxel is read.
+    """Return the voxel sizes of local copies of an atlas, in mm, without reading voxels.
 
     Parameters
     ----------

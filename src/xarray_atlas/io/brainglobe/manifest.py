@@ -1,4 +1,4 @@
-"""A ``manifest.json`` of BrainGlobe's layout: what an atlas is made of, and where that lies."""
+"""A ``manifest.json`` of BrainGlobe's layout: the components of an atlas and their locations."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TERMINOLOGY = "terminology.csv"
 
 @dataclass(frozen=True)
 class Component:
-    """A component of an atlas: its name, its version, and where its folder is.
+    """A component of an atlas: its name, its version, and its folder.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an atlas of one resolution is made of.
+    """The components of an atlas at one resolution.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Manifest:
 
     @property
     def place(self) -> str:
-        """Where it lies."""
+        """URL or path of the manifest."""
         return f"{self.root}/{self.path}"
 
     @property
@@ -98,23 +98,23 @@ class Manifest:
 
     @property
     def folder(self) -> str:
-        """The name with the resolution: the folder that the version's folder lies in."""
+        """The name with the resolution: the parent of the version's folder."""
         return self.path.split("/")[-3]
 
     @property
     def orientation(self) -> str | None:
-        """A letter an axis, the side on which the first voxel lies; None if it is not said."""
+        """A letter per axis, for the side of the first voxel; None if missing."""
         return self.content.get("orientation") or None
 
     @property
     def symmetric(self) -> bool | None:
-        """Return whether left and right meet at half the extent; None if it is not said."""
+        """Return whether the midline is at half the extent; None if missing."""
         said = self.content.get("symmetric")
         return said if isinstance(said, bool) else None
 
     @property
     def midline(self) -> float | None:
-        """Where left and right meet, in mm in the store, where that is not half the extent."""
+        """The position of the midline in mm in the store, if it is not half the extent."""
         said = self.content.get(MIDLINE)
         return float(said) if isinstance(said, int | float) else None
 
@@ -143,7 +143,7 @@ class Manifest:
 
     @property
     def to_atlas(self) -> Mapping[str, Any] | None:
-        """How the grid leads to the atlas that was brought onto it; None of an atlas itself."""
+        """The transform from the grid to the atlas resampled onto it; None for an atlas."""
         said = self.content.get(TO_ATLAS)
         if said is None:
             return None

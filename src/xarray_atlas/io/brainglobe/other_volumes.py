@@ -1,4 +1,4 @@
-"""Templates and hemispheres in BrainGlobe's layout, which are not labels, and where labels are."""
+"""Refuse templates and hemispheres in BrainGlobe's layout in place of labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["refuse_hemispheres", "refuse_template"]
 
 
 def refuse_hemispheres(place: str) -> None:
-    """Refuse the hemispheres of BrainGlobe's layout where labels are wanted.
+    """Refuse the hemispheres of BrainGlobe's layout in place of labels.
 
     They are 1 and 2, which are ids of regions in most atlases.
 
@@ -41,7 +41,7 @@ def refuse_hemispheres(place: str) -> None:
 
 
 def refuse_template(place: str, storage_options: Mapping[str, Any] | None = None) -> None:
-    """Refuse the template of BrainGlobe's layout where labels are wanted.
+    """Refuse the template of BrainGlobe's layout in place of labels.
 
     It is known by its place, ``<root>/templates/<x>-template/<version>/template.ome.zarr``: grey
     values are integers as labels are.

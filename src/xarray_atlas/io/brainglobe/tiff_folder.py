@@ -1,4 +1,4 @@
-"""Atlases as BrainGlobe packaged them before version 3: TIFF files and JSON in one folder."""
+"""Atlases packaged by BrainGlobe before version 3: TIFF files and JSON in one folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {"annotation": "annotation", "template": "reference", "hemispheres": "he
 
 @dataclass(frozen=True)
 class TiffFolder:
-    """The folder of an atlas, and what its ``metadata.json`` says.
+    """The folder of an atlas, and the content of its ``metadata.json``.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class TiffFolder:
 
     @property
     def components(self) -> list[str]:
-        """The volumes that are there."""
+        """The volumes that exist."""
         references = self.content.get("additional_references") or ()
         names = [*FILES, *(str(name) for name in references if isinstance(name, str))]
         return [name for name in names if self._file(name) is not None]
@@ -106,7 +106,7 @@ class TiffFolder:
 
 
 def read_tiff_folder(place: str | os.PathLike[str]) -> TiffFolder | None:
-    """Read what a folder is; None if it is no such atlas.
+    """Read the description of a folder; None if it is not such an atlas.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def read_tiff_folder(place: str | os.PathLike[str]) -> TiffFolder | None:
 
 
 def geometry_beside(path: str | os.PathLike[str]) -> Geometry | None:
-    """Return the geometry of a TIFF file that lies in the folder of an atlas, else None."""
+    """Return the geometry of a TIFF file in the folder of an atlas, or None."""
     place = Path(path).expanduser().absolute()
     folder = read_tiff_folder(place.parent)
     if folder is None or place not in [folder.file(name) for name in folder.components]:
@@ -141,7 +141,7 @@ def geometry_beside(path: str | os.PathLike[str]) -> Geometry | None:
 
 
 def find_tiff_folder(name: str, version: str | None = None) -> Path | None:
-    """Find the folder of an exact version among BrainGlobe's own copies.
+    """Find the folder of an exact version among BrainGlobe's local copies.
 
     Parameters
     ----------

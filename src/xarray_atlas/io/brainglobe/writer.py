@@ -1,4 +1,4 @@
-"""Writing an atlas in BrainGlobe's layout: components, and a manifest a level."""
+"""Write an atlas in BrainGlobe's layout: components, and a manifest per level."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["NewAtlas", "write_atlas"]
 
 @dataclass(frozen=True)
 class NewAtlas:
-    """What is written of an atlas.
+    """The data of an atlas to write.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class NewAtlas:
         Of the atlas, such as "allen_mouse" and "3.0"; its components are named by them.
     pyramid : Pyramid
     terminology : Terminology
-        Whose ids are its labels.
+        Its ids are the labels.
     annotation : array of uint32
     template, hemispheres : array, optional
     references : mapping of str to array
@@ -77,7 +77,7 @@ class NewAtlas:
 
     @property
     def image(self) -> dict[str, str]:
-        """The component of the template, whose name says where there is none."""
+        """The component of the template, with a name that marks a missing one."""
         kind = "template-missing" if self.template is None else "template"
         return self.component("templates", kind)
 
@@ -101,7 +101,7 @@ class NewAtlas:
         }
 
     def manifest(self, level: int) -> dict[str, Any]:
-        """Return the manifest of one level, which BrainGlobe takes for an atlas of its own."""
+        """Return the manifest of one level, which is a separate atlas for BrainGlobe."""
         # to text and back: 50.0, not the 50.00000000000001 of a product
         sizes = [without_noise(size * 1000) for size in self.pyramid.scale_of(level)]
         folder = f"/atlases/{self.name}_{sizes[0]:g}um/{self.version.replace('.', '_')}"
@@ -127,9 +127,9 @@ class NewAtlas:
 
 
 def write_atlas(root: Path, atlas: NewAtlas) -> None:
-    """Write an atlas below a folder, all of it or nothing.
+    """Write an atlas below a folder, atomically.
 
-    It is written to a hidden folder beside, ".saving-...", and moved into its place at the end,
+    It is written to a hidden folder next to it, ".saving-...", and moved into its place at the end,
     component by component, the manifests last.
 
     Raises

@@ -1,8 +1,8 @@
-"""Checksums of the files of a copy, as they were when they were written.
+"""Checksums of the files of a copy, recorded when they were written.
 
-The record of a copy says how large each file is. A bit that flips on a disk changes no size, and
-BrainGlobe's chunks carry no checksum of their own. So the MD5 of what has been downloaded, and
-compared with its listing, is kept beside the records, in ``.xarray-atlas/checksums.json``.
+The record of a copy has the size of each file. A flipped bit on a disk changes no size, and
+BrainGlobe's chunks have no checksums. Therefore the MD5 of downloaded files, which are compared
+with their listing, is stored with the records, in ``.xarray-atlas/checksums.json``.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ def expected_md5(key: str, listed: Object, known: Mapping[str, str]) -> str | No
 
 
 class Compared(NamedTuple):
-    """What came of comparing the files of a copy with their checksums."""
+    """The result of comparing the files of a copy with their checksums."""
 
     alike: int
     unknown: int
-    """Files that are there and whose MD5 is not known."""
+    """Number of existing files without a known MD5."""
     different: tuple[str, ...]
-    """The keys of files whose content is not what was downloaded."""
+    """The keys of files that differ from the download."""
 
 
 def compare_copy(folder: str | os.PathLike[str], level: str | None = None) -> Compared:

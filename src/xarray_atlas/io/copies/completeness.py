@@ -1,4 +1,4 @@
-"""Copies of stores on this machine: where they are, what of them is there, and reading them."""
+"""Local copies of stores: their location, their state, and reading them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CopyStatus = Literal["complete", "incomplete", "absent"]
 def default_folder() -> Path:
     """Return the root of the user's own copies, which need not exist.
 
-    ``XARRAY_ATLAS_DATA``, else in the user's data directory as the platform has it.
+    ``XARRAY_ATLAS_DATA``, else a folder in the platform's data directory for the user.
     """
     named = os.environ.get("XARRAY_ATLAS_DATA")
     if named:
@@ -54,7 +54,7 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class CopyState:
-    """What of a store a folder holds.
+    """The parts of a store that a folder has.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class CopyState:
 
 
 def copy_state(folder: str | os.PathLike[str]) -> CopyState | None:
-    """Say what of a store has been copied to a folder, without a request.
+    """Return which parts of a store were copied to a folder, without a request.
 
     One look at each file that belongs there; none is read.
 
@@ -117,7 +117,7 @@ def copy_state(folder: str | os.PathLike[str]) -> CopyState | None:
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy that is read: what its records say of each key.
+    """A copy that is being read: its records for each key.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class Copy:
     inside: str
 
     def check(self, key: str, size: int | None) -> None:
-        """Compare what was found under a key with what belongs there.
+        """Compare an object with its record.
 
         Parameters
         ----------
@@ -222,7 +222,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class ZippedCopy(Copy):
-    """A copy in a zip file, whose path is `folder`: read as it was when it was opened."""
+    """A copy in a zip file at `folder`, read as it was when it was opened."""
 
     sizes: Mapping[str, int]
     records: Mapping[str, Record]

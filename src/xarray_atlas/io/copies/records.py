@@ -1,4 +1,4 @@
-"""The record of what belongs to a copy.
+"""The record of the objects that belong to a copy.
 
 To zarr an object that is absent is a chunk of zeros, and BrainGlobe does not store chunks of
 zeros. So a folder alone cannot tell a chunk that was never stored from one that has not been
@@ -56,7 +56,7 @@ METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 
 class Object(NamedTuple):
-    """What a listing says of an object: its ETag, or where there is none the time it is of."""
+    """An object in a listing: its ETag, or else its modification time."""
 
     size: int
     tag: str
@@ -64,7 +64,7 @@ class Object(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """What is to be there: the objects of a level, or those that belong to none.
+    """The expected objects of a level, or of no level.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Record:
 
 
 def leads_out(path: str) -> bool:
-    """Return whether a path could name something outside of a folder, or in it by another name.
+    """Return whether a path could leave a folder, or denote another name in it.
 
     On any system: on Windows there are two separators, and drives.
     """

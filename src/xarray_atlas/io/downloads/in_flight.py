@@ -1,4 +1,4 @@
-"""Many objects fetched at once, with as many requests in flight as the network needs.
+"""Fetch many objects concurrently, with as many requests as the network needs.
 
 Requests are coroutines on fsspec's event loop: a thread for each would spend its time waiting for
 the interpreter. What is done with the content, comparing and writing it, is done in a few threads.
@@ -34,7 +34,7 @@ BLOCKING = 16
 """Threads where the file system has no event loop, so that each of them waits for an answer."""
 
 WAITING = 32
-"""Objects that wait to be written, beside those that are asked for."""
+"""Maximum number of objects waiting to be written, besides those being requested."""
 
 MEMORY = 256 << 20
 """Bytes that these have together, if they are several."""
@@ -47,7 +47,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Wanted(Generic[T]):
-    """An object that is to be fetched.
+    """An object to fetch.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def fetch_together(
     is_there: Callable[[Wanted[T]], bool],
     keep: Callable[[Wanted[T], bytes], K],
 ) -> Iterator[tuple[Wanted[T], K | None]]:
-    """Fetch objects, and yield each when it is kept.
+    """Fetch objects, and yield each when it is stored.
 
     At the first error, or where the caller goes no further, no other object is asked for, and
     those that are being written are finished.
@@ -83,7 +83,7 @@ def fetch_together(
         Tells of an object whether it need not be fetched any more.
     keep : callable
         Takes an object and its content, which it compares and writes, in another thread. An
-        OSError that is no AtlasError is a reason to ask again.
+        OSError that is not an AtlasError leads to a retry.
 
     Yields
     ------
@@ -158,7 +158,7 @@ async def _fetch_all(
 
 
 class _Memory:
-    """The bytes that are held: what is larger than all of them waits until it is alone."""
+    """The bytes that are held: an object larger than the limit waits until it is alone."""
 
     def __init__(self) -> None:
         self._held = 0
@@ -181,7 +181,7 @@ class _Memory:
 def _sentence(source: Source, path: str, error: Exception) -> AtlasError:
     if isinstance(error, FileNotFoundError):
         return StoreError(
-            f"{source.url}/{path} was listed, and is not there any more: the store is being "
+            f"{source.url}/{path} was listed, but no longer exists: the store is being "
             f"changed; {RESUME}"
         )
     if isinstance(error, AtlasError):

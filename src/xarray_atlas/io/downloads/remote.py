@@ -1,4 +1,4 @@
-"""A store that is copied from: listed, asked patiently, and what it answers compared."""
+"""A store to copy from: listing, retries, and validation of responses."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Source:
-    """A root of BrainGlobe's layout that is copied from.
+    """A root of BrainGlobe's layout to copy from.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Source:
         Or path.
     filesystem : fsspec file system
     path : str
-        Of the root, as the file system has it.
+        Path of the root in the file system.
     """
 
     url: str
@@ -111,7 +111,7 @@ class Source:
         return objects
 
     def read(self, path: str, expected: Object | None = None) -> bytes:
-        """Read an object whole, and again where it does not come as it was listed."""
+        """Read a whole object, again if it differs from its listing."""
 
         def attempt() -> bytes:
             content: bytes = self.filesystem.cat_file(f"{self.path}/{path}")
@@ -132,7 +132,7 @@ class Source:
         return content
 
     def verify(self, path: str, content: bytes, expected: Object) -> None:
-        """Raise an OSError for content that is not what is listed; not on an event loop."""
+        """Raise an OSError for content that differs from its listing; not on an event loop."""
         if len(content) != expected.size:
             raise _Damaged(f"{len(content)} bytes came, and {expected.size} are listed")
         # S3's ETag of an object that it encrypts with a key is not an MD5
@@ -143,7 +143,7 @@ class Source:
 
 
 class _Damaged(OSError):
-    """An object has not come as it was listed."""
+    """An object differs from its listing."""
 
 
 def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
@@ -185,7 +185,7 @@ def patiently(work: Callable[[], T]) -> T:
 
 
 async def patiently_async(work: Callable[[], Awaitable[T]]) -> T:
-    """Do what :func:`patiently` does with a coroutine; a pause ends when its task is cancelled."""
+    """Retry a coroutine like :func:`patiently`; a pause ends when its task is cancelled."""
     began = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -1,4 +1,4 @@
-"""Copying objects to this machine: in parallel, whole or not at all, and resumable."""
+"""Copy objects to this machine: in parallel, atomically, and resumably."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ removed what it had looked at before another one replaced it."""
 
 @dataclass(frozen=True)
 class Piece:
-    """A folder that is copied: a store, or a part of it, or anything else.
+    """A folder to copy: a store, a part of it, or other files.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Piece:
     levels : tuple of str
         The paths of all levels of the store.
     chosen : tuple of str
-        Of those whose chunks are copied. What belongs to no level always is.
+        Levels with chunks to copy. Objects that belong to no level are always copied.
     """
 
     path: str
@@ -69,7 +69,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Task:
-    """What a folder still lacks.
+    """The objects that a folder lacks.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def plan(
     root: str,
     verify: bool = False,
 ) -> Task:
-    """Write down what belongs to a copy, and find out what it lacks.
+    """Record the objects of a copy, and return those it lacks.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def _forget(folder: str, piece: Piece, objects: Mapping[str, Object], rest: Reco
 
 
 def _settle(folder: str, level: str | None, record: Record) -> Mapping[str, Object]:
-    """Write a record where it is not there yet; return the objects of the one before."""
+    """Write a missing record; return the objects of the previous one."""
     try:
         former = read_record(folder, level)
     except StoreError:  # damaged
@@ -219,7 +219,7 @@ def _settle(folder: str, level: str | None, record: Record) -> Mapping[str, Obje
 
 
 def _lacking(folder: str, objects: Mapping[str, Object], before: Mapping[str, Object]) -> list[str]:
-    """Return what is absent, or may not be what is listed: that is removed.
+    """Return absent objects, and remove and return those that may differ from the listing.
 
     Where nothing is absent of what an earlier call wrote, which verifies what it writes, the
     sizes will do. Else what is there is compared by its MD5, where the listing has it; where it
@@ -241,7 +241,7 @@ def _lacking(folder: str, objects: Mapping[str, Object], before: Mapping[str, Ob
 
 
 def _doubtful(folder: str, objects: Mapping[str, Object], absent: set[str]) -> dict[str, str]:
-    """Remove what is not what was downloaded, or not known to be; return its MD5 by key."""
+    """Remove files that may differ from the download; return their MD5 by key."""
     known, found = read_checksums(folder), {}
     for key in objects.keys() - absent:
         path = os.path.join(folder, key)
@@ -297,7 +297,7 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
             _fetch_all(source, todo, progress, fetched)
         finally:
             for folder, found in fetched.items():
-                with contextlib.suppress(OSError):  # which is no reason to fail
+                with contextlib.suppress(OSError):  # not a reason to fail
                     write_checksums(folder, found)
         todo = [
             (task, key)

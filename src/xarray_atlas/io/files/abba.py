@@ -4,15 +4,15 @@ What ABBA does, by its documentation ("Specification: save state & exported file
 (``SliceSources.java``, and the adapters of ``RealTransform`` in bigdataviewer-playground):
 
 - It writes a file ``ABBA-Transform-{atlas}.json`` into the folder of each image, ``data/{entry}``
-  beside ``project.qpproj``. It maps positions in the atlas, mm along X, Y and Z, to pixels of the
+  next to ``project.qpproj``. It maps positions in the atlas, mm along X, Y and Z, to pixels of the
   image: a sequence of affine transforms (``affinetransform3d``, 3 x 4, row by row) and of
   thin-plate splines of x and y (``srcPts`` and ``tgtPts``, in rows), within wrappers that make them
   three-dimensional, invertible, or bound them. The inverse, which is taken here, is not bounded.
 - QuPath's pixels are counted from the outer corner of the image. Its script for positions of cells,
   and its regions, take the pixels of this file for those.
 - X, Y and Z are AP, DV and ML of the Allen CCF in "Adult Mouse Brain - Allen Brain Atlas V3" and
-  "V3p1" (left is z < 5.7 mm), and ML, DV and AP in BrainGlobe's atlases, of which
-  "allen_mouse_10um_java" is one (left is x > 5.7 mm).
+  "V3p1" (left is z < 5.7 mm), and ML, DV and AP in BrainGlobe's atlases, including
+  "allen_mouse_10um_java" (left is x > 5.7 mm).
 """
 
 from __future__ import annotations
@@ -281,6 +281,6 @@ def _plate(said: Mapping[str, Any], place: Path) -> ThinPlate:
         probe = (np.array([np.nan]), np.array([np.nan]))
     if not np.isfinite(np.stack(probe)).all():
         raise StoreFormatError(
-            f"{place}: the landmarks of a spline lie on one line, coincide, or are no numbers"
+            f"{place}: the landmarks of a spline lie on one line, coincide, or are not numbers"
         )
     return plate

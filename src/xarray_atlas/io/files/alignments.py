@@ -14,7 +14,7 @@ What these tools do, by their sources:
 - JSON of WebAlign and WebWarp (``.waln``, ``.wwrp``): the same with other names, as LocaliZoom
   reads them: ``sections`` with ``ouv`` for the anchoring, ``snr`` for ``nr``; ``atlas`` is the
   target. There is no ``target-resolution``. Older ones hold ``slices``.
-- XML (QuickNII, DeepSlice before 1.1): ``slice`` elements, whose ``anchoring`` is
+- XML (QuickNII, DeepSlice before 1.1): ``slice`` elements with an ``anchoring`` of the form
   ``ox=..&oy=..&...``; DeepSlice does not escape the ampersands.
 - CSV (DeepSlice): a row for each section, columns ``Filenames``, ``ox`` to ``vz``, ``width``,
   ``height``, ``nr``. It does not name the atlas.

@@ -43,7 +43,7 @@ class StoredMesh(NamedTuple):
 
 
 def mesh_folder(place: str) -> str:
-    """Return where the meshes that belong to an annotation are: beside it.
+    """Return the location of the meshes of an annotation.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def mesh_folder(place: str) -> str:
 def read_mesh(
     place: str, segment: int, storage_options: Mapping[str, Any] | None = None
 ) -> StoredMesh | None:
-    """Read the finest mesh that is stored of a label and what belongs to it: three requests.
+    """Read the finest stored mesh of a label and its descendants, in three requests.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def read_mesh(
 
 @dataclass(frozen=True)
 class _Info:
-    """What holds for all meshes of a folder.
+    """The properties of all meshes of a folder.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class _Info:
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What a mesh consists of: fragments, each of one node of an octree. Here, of the finest.
+    """The parts of a mesh: fragments, each of a node of an octree, here of the finest level.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ def _finest(
         count += len(points)
     if len(vertices) < 2:
         return (vertices[0], faces[0]) if vertices else (np.empty((0, 3)), np.empty((0, 3), int))
-    # fragments meet at vertices of which each has its own copy
+    # adjacent fragments have separate copies of common vertices
     joined, places = np.unique(np.concatenate(vertices), axis=0, return_inverse=True)
     return joined, places.reshape(-1)[np.concatenate(faces)]
 

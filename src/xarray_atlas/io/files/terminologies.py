@@ -1,4 +1,4 @@
-"""A table of regions from whatever a user has of it."""
+"""Read tables of regions in any form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NAMELESS = ("terminology", "structures")
 def read_terminology(
     source: Any, name: str = "", lateral: Lateral | None = None
 ) -> tuple[Terminology, Sides]:
-    """Read a terminology in any format, and give it what it lacks.
+    """Read a terminology in any format, and complete it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def open_terminology(
     storage_options: Mapping[str, Any] | None = None,
     stored: bool = False,
 ) -> Terminology:
-    """Read a terminology for a stored atlas: BrainGlobe's as it stands, others as atlases need it.
+    """Read a terminology for a stored atlas: BrainGlobe's unchanged, others completed.
 
     Parameters
     ----------

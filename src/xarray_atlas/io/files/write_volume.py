@@ -1,4 +1,4 @@
-"""Writing NIfTI and NRRD files slab by slab."""
+"""Write NIfTI and NRRD files slab by slab."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NRRD_TYPES = {"float32": "float", "float64": "double"}
 
 @dataclass(frozen=True)
 class FileVolume:
-    """What a file holds.
+    """The content of a file.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FileVolume:
 
 
 def write_nifti(path: Path, volume: FileVolume) -> None:
-    """Write a NIfTI-1 file, compressed where the name ends in ".gz".
+    """Write a NIfTI-1 file, compressed if its name ends in ".gz".
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Readers of the transforms that registration tools write, one module a tool."""
+"""Readers of the transforms of registration tools, one module per tool."""

@@ -1,4 +1,4 @@
-"""Names that ANTs gives its files, by which they say their stage and which way they map.
+"""Names of ANTs's files, which give their stage and direction.
 
 ``antsRegistration -o prefix_`` writes a file for each stage, ``prefix_0GenericAffine.mat``,
 ``prefix_1Warp.nii.gz`` and ``prefix_1InverseWarp.nii.gz``, or ``prefix_Composite.h5`` and
@@ -45,7 +45,7 @@ class Stage:
 
 
 def stage_of(source: Any) -> Stage | None:
-    """Return the stage that the name of a file says, None if it says none."""
+    """Return the stage in the name of a file, or None."""
     if not isinstance(source, str | os.PathLike):
         return None
     folder, name = os.path.split(os.path.abspath(source))
@@ -59,7 +59,7 @@ def is_back(source: Any) -> bool:
 
 
 def check_alone(source: Any) -> None:
-    """Refuse one stage of a registration, whose other stages lie beside it.
+    """Refuse a single stage of a registration with other stages in the same folder.
 
     Raises
     ------
@@ -84,13 +84,13 @@ def check_alone(source: Any) -> None:
         said += f", open_transform({back}, invert={flags}) the other way"
     raise TransformError(
         f"{os.path.basename(source)} is one stage of a registration by ANTs, and its other stages "
-        f"lie beside it. Pass all of them: {said}. For this stage alone name the two ends of its "
+        f"are next to it. Pass all of them: {said}. For this stage alone name the two ends of its "
         "points: maps='fixed to affine', for example"
     )
 
 
 def check_order(sources: Sequence[Any], backwards: Sequence[bool]) -> None:
-    """Refuse stages of one registration in an order in which ANTs does not apply them.
+    """Refuse stages of a registration in an order that ANTs does not use.
 
     Parameters
     ----------

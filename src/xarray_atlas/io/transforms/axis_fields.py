@@ -32,16 +32,16 @@ BRAINGLOBE = "asr"
 """The orientation of every atlas that BrainGlobe packages."""
 
 ARRAY_AXES = ("z", "y", "x")
-"""The names of the axes of a volume in the order of the array, as its Dataset has them."""
+"""The names of the axes of a volume in the order of the array, as in its Dataset."""
 
 
 def array_end(name: str, orientation: str, frame: str) -> End:
-    """Return an end whose points are in mm along the axes of an array, in their order."""
+    """Return an end with points in mm along the axes of an array, in their order."""
     return coordinates_end(name, ARRAY_AXES, orientation, frame)
 
 
 def json_object(path: Path) -> dict[str, Any]:
-    """Read the JSON object that a tool wrote beside its fields; {} where it is not an object.
+    """Read the JSON object written with a tool's fields; {} if it is not an object.
 
     Raises
     ------
@@ -70,14 +70,14 @@ def field_along_axes(
     positions: bool = False,
     outside: Outside = "error",
 ) -> FieldStep:
-    """Make a step of displacements along the axes of an array.
+    """Create a step from displacements along the axes of an array.
 
     Parameters
     ----------
     parts : three dask arrays or LazyVoxels, of shape (n, m, k)
         Displacements along each axis of the array, or positions.
     chunks : tuple
-        Of these, as dask has them.
+        Chunks of these, as in dask.
     orientation : str
         A letter for each axis: the side on which the first voxel lies.
     voxel_size : sequence of float
@@ -114,7 +114,7 @@ def deformation_tiffs(folder: Path, count: int) -> tuple[list[Any], Any]:
     -------
     parts : list of LazyVoxels or dask arrays
     chunks : tuple
-        In which they are read, as dask has them.
+        Chunks in which they are read, as in dask.
 
     Raises
     ------

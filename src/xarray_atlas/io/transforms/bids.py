@@ -24,7 +24,7 @@ MODES = ("image", "points")
 
 @dataclass(frozen=True)
 class BidsName:
-    """What the name of a BIDS transform says.
+    """The content of the name of a BIDS transform.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class BidsName:
 
 
 def bids_name(path: Any) -> BidsName | None:
-    """Return between which spaces a file maps points, by its name; None if it is not a BIDS name.
+    """Return the spaces between which a file maps points, by its name; None if it is not BIDS.
 
     Parameters
     ----------

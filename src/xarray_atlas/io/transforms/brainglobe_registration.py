@@ -123,7 +123,7 @@ def read_brainglobe_registration(
 
 
 def registration_metadata(place: Path) -> dict[str, Any]:
-    """Return what brainglobe-registration wrote of itself into a folder."""
+    """Return the metadata that brainglobe-registration wrote to a folder."""
     return json_object(next(place / name for name in METADATA if (place / name).is_file()))
 
 

@@ -1,4 +1,4 @@
-"""Folders of brainreg: where in the atlas each voxel of the downsampled image lies.
+"""Folders of brainreg: the position in the atlas of each voxel of the downsampled image.
 
 What brainreg does (in August 2026), by its source: ``brainreg/core`` and ``brainreg/napari``, and
 ``brainglobe_utils/brainreg`` for the lookup:
@@ -13,8 +13,8 @@ What brainreg does (in August 2026), by its source: ``brainreg/core`` and ``brai
   image, without interpolation, and multiplies by ``int(1000 / resolution)``: in an atlas of 39 um
   by 25 instead of 25.64, which is 2.5 % off. Here positions are interpolated, and remain mm.
 - The command line (and brainmapper's) downsamples rows and columns with
-  ``skimage.transform.rescale``, planes with ``scipy.ndimage.zoom``, of which the centres of the
-  first and last plane stay where they are; the napari plugin takes ``rescale`` for all three.
+  ``skimage.transform.rescale``, planes with ``scipy.ndimage.zoom``, which keeps the centres of
+  the first and last plane; the napari plugin takes ``rescale`` for all three.
   Its lookup multiplies the indices of raw voxels by the ratio of voxel sizes, as if they were
   positions from the outer corner, and counts from the shape (not from the last index) where an
   axis is flipped. Here raw voxels are brought to where the downsampling put them; the two differ by
@@ -150,7 +150,7 @@ def atlas_sizes(atlas: str, voxel_size: Any, place: Path) -> tuple[float, ...]:
     if len(known) != 1:
         raise TransformError(
             f"the deformation fields in {place} have the voxel size of the atlas "
-            f"{atlas or 'that was registered'!r}, of which there is no copy on this machine that "
+            f"{atlas or 'that was registered'!r}, and there is no copy on this machine that "
             "tells it. Give voxel_size=, one length with its unit where voxels are cubes "
             "(voxel_size='25 um'), else three, or get the atlas: xarray_atlas.download(...)"
         )

@@ -18,7 +18,7 @@ What brainglobe-ccf-translator 0.22 does, by its source (``deformation/apply_def
   these three only the interpolation tells.
 - It combines the fields of a route into one on the grid of the last one, as 0 outside of each, and
   resamples fields of other voxel sizes so that first and last centres coincide. Here each
-  field keeps its own grid within its space, and points go through one after the other.
+  field keeps its grid within its space, and points go through one after the other.
 
 Every space begins at an outer corner (anterior, superior, right), as BrainGlobe's atlases.
 """
@@ -69,7 +69,7 @@ ALIASES = {
     "allen_mouse_bluebrain_barrels": "allen_mouse",
     "demba_allen_seg_dev_mouse": "demba_dev_mouse",
 }
-"""Atlases of BrainGlobe that lie in the space of another one, as the tool has them."""
+"""Atlases of BrainGlobe that lie in the space of another one, according to the tool."""
 
 COLUMNS = {
     "file_name",
@@ -116,7 +116,7 @@ def read_ccf_translator(
         The spaces, such as "allen_mouse" and "demba_dev_mouse"; also as the names of BrainGlobe's
         atlases ("allen_mouse_25um").
     age : int, or (int, int), optional
-        In postnatal days: of the space of which there are several, or of source and target.
+        In postnatal days: of the space with several ages, or of source and target.
 
     Returns
     -------
@@ -318,7 +318,7 @@ def _step(row: dict[str, Any], place: Path) -> Step:
 
 
 def _file(row: dict[str, Any], place: Path) -> Path | None:
-    """Return where the field of a row is, None if it is not there."""
+    """Return the path of the field of a row, or None."""
     space, name = row["source_space"], row["file_name"]
     places = (place / space / name, place / "deformation_fields" / space / name, place / name)
     return next((each for each in places if each.is_file()), None)
@@ -326,7 +326,7 @@ def _file(row: dict[str, Any], place: Path) -> Path | None:
 
 @dataclass(frozen=True)
 class _Component:
-    """One component of a field whose components are its fourth axis."""
+    """A component of a field with its components on the fourth axis."""
 
     voxels: Any
     at: int

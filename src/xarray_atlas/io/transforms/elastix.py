@@ -3,8 +3,8 @@
 What a file says, by elastix's manual (5.1) and its source (``Core/Main``, ``Common/Transforms``):
 
 - ``(Key value ...)`` on a line, strings in quotes, comments after ``//``.
-- It maps points of the fixed image to the moving one, in mm as ITK has them: LPS in a volume. In a
-  plane x and y, which have no direction in the brain.
+- It maps points of the fixed image to the moving one, in mm as in ITK: LPS in a volume. In a plane
+  x and y, which have no direction in the brain.
 - ``InitialTransformParameterFileName`` (``...Parameters...`` before 5.1) names another file. With
   ``HowToCombineTransforms`` "Compose" points go through that one first, T(x) = T1(T0(x)); with
   "Add" displacements are added, T(x) = T0(x) + T1(x) - x.
@@ -61,7 +61,7 @@ DEEPEST = 100
 
 
 class _Parameters:
-    """What a parameter file says."""
+    """The content of a parameter file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -206,7 +206,7 @@ def _find(name: str, path: str) -> str:
             return os.path.abspath(candidate)
     raise TransformError(
         f"{path} begins with the initial transform {name!r}, which is neither there nor in its own "
-        f"folder; put {plain} beside it"
+        f"folder; put {plain} next to it"
     )
 
 

@@ -159,7 +159,7 @@ def _matlab_names(path: str) -> list[str]:
 
 
 def _require_whole(content: bytes, path: str) -> None:
-    """Refuse a file that was cut short, of which SimpleITK takes what is missing as it likes.
+    """Refuse truncated files, for which SimpleITK invents missing numbers.
 
     A matrix is five integers (of them its type, rows, columns and the length of its name), its
     name, and its numbers; a transform is two, its parameters and those that are fixed.

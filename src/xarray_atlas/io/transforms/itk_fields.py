@@ -73,7 +73,7 @@ def read_itk_field(source: Any) -> Transform:
     Raises
     ------
     TransformError
-        If it is no such field.
+        If it is not such a field.
     """
     try:
         image = read_image(source)
@@ -143,7 +143,7 @@ def lazy_vectors(image: Image) -> tuple[Any, tuple[int, ...]]:
 
 
 class _Proxied:
-    """The voxels of a compressed file, by nibabel's proxy: it reads on to the planes it needs.
+    """Voxels of a compressed file, by nibabel's proxy, which reads on to the planes it needs.
 
     With the package indexed_gzip it begins near them, else at the start of the file.
     """
@@ -184,7 +184,7 @@ def _check_nifti(header: Any, image: Image) -> None:
         raise TransformError(f"{place} is {OTHERS[name]}, and no displacement field of ITK")
     if 2001 <= code <= 2016:
         raise TransformError(
-            f"{place} is a field of FSL (intent {code}), whose vectors are in its own coordinates"
+            f"{place} is a field of FSL (intent {code}), with vectors in its own coordinates"
         )
     if len(shape) != 5 or shape[3] != 1:
         raise TransformError(

@@ -1,7 +1,7 @@
-"""Displacements that are computed of a tool's numbers where they are read.
+"""Displacements computed from a tool's numbers when they are read.
 
-They are one array for dask, of which any part reads that part of the files. (Operations of dask on
-the arrays of files would read whole chunks beside it.)
+They are a single array for dask; reading a part of it only reads that part of the files. (dask
+operations on the arrays of files would read whole chunks.)
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Component:
     factor : float
         To mm, and with a negative sign where the axis runs the other way.
     own : (int, float, float), optional
-        Where the numbers are positions, what is subtracted of them: those of the voxels along one
-        axis of the array. Which axis, the position of the first voxel, and the step.
+        If the numbers are positions, the positions of the voxels to subtract: the axis of the
+        array, the position of the first voxel, and the step.
     """
 
     part: Any
@@ -74,9 +74,9 @@ def lazy_shifts(components: Sequence[Component], chunks: Any) -> Any:
     Parameters
     ----------
     components : three Components
-        Of which the parts have one shape.
+        All of the same shape.
     chunks : tuple
-        Along the three axes, as dask has them.
+        Along the three axes, as in dask.
 
     Returns
     -------

@@ -7,8 +7,8 @@ points of the moving one, as its ``io/lta.py``, ``io/fsl.py`` and ``io/afni.py``
   its destination (``dst``), between voxels or RAS mm; the file holds both volumes. nitransforms
   inverts it, so that the moving image is ``src`` and the fixed one ``dst``.
 - A ``.mat`` of FSL's FLIRT maps points of the moving image (``-in``) to the reference (``-ref``),
-  in mm from the first voxel along the axes, of which the first is counted from the other end where
-  the affine has a positive determinant. So both images are needed, and it is inverted.
+  in mm from the first voxel along the axes; the first one is counted from the other end if the
+  affine has a positive determinant. So both images are needed, and it is inverted.
 - A ``.aff12.1D`` of AFNI maps points of the base to the source, in LPS mm. AFNI drops the obliquity
   of both images before it applies it, so that both are needed to tell where they lie.
 """
@@ -92,7 +92,7 @@ def read_affine_file(
     tool : "freesurfer", "fsl" or "afni", optional
         By default as the name ends. A text of 4 rows of 4 numbers may be of FSL, or of others.
     reference, moving : str, path, image of nibabel, or DataArray, optional
-        The images that were registered, of which FSL and AFNI assume that they are known: the one
+        The images that were registered, which FSL and AFNI assume to be known: the one
         that stayed (``-ref``, ``-base``), and the one that was moved (``-in``, ``-source``). As
         files, or opened with :func:`open_image`.
     index : int, optional

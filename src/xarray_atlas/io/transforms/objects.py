@@ -115,7 +115,7 @@ def _dense(source: Any) -> Step:
 
 
 def _spline(source: Any, place: str) -> Step:
-    """Return B-splines whose coefficients beyond the grid are 0, as nitransforms has them."""
+    """Return B-splines with coefficients of 0 beyond the grid, as in nitransforms."""
     if source._order != 3:
         raise TransformError(f"{place} is of order {source._order}; those of order 3 are read")
     data = np.moveaxis(np.asarray(source._coeffs, np.float64), -1, 0)

@@ -1,4 +1,4 @@
-"""Transforms opened from the files and objects of registration tools."""
+"""Open the transforms in files and objects of registration tools."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Reader:
     Parameters
     ----------
     files : str
-        What it reads, for errors.
+        The supported files, for error messages.
     is_this : callable
-        Whether it reads a source, which may be anything.
+        Returns whether it reads a source of any type.
     read : callable
-        It takes the source, and returns a Transform.
+        Takes the source, and returns a Transform.
     takes : tuple of str
-        The options of :func:`open_transform` that it takes as keyword arguments.
+        The options of :func:`open_transform` that it accepts as keyword arguments.
     """
 
     files: str
@@ -115,73 +115,73 @@ def open_transform(
     unit: str | None = None,
     axes: str | None = None,
 ) -> Transform:
-    r"""Open what a registration tool left: a file, several of them, or an object.
+    r"""Open a transform from a registration tool: a file, several of them, or an object.
 
     Parameters
     ----------
     path : str, path, object, or list of these
         A file of ITK, ANTs or SimpleITK (``.tfm``, ``.txt``, ``.mat``, ``.h5``), a displacement
-        field in LPS mm as these write it (``1Warp.nii.gz``, ``.mha``, ``.nrrd``), the last of
+        field in LPS mm as written by these (``1Warp.nii.gz``, ``.mha``, ``.nrrd``), the last of
         elastix's ``TransformParameters.0.txt``, ``...1.txt``, an affine of FreeSurfer (``.lta``),
         FSL or AFNI (``.aff12.1D``), a folder of brainreg or brainglobe-registration, an OME-Zarr
         with coordinate transformations (RFC-5), a transform of SimpleITK, itk or nitransforms, or
-        what :meth:`Transform.save` wrote; or ``"ccf-translator"``, the fields of
-        brainglobe-ccf-translator in `folder`. Of a list, points go through the first
-        one first, which is the order of antsApplyTransforms: ``[warp, affine]``. There a file may
-        be ``"[file,1]"``, which inverts it.
+        the output of :meth:`Transform.save`; or ``"ccf-translator"``, for the fields of
+        brainglobe-ccf-translator in `folder`. For a list, points go through the first one first, in
+        the order of antsApplyTransforms: ``[warp, affine]``. A file in a list may be
+        ``"[file,1]"``, which inverts it.
     maps : str, optional
-        What the two ends are called, ``"image to atlas"``: whose points come in, and whose come
-        out. By default ``"fixed to moving"``, as all of these tools map points of the fixed image,
-        onto whose grid a registration brings images, to the moving one; where a BIDS name, a
-        folder or a store tells them, the names of their spaces.
+        Names of the source and target of points, ``"image to atlas"``. By default
+        ``"fixed to moving"``, as all of these tools map points of the fixed image, onto whose grid
+        a registration resamples images, to the moving one; or the names of the spaces if a BIDS
+        name, a folder or a store gives them.
     invert : bool, or a sequence of bool with one for each of a list, optional
-        Which are inverted, as antsApplyTransforms's flags or antspyx's `whichtoinvert` say it.
+        The transforms to invert, like the flags of antsApplyTransforms or antspyx's
+        `whichtoinvert`.
     index : int, optional
-        Which one, of a file or an object with a list of transforms of a series of images.
+        The position in a file or an object with a list of transforms of a series of images.
     tool : "fsl", "afni" or "freesurfer", optional
-        Which of them wrote an affine, where the name of the file does not tell: a text of 4 rows
-        of 4 numbers may be of FSL, or of others.
+        The tool that wrote an affine, if the file name does not tell: a text of 4 rows of 4 numbers
+        may be of FSL, or of others.
     reference, moving : str, path, image of nibabel, or DataArray of :func:`open_image`, optional
-        For FSL and AFNI: the image that stayed, and the one that was moved, when they were
-        registered. Their affines tell between which points the matrix is.
+        For FSL and AFNI: the image that stayed, and the one that was moved, in the registration.
+        Their affines define the points that the matrix maps.
     source, target : str, optional
-        Which of several spaces, of OME-Zarr and "ccf-translator": whose points come in, and whose
-        come out.
+        For OME-Zarr and "ccf-translator" with several spaces: the source and target of points.
     age : int, or (int, int), optional
-        For "ccf-translator", in postnatal days: of the space that has several, or of both.
+        For "ccf-translator", in postnatal days: of the space with several ages, or of both.
     folder : str or path, optional
-        For "ccf-translator": where its fields and ``translation_metadata.csv`` are.
+        For "ccf-translator": the folder of its fields and ``translation_metadata.csv``.
     voxel_size : str, quantity, or one of these an axis, optional
-        For brainreg and brainglobe-registration: of the atlas, with its unit. By default as a copy
-        of that atlas on this machine says.
+        For brainreg and brainglobe-registration: voxel size of the atlas, with a unit. By default
+        that of a local copy of the atlas.
     shape : (int, int, int), optional
-        For brainreg: of the raw image, in planes, rows and columns. Then points are those of the
-        raw image, as cellfinder counts them; by default those of the downsampled image.
+        For brainreg: shape of the raw image, in planes, rows and columns. Points are then those of
+        the raw image, as in cellfinder; by default those of the downsampled image.
     space : "LPS" or "RAS", optional
-        For OME-Zarr whose axes do not state their orientation: whether x and y grow to the left and
-        posterior, as of ITK, or to the right and anterior, as of NIfTI.
+        For OME-Zarr without orientation: whether x and y increase to the left and posterior, as in
+        ITK, or to the right and anterior, as in NIfTI.
     unit : str, optional
-        For OME-Zarr whose axes have no unit.
+        For OME-Zarr with axes without a unit.
     axes : str, optional
         For OME-Zarr without coordinate systems: the names of the axes, such as "zyx".
 
     Returns
     -------
     Transform
-        It maps points in RAS mm as nibabel has them, whatever the tool's own space. Transforms of
-        two dimensions map x and y as the tool has them, and leave z as it is. Between images
-        that have no world, as those of brainreg, points are mm along their axes, in the order of
-        the array; ``transform.source`` and ``transform.target`` say which.
+        Maps points in RAS mm, as in nibabel, whatever the tool's space. Two-dimensional transforms
+        map the tool's x and y, and keep z. Between images without world coordinates, such as those
+        of brainreg, points are mm along their axes, in the order of the array; see
+        ``transform.source`` and ``transform.target``.
 
     Raises
     ------
     StoreNotFoundError
         If there is no such file.
     TransformError
-        If it is not a transform that is read, or contradicts itself: a list in a wrong order, an
-        affine and an inverse warp without a flag, one stage of several.
+        If it is not a supported transform, or is inconsistent: a list in a wrong order, an affine
+        and an inverse warp without a flag, one stage of several.
     ImportError
-        If a package is not installed that reads it: the extra ``registration``.
+        If the package for the format is missing: the extra ``registration``.
 
     See Also
     --------
@@ -189,14 +189,14 @@ def open_transform(
 
     Notes
     -----
-    Fields stay on disk, and are read where points are mapped; a compressed one is held in memory up
-    to 1 GiB. Beyond the outermost voxels of a field, or where a B-spline lacks coefficients, points
-    stay where they are, as in ITK and elastix: ``transform.outside("error")`` makes them an error.
-    Of brainreg, brainglobe-registration, OME-Zarr and "ccf-translator" they are an error;
-    ``transform.outside("nearest")`` takes the nearest voxel.
+    Fields stay on disk, and are read when points are mapped; a compressed one of up to 1 GiB is
+    held in memory. Beyond the outermost voxels of a field, or where a B-spline lacks coefficients,
+    points are not moved, as in ITK and elastix: ``transform.outside("error")`` makes them an error.
+    For brainreg, brainglobe-registration, OME-Zarr and "ccf-translator" they are an error;
+    ``transform.outside("nearest")`` uses the nearest voxel.
 
-    In BIDS a file ``from-A_to-B_mode-image_xfm`` brings images of A onto the grid of B, so that it
-    maps points of B to A; ``mode-points`` maps points of A to B.
+    In BIDS a file ``from-A_to-B_mode-image_xfm`` resamples images of A onto the grid of B, so that
+    it maps points of B to A; ``mode-points`` maps points of A to B.
 
     Examples
     --------
@@ -251,7 +251,7 @@ def open_transform(
 
 
 def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
-    """Open one file or object, with ends that are called as its tool has them.
+    """Open one file or object, with the tool's names of its ends.
 
     Where the caller does not name them (`unnamed`) a BIDS name must say its mode.
     """
@@ -321,7 +321,7 @@ def _ends(maps: str | None) -> tuple[str, str] | None:
 
 
 def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
-    """Return a transform whose ends are called as was asked for."""
+    """Return a transform with the requested names of its ends."""
     if ends is None:
         return transform
     own = (transform.source.name, transform.target.name)
@@ -329,7 +329,7 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
     # where one end is called as it is, the other one may be called again
     if known and not any(name == asked for name, asked in zip(own, ends, strict=True)):
         raise TransformError(
-            f"this transform maps points of {own[0]!r} to {own[1]!r}, as its tool has it, and "
+            f"this transform maps points of {own[0]!r} to {own[1]!r}, according to its tool, and "
             f"maps='{ends[0]} to {ends[1]}' was passed; drop maps=, or take its .inverse()"
         )
     return transform.rename(*ends)
@@ -338,7 +338,7 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
 def _chain(
     found: list[Transform], ends: tuple[str, str] | None, sources: list[Any], flags: list[bool]
 ) -> Transform:
-    """Join transforms, of which points go through the first one first."""
+    """Join transforms; points go through the first one first."""
     for one, other in pairwise(found):
         if one.target.rename("same") != other.source.rename("same"):
             raise TransformError(

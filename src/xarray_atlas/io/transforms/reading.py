@@ -1,4 +1,4 @@
-"""What the readers of transforms share: ends, checked matrices, transforms of a plane."""
+"""Common functions of the readers of transforms: ends, validated matrices, plane transforms."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def lps_grid(origin: Any, spacing: Any, direction: Any, place: str) -> FloatArra
 
 
 def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
-    """Return a displacement field as ITK has it as a step between RAS mm, or points of a plane.
+    """Return a displacement field of ITK as a step between RAS mm, or points of a plane.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def lazy_field_step_of_itk(
 
 
 def spline_step_of_itk(coefficients: Any, grid: FloatArray, place: str) -> FieldStep:
-    """Return cubic B-splines as ITK and elastix have them as a step.
+    """Return cubic B-splines of ITK and elastix as a step.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 A transformation maps points of its ``input`` coordinate system to its ``output``. It stands in the
 metadata of a group: of an image (``multiscales``), of several images (``scene``) or by itself
 (``coordinateTransformations``). Coordinates are in the order of the axes of a coordinate
-system, each with its unit and, as RFC-4 has it, its anatomical orientation. ngff-zarr leaves
+system, each with its unit and, by RFC-4, its anatomical orientation. ngff-zarr leaves
 out both where it was not told; then they are asked for.
 
 The points of the transform are those coordinates in mm, with their sign turned on an axis that

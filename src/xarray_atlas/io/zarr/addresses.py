@@ -36,7 +36,7 @@ _QUERY = re.compile(r"(https?://[^\s?'\"<>]*)\?[^\s'\"<>]*", re.IGNORECASE)
 
 
 def is_url(text: str) -> bool:
-    r"""Tell a URL from a path (``C:\data`` is a path)."""
+    r"""Return whether a text is a URL rather than a path (``C:\data`` is a path)."""
     return "://" in text or "::" in text
 
 

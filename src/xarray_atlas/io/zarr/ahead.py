@@ -1,4 +1,4 @@
-"""Requests that opening makes side by side: what is needed later is asked for early.
+"""Concurrent requests of opening: data that is needed later is requested early.
 
 Over a network opening takes as long as the requests that wait for one another. Two things are
 begun before it is their turn: work on other stores, in threads (:func:`begin`), and keys of the

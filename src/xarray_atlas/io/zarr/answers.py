@@ -1,4 +1,4 @@
-"""Return whether the answer to a request is what was asked for: its range, its length, its kind."""
+"""Validate responses to requests: range, length and type."""
 
 from __future__ import annotations
 

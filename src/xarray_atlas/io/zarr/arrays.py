@@ -1,4 +1,4 @@
-"""A level's voxels as xarray indexes them lazily."""
+"""The voxels of a level, indexed lazily by xarray."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class ImageArray(BackendArray):
     place : str
         Where the group is, for errors.
     axes : Axes, optional
-        Of the array, where it may have axes of length one beside those of space.
+        Axes of the array, if it has others of length one in addition to the spatial ones.
 
     Raises
     ------
     StoreFormatError
-        If the level is not there, or is not what is expected.
+        If the level does not exist, or is invalid.
     StoreError
         If its metadata cannot be read.
     """
@@ -120,7 +120,7 @@ class ImageArray(BackendArray):
         lengths = " and ".join(f"{n} along {name!r}" for name, n in several.items())
         first = ", ".join("0" if i in self.others else ":" for i in range(array.ndim))
         hint = (
-            "Masks, one a region, look like this; the labels of a BrainGlobe atlas are beside "
+            "Masks, one a region, look like this; the labels of a BrainGlobe atlas are next to "
             "them, in annotations_compressed.ome.zarr. Else make"
             if self.place.rpartition("/")[0].endswith("annotations.ome.zarr")
             else "Make"
@@ -291,7 +291,7 @@ class ImageArray(BackendArray):
 
 
 class LabelArray(ImageArray):
-    """A level's labels, and what the package knows of them beside.
+    """The labels of a level, and further information about them.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ class LabelArray(ImageArray):
     ) -> None:
         super().__init__(group, path, place, axes)
         self.voxel_size = voxel_size
-        # a name of this opening that no other one has: what is learned is kept by it
+        # a unique name of this opening, under which results are cached
         self.snapshot = uuid.uuid4().hex
 
     def fingerprint(self) -> str | None:
@@ -343,7 +343,7 @@ def _check_extent(array: zarr.Array[Any], place: str) -> None:
 
 
 def _check_bounds(key: tuple[Any, ...], shape: tuple[int, ...]) -> None:
-    """Raise an IndexError for a place outside of the array: what a store raises is none."""
+    """Raise an IndexError for positions outside the array: errors of a store are not one."""
     for axis, (k, size) in enumerate(zip(key, shape, strict=True)):
         if isinstance(k, slice) or np.size(k) == 0:
             continue

@@ -1,4 +1,4 @@
-"""The axes of an OME-Zarr: which are of space, their units, and their orientation."""
+"""The axes of an OME-Zarr: spatial axes, units, and orientation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store in which what is there but cannot be read is an error, never an absent chunk."""
+"""Store in which an object that cannot be read is an error, never an absent chunk."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DOCUMENT = 64 << 20
 
 
 class CheckedStore(WrapperStore[Store]):
-    """Read another store, and tell a chunk that is absent from one that cannot be read.
+    """Read another store, and distinguish absent chunks from those that cannot be read.
 
     To zarr an absent object is a chunk of the fill value, which in an atlas
     says "outside the brain". Several things look absent to it and are not: an
@@ -56,8 +56,8 @@ class CheckedStore(WrapperStore[Store]):
     In a copy that :func:`xarray_atlas.download` has made, a chunk is absent
     only if its source had none.
 
-    All this needs every read to come by way of :meth:`get`. WrapperStore, whose
-    ``_store`` is documented, is public; but newer versions of zarr hand some reads on
+    All this requires that every read uses :meth:`get`. WrapperStore is public, with its
+    documented ``_store``; but newer versions of zarr hand some reads on
     to the store inside, and what turns that off here is not documented
     (``_supports_sync_io``; written for zarr 3.1.4 to 3.4.2). zarr would have to
     let a wrapper say that it has its own ``get``.
@@ -144,7 +144,7 @@ class CheckedStore(WrapperStore[Store]):
         content: bytes | None
         try:
             content = (store.root / key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # as zarr has it
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # as in zarr
             content = None
         self._after(key, content, layout, None)
         return content
@@ -179,7 +179,7 @@ class CheckedStore(WrapperStore[Store]):
 
     def _begin(self, key: str, prototype: BufferPrototype) -> asyncio.Task[Buffer | None]:
         task = asyncio.ensure_future(self._store.get(key, prototype))
-        # an error of which nobody asks is not an error
+        # an error that is never retrieved is not an error
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
@@ -264,7 +264,7 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
             raise StoreError(f"{key!r} is not a file: a FIFO, a socket or a device")
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
     if size is not None and largest is not None and size > largest:
-        raise StoreError(f"{key!r} has {size} bytes, of which {largest} can belong there at most")
+        raise StoreError(f"{key!r} has {size} bytes, and at most {largest} can belong there")
 
 
 def folder_of(store: Store) -> str | None:

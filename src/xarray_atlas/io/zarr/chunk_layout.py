@@ -1,4 +1,4 @@
-"""How large the stored objects of an array can be, and the chunks that they decode to."""
+"""Maximum sizes of the stored objects of an array, and of their decoded chunks."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ChunkLayout:
 
     @property
     def _first(self) -> str:
-        """What is decoded first, except checksums at the end, before which its header lies."""
+        """The first decoding step, except for checksums at the end: its header comes first."""
         return next((name for name in self.codecs if name != "crc32c"), "")
 
     def _shard(self, content: memoryview) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The decoded size of a chunk as its bytes say it, before anything is decoded.
+"""The decoded size of a chunk according to its header, before it is decoded.
 
 A small object can decode to gigabytes. The headers of zstd, Blosc and LZ4 have the size to which
 they decode, and decoders take as much memory as these say. zlib, gzip, bz2 and lzma have no such
@@ -21,7 +21,7 @@ ZSTD_BLOCK = 1 << 17
 """The largest decoded size of one block of zstd."""
 
 PART = 1 << 20
-"""Bytes that are decoded at once where that is the only way to learn a size."""
+"""Number of bytes decoded at a time if that is the only way to determine a size."""
 
 
 def name_of(codec: Any) -> str:

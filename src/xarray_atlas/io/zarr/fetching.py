@@ -1,4 +1,4 @@
-"""Objects of a remote store, of which many are asked for at once."""
+"""Fetch objects of a remote store, many at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_remote(store: Store) -> bool:
 
 
 class Reading:
-    """What the reads of one computation share: how many requests, and how many bytes ahead.
+    """Shared state of the reads of a computation: numbers of requests and of bytes read ahead.
 
     Made where the computation begins, from the options that are set there, and sent to
     wherever it reads.
@@ -71,7 +71,7 @@ class Reading:
 
 
 class _Ahead:
-    """How many bytes somebody has fetched that are not decoded yet."""
+    """The number of bytes that were fetched and are not decoded yet."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -233,7 +233,7 @@ def _limit(requests: int) -> asyncio.Semaphore:
 
 
 class _WithObjects(WrapperStore[Store]):
-    """A store of which some objects have been fetched already."""
+    """A store with some objects that were already fetched."""
 
     def __init__(self, store: Store, objects: Mapping[str, bytes | None]) -> None:
         super().__init__(store)
@@ -248,7 +248,7 @@ class _WithObjects(WrapperStore[Store]):
 
     @property
     def _supports_sync_io(self) -> bool:
-        return False  # as CheckedStore has it
+        return False  # as in CheckedStore
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -260,6 +260,6 @@ class _WithObjects(WrapperStore[Store]):
 
 
 def with_objects(array: zarr.Array[Any], objects: Mapping[str, bytes | None]) -> zarr.Array[Any]:
-    """Return an array that takes what has been fetched from there, and the rest from its store."""
+    """Return an array that uses fetched objects, and reads the rest from its store."""
     place = StorePath(_WithObjects(array.store, objects), array.store_path.path)
     return zarr.Array(zarr.AsyncArray(array.metadata, place, array.async_array.config))

@@ -1,4 +1,4 @@
-"""File systems of fsspec for addresses: their options, and what is asked of them beyond reading."""
+"""File systems of fsspec for addresses: options, and operations other than reading."""
 
 from __future__ import annotations
 

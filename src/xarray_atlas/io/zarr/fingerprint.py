@@ -1,4 +1,4 @@
-"""What a store says of the objects of an array, from which a change can be told."""
+"""A digest of a store's listing of an array's objects, from which changes can be detected."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fingerprint(array: zarr.Array[Any]) -> str | None:
 
 
 class _Untold(Exception):
-    """The store does not say what would have to be known."""
+    """The store lacks the required information."""
 
 
 def _files(folder: str) -> Iterator[tuple[str, ...]]:

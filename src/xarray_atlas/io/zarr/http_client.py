@@ -1,4 +1,4 @@
-"""HTTP as stores are read over it: answers are compared with what was asked.
+"""HTTP client of stores, which compares responses with their requests.
 
 fsspec takes whatever comes for the part that it has asked for. Caches and proxies are known to
 answer a request for a part with the whole object or with another part, and networks with a page
@@ -25,7 +25,7 @@ BLOCK = 1 << 20
 
 
 class CheckedHTTPFileSystem(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Read over HTTP, and raise an OSError where the answer is to another question."""
+    """Read over HTTP, and raise an OSError if the response does not match the request."""
 
     async def set_session(self) -> Any:
         """Return the session, which is closed when Python ends.
@@ -70,7 +70,7 @@ class CheckedHTTPFileSystem(HTTPFileSystem):  # type: ignore[misc]  # fsspec has
 
 
 def _check_redirect(response: Any, url: str) -> None:
-    """Tell an object that is absent from a page that is, to which a request was redirected.
+    """Distinguish an absent object from a page to which a request was redirected.
 
     A server that redirects all that it is asked for keeps what the objects are called.
     """

@@ -43,7 +43,7 @@ def find_labels(group: zarr.Group, place: str) -> str:
     Raises
     ------
     StoreFormatError
-        If there are several; it lists their addresses. If one that is listed is not there.
+        If there are several; it lists their addresses. If a listed one is missing.
     StoreError
         If a group cannot be read.
     """

@@ -200,7 +200,7 @@ def read_multiscale(
     place : str
         Where it is, for errors.
     orientation : str, optional
-        A letter for each axis of space, as a manifest has it, taken where the axes do not say.
+        A letter for each spatial axis, as in a manifest, used if the axes do not give it.
         BrainGlobe's by default.
     voxel_size : sequence of float, optional
         Of the finest level in mm, for metadata without units. Must agree with units that there are.
@@ -285,7 +285,7 @@ def _mm_of_units(
             )
         raise StoreFormatError(
             f"{axes.without_unit()}; pass voxel_size=, that of the finest level with its unit, "
-            f"whose scale is {numbers}{_proposed(finest.scale.tolist())}"
+            f"for its scale {numbers}{_proposed(finest.scale.tolist())}"
         )
     for i, (name, unit) in enumerate(zip(axes.dims, units, strict=True)):
         if unit is None:
@@ -320,7 +320,7 @@ def _transform(
 ) -> tuple[FloatArray, FloatArray, bool]:
     """Combine scales and translations along the axes of space, in their units.
 
-    The third is whether there was any scale, of which "identity" is one.
+    The third is whether there was any scale, including "identity".
     """
     scale, translation, said = np.ones(3), np.zeros(3), False
     for transformation in transformations:

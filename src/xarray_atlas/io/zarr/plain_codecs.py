@@ -1,6 +1,6 @@
-"""Decoding of chunks by numcodecs alone, where their codecs are plain.
+"""Decode chunks with simple codecs by numcodecs alone.
 
-zarr's pipeline takes about 3 ms a chunk beside the decoding itself, under the interpreter's lock.
+zarr's pipeline takes about 3 ms per chunk besides decoding, under the interpreter's lock.
 Chunks that are numbers in C order, compressed by one codec of numcodecs or not at all, are decoded
 here straight into the array that is returned. All others are left to zarr.
 """
@@ -138,7 +138,7 @@ def assemble(
 
 
 def plain_codec(array: zarr.Array[Any]) -> PlainCodec | None:
-    """Return what decodes the chunks of an array; None if that is left to zarr."""
+    """Return the decoder of the chunks of an array; None if zarr has to decode them."""
     if array.shards is not None or array.dtype.kind not in "biuf":
         return None
     codec = _of_format_3(array) if array.metadata.zarr_format == 3 else _of_format_2(array)

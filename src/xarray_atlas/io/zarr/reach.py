@@ -1,4 +1,4 @@
-"""Return whether a server can be connected to at all: without a network, that is soon known.
+"""Return whether a server accepts connections: without a network, that is known soon.
 
 File systems try again for half a minute where nobody answers, which is right on a bad line, and
 long where there is none. So while the first request is under way, another thread tries to connect

@@ -1,10 +1,10 @@
-"""What is asked of S3 beyond what fsspec has: all that depends on the inside of s3fs.
+"""Requests to S3 beyond those of fsspec: everything that depends on the internals of s3fs.
 
 s3fs hands on neither how an object is encrypted nor the answers that a listing is made of. What
 is used for these is undocumented, and this is for s3fs 2025.9 to 2026.9: ``call_s3``, which sends
-one request, ``s3`` and ``get_s3``, the client of aiobotocore (whose events are documented, as
-botocore's). s3fs would have to give the encryption in ``info``, and to raise where an answer is no
-listing, or another range than the one that was asked for.
+one request, ``s3`` and ``get_s3``, the client of aiobotocore (its events are documented, as
+botocore's). s3fs would have to give the encryption in ``info``, and to raise where a response is
+not a listing, or another range than the requested one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_encrypted(filesystem: Any, path: str) -> bool:
 
 
 def check_listings(filesystem: Any, check: Callable[..., None]) -> None:
-    """Have every answer to a request for a listing checked, once, however often this is called.
+    """Validate every response to a listing request, once, however often this is called.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The hemisphere of each voxel as xarray indexes it lazily, where a plane parts them."""
+"""The hemisphere of each voxel by the midline, indexed lazily by xarray."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["SidesArray"]
 
 
 class SidesArray(BackendArray):
-    """The hemisphere of each voxel where a plane parts them: nothing is read.
+    """The hemisphere of each voxel by the midline, without reading anything.
 
     Parameters
     ----------
     sides : ndarray of uint8, shape (n,)
-        Along the right-left axis.
+        Along the left-right axis.
     shape : tuple of int
     axis : int
-        Which of the axes is the right-left one.
+        Position of the left-right axis.
     chunks, block : tuple of int
         Those of the labels.
     """

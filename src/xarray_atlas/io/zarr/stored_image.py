@@ -83,7 +83,7 @@ def open_stored_image(
     source : str, path, zarr store or zarr group
         Of an image, or of a bioformats2raw layout that holds one.
     resolution : str, quantity or int, optional
-        Which level, as :meth:`Multiscale.select` has it.
+        The level; see :meth:`Multiscale.select`.
     voxel_size : tuple of float, optional
         Of the finest level in mm, for metadata without units.
     storage_options : mapping, optional

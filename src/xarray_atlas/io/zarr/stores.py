@@ -1,4 +1,4 @@
-"""From a URL, a path or a store object to an open zarr group, or a clear error."""
+"""Open a URL, a path or a store object as a zarr group, or raise a clear error."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ def part_root(
 
 
 def has_neighbours(store: zarr.abc.store.Store, place: str) -> bool:
-    """Return whether what lies beside a store has a URL or a path of its own.
+    """Return whether files next to a store have a URL or a path.
 
-    Not beside a zip file, and not in a chain of file systems, whose URL has the place of the
+    Not for a zip file, and not in a chain of file systems, whose URL has the place of the
     store in its middle.
     """
     kinds = (zarr.storage.FsspecStore, zarr.storage.LocalStore)
@@ -137,7 +137,7 @@ def open_group(
     ahead: Ahead | None = None,
     otherwise: Callable[[], None] | None = None,
 ) -> zarr.Group:
-    """Open a source as a zarr group whose unreadable chunks are errors.
+    """Open a source as a zarr group in which unreadable chunks are errors.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _open_store(
 
 
 def _open_zip_url(source: str, storage_options: Mapping[str, Any] | None) -> zarr.abc.store.Store:
-    """Open a zip file behind a URL, of which only parts are read."""
+    """Open a zip file behind a URL, reading only parts of it."""
     place = locate(source)
     try:
         return within(
@@ -298,7 +298,7 @@ def _absent(place: str, storage_options: Mapping[str, Any] | None) -> AtlasError
 def unreadable(
     place: str, error: BaseException, storage_options: Mapping[str, Any] | None = None
 ) -> StoreError:
-    """Say in one sentence why something could not be read."""
+    """Explain in one sentence why something could not be read."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     reason = without_secrets(str(error)) or type(error).__name__

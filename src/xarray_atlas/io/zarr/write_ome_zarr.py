@@ -1,4 +1,4 @@
-"""Writing OME-Zarr 0.5 on zarr format 3: a pyramid in BrainGlobe's form, chunk by chunk."""
+"""Write OME-Zarr 0.5 on zarr format 3: a pyramid in BrainGlobe's form, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def write_masks(
 
 
 class _MaskBlocks:
-    """What dask stores a block of labels to: the masks of all regions in that block."""
+    """Target to which dask stores a block of labels: the masks of all regions in that block."""
 
     def __init__(self, array: zarr.Array[Any], labels: Int64s, belongs: Bools) -> None:
         self.array = array

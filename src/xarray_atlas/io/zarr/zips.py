@@ -82,7 +82,7 @@ def find_group(names: Iterable[str], place: str) -> str:
     Raises
     ------
     StoreFormatError
-        If there is none, or there are several in folders beside each other.
+        If there is none, or there are several.
     """
     folders = {
         posixpath.dirname(name.strip("/"))

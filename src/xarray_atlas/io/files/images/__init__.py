@@ -1,4 +1,4 @@
-"""Images in files of other programs: the voxels, lazily, and where they say that they lie."""
+"""Images in files of other programs: lazy voxels, and geometry."""
 
 from xarray_atlas.io.files.images.files import is_image, is_image_file, read_image
 from xarray_atlas.io.files.images.image import Image

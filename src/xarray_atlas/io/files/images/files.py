@@ -55,7 +55,7 @@ def read_image(source: Any) -> Image:
     Raises
     ------
     StoreNotFoundError
-        If it is not there.
+        If it does not exist.
     StoreFormatError
         If it is of no such format, or has no three dimensions of space.
     StoreError

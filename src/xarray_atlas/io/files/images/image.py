@@ -1,4 +1,4 @@
-"""An image as a file holds it: voxels, axes, and where it lies."""
+"""Images as stored in a file: voxels, axes, and geometry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCK = 128**3
 
 @dataclass(frozen=True)
 class Image:
-    """An image as a file or another library's object holds it.
+    """An image in a file or in an object of another library.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Image:
         if [axis for axis in self.axes if axis in SPATIAL] != list(SPATIAL):
             raise StoreFormatError(
                 f"{self.place} has the shape {tuple(self.voxels.shape)}; a volume has three "
-                "dimensions of space, of which a single plane is one of length 1"
+                "spatial dimensions, one of them of length 1 for a single plane"
             )
 
     @property
@@ -71,11 +71,11 @@ class Image:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many voxels there are along each of `dims`."""
+        """Number of voxels along each of `dims`."""
         sizes = dict(zip(self.axes, self.voxels.shape, strict=True))
         return tuple(int(sizes[dim]) for dim in self.dims)
 
-    def array(self, chunks: Any = {}) -> Any:  # noqa: B006  # as xarray has it
+    def array(self, chunks: Any = {}) -> Any:  # noqa: B006  # as in xarray
         """Return the voxels along `dims`, as a dask array or with ``chunks=None`` as they are.
 
         Parameters
@@ -99,7 +99,7 @@ class Image:
         # a name that no other opening has: what is kept by it is not taken for a file that changed
         name = f"{Path(self.place).name}-{uuid.uuid4().hex}"
         meta = np.empty((0,) * self.voxels.ndim, self.voxels.dtype)
-        # dask asks for slices and single planes, as the readers have them, and no lists
+        # dask asks for slices and single planes, which the readers support, not for lists
         return self._along_dims(
             da.from_array(
                 self.voxels, chunks=chunks, name=name, asarray=False, fancy=False, meta=meta

@@ -25,7 +25,7 @@ def image_of_itk(source: Any, place: str) -> Image:
     """Take the voxels and the place in space of an image of SimpleITK or ITK.
 
     The axes are in ITK's order, that of an index, and not in that of the array that either
-    library makes: as a file has them that they write.
+    library makes: they are those of a file written by them.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ LONGEST = 2**16
 
 @dataclass(frozen=True)
 class _Header:
-    """The fields of a header, and where the voxels begin that follow it."""
+    """The fields of a header, and the offset of the voxels after it."""
 
     path: str
     fields: Mapping[str, str]
@@ -188,7 +188,7 @@ def _geometry(header: _Header, ndim: int) -> Geometry:
     matrix = header.numbers(ndim * ndim, "TransformMatrix", "Rotation", "Orientation")
     origin = header.numbers(ndim, "Offset", "Position", "Origin")
     said = header.text("DistanceUnits")
-    unit = "mm" if said in (None, "", "?") else known_unit(said)  # as ITK has it
+    unit = "mm" if said in (None, "", "?") else known_unit(said)  # as in ITK
     if spacing is None or unit is None:
         return Geometry()
     if matrix is None:
@@ -204,7 +204,7 @@ def _geometry(header: _Header, ndim: int) -> Geometry:
 
 
 def _steps(header: _Header, ndim: int, dim_size: list[float]) -> dict[str, AxisValues]:
-    """Return the coordinates of axes beyond the third, of which no header says what they are."""
+    """Return the coordinates of axes beyond the third, which no header describes."""
     spacing = header.numbers(ndim, "ElementSpacing")
     origin = header.numbers(ndim, "Offset", "Position", "Origin") or [0.0] * ndim
     if spacing is None:

@@ -167,7 +167,7 @@ def _fourth(image: Any) -> tuple[str, str | None, float, float]:
     header: Any = image.header
     if len(image.shape) < 4:
         return "time", None, 0.0, 0.0
-    if isinstance(image, nibabel.Nifti1Pair):  # of which the others are kinds
+    if isinstance(image, nibabel.Nifti1Pair):  # base class of the others
         name, unit = FOURTH.get(header.get_xyzt_units()[1], ("time", None))
         step = _shortest(header["pixdim"][4])
         first = _shortest(header["toffset"])
@@ -195,7 +195,7 @@ def _geometry(image: Any) -> Geometry:
             return Geometry()
         if isinstance(image, nibabel.MGHImage):
             return geometry_of_affine(image.affine, "mm", exact=False)
-        return geometry_of_affine(image.affine, "mm")  # as nibabel promises of any image
+        return geometry_of_affine(image.affine, "mm")  # guaranteed by nibabel
     # what has no unit is in mm by convention
     unit = LENGTHS.get(header.get_xyzt_units()[0], "mm")
     exact = header["pixdim"].dtype.itemsize == 8

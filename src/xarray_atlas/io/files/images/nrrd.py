@@ -199,7 +199,7 @@ def _axes(header: Any, path: str) -> tuple[str, ...]:
     if len(spatial) != 3:
         sizes = " x ".join(map(str, header["sizes"]))
         raise StoreFormatError(
-            f"{path} has {count} axes ({sizes}), of which the header says of "
+            f"{path} has {count} axes ({sizes}), and the header says of "
             f"{len(spatial)} that they lie in space: an image needs three that have a vector in "
             "'space directions', or are called 'domain' or 'space' in 'kinds'"
         )
@@ -284,7 +284,7 @@ def _all_known(values: FloatArray) -> bool:
 
 
 def _factors(header: Any, field: str, which: list[int]) -> FloatArray | None:
-    """Return how many mm the unit of each axis is: 1 where there is none, as ITK has it.
+    """Return the length in mm of each axis's unit; 1 if there is none, as in ITK.
 
     None if one is not a unit of length: "pixel" says that the size of a voxel is not known.
     """

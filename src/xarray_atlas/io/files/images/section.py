@@ -1,4 +1,4 @@
-"""A single section in a TIFF file, of which a volume of one plane is made."""
+"""Read a single section in a TIFF file as a volume of one plane."""
 
 from __future__ import annotations
 

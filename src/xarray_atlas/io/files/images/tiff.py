@@ -16,7 +16,7 @@ from xarray_atlas.io.files.images.voxels import RawVoxels, WholeVoxels
 __all__ = ["read_tiff"]
 
 AXES = {"Z": "z", "Y": "y", "X": "x", "T": "time", "C": "channel", "S": "channel"}
-"""What tifffile calls the axes of a series. "I" and "Q" are pages of which nothing is said."""
+"""Axes of a series in tifffile. "I" and "Q" are pages without metadata."""
 
 
 def read_tiff(path: str) -> Image:
@@ -79,8 +79,8 @@ def _choose(file: Any, path: str) -> int | None:
 def _axes(series: Any, file: Any) -> tuple[str, tuple[int, ...]]:
     """Return the letters of a series' axes, with one along z where it has any, and its shape.
 
-    tifffile leaves out axes of length one, of which OME and ImageJ always have one along z; pages
-    of which nothing is said are planes along z.
+    tifffile omits axes of length one, while OME and ImageJ always have one along z; pages without
+    metadata are planes along z.
     """
     letters, shape = str(series.axes), tuple(map(int, series.shape))
     if "Z" in letters or "YX" not in letters:

@@ -1,4 +1,4 @@
-"""What ImageJ and OME-XML say of the axes of a TIFF: voxel size, times, names of channels."""
+"""Metadata of ImageJ and OME-XML in TIFF: voxel size, times, names of channels."""
 
 from __future__ import annotations
 

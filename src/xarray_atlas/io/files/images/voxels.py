@@ -185,7 +185,7 @@ class Inflated:
 
     @property
     def size(self) -> int:
-        """How many bytes they are."""
+        """Number of bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __call__(self) -> Any:

@@ -4,7 +4,7 @@
 with h5py, so that nothing in them is unpickled. brainglobe-segmentation writes the points of a
 track, brainmapper ``atlas.points`` and ``downsampled.points``: indices of voxels, in BrainGlobe's
 orientation. The two names, and the folders ``atlas_space`` and ``sample_space`` of
-brainglobe-segmentation, say whose voxels these are; the file itself does not.
+brainglobe-segmentation, give the space of these voxels; the file itself does not.
 
 ``.npy`` are positions times the voxel size of the atlas, in um (brainmapper's ``points.npy``,
 tracks of brainglobe-segmentation). An array does not say that.
@@ -32,7 +32,7 @@ NAMED = {
     "atlas_space": "brainglobe",
     "sample_space": DOWNSAMPLED,
 }
-"""What the tools call files, or the folder above ``tracks``, and whose voxels these are."""
+"""Names of files, or of the folder above ``tracks``, and the space of their voxels."""
 
 LARGEST = 2**31
 """Bytes of one array, decoded."""
@@ -78,7 +78,7 @@ def read_hdf5(path: str) -> PointTable:
     Raises
     ------
     PointsError
-        If it is no such file.
+        If it is not such a file.
     ImportError
         If h5py is not installed.
     """

@@ -31,7 +31,7 @@ def read_delimited(path: str, headers: Sequence[str] = ()) -> pd.DataFrame:
     ----------
     path : str
     headers : sequence of str
-        Columns of which one begins a header that stands below a title.
+        Names of columns that begin a header below a title.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def names_of(table: pd.DataFrame) -> list[str]:
 
 
 def column_values(table: pd.DataFrame, name: str) -> Any:
-    """Return a column as numpy has it; texts as objects, "" where there is none."""
+    """Return a column as a numpy array; text as objects, with "" for missing values."""
     values = table[name].to_numpy()
     if values.dtype.kind in "biuf":
         return values

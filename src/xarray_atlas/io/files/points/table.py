@@ -1,4 +1,4 @@
-"""What a file of points holds, and what it says of its positions."""
+"""The points in a file, and their metadata."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Tables of points of which the columns tell which tool wrote them.
+"""Tables of points, with the tool recognized from the columns.
 
 brainmapper
     ``analysis/all_points.csv`` (``brainglobe_utils.brainmapper.analysis``): indices of voxels in
     the atlas, ``coordinate_atlas_axis_0`` to 2, in BrainGlobe's orientation; those in the raw image
-    beside them.
+    in further columns.
 napari
     A points layer that was saved: ``index``, ``axis-0``, ``axis-1``, ... are the layer's data,
-    before its scale; nothing says of which image, or in what unit (``napari_builtins.io``).
+    before its scale; neither image nor unit are given (``napari_builtins.io``).
 Imaris
     Statistics of spots: a title, then ``Position X``, ``Position Y``, ``Position Z``, ``Unit``.
     They are counted from the outer corner of the image (its minimum extent).
@@ -103,11 +103,11 @@ def _made(
     advice: str,
     dropped: tuple[str, ...] = (),
 ) -> PointTable:
-    """Return a table whose positions are called otherwise than its columns."""
+    """Return a table with other names of positions than its columns."""
     columns = _rest(table, (*names.values(), *dropped))
     if clash := [name for name in names if name in columns]:
         raise PointsError(
-            f"{path} has a column {clash[0]!r} beside {names[clash[0]]!r}, the position along that "
+            f"{path} has a column {clash[0]!r} besides {names[clash[0]]!r}, the position along that "
             "axis; rename it"
         )
     found = {axis: numbers_of(column_values(table, name), name, path)
@@ -159,7 +159,7 @@ def _imaris(table: pd.DataFrame, path: str) -> Found:
 
 
 def _unit(text: str, path: str) -> str | None:
-    """Return a unit as a table has it; "voxel" for pixels."""
+    """Return the unit in a table; "voxel" for pixels."""
     if text.lower() in MICRONS:
         return "um"
     if text.lower() in ("pixel", "pixels", "px", "voxel"):
