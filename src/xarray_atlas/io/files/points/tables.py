@@ -107,7 +107,7 @@ def _made(
     columns = _rest(table, (*names.values(), *dropped))
     if clash := [name for name in names if name in columns]:
         raise PointsError(
-            f"{path} has a column {clash[0]!r} besides {names[clash[0]]!r}, the position along that "
+            f"{path} has a column {clash[0]!r} besides {names[clash[0]]!r}, the position on that "
             "axis; rename it"
         )
     found = {axis: numbers_of(column_values(table, name), name, path)
