@@ -89,7 +89,7 @@ def test_each_voxel_has_the_colour_of_its_region(ds: Any) -> None:
 def test_groups_of_an_svg_are_named(ds: Any) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3))
     for ax in axes:
-        ds.atlas.plot.section(ap="7 mm", level=6, outlines="smooth", ax=ax)
+        ds.atlas.plot.section(ap="7 mm", level=6, outlines="smooth", ax=ax, labels=ax is axes[0])
     file = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none"}):
         figure.savefig(file, format="svg")
