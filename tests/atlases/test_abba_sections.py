@@ -232,3 +232,18 @@ def test_opening_computes_nothing(sample: xr.Dataset, tmp_path: Path) -> None:
     middle = (HEIGHT // 2, WIDTH // 2)
     assert float(node.plane.values) == pytest.approx(float(node.ap[middle]), abs=0.01)
     assert node.plane.attrs["direction"] == "anterior-to-posterior"
+
+
+def test_written_for_visualign(sample: xr.Dataset, tmp_path: Path) -> None:
+    """VisuAlign has triangles for what is a spline; it takes the upper left corner of a pixel."""
+    tree = xarray_atlas.open_sections(project(tmp_path / "p", CCF, ("s1.tif",)), sample)
+    xarray_atlas.to_quicknii(tree, tmp_path / "a.json")
+    one = tree["s1"]
+    two = xarray_atlas.open_sections(tmp_path / "a.json", sample, pixels=one.annotation.shape)["s1"]
+    away = [np.abs(one[axis].values - two[axis].values) for axis in ("ap", "dv", "ml")]
+    assert np.nanmax(away) < 0.16
+    assert np.nanmedian(away) < 0.06
+    assert np.isfinite(away).mean() > 0.99
+    assert (one.annotation.values == two.annotation.values).mean() > 0.85
+    (only,) = json.loads((tmp_path / "a.json").read_text())["slices"]
+    assert len(only["markers"]) == 125

@@ -11,6 +11,7 @@ import xarray as xr
 
 import xarray_atlas
 from xarray_atlas.errors import GridError, StoreExistsError
+from xarray_atlas.sections.quicknii import _bent
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,19 @@ def test_errors(sample: xr.Dataset, tmp_path: Path) -> None:
     xarray_atlas.to_quicknii({"s": sample.isel(z=70)}, path)
     with pytest.raises(StoreExistsError, match="choose another name"):
         xarray_atlas.to_quicknii({"s": sample.isel(z=70)}, path)
+
+
+def test_a_section_that_is_bent_out_of_its_plane() -> None:
+    shares = np.stack(np.meshgrid(np.linspace(0, 1, 7), np.linspace(0, 1, 5)), -1).reshape(-1, 2)
+    places = np.column_stack([400 * shares[:, 0], 300 * shares[:, 1], np.full(len(shares), 200.0)])
+    moved = places + 5 * np.sin(places[:, ::-1] / 60) * [1, 1, 0]
+    moved[3] = np.nan
+    edges, markers = _bent("s", shares, moved)
+    known = np.isfinite(moved[:, 0])
+    flat, image = markers[:, :2], markers[:, 2:]
+    np.testing.assert_allclose(image, shares[known])
+    np.testing.assert_allclose(edges[0] + flat @ edges[1:], moved[known], atol=1e-9)
+    with pytest.raises(GridError, match="bent out of its plane by .* voxels"):
+        _bent("s", shares, moved + [[0, 0, 1]] * (np.arange(len(shares)) % 3)[:, None])
+    with pytest.raises(GridError, match="has no place in the atlas"):
+        _bent("s", shares, moved * np.nan)

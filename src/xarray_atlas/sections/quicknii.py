@@ -25,6 +25,12 @@ __all__ = ["alignment_of", "to_quicknii"]
 ALLEN = ("ABA_Mouse_CCFv3_2017_25um.cutlas", 0.025)
 """The atlas of the Allen CCF that QuickNII comes with, and its voxel size in mm."""
 
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+"""The upper left, upper right and lower left corner, as shares of the width and height."""
+
+APART, MOST = 1.0, 16
+"""Distance of markers in mm, and their largest number along an axis, less one."""
+
 
 def to_quicknii(
     sections: xr.DataTree | Mapping[str, xr.Dataset],
@@ -39,7 +45,9 @@ def to_quicknii(
     ----------
     sections : DataTree or mapping of str to Dataset
         A series of :func:`open_sections`, or planes by the names of their images: oblique
-        planes of :func:`section`, or what :func:`resample_like` made of a section through a matrix.
+        planes of :func:`section`, or the results of :func:`resample_like` for sections. A
+        deformation within the plane is written as markers of VisuAlign, about 1 mm apart, with
+        linear interpolation between them; QuickNII shows the nearest plane.
     path : str or path
         A new file, ``.json``.
     target : str, optional
@@ -50,8 +58,8 @@ def to_quicknii(
     Raises
     ------
     GridError
-        If a plane is bent by a displacement field, has no place in the atlas, or the target
-        is not known.
+        If a section is bent out of its plane by more than half a voxel of the target, has no place
+        in the atlas, or the target is not known.
     StoreExistsError
         If there is such a file.
 
@@ -84,7 +92,8 @@ def alignment_of(
     """
     if isinstance(sections, xr.DataTree):
         nodes = {n.name or "section": n.to_dataset() for n in sections.subtree if n.data_vars}
-        target = target or sections.attrs.get("target")
+        if any("anchoring" in node.attrs for node in nodes.values()):
+            target = target or sections.attrs.get("target")
     else:
         nodes = dict(sections)
     if not nodes:
@@ -134,16 +143,72 @@ def _slice(name: str, node: xr.Dataset, size: float, number: int) -> dict[str, A
         if markers := json.loads(node.attrs["markers"]):
             found["markers"] = markers
         return found
-    corners = _corners(name, node, annotation) / size
-    edges = [corners[0], corners[1] - corners[0], corners[2] - corners[0]]
-    found["anchoring"] = [without_noise(float(value)) for value in np.concatenate(edges)]
+    shares = _lattice(node, annotation) if find_atlas(node)[1].through else CORNERS
+    places = _places(name, node, annotation, shares) / size
+    edges = np.stack([places[0], places[1] - places[0], places[2] - places[0]])
+    if len(places) > len(CORNERS):
+        edges, markers = _bent(name, shares, places)
+        found["markers"] = (markers * np.tile([found["width"], found["height"]], 2)).tolist()
+    found["anchoring"] = [without_noise(float(value)) for value in edges.ravel()]
     return found
 
 
-def _corners(name: str, node: xr.Dataset, annotation: xr.DataArray) -> FloatArray:
-    """Return the upper left, upper right and lower left corner of a plane, shape (3, 3).
+def _lattice(node: xr.Dataset, annotation: xr.DataArray) -> FloatArray:
+    """Return positions over an image as shares of its width and height, shape (n, 2).
 
-    In mm to right, anterior and superior from the left, posterior, inferior corner of the atlas.
+    Every other row is shifted by half a step, so that no four of them lie on a circle, whose
+    triangulation would be arbitrary.
+    """
+    down, right = (
+        min(max(int(np.ptp(lengths(node, str(dim))) / APART), 4), MOST) for dim in annotation.dims
+    )
+    even, odd = np.linspace(0, 1, right + 1), (np.arange(right) + 0.5) / right
+    rows = [(even if row % 2 == 0 else odd, row / down) for row in range(down + 1)]
+    return np.array([(x, y) for along, y in rows for x in along])
+
+
+def _bent(name: str, shares: FloatArray, places: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the plane nearest to a bent section, and the markers of VisuAlign as shares.
+
+    Parameters
+    ----------
+    name : str
+    shares : float64 array, shape (n, 2)
+        Positions in the image, as shares of its width and height.
+    places : float64 array, shape (n, 3)
+        The same positions in voxels of the target; NaN where there is none.
+
+    Returns
+    -------
+    edges : float64 array, shape (3, 3)
+        The corner of the plane, its edge to the right and its edge downwards.
+    markers : float64 array, shape (m, 4)
+        Where a position lies in the plane, and where it lies in the image.
+    """
+    known = np.isfinite(places).all(axis=1)
+    if known.sum() < 4:
+        raise GridError(f"{name!r} has no place in the atlas")
+    shares, places = shares[known], places[known]
+    rows = np.column_stack([np.ones(len(shares)), shares])
+    edges = np.asarray(np.linalg.lstsq(rows, places, rcond=None)[0], np.float64)
+    normal = np.cross(edges[1], edges[2])
+    off = np.abs((places - rows @ edges) @ normal).max() / np.linalg.norm(normal)
+    if not off < 0.5:
+        raise GridError(
+            f"{name!r} is bent out of its plane by {off:.3g} voxels of the target, and QuickNII "
+            "and VisuAlign have planes only"
+        )
+    flat = np.linalg.lstsq(edges[1:].T, (places - edges[0]).T, rcond=None)[0].T
+    return edges, np.hstack([flat, shares])
+
+
+def _places(
+    name: str, node: xr.Dataset, annotation: xr.DataArray, shares: FloatArray
+) -> FloatArray:
+    """Return where positions in a plane lie in the atlas, shape (n, 3).
+
+    Positions are shares of the plane's width and height. The result is in mm to the right, to
+    anterior and to superior from the left, posterior, inferior corner of the atlas.
     """
     _, space = find_atlas(node)
     names = space.coordinates(node)
@@ -160,19 +225,14 @@ def _corners(name: str, node: xr.Dataset, annotation: xr.DataArray) -> FloatArra
         for dim in annotation.dims
     )
     order = sorted(AXES, key=space.position)
-    points = [
-        [ends[axis][(axis == column and right) or (axis == row and down)] for axis in order]
-        for right, down in ((0, 0), (1, 0), (0, 1))
-    ]
-    atlas, there = space, np.array(points)
+    there = np.empty((len(shares), 3))
+    for i, axis in enumerate(order):
+        share = shares[:, 0] if axis == column else shares[:, 1] if axis == row else 0.0
+        there[:, i] = ends[axis][0] + share * (ends[axis][1] - ends[axis][0])
+    atlas = space
     if space.atlas is not None:
-        if not space.to_atlas:
-            raise GridError(
-                f"{name!r} is related to the atlas by more than a matrix, and QuickNII has only "
-                "planes"
-            )
-        atlas, there = space.atlas, np.asarray(grid_to_atlas(node).points(np.array(points)))
-    found = np.empty((3, 3))
+        atlas, there = space.atlas, np.asarray(grid_to_atlas(node).points(there))
+    found = np.empty((len(shares), 3))
     for at, axis in enumerate(RAS_AXES):
         i = atlas.position(axis)
         grows = atlas.orientation[i] in "lpi"
