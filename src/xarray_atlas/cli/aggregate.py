@@ -55,12 +55,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image-voxel-size",
         metavar="LENGTH",
-        help="of an image that does not state it",
+        help='of an image that does not state it, such as "25 um"',
     )
     parser.add_argument(
         "--image-orientation",
         metavar="LETTERS",
-        help='of an image that does not state it: the sides on which its first voxel lies, "asr"',
+        help="of an image that does not state it: the anatomical position of its first voxel, "
+        'such as "asr"',
     )
     tables.add_by_region(parser)
     parser.add_argument(
@@ -106,4 +107,6 @@ def _run(args: argparse.Namespace) -> str:
     return to_csv(rows) if args.format == "csv" else to_table(rows)
 
 
-AGGREGATE = Command("aggregate", "an image by region", DESCRIPTION, OUTPUT, _add_options, _run)
+AGGREGATE = Command(
+    "aggregate", "reduce an image by region", DESCRIPTION, OUTPUT, _add_options, _run
+)

@@ -26,7 +26,7 @@ __all__ = ["COMMANDS", "PROGRAM", "build_parser", "parse"]
 PROGRAM = "xarray-atlas"
 
 DESCRIPTION = """\
-Ask a brain atlas from the shell. Without --atlas it is the one that comes with
+Query a brain atlas from the shell. The default atlas is the one that comes with
 the package: the Allen mouse brain (CCFv3, 2017) at 50 and 100 um.
 """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECK"]
 
 DESCRIPTION = """\
-Check whether an atlas agrees with itself: its table of regions, its axes and
+Check an atlas for inconsistencies: its table of regions, its axes and
 midline, the levels of its pyramid, the versions of its components; with --full
 also its voxels. The exit status is 1 where there is an error.
 """
@@ -74,5 +74,5 @@ def _show(report: Report, form: str) -> str:
 
 
 CHECK = Command(
-    "check", "whether an atlas agrees with itself", DESCRIPTION, OUTPUT, _add_options, _run
+    "check", "check an atlas for inconsistencies", DESCRIPTION, OUTPUT, _add_options, _run
 )

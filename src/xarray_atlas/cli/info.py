@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["INFO"]
 
 DESCRIPTION = """\
-Say what an atlas is: name and version, the levels of its pyramid, its axes with
+Describe an atlas: name and version, the levels of its pyramid, its axes with
 their anatomical directions, its midline and its terminology. Reads no voxel.
 """
 
 OUTPUT = """\
 output:
-  from_mm and to_mm are the outer faces of the first and the last voxel along an
-  axis; first_voxel_mm is the centre of a level's first voxel. json has the same
-  in one object, with lists of axes and levels.
+  from_mm and to_mm are the outer boundaries of the first and the last voxel
+  along an axis; first_voxel_mm is the centre of a level's first voxel. json has
+  the same in one object, with lists of axes and levels.
 """
 
 
@@ -156,4 +156,4 @@ def _level(ds: xr.Dataset) -> Row:
     }
 
 
-INFO = Command("info", "what an atlas is", DESCRIPTION, OUTPUT, _add_options, _run)
+INFO = Command("info", "describe an atlas", DESCRIPTION, OUTPUT, _add_options, _run)

@@ -54,5 +54,5 @@ def _run(args: argparse.Namespace) -> str:
 
 
 LIST = Command(
-    "list", "the atlases that can be opened by name", DESCRIPTION, OUTPUT, _add_options, _run
+    "list", "list the atlases that can be opened by name", DESCRIPTION, OUTPUT, _add_options, _run
 )

@@ -63,7 +63,7 @@ def add_version(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
 
 def add_root(
     group: argparse.ArgumentParser | argparse._ArgumentGroup,
-    meaning: str = "where names are looked for: a bucket, mirror or folder in BrainGlobe's "
+    meaning: str = "where to look for names: a bucket, mirror or folder in BrainGlobe's "
     "layout; by default the copies on this machine, then BrainGlobe's public bucket",
 ) -> None:
     """Add ``--root`` and ``--storage-option``."""
@@ -96,7 +96,7 @@ def add_level(parser: argparse.ArgumentParser) -> None:
         "--midline",
         metavar="LENGTH",
         help='where left and right meet along the right-left axis, such as "5.7 mm"; '
-        "by default half of the volume is assumed",
+        "the default is the middle of the volume",
     )
     group.add_argument(
         "--voxel-size",
@@ -108,8 +108,8 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--orientation",
         metavar="LETTERS",
-        help='the sides on which the first voxel lies, such as "asr", where the store does not say '
-        "it; a hemisphere or another frame asks for it",
+        help='the anatomical position of the first voxel, such as "asr", if the store does not '
+        "state it; hemispheres and frames need it",
     )
 
 
@@ -118,7 +118,7 @@ def add_frame(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frame",
         metavar="NAME",
-        help="the coordinate system of the numbers: xarray-atlas frames lists those there are",
+        help="the coordinate system of the positions; xarray-atlas frames lists all",
     )
 
 
@@ -135,7 +135,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--points-voxel-size",
         metavar="LENGTH",
-        help='of a file that holds indices of voxels, the size of those voxels, such as "25 um"',
+        help='size of the voxels if the file holds voxel indices, such as "25 um"',
     )
 
 
@@ -156,7 +156,7 @@ def add_maps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--maps",
         metavar="ENDS",
-        help='whose points the transform takes, and whose it gives: "image to atlas"',
+        help='the spaces of the points before and after the transform: "image to atlas"',
     )
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["AT", "FRAMES", "WHERE"]
 
 FRAMES_TEXT = """\
-List the coordinate systems that are known for an atlas: their axes, in the
-order of their numbers, the directions in which these grow, unit and source.
+List the coordinate systems of an atlas: the axes in the order of coordinates,
+the directions in which these increase, the unit and the source.
 """
 
 FRAMES_OUTPUT = """\
 output:
   name, axes, directions (of each axis), unit and source; json: a list of
-  objects with all that a frame holds, its matrix and assumptions among it
+  objects with all properties of a frame, including its matrix and assumptions
 
 examples:
   xarray-atlas frames
@@ -51,14 +51,13 @@ examples:
 """
 
 WHERE_TEXT = """\
-Say where regions lie, each with all its descendants: the mean position of
-their voxels, in a frame.
+Compute the centroids of regions, including their descendants, in a frame.
 """
 
 WHERE_OUTPUT = """\
 output:
-  region (acronym), name, and a column for each axis of the frame, which says
-  its unit; without --frame they are the coordinates of the atlas, in mm
+  region (acronym), name, and a column for each axis of the frame, with its
+  unit; the default is the coordinates of the atlas, in mm
 
 examples:
   xarray-atlas where VTA CA1 --frame ibl
@@ -181,15 +180,15 @@ def _where(args: argparse.Namespace) -> str:
 
 FRAMES = Command(
     "frames",
-    "the coordinate systems that are known for an atlas",
+    "list the coordinate systems of an atlas",
     FRAMES_TEXT,
     FRAMES_OUTPUT,
     _add_frames,
     _frames,
 )
 
-AT = Command("at", "the region at a position, in a frame", AT_TEXT, AT_OUTPUT, _add_at, _at)
+AT = Command("at", "look up the region at a position", AT_TEXT, AT_OUTPUT, _add_at, _at)
 
 WHERE = Command(
-    "where", "where regions lie, in a frame", WHERE_TEXT, WHERE_OUTPUT, _add_where, _where
+    "where", "compute the centroids of regions", WHERE_TEXT, WHERE_OUTPUT, _add_where, _where
 )

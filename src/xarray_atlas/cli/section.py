@@ -36,12 +36,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{axis}",
             metavar="LENGTH",
-            help=f'where the plane lies along the {name} axis, such as "8 mm" (negative: '
+            help=f'position of the plane along the {name} axis, such as "8 mm" (negative: '
             f"--{axis}=-2mm)",
         )
-    parser.add_argument("--region", metavar="REGION", help="the plane through that region")
+    parser.add_argument("--region", metavar="REGION", help="draw the plane through that region")
     parser.add_argument(
-        "--axis", choices=tuple(AXES), default="ap", help="across which the plane of --region lies"
+        "--axis",
+        choices=tuple(AXES),
+        default="ap",
+        help="the axis that the plane of --region is perpendicular to",
     )
     add_frame(parser)
     parser.add_argument("--tilt", metavar="ANGLE", help='of the plane, such as "5 deg"')

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["TRANSFORM"]
 
 DESCRIPTION = """\
-Take points through the transform of a registration, as ANTs, ITK, elastix,
-FreeSurfer, FSL, AFNI, brainreg and others write it. Numbers are in the order of
-the axes of the space that the points come from; a file has a column for each,
-which is called as the axis is. Without points: say what the transform is.
+Map points through the transform of a registration by ANTs, ITK, elastix,
+FreeSurfer, FSL, AFNI, brainreg or others. Coordinates are in the order of the
+axes of the source space; a file has a column named after each axis. Without
+points, describe the transform.
 """
 
 OUTPUT = """\
 output:
-  the coordinates that came in and those that came out, in mm; the columns say
-  the space and the axis: fixed_x, moving_x. Of a file of a registration these
-  are positions in the world of the images, to right, anterior and superior.
+  the coordinates before and after, in mm; columns are named after the space and
+  the axis: fixed_x, moving_x. For files of registrations these are the world
+  coordinates of the images, to right, anterior and superior.
 
 examples:
   xarray-atlas transform 1Warp.nii.gz 0GenericAffine.mat
@@ -57,7 +57,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unit", metavar="UNIT", help='of the positions, such as "um" or "mm"')
     add_maps(parser)
     parser.add_argument(
-        "--inverse", action="store_true", help="take points from the second space to the first"
+        "--inverse", action="store_true", help="map points from the second space to the first"
     )
     add_format(parser, ("table", "csv", "json"))
 
@@ -126,5 +126,5 @@ def _positions(args: argparse.Namespace, transform: Transform) -> Any:
 
 
 TRANSFORM = Command(
-    "transform", "points through a registration", DESCRIPTION, OUTPUT, _add_options, _run
+    "transform", "map points through a registration", DESCRIPTION, OUTPUT, _add_options, _run
 )

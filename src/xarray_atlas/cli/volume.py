@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["VOLUME"]
 
 DESCRIPTION = """\
-Measure the volume of regions, each with all its descendants, in mm**3.
+Measure the volume of regions, including their descendants, in mm**3.
 """
 
 OUTPUT = """\
 output:
   table  region (acronym), name, volume_mm3; rounded to the volume of a voxel
   csv    the same columns, with a header, in full precision
-  json   an object: source, name, version, resolution, voxel_size_mm (an axis
-         each), hemisphere, midline_mm, direct, and regions: a list of objects
+  json   an object: source, name, version, resolution, voxel_size_mm (for each
+         axis), hemisphere, midline_mm, direct, and regions: a list of objects
          with region, name, id and volume_mm3
-  With --hemisphere the column is left_mm3 or right_mm3; "both" gives the two.
+  With --hemisphere the column is left_mm3 or right_mm3; "both" gives both.
 
 examples:
   xarray-atlas volume RSP VISp
@@ -46,7 +46,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hemisphere",
         choices=("left", "right", "both"),
-        help='only that side; with "both" a column each (a voxel on the midline is left)',
+        help='only that hemisphere; "both" gives a column for each (a voxel on the midline is '
+        "left)",
     )
     parser.add_argument(
         "--direct",
@@ -110,6 +111,4 @@ def _region_of_id(terminology: Terminology, text: str) -> Region:
     return tuple(terminology)[position]
 
 
-VOLUME = Command(
-    "volume", "the volume of regions, in mm**3", DESCRIPTION, OUTPUT, _add_options, _run
-)
+VOLUME = Command("volume", "measure the volume of regions", DESCRIPTION, OUTPUT, _add_options, _run)
