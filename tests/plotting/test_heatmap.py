@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 
 import xarray_atlas
 from support.small_worlds import ARRAY, brainglobe_table, labels
-from xarray_atlas.plotting.hierarchy_beside import FittingText, branches_of, groups_of
+from xarray_atlas.plotting.row_hierarchy import FittingText, branches_of, groups_of
 
 mpl.use("agg")
 pytestmark = pytest.mark.version_independent

@@ -34,19 +34,19 @@ class ChartsMethods:
         Parameters
         ----------
         values : DataArray, DataFrame, Series or mapping
-            Numbers by region, as :func:`xarray_atlas.paint` has them, drawn in their order. Of a
+            Numbers by region, as for :func:`xarray_atlas.paint`, drawn in their order. For a
             DataArray on ``region`` and ``animal``, such as the density that
             :func:`xarray_atlas.count_points` returns, bars are means over the animals. Left and
-            right hemispheres have bars of their own. Of a DataFrame the index names the regions,
-            and bars are means over its columns.
+            right hemispheres have separate bars. For a DataFrame the index names the regions, and
+            bars are means over its columns.
         by : str or iterable of str, optional
-            Draw a bar for each group of these coordinates or dimensions, such as ``"group"``.
+            Draw a bar for each value of these coordinates or dimensions, such as ``"group"``.
         error : "sem", "sd" or None, default: "sem"
-            The length of the error bars, to either side: the standard error of the mean, or the
-            standard deviation, both of n - 1 degrees of freedom. The axis says which. Groups of one
-            observation have none.
+            Length of the error bars in each direction: the standard error of the mean or the
+            standard deviation, both with n - 1 degrees of freedom. The label of the axis names it.
+            Groups with one observation have no error bar.
         ax : matplotlib Axes, optional
-            By default that of a new figure.
+            Default: the axes of a new figure.
         **kwargs
             Of :meth:`matplotlib.axes.Axes.bar`: ``color``, ``edgecolor``, ``alpha``, ...
 
@@ -93,18 +93,18 @@ class ChartsMethods:
         Parameters
         ----------
         values : DataArray, DataFrame, Series or mapping
-            Numbers by region, as :func:`xarray_atlas.paint` has them: of a DataArray on ``region``
-            and ``animal``, such as the density that :func:`xarray_atlas.count_points` returns, each
-            animal is a column. Left and right hemispheres are side by side. Of a DataFrame the
+            Numbers by region, as for :func:`xarray_atlas.paint`. For a DataArray on ``region`` and
+            ``animal``, such as the density that :func:`xarray_atlas.count_points` returns, each
+            animal is a column. Left and right hemispheres are side by side. For a DataFrame the
             index names the regions.
         by : str or iterable of str, optional
             Group the columns by these coordinates or dimensions, such as ``"group"``; the first is
             the outermost.
         hierarchy : "strip", "dendrogram" or None, default: "strip"
-            What is drawn beside the acronyms: a strip in the colours of the regions that hold the
+            Draw to the left of the acronyms a strip in the colours of the regions that contain the
             rows, or the tree of the hierarchy. With None the rows are in the order of `values`.
         ax : matplotlib Axes, optional
-            By default that of a new figure, which is high enough for all acronyms.
+            Default: the axes of a new figure, which is high enough for all acronyms.
         add_colorbar : bool, default: True
             Draw a colour bar with the name and the unit of the values.
         **kwargs

@@ -41,21 +41,21 @@ def bars(
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, whose colours the bars have where there is one for each region.
+        An atlas. Bars have its colours if there is one for each region.
     values : DataArray, DataFrame, Series or mapping
-        Numbers by region, as :func:`~xarray_atlas.paint` has them, drawn in their order. Of a
+        Numbers by region, as for :func:`~xarray_atlas.paint`, drawn in their order. For a
         DataArray on ``region`` and ``animal``, such as the density that
         :func:`~xarray_atlas.count_points` returns, bars are means over the animals. Left and right
-        hemispheres have bars of their own. Of a DataFrame the index names the regions, and bars
+        hemispheres have separate bars. For a DataFrame the index names the regions, and bars
         are means over its columns.
     by : str or iterable of str, optional
-        Draw a bar for each group of these coordinates or dimensions, such as ``"group"``.
+        Draw a bar for each value of these coordinates or dimensions, such as ``"group"``.
     error : "sem", "sd" or None, default: "sem"
-        The length of the error bars, to either side: the standard error of the mean, or the
-        standard deviation, both of n - 1 degrees of freedom. The axis says which. Groups of one
-        observation have none.
+        Length of the error bars in each direction: the standard error of the mean or the standard
+        deviation, both with n - 1 degrees of freedom. The label of the axis names it. Groups with
+        one observation have no error bar.
     ax : matplotlib Axes, optional
-        By default that of a new figure.
+        Default: the axes of a new figure.
     **kwargs
         Of :meth:`matplotlib.axes.Axes.bar`: ``color``, ``edgecolor``, ``alpha``, ...
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from xarray_atlas.plotting.hierarchy_beside import SMALLEST
 from xarray_atlas.plotting.room import text_width
+from xarray_atlas.plotting.row_hierarchy import SMALLEST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""A heat map of regions and observations, with the hierarchy beside it."""
+"""A heat map of regions and observations, with the hierarchy to its left."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def heatmap(
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas, in whose hierarchy the regions are.
+        An atlas with the hierarchy of the regions.
     values : DataArray, DataFrame, Series or mapping
-        Numbers by region, as :func:`~xarray_atlas.paint` has them: of a DataArray on ``region`` and
+        Numbers by region, as for :func:`~xarray_atlas.paint`. For a DataArray on ``region`` and
         ``animal``, such as the density that :func:`~xarray_atlas.count_points` returns, each animal
-        is a column. Left and right hemispheres are side by side. Of a DataFrame the index names
+        is a column. Left and right hemispheres are side by side. For a DataFrame the index names
         the regions.
     by : str or iterable of str, optional
         Group the columns by these coordinates or dimensions, such as ``"group"``; the first is the
         outermost.
     hierarchy : "strip", "dendrogram" or None, default: "strip"
-        What is drawn beside the acronyms: a strip in the colours of the regions that hold the rows,
-        or the tree of the hierarchy. With None the rows are in the order of `values`.
+        Draw to the left of the acronyms a strip in the colours of the regions that contain the
+        rows, or the tree of the hierarchy. With None the rows are in the order of `values`.
     ax : matplotlib Axes, optional
-        By default that of a new figure, which is high enough for all acronyms.
+        Default: the axes of a new figure, which is high enough for all acronyms.
     add_colorbar : bool, default: True
         Draw a colour bar with the name and the unit of the values.
     **kwargs
@@ -117,9 +117,9 @@ def heatmap(
     name_ticks(ax.yaxis, range(rows), seen.acronyms, size)
     beside = 0.0
     if hierarchy is not None and rows:
-        from xarray_atlas.plotting import hierarchy_beside
+        from xarray_atlas.plotting import row_hierarchy
 
-        draw = getattr(hierarchy_beside, f"draw_{hierarchy}")
+        draw = getattr(row_hierarchy, f"draw_{hierarchy}")
         beside = draw(ax, seen.terminology, seen.positions.tolist(), size)
     beside += max((text_width(name, size) for name in seen.acronyms), default=0.0)
     beside += 6.5 * size if add_colorbar else 0.0

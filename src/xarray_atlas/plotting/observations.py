@@ -88,8 +88,8 @@ def observe(
         rest.remove("hemisphere")
     if len(rest) > 1:
         raise ValueError(
-            f"the values have the dimensions {', '.join(map(repr, rest))} beside 'region'; a "
-            f"picture has one: group by the others, by={str(rest[-1])!r}, or select, "
+            f"the values have the dimensions {', '.join(map(repr, rest))} in addition to 'region', "
+            f"and one can be drawn: group by the others, by={str(rest[-1])!r}, or select, "
             f"values.isel({rest[-1]}=0)"
         )
     columns = [*dict.fromkeys(dim for dim in along.values() if dim not in rest), *rest]
@@ -137,7 +137,7 @@ def _dim_of(values: xr.DataArray, name: Any) -> Hashable:
     known = [str(n) for n, c in values.coords.items() if c.ndim == 1 and c.dims != ("region",)]
     raise ValueError(
         f"the values cannot be grouped by {name!r}; they have "
-        + (", ".join(map(repr, known)) if known else "no coordinate beside the regions")
+        + (", ".join(map(repr, known)) if known else "no coordinate except the regions")
     )
 
 

@@ -37,17 +37,17 @@ def text_width(text: str, size: float) -> float:
     return float(path.get_extents().width)
 
 
-def axes_width(ax: Axes, beside: float, colorbar: bool = False) -> float:
+def axes_width(ax: Axes, decorations: float, colorbar: bool = False) -> float:
     """Estimate the width that axes will have, in points.
 
-    A layout engine gives axes all of their part of the figure, without what is written beside
-    them; else they keep their width, but for what a colour bar takes.
+    With a layout engine, axes fill their part of the figure, except for labels and other
+    decorations. Without one they keep their width, except for the share of a colour bar.
 
     Parameters
     ----------
     ax : matplotlib Axes
-    beside : float
-        The width of what is drawn beside the axes, the colour bar among it, in points.
+    decorations : float
+        The width of labels, colour bar and other decorations, in points.
     colorbar : bool
         Whether a colour bar will be added.
 
@@ -63,4 +63,4 @@ def axes_width(ax: Axes, beside: float, colorbar: bool = False) -> float:
     ratios = grid.get_width_ratios()
     share = sum(ratios[spec.colspan.start : spec.colspan.stop]) / sum(ratios)
     part: Any = ax.get_figure()
-    return max(float(share * part.bbox.width * 72 / root.dpi) - beside, 0.0)
+    return max(float(share * part.bbox.width * 72 / root.dpi) - decorations, 0.0)

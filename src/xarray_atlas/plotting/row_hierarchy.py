@@ -1,4 +1,4 @@
-"""The hierarchy of the rows of a heat map: a colour strip, or a dendrogram, beside them."""
+"""The hierarchy of the rows of a heat map, as a colour strip or a dendrogram."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def draw_strip(ax: Axes, terminology: Terminology, rows: list[int], size: float)
             ),
             autolim=False,
         )  # fmt: skip
-        if stop - start == 1:  # the acronym of the row stands beside it
+        if stop - start == 1:  # it would repeat the acronym of the row
             continue
         room = Bbox.from_extents(0, low, 1, high)
         name = one_line(terminology.acronyms[of[start]])
