@@ -15,7 +15,11 @@ import xarray_atlas
 from support.stores import REGIONS, CountingStore, scaling, write_ome_zarr
 from xarray_atlas.errors import GridError, PointsError
 
-pytestmark = pytest.mark.version_independent
+pytestmark = [
+    pytest.mark.version_independent,
+    # of napari 0.6
+    pytest.mark.filterwarnings("ignore:Calling the getitem method:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")
