@@ -71,6 +71,7 @@ def test_texts_are_legible_and_well_placed(
         figure, ax = single(width)
         PICTURES[kind](ds, ax)
         assert tool.problems(figure) == []
+        figure.canvas.draw()
         names = [t for t in ax.texts if isinstance(t, RegionName) and t.placed is not None]
     assert len({name.get_text() for name in names}) >= {"values": 5}.get(kind, 15)
     assert min(name.get_fontsize() for name in names) >= 5
@@ -115,6 +116,23 @@ def test_names_come_back_when_the_figure_grows(tool: Any, sample: xr.Dataset) ->
     for text in ax.texts:
         text.set_visible(False)
     assert inside() == set()
+
+
+def test_names_keep_clear_of_what_is_plotted_later(tool: Any, sample: xr.Dataset) -> None:
+    figure, ax = single(120)
+    sample.atlas.plot.section(ap=7, level=6, ax=ax)
+    figure.canvas.draw()
+    before = {t: t.placed for t in ax.texts if isinstance(t, RegionName)}
+    at = next(placed for name, placed in before.items() if name.get_text() == "HIP" and placed)
+    x, y = ax.transData.inverted().transform((at.x, at.y))
+    (line,) = ax.plot([x - 0.5, x + 0.5], [y - 0.5, y + 0.5])
+    ends = line.get_transform().transform(line.get_xydata())
+    texts = tool.drawn_texts(figure)
+    path = mpl.path.Path(ends)
+    for text in texts:
+        if isinstance(text, RegionName):
+            assert not path.intersects_bbox(text.get_window_extent(), filled=False)
+    assert "HIP" in {text.get_text() for text in texts}
 
 
 def test_what_is_wrong_is_found(tool: Any, sample: xr.Dataset) -> None:

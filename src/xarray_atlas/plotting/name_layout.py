@@ -47,6 +47,9 @@ SMALLEST = 25.0, 4.0
 FEW = 15
 """How many chosen regions are named however far they lie from the rim of the brain."""
 
+MANY = 1000
+"""Points of a plotted line; one with more is not kept clear of."""
+
 RIM = 1.5
 """Points between a name and the frame of the axes."""
 
@@ -99,6 +102,7 @@ class NameLayout:
     _surrounded: Any = None
     _shown: Any = None
     _frame: Any = None
+    _drawn: Any = None
     _few: bool = False
 
     def arrange(self, renderer: Any, first: bool = True) -> None:
@@ -115,13 +119,14 @@ class NameLayout:
         key = (pixel, *limits)
         if key == self._key and not first:
             return
-        around = self._around(renderer)
-        surrounded = tuple(map(tuple, np.round(np.reshape(around, (-1, 4)), 1).tolist()))
+        around, drawn = self._around(renderer), self._lines()
+        surrounded = np.round(np.reshape(around, (-1, 4)), 1).tobytes() + drawn.tobytes()
         shown = tuple(name.get_visible() for name in self.names)
         if (key, surrounded, shown) == (self._key, self._surrounded, self._shown):
             return
         self._key, self._surrounded, self._shown = key, surrounded, shown
         self._frame = np.array([*self.ax.bbox.min + RIM * pixel, *self.ax.bbox.max - RIM * pixel])
+        self._drawn = drawn
         boxes = list(around)
         named: set[int] = set()
         for name in self.names:
@@ -152,6 +157,22 @@ class NameLayout:
                 found.append(box.padded(thin / 4))
         return [np.array([*box.min, *box.max]) for box in found]
 
+    def _lines(self) -> FloatArray:
+        """Return lines and points that were plotted: their ends in pixels, shape (n, 2, 2)."""
+        found = [np.empty((0, 2, 2))]
+        for line in self.ax.lines:
+            at = line.get_transform().transform(line.get_xydata())
+            if line.get_visible() and not isinstance(line, ScaleBar) and len(at) <= MANY:
+                joined = line.get_linestyle() not in ("None", "none", " ", "")
+                ends = [at[:-1], at[1:]] if joined else [at, at]
+                found.append(np.stack(ends, axis=1))
+        lines = np.concatenate(found)
+        return np.round(lines[np.isfinite(lines).all(axis=(1, 2))], 1)
+
+    def _is_free(self, box: FloatArray, boxes: list[FloatArray]) -> bool:
+        """Tell whether a box lies within the axes, off other boxes, lines and points."""
+        return is_free(box, boxes, self._frame) and not crossed(self._drawn, box[None]).any()
+
     # -- inside
 
     def _inside(self, name: Any, renderer: Any, boxes: list[FloatArray]) -> Any:
@@ -167,7 +188,7 @@ class NameLayout:
             spot = tuple(self.ax.transData.transform(name.spot).tolist())
             for x, y in (spot, *self._places(name, width + 2 * pad, height + 2 * pad)):
                 box = box_at(x, y, width + 2 * pad, height + 2 * pad)
-                if self._holds(box, name.part) and is_free(box, boxes, self._frame):
+                if self._holds(box, name.part) and self._is_free(box, boxes):
                     return Placed(x, y, size), box
         return None
 
@@ -324,7 +345,7 @@ class NameLayout:
             box = box_at(x[k], y[k], wide, high)
             line = line_to(x[k], y[k], width, height, targets[which])
             if (
-                is_free(box, boxes, self._frame)
+                self._is_free(box, boxes)
                 and not crossed(drawn, box[None]).any()
                 and not crossed(line[None], taken).any()
                 and not meet(line, drawn).any()

@@ -100,10 +100,8 @@ class RegionName(Text):
 
     def draw(self, renderer: Any) -> None:
         """Draw the name, if there is room."""
-        if not self.get_visible():
-            return
         self.layout.arrange(renderer, first=self is next(iter(self.layout.names), self))
-        if self.placed is None:
+        if self.placed is None or not self.get_visible():
             return
         self._move()
         self._choose_ink(renderer)
