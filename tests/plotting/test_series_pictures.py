@@ -70,7 +70,7 @@ def test_images_of_any_size_share_their_limits(tree: xr.DataTree) -> None:
 def test_what_is_no_picture(tree: xr.DataTree) -> None:
     with pytest.raises(GridError, match=r"shape \(2, 4, 5\).*Choose one channel"):
         tree.atlas.montage({"m_s1": np.zeros((2, 4, 5))})
-    with pytest.raises(GridError, match="no sections of this tree"):
+    with pytest.raises(GridError, match="not sections of this tree"):
         tree.atlas.montage({"m": np.zeros((4, 5))})
     with pytest.raises(GridError, match="1 axes were given, and there are 2 sections"):
         tree.atlas.montage(ax=[pyplot.gca()])

@@ -408,7 +408,7 @@ ENDS = {"entry": ENTRY, "tip": TIP}
         ({"tip": TIP, "angles": ANGLES | {"theta": "-10 deg"}}, PointsError, "between 0 and 180"),
         (ENDS | {"spin": "20 deg"}, PointsError, "goes with angles="),
         (ENDS | {"probe_unit": None}, UnitsError, "probe_unit='um'"),
-        (ENDS | {"probe_tip": None}, PointsError, "where the tip of the probe is is not known"),
+        (ENDS | {"probe_tip": None}, PointsError, "position of the tip of the probe is unknown"),
         (ENDS | {"probe_tip": -200}, UnitsError, "write it as '-200 um'"),
         (ENDS | {"probe_tip": "0.15 mm"}, PointsError, "below the tip"),
         (ENDS | {"frame": None}, PointsError, "whose coordinates are these"),

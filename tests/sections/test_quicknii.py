@@ -59,7 +59,7 @@ def test_series_come_back_as_they_were(sample: xr.Dataset, tmp_path: Path) -> No
 
 def test_errors(sample: xr.Dataset, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    with pytest.raises(GridError, match="'s' is no plane"):
+    with pytest.raises(GridError, match="'s' is not a plane"):
         xarray_atlas.to_quicknii({"s": sample}, path)
     with pytest.raises(GridError, match="no section to write"):
         xarray_atlas.to_quicknii({}, path)

@@ -90,7 +90,7 @@ def test_an_animal_each(tree: xr.DataTree, images: dict[str, Any]) -> None:
 
 
 def test_images_that_do_not_fit(tree: xr.DataTree, images: dict[str, Any]) -> None:
-    with pytest.raises(GridError, match=r"\['m_s9'\], which are no sections of this tree: m_s1"):
+    with pytest.raises(GridError, match=r"\['m_s9'\], which are not sections of this tree: m_s1"):
         tree.atlas.aggregate({"m_s9": images["m_s1"]})
     with pytest.raises(GridError, match=r"shape \(800, 1000\), and the section \(60, 90\)"):
         tree.atlas.aggregate({"m_s1": np.zeros((800, 1000))})

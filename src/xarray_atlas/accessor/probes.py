@@ -67,11 +67,11 @@ class ProbesMethods(Accessor[T]):
         track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array, optional
             Points in order from the entry to the tip, as :func:`xarray_atlas.region_at` has
             `points`. A natural cubic spline goes through them; above the entry the shank is
-            straight. Of several shanks `shank` follows it, and the others run beside it, as far
-            from it as on the probe.
+            straight. Of several shanks `shank` follows it, and the others run parallel to it, at
+            their distances on the probe.
         spin : str or pint.Quantity, optional
-            Which way the probe faces; needed where contacts lie beside its axis. A direction in
-            which x of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
+            Which way the probe faces; needed if contacts lie off its axis. A direction in which x
+            of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
             ``"posterior-to-anterior"`` and so on. With `angles`, an angle about the shank as well:
             at 0 deg, upright, x is to the right and the contacts face posterior; positive is
             counterclockwise as seen from above. ``"on axis"`` puts all contacts of a single shank

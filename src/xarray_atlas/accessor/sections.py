@@ -48,10 +48,10 @@ class SectionsMethods(Accessor[T]):
         axis : str, default: "ap"
             Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
         frame : str, Frame or (4, 4) array, optional
-            The frame whose positions and axes are meant: a name of ``ds.atlas.frames``, such as
-            "ibl", or a Frame. A matrix takes its positions (mm, in the order of
-            ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an oblique plane. By
-            default the coordinates of the Dataset.
+            The frame of the positions and axes: a name of ``ds.atlas.frames``, such as "ibl", or a
+            Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the
+            Dataset. A tilted frame gives an oblique plane. By default the coordinates of the
+            Dataset.
         tilt : str or pint.Quantity, optional
             The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
             of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
@@ -89,9 +89,9 @@ class SectionsMethods(Accessor[T]):
         PointsError
             If there is no such frame, or it is not said in which the three points are.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there.
+            If the region does not exist.
         UnitsError
-            For what is no length or no angle, and where a unit is missing.
+            If a value is not a length or an angle, or if a unit is missing.
 
         Examples
         --------

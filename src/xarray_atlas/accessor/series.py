@@ -18,11 +18,11 @@ __all__ = ["SectionsAccessor"]
 
 
 class SectionsAccessor:
-    """What a series of aligned sections knows and can do, as ``tree.atlas``.
+    """Measure a series of aligned sections, as ``tree.atlas``.
 
     Of a DataTree that :func:`xarray_atlas.open_sections` made, or one that holds several of them:
-    ``xarray.DataTree.from_dict({"m1": tree_1, "m2": tree_2})``, whose sections are then those of
-    the animals "m1" and "m2". All else is asked of one section:
+    ``xarray.DataTree.from_dict({"m1": tree_1, "m2": tree_2})`` holds the sections of the animals
+    "m1" and "m2". All else is asked of one section:
     ``tree["name"].to_dataset().atlas``.
 
     Parameters
@@ -70,7 +70,7 @@ class SectionsAccessor:
         Returns
         -------
         DataArray of quantities in mm**2
-            On ``section``, then ``region`` and ``hemisphere``, as :func:`xarray_atlas.area` has it.
+            On ``section``, then ``region`` and ``hemisphere``, same as :func:`xarray_atlas.area`.
         """
         return series.areas(self._tree, regions, hemisphere, direct)
 
@@ -200,8 +200,8 @@ class SectionsAccessor:
         Dataset
             Same as in :func:`xarray_atlas.count_points`: ``count``; ``area``, mm**2, the sum over
             the sections that were seen; ``density``, in 1/mm**2; where the thickness of sections is
-            known ``volume``, in mm**3, and ``volume_density``, in 1/mm**3. A column of
-            which each section has one value, such as its animal, splits the areas too: it is
+            known ``volume``, in mm**3, and ``volume_density``, in 1/mm**3. A column with
+            one value per section, such as the animal, splits the areas too: it is
             ``attrs["animal"]`` of the node, the name of its parent, or that of its points.
 
         Raises
@@ -249,7 +249,7 @@ class SectionsAccessor:
         Returns
         -------
         DataArray or Dataset
-            On ``section``, then as :func:`xarray_atlas.aggregate` has it, NaN for regions that a
+            On ``section``, then same as :func:`xarray_atlas.aggregate`, NaN for regions that a
             section does not show. ``voxels``, the number of pixels of a region in each section,
             is the weight with which means of sections have a common mean.
 
@@ -304,8 +304,8 @@ class SectionsAccessor:
         Raises
         ------
         GridError
-            If an image is of no section of the tree, or is no picture, or there are not as many
-            axes as sections.
+            If an image belongs to none of the sections of the tree, or is not a picture, or if the
+            number of axes differs from that of the sections.
         """
         from xarray_atlas.plotting.series import montage
 

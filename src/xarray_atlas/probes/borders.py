@@ -44,7 +44,7 @@ def border_distances(
     Parameters
     ----------
     obj : Dataset or DataArray
-        What is out of view is not seen: the edge of the grid is no border.
+        The edge of the grid is not a border: what lies beyond is unknown.
     placed : float64 array, shape (n, 3)
         In mm of the Dataset, along ap, dv and ml.
     terminology : Terminology

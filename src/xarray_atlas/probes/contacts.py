@@ -54,7 +54,7 @@ class Contacts:
 
     @property
     def wide(self) -> bool:
-        """Whether any contact lies beside the axis of the insertion."""
+        """True if any contact lies off the axis of the insertion."""
         return bool((np.abs(self.across) > SAME).any() or (np.abs(self.out) > SAME).any())
 
     def about(self, shank: Any) -> Contacts:
@@ -63,7 +63,7 @@ class Contacts:
         Raises
         ------
         PointsError
-            If there are several shanks and none is named, or one that is not there.
+            If there are several shanks and none is named, or one that does not exist.
         """
         if shank is None and len(self.tips) > 1:
             raise PointsError(
@@ -107,7 +107,7 @@ def read_contacts(probe: Any, unit: Any, depth_axis: str | None, probe_tip: Any)
     depth_axis : "y" or "z", optional
         Along which axis of the probe its shank runs; of positions in a plane it is y.
     probe_tip : str or pint.Quantity, optional
-        Where along it the tip is, as :func:`xarray_atlas.insert` has it.
+        Position of the tip along it, same as in :func:`xarray_atlas.insert`.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def read_contacts(probe: Any, unit: Any, depth_axis: str | None, probe_tip: Any)
         channel = known.device_channel_indices
     n = len(positions)
     if not n or not np.isfinite(positions).all():
-        raise PointsError("the probe has no contacts, or one whose position is not a number")
+        raise PointsError("the probe has no contacts, or one with a position that is not a number")
     across, up, out = _axes(positions, depth_axis)
     names = np.array(["0"] * n if shank is None else [str(s) or "0" for s in shank])
     tips = _tips(known, names, across, up, probe_tip, positions.shape[1])
@@ -207,7 +207,7 @@ def _axes(positions: FloatArray, depth_axis: str | None) -> tuple[FloatArray, ..
     if positions.shape[1] == 2:
         if depth_axis not in (None, "y"):
             raise PointsError(
-                f"depth_axis={depth_axis!r}: the contacts lie in a plane, x and y, of which y runs "
+                f"depth_axis={depth_axis!r}: the contacts lie in a plane, x and y, and y runs "
                 "along the shank"
             )
         return positions[:, 0], positions[:, 1], np.zeros(len(positions))
@@ -231,9 +231,10 @@ def _tips(
     outline = _outline(probe, ndim)
     if probe_tip is None and outline is None:
         raise PointsError(
-            "where the tip of the probe is is not known: it has no contour (probe_planar_contour). "
-            "Pass probe_tip='-200 um', its position along the shank in the probe's own "
-            f"coordinates, whose lowest contact is at {up.min() * 1e3:g} um; or "
+            "the position of the tip of the probe is unknown: it has no contour "
+            "(probe_planar_contour). Pass probe_tip='-200 um', its position along the shank in the "
+            "probe's own "
+            f"coordinates, where the lowest contact is at {up.min() * 1e3:g} um; or "
             f"probe_tip={LOWEST!r}, where that is taken for the tip"
         )
     if outline is not None:

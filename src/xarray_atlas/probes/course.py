@@ -85,8 +85,8 @@ class Curve:
         steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
         if len(self.points) < 2 or not steps.all():
             raise PointsError(
-                "a track is two points or more, from the entry to the tip of the probe, of which "
-                "no two that follow each other are the same"
+                "a track is two points or more, from the entry to the tip of the probe, and no two "
+                "that follow each other are the same"
             )
         return np.append(0.0, np.cumsum(steps))
 

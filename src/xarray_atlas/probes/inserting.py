@@ -95,9 +95,9 @@ def insert(
     track : DataFrame, Dataset, DataArray, mapping, sequence of DataArrays, or array, optional
         Points in order from the entry to the tip, as :func:`region_at` has `points`. A natural
         cubic spline goes through them; above the entry the shank is straight. Of several shanks
-        `shank` follows it, and the others run beside it, as far from it as on the probe.
+        `shank` follows it, and the others run parallel to it, at their distances on the probe.
     spin : str or pint.Quantity, optional
-        Which way the probe faces; needed where contacts lie beside its axis. A direction in which
+        Which way the probe faces; needed if contacts lie off its axis. A direction in which
         x of the probe runs, as nearly as the shank lets it: ``"left-to-right"``,
         ``"posterior-to-anterior"`` and so on. With `angles`, an angle about the shank as well: at
         0 deg, upright, x is to the right and the contacts face posterior; positive is
@@ -134,8 +134,8 @@ def insert(
             Same as in :func:`region_at`.
         ``border_distance``
             From the contact to the nearest voxel of another region (or parcel), or of background,
-            in um. Borders are the faces of voxels, as in :func:`along`: a contact that lies 3 um
-            from one has 3 um. NaN outside of the volume.
+            in um. Borders run between voxels, as in :func:`along`: a contact that lies 3 um from
+            one has 3 um. NaN outside of the volume.
         ``from_tip``
             The height above the tip on the probe, in um.
         ``depth``
@@ -330,7 +330,7 @@ def _beside(contacts: Contacts, up: FloatArray, spin: Any, across: FloatArray | 
     if across is None:
         if spin is None:
             raise PointsError(
-                "contacts lie beside the axis of the insertion, so that it matters which way the "
+                "contacts lie off the axis of the insertion, so that it matters which way the "
                 "probe faces: pass spin=, the direction in which x of the probe runs (to the right "
                 "as one looks at the contacts with the tip down), "
                 f"{', '.join(map(repr, DIRECTIONS.values()))}; with angles= an angle about the "

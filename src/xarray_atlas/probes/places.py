@@ -1,4 +1,4 @@
-"""Where the contacts of a probe lie in a Dataset, whatever their frame is."""
+"""Positions of the contacts of a probe in a Dataset, in any frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def shanks_in_scene(
     Raises
     ------
     PointsError
-        If these are no contacts.
+        If these are not contacts.
     """
     at = in_dataset(obj, contacts)
     _, space = find_atlas(obj)

@@ -33,7 +33,7 @@ RAS = {
 
 
 class Way(NamedTuple):
-    """How positions in a frame become RAS mm, and back.
+    """Conversion of positions in a frame to RAS mm, and back.
 
     Attributes
     ----------

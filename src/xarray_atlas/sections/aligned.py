@@ -40,7 +40,7 @@ MM = {"units": "mm"}
 
 @dataclass(frozen=True)
 class Anchored:
-    """Where a section lies in the volume of an atlas.
+    """Position of a section in the volume of an atlas.
 
     Parameters
     ----------
@@ -86,10 +86,10 @@ def extent_of(obj: xr.Dataset | xr.DataArray) -> dict[str, float]:
 
 
 def is_mirrored(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Tell whether labels are stored as the mirror image of what the right-left axis states.
+    """Return whether labels are stored as the mirror image of what the right-left axis states.
 
     BrainGlobe's volumes of the Allen CCF have the voxels in the order of the Allen Institute's
-    files, of which the first is left, and state that the first is right.
+    files, with the first on the left, and state that the first is on the right.
     """
     terminology, space = find_atlas(obj)
     return in_ccf(terminology, space) and space.direction("ml") == "right-to-left"
@@ -186,13 +186,13 @@ def _axis(
 
 
 def _clean(value: float) -> float:
-    """Return a number without the noise of sums of floats, so that faces of voxels coincide."""
+    """Return a number without rounding noise, so that boundaries of voxels coincide."""
     near = round(value * 1e6) / 1e6
     return near if abs(value - near) < 1e-9 * max(abs(value), 1.0) else value
 
 
 def _pixels(pixels: Any, image: tuple[int, int], u: FloatArray, v: FloatArray) -> tuple[int, int]:
-    if isinstance(pixels, str) and pixels == "atlas":  # as QuickNII and VisuAlign have it
+    if isinstance(pixels, str) and pixels == "atlas":  # same as QuickNII and VisuAlign
         return int(np.linalg.norm(v)) + 1, int(np.linalg.norm(u)) + 1
     if isinstance(pixels, str) and pixels == "image":
         return image[1], image[0]
@@ -268,7 +268,7 @@ def _space(
     shape: tuple[int, int],
     thickness: float | None,
 ) -> tuple[Space, dict[str, Variable]]:
-    """Return the space of a section, and what leads from it to the atlas beside a matrix."""
+    """Return the space of a section, and the fields of the transform to the atlas."""
     names: Any = (ACROSS, "y", "x")
     letters = nearest_letters(geometry.matrix, atlas.orientation)
     thick = thickness or 0.0

@@ -28,7 +28,7 @@ __all__ = ["Asked", "frame_of", "take_positions"]
 
 @dataclass(frozen=True)
 class Asked:
-    """Which plane is asked for.
+    """Plane that a caller asks for.
 
     Attributes
     ----------
@@ -89,12 +89,12 @@ class Asked:
 
     @property
     def turns(self) -> bool:
-        """Whether the plane is turned by angles."""
+        """True if the plane is turned by angles."""
         return self.tilt is not None or self.roll is not None
 
     @property
     def plain(self) -> bool:
-        """Whether it is a plane of voxels in the coordinates of the Dataset."""
+        """True for a plane of voxels in the coordinates of the Dataset."""
         return self.frame is None and self.through is None and not self.turns
 
     @property
@@ -207,7 +207,7 @@ def three_points(obj: Atlas, frame: Frame, asked: Asked) -> FloatArray:
     if stacked.shape != (3, 3) or not np.isfinite(stacked).all():
         raise GridError(
             f"a plane goes through three points; through= has {len(stacked)}"
-            + (", of which some are NaN" if stacked.shape == (3, 3) else "")
+            + (", some of them NaN" if stacked.shape == (3, 3) else "")
         )
     placed = placement_of(obj, read.frame).place(stacked)  # along ap, dv, ml of the Dataset
     _, space = find_atlas(obj)

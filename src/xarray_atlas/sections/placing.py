@@ -244,7 +244,7 @@ def _resampled(
     dims: list[Any],
     frame: Any,
 ) -> Atlas:
-    """Bring voxels onto the pixels of a plane, each of which has the value at its centre."""
+    """Bring voxels onto the pixels of a plane: each pixel has the value at its center."""
     _, space = find_atlas(ds)
     names = _names(ds, view)
     horizontal, vertical = (view.frame.anatomical.index(axis) for axis in PICTURES[view.axis])

@@ -26,7 +26,7 @@ Atlas = xr.Dataset | xr.DataArray
 
 
 class Scale:
-    """How positions along an axis of the Dataset are written in errors.
+    """Form in which positions along an axis of the Dataset are written in errors.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ def _along(space: Space) -> list[int]:
 def _slice(name: str, node: xr.Dataset, size: float, number: int) -> dict[str, Any]:
     annotation = annotation_of(node)
     if annotation.ndim != 2:
-        raise GridError(f"{name!r} is no plane; its dimensions are {list(annotation.dims)}")
+        raise GridError(f"{name!r} is not a plane; its dimensions are {list(annotation.dims)}")
     rows, columns = annotation.shape
     found: dict[str, Any] = {
         "filename": node.attrs.get("filename") or name,

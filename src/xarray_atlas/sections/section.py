@@ -52,7 +52,7 @@ def section(
     axis : str, default: "ap"
         Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
     frame : str, Frame or (4, 4) array, optional
-        The frame whose positions and axes are meant: a name of ``ds.atlas.frames``, such as "ibl",
+        The frame of the positions and axes: a name of ``ds.atlas.frames``, such as "ibl",
         or a Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
         the Dataset. A tilted frame gives an oblique plane. By default the coordinates of the
         Dataset.
@@ -98,9 +98,9 @@ def section(
     PointsError
         If there is no such frame, or it is not said in which the three points are.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there.
+        If the region does not exist.
     UnitsError
-        For what is no length or no angle, and where a unit is missing.
+        If a value is not a length or an angle, or if a unit is missing.
 
     Examples
     --------

@@ -141,7 +141,7 @@ def counted(
     mask : DataArray of bool, optional
         On the grid of the section.
     **chosen
-        Regions, hemispheres and the like, as :func:`aggregate` has them.
+        Regions, hemispheres and the like, same as in :func:`aggregate`.
     """
     annotation = annotation_of(section)
     sizes = voxel_sizes(annotation, 2)
@@ -153,7 +153,7 @@ def counted(
     _, objects, many = np.unique(objects, return_inverse=True, return_counts=True)
     kept = many[objects] >= min_pixels
     y, x, objects = y[kept], x[kept], objects[kept]
-    # a pixel is in that of the section which holds its upper left corner, as the tools have it
+    # a pixel is in that of the section which holds its upper left corner, same as in the tools
     at = (y * rows // within[0]) * columns + x * columns // within[1]
     seen = np.ones(annotation.shape, bool)
     if mask is not None:

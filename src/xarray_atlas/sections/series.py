@@ -73,7 +73,7 @@ def _plain(found: xr.DataArray) -> xr.DataArray:
 
 
 def is_of_result(name: Hashable) -> bool:
-    """Tell whether a coordinate names what a result by region is of."""
+    """Return whether a coordinate belongs to a result by region."""
     return str(name).startswith("region") or name == "hemisphere"
 
 

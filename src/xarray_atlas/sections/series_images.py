@@ -51,7 +51,7 @@ def images_by_section(images: Any, nodes: Mapping[str, xr.Dataset]) -> dict[str,
         )
     if unknown := [name for name in given if name not in nodes]:
         there = ", ".join(list(nodes)[:8]) + (", ..." if len(nodes) > 8 else "")
-        raise GridError(f"images of {unknown[:8]}, which are no sections of this tree: {there}")
+        raise GridError(f"images of {unknown[:8]}, which are not sections of this tree: {there}")
     if not given:
         raise GridError("there is no image of any section")
     return {name: given[name] for name in nodes if name in given}

@@ -285,7 +285,7 @@ def _owners(
         if said[path] is None and not len(found):
             raise PointsError(
                 f"each section has points of one {name!r} only, and section {path!r} has none, so "
-                "that nothing says whose area it is; say it of each section: "
+                "that the owner of its area is unknown; state it for each section: "
                 f"tree[{path!r}].attrs[{name!r}] = {min(several, key=str)!r}"
             )
     return {p: said[p] if said[p] is not None else found[0] for p, found in values.items()}

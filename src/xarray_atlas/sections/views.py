@@ -1,4 +1,4 @@
-"""How a plane lies in a frame."""
+"""Position and orientation of a plane in a frame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECTION = "section"
 
 @dataclass(frozen=True)
 class View:
-    """How a plane lies in a frame.
+    """Position and orientation of a plane in a frame.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class View:
 
     @property
     def straight(self) -> bool:
-        """Whether the axes of the plane are parallel to those of the Dataset."""
+        """True if the axes of the plane are parallel to those of the Dataset."""
         return not self.frame.tilted and not self.tilt and not self.roll
 
     def on_plane(self, positions: FloatArray) -> FloatArray:
@@ -90,7 +90,7 @@ class View:
         return json.dumps(said | {"to_frame": self.to_frame.tolist()})
 
     def along_frame(self, place: int) -> bool:
-        """Tell whether an axis of the plane is one of the frame's."""
+        """Return whether an axis of the plane is one of the frame's."""
         return bool(np.abs(self.to_frame[:3, place] - np.eye(3)[place]).max() < TOLERANCE)
 
 
