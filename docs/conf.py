@@ -71,7 +71,7 @@ numpydoc_show_class_members = False
 
 # unresolved references are warnings, except for those to packages that are not linked to
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(xarray|matplotlib|trimesh|pyvista|anywidget)\..*")]
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"xarray-atlas {release}"
