@@ -61,20 +61,20 @@ class OverlaysMethods:
             ``region``, as the package's own results are. On ``hemisphere`` too, each side has its
             own.
         ap, dv, ml : length, optional
-            Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
-            number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
-            instead; a number has a unit where the frame does not count in mm.
+            Position of the plane along that axis: a quantity, a string such as ``"6 mm"``, or a
+            number in mm; the voxels that contain it are drawn. The name of a dimension works too:
+            ``z="6 mm"``. With `frame` it is a position in that frame, by the names of its axes; a
+            number then needs a unit unless the frame is in mm.
         region : str, int or Region, optional
-            The plane through a point inside of that region.
+            Draw the plane through a point inside that region.
         axis : str, default: "ap"
-            Across which axis the plane through `region` lies.
+            Axis perpendicular to the plane through `region`.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            Frame of the position, and of the ticks and labels of the axes: a name of
+            ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
-            holds their centre. By default the coordinates of the Dataset.
+            contains their centre. By default the coordinates of the Dataset.
         tilt : str or pint.Quantity, optional
             The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
             of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
@@ -87,14 +87,14 @@ class OverlaysMethods:
             one.
         about : mapping of str to length, optional
             The point of the plane about which it is rotated, along its two axes:
-            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
-            it is the point inside of it.
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the centre of the whole volume; with
+            `region` the point inside it.
         through : points, optional
-            Three points of the plane, which say all of it, as :func:`xarray_atlas.region_at` takes
+            Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
             points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            the shape (3, 3) in the order of the frame's axes. They are in `frame`.
+            shape (3, 3) in the order of the frame's axes.
         unit : str or pint.Unit, optional
-            Of these points, where they do not say theirs.
+            Unit of these points, unless they have one.
         level : int, optional
             Draw the regions of that level of the hierarchy, counted from root = 0, in their
             colours, with their outlines and acronyms. A region above the level is drawn as itself;
@@ -111,7 +111,7 @@ class OverlaysMethods:
             values are then by the acronyms of these regions, and those of other regions are not
             drawn. By default the regions that have a value are outlined.
         ax : matplotlib Axes, optional
-            The current ones by default.
+            By default the current axes.
         view : {"radiological", "neurological"}, default: "radiological"
             Which side of the animal is on the left of a coronal or horizontal plane: its right side
             ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
@@ -123,14 +123,14 @@ class OverlaysMethods:
             goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
             ``{"smooth": True, "color": "white"}``.
         labels : bool, default: False
-            Write acronyms into the parts of regions that have room for them. They are matplotlib's
-            texts, in ``ax.texts``.
+            Write acronyms into regions that have room for them in a figure of this size, and beside
+            the brain, with a line, for others. They are texts in ``ax.texts``.
         directions : bool, default: True
-            Write on each rim to which side it lies: A or P, S or I, L or R.
+            Label each rim with its side: A or P, S or I, L or R.
         scale_bar : bool, default: True
-            Draw a bar of a round length.
+            Draw a scale bar of a round length.
         add_colorbar : bool, default: True
-            Beside it a colour bar, with the name and the unit of the values.
+            Draw a colour bar with the name and the unit of the values.
         **kwargs
             Of :meth:`matplotlib.axes.Axes.imshow`: ``cmap``, ``vmin``, ``vmax``, ``norm``, ...
 
@@ -227,20 +227,20 @@ class OverlaysMethods:
             The current ones by default. Those on which nothing has been drawn are set up as
             :func:`xarray_atlas.plotting.section` does.
         ap, dv, ml : length, optional
-            Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
-            number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
-            instead; a number has a unit where the frame does not count in mm.
+            Position of the plane along that axis: a quantity, a string such as ``"6 mm"``, or a
+            number in mm; the voxels that contain it are drawn. The name of a dimension works too:
+            ``z="6 mm"``. With `frame` it is a position in that frame, by the names of its axes; a
+            number then needs a unit unless the frame is in mm.
         region : str, int or Region, optional
             The plane through a point inside of that region.
         axis : str, default: "ap"
             Across which axis the plane through `region` lies.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            Frame of the position, and of the ticks and labels of the axes: a name of
+            ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
-            holds their centre. By default the coordinates of the Dataset. In a frame the axes of
+            contains their centre. By default the coordinates of the Dataset. In a frame the axes of
             the picture are in its coordinates and its unit.
         tilt : str or pint.Quantity, optional
             The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
@@ -255,16 +255,16 @@ class OverlaysMethods:
             one. In a frame the axes of the picture are in its coordinates and its unit.
         about : mapping of str to length, optional
             The point of the plane about which it is rotated, along its two axes:
-            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
-            it is the point inside of it. In a frame the axes of the picture are in its coordinates
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the centre of the whole volume; with
+            `region` the point inside it. In a frame the axes of the picture are in its coordinates
             and its unit.
         through : points, optional
-            Three points of the plane, which say all of it, as :func:`xarray_atlas.region_at` takes
+            Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
             points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            the shape (3, 3) in the order of the frame's axes. They are in `frame`. In a frame the
-            axes of the picture are in its coordinates and its unit.
+            shape (3, 3) in the order of the frame's axes. In a frame the axes of the picture are in
+            its coordinates and its unit.
         unit : str or pint.Unit, optional
-            Of these points, where they do not say theirs. In a frame the axes of the picture are in
+            Unit of these points, unless they have one. In a frame the axes of the picture are in
             its coordinates and its unit.
         level : int, optional
             Outline the regions of that level of the hierarchy, counted from root = 0.

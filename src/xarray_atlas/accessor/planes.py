@@ -52,28 +52,29 @@ class PlanesMethods:
         scale_bar: bool = True,
         **kwargs: Any,
     ) -> Axes:
-        """Draw one plane of the atlas in its colours.
+        """Draw a section of the atlas in its colours.
 
         See :func:`xarray_atlas.plotting.section` for details.
 
         Parameters
         ----------
         ap, dv, ml : length, optional
-            Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``, or a
-            number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-            ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
-            instead; a number has a unit where the frame does not count in mm.
+            Position of the plane along that axis: a quantity, a string such as ``"6 mm"``, or a
+            number in mm; the voxels that contain it are drawn. The name of a dimension works too:
+            ``z="6 mm"``. With `frame` it is a position in that frame, by the names of its axes; a
+            number then needs a unit unless the frame is in mm.
         region : str, int or Region, optional
-            The plane through a point inside of that region (its ``representative_point``). To find
-            it takes a pass over the annotation, if none has been made.
+            Draw the plane through a point inside that region (its ``representative_point``).
+            Finding it reads the annotation once, unless that has been done.
         axis : str, default: "ap"
-            Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
+            Axis perpendicular to the plane through `region`: "ap" (coronal), "dv" (horizontal),
+            "ml" (sagittal), or a dimension.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            Frame of the position, and of the ticks and labels of the axes: a name of
+            ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
-            holds their centre. By default the coordinates of the Dataset.
+            contains their centre. By default the coordinates of the Dataset.
         tilt : str or pint.Quantity, optional
             The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
             of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
@@ -86,14 +87,14 @@ class PlanesMethods:
             one.
         about : mapping of str to length, optional
             The point of the plane about which it is rotated, along its two axes:
-            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
-            it is the point inside of it.
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the centre of the whole volume; with
+            `region` the point inside it.
         through : points, optional
-            Three points of the plane, which say all of it, as :func:`xarray_atlas.region_at` takes
+            Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
             points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            the shape (3, 3) in the order of the frame's axes. They are in `frame`.
+            shape (3, 3) in the order of the frame's axes.
         unit : str or pint.Unit, optional
-            Of these points, where they do not say theirs.
+            Unit of these points, unless they have one.
         level : int, optional
             Draw the regions of that level of the hierarchy, counted from root = 0, in their
             colours, with their outlines and acronyms. A region above the level is drawn as itself.
@@ -104,18 +105,17 @@ class PlanesMethods:
             Draw the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it:
             ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
         contacts : Dataset, optional
-            Of a probe, as :func:`xarray_atlas.insert` returns it: they are drawn where they lie,
-            those that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it
-            is the one that holds the shanks, in the frame of the contacts, as nearly across `axis`
-            as they allow.
+            Contacts of a probe, as :func:`xarray_atlas.insert` returns them. Those more than 0.1 mm
+            from the plane are faint. Without a position, the plane is the one that contains the
+            shanks, in the frame of the contacts, and as nearly perpendicular to `axis` as possible.
         ax : matplotlib Axes, optional
-            The current ones by default.
+            By default the current axes.
         view : {"radiological", "neurological"}, default: "radiological"
             Which side of the animal is on the left of a coronal or horizontal plane: its right side
             ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
         template : bool, default: True
-            Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
-            transparent.
+            If the Dataset has a ``template``, draw it in grey, and the annotation half transparent
+            over it.
         outlines : bool, "smooth" or mapping, default: True
             Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
             smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
@@ -124,14 +124,14 @@ class PlanesMethods:
             goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
             ``{"smooth": True, "color": "white"}``.
         labels : bool, default: True
-            Write acronyms into the parts of regions that have room for them. They are matplotlib's
-            texts, in ``ax.texts``.
+            Write acronyms into regions that have room for them in a figure of this size, and beside
+            the brain, with a line, for others. They are texts in ``ax.texts``.
         directions : bool, default: True
-            Write on each rim to which side it lies: A or P, S or I, L or R.
+            Label each rim with its side: A or P, S or I, L or R.
         scale_bar : bool, default: True
-            Draw a bar of a round length.
+            Draw a scale bar of a round length.
         **kwargs
-            Further arguments of :meth:`matplotlib.axes.Axes.imshow`, for the annotation.
+            Options of :meth:`matplotlib.axes.Axes.imshow` for the annotation.
 
         Returns
         -------
@@ -212,16 +212,17 @@ class PlanesMethods:
         Parameters
         ----------
         n : int, default: 12
-            How many planes, if there are so many; as many as there are axes where `ax` is given.
+            Number of sections, or fewer if there are not as many planes of voxels. With `ax` it is
+            the number of axes.
         axis : str, default: "ap"
-            Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal),
-            or a dimension.
+            Axis perpendicular to them: "ap" (coronal), "dv" (horizontal), "ml" (sagittal), or a
+            dimension.
         frame : str, Frame or (4, 4) array, optional
-            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            Frame of the position, and of the ticks and labels of the axes: a name of
+            ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
-            holds their centre. By default the coordinates of the Dataset.
+            contains their centre. By default the coordinates of the Dataset.
         tilt : str or pint.Quantity, optional
             The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis
             of its picture: the right-left axis, of a sagittal plane the anterior-posterior one.
@@ -234,8 +235,8 @@ class PlanesMethods:
             one.
         about : mapping of str to length, optional
             The point of the plane about which it is rotated, along its two axes:
-            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
-            it is the point inside of it.
+            ``{"dv": "0 mm", "ml": "0 mm"}``. By default the centre of the whole volume; with
+            `region` the point inside it.
         values : Series, mapping or DataArray, optional
             Colour regions by a value of each, as :func:`xarray_atlas.plotting.values` takes them.
             All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).
@@ -315,17 +316,17 @@ class PlanesMethods:
         Parameters
         ----------
         region : str, int or Region, optional
-            The point is one inside of that region (its ``representative_point``). To find it takes
-            a pass over the annotation, if none has been made.
+            Draw sections through a point inside that region (its ``representative_point``). Finding
+            it reads the annotation once, unless that has been done.
         ap, dv, ml : length, optional
-            The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
-            point of the frame, and its axes' names are taken instead.
+            The point instead of a region: all three coordinates. Names of dimensions work too. With
+            `frame` it is a point of that frame, by the names of its axes.
         frame : optional
-            The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-            name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions
+            Frame of the position, and of the ticks and labels of the axes: a name of
+            ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
             (mm, in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an
             oblique plane: its pixels, about as large as a voxel, have the label of the voxel that
-            holds their centre. By default the coordinates of the Dataset.
+            contains their centre. By default the coordinates of the Dataset.
         values : Series, mapping or DataArray, optional
             Colour regions by a value of each, as :func:`xarray_atlas.plotting.values` takes them.
             All planes have one scale and share a colour bar (``add_colorbar=False`` leaves it out).

@@ -1,4 +1,4 @@
-"""What stands in a picture of a plane beside the regions: sides, a scale bar, a cross."""
+"""Letters of sides, scale bar and cross hairs of a section."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = [
 ]
 
 INKS = {"black": "white", "white": "black"}
-"""Of what is written, and of the halo around it."""
+"""Colour of the halo of a text, by the colour of the text."""
 
 
 def current_axes(ax: Axes | None) -> Axes:
-    """Return the axes that are meant: as in xarray's plots, the current ones by default."""
+    """Return the given axes, or the current ones, as xarray's plots do."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     found: Axes = pyplot.gca() if ax is None else ax
     return found
 
 
 def set_up(ax: Axes, plane: Plane) -> None:
-    """Give axes the limits, the aspect and the names of a plane, as atlases are shown."""
+    """Set the limits, the aspect, the labels and the title of axes for a plane."""
     ax.set(
         xlim=plane.x.ends(plane.left), ylim=plane.y.ends(TOP)[::-1], aspect="equal",
         xlabel=plane.x.label, ylabel=plane.y.label, title=plane.title,
@@ -42,7 +42,7 @@ def set_up(ax: Axes, plane: Plane) -> None:
 
 
 def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
-    """Write on each rim of the picture to which side it lies."""
+    """Label each rim of the picture with its side."""
     from xarray_atlas.plotting.rim_letters import RimLetter
 
     x, y = plane.x.sides, plane.y.sides
@@ -61,7 +61,7 @@ def add_directions(ax: Axes, plane: Plane, ink: str) -> None:
 
 
 def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
-    """Draw a bar of a round length into the corner that holds least of the brain."""
+    """Draw a scale bar in the corner with the fewest voxels of the brain."""
     from xarray_atlas.plotting.artists import ScaleBar
 
     width, height = plane.x.length * plane.factor, plane.y.length * plane.factor
@@ -82,7 +82,7 @@ def add_scale_bar(ax: Axes, plane: Plane, ink: str) -> None:
 
 
 def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
-    """Return which corner holds fewest voxels of the brain: whether right, and whether low."""
+    """Return the corner with the fewest voxels of the brain: whether right, whether lower."""
     shown = plane.parts.index != 0
     rows, columns = shown.shape
     if plane.x.ends(plane.left)[0] != plane.x.first:
@@ -97,14 +97,14 @@ def _emptiest(plane: Plane, share: float) -> tuple[bool, bool]:
 
 
 def add_cross(ax: Axes, x: float, y: float, ink: str) -> None:
-    """Draw hairs through a point, below what is written."""
+    """Draw cross hairs through a point, below the texts."""
     halo = _halo(ink)
     for draw, at in ((ax.axvline, x), (ax.axhline, y)):
         draw(at, color=ink, linewidth=0.7, zorder=2.5, path_effects=halo)
 
 
 def _halo(ink: str) -> list[Any]:
-    """Return what makes a text readable on whatever is below it."""
+    """Return a path effect that sets a text off from what is below it."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=1.8, foreground=INKS[ink], alpha=0.8)]

@@ -14,7 +14,7 @@ SIZES = (9.0, 7.5, 6.0)
 
 
 class FittedText(Text):
-    """A text in the middle of a rectangle, which is left out where it does not fit into that.
+    """A text in the middle of a rectangle that is drawn only if it fits.
 
     It is decided when it is drawn: a larger figure, or a zoom, shows more.
 

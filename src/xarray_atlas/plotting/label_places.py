@@ -1,4 +1,4 @@
-"""Where in the parts of a plane's regions their names have most room, on plain numpy arrays."""
+"""Places in a label image with most room for the name of a region, on plain numpy arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FINE = 500
 """Voxels along an axis; of a finer plane every second, third ... voxel is looked at."""
 
 WIDER = 2.0
-"""How many times wider than high a name is, about."""
+"""Width of a name as a multiple of its height, about."""
 
 
 class Places(NamedTuple):
@@ -35,7 +35,7 @@ class Places(NamedTuple):
 
 
 def label_places(labels: Ints, size: tuple[float, float]) -> Places:
-    """Find where names of regions have most room.
+    """Find the place with most room for a name in each part of a region.
 
     Parts that are nowhere wider than two voxels have none.
 

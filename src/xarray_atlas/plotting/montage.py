@@ -1,4 +1,4 @@
-"""Planes of an atlas at even distances."""
+"""Montage of sections at even distances."""
 
 from __future__ import annotations
 
@@ -65,20 +65,21 @@ def sections(
     view: str = "radiological",
     **kwargs: Any,
 ) -> AxesArray:
-    """Draw planes at even distances through the atlas.
+    """Draw sections at even distances through the atlas.
 
-    They are spread over the part that has labels where a pass over the annotation has been made
-    (:func:`~xarray_atlas.region_properties` makes one), else over the whole volume.
-    Only their chunks are read, once.
+    They are spread over the labelled part if the annotation has been read before
+    (:func:`~xarray_atlas.region_properties` reads it), and over the whole volume otherwise. Only
+    their chunks are read, once.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas or its annotation.
     n : int, default: 12
-        How many planes, if there are so many; as many as there are axes where `ax` is given.
+        Number of sections, or fewer if there are not as many planes of voxels. With `ax` it is
+        the number of axes.
     axis : str, default: "ap"
-        Across which axis they lie: "ap" (coronal planes), "dv" (horizontal), "ml" (sagittal), or a
+        Axis perpendicular to them: "ap" (coronal), "dv" (horizontal), "ml" (sagittal), or a
         dimension.
     frame, tilt, roll, about
         Same as in :func:`section`.

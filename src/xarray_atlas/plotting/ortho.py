@@ -49,18 +49,18 @@ def ortho(
     view: str = "radiological",
     **kwargs: Any,
 ) -> AxesArray:
-    """Draw three planes through a point, on one scale, with cross hairs on it.
+    """Draw the coronal, horizontal and sagittal section through a point, with cross hairs.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An atlas or its annotation.
     region : str, int or Region, optional
-        The point is one inside of that region (its ``representative_point``). To
-        find it takes a pass over the annotation, if none has been made.
+        Draw sections through a point inside that region (its ``representative_point``). Finding
+        it reads the annotation once, unless that has been done.
     ap, dv, ml : length, optional
-        The point itself, instead: all three; dimensions' names do as well. With `frame` it is a
-        point of the frame, and its axes' names are taken instead.
+        The point instead of a region: all three coordinates. Names of dimensions work too. With
+        `frame` it is a point of that frame, by the names of its axes.
     frame : optional
         Same as in :func:`section`.
     values, level, regions, parcellation

@@ -1,4 +1,4 @@
-"""How a plane of an atlas lies in its picture, and what is read of it."""
+"""Layout of a plane in its picture, and the data that it needs."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class PlaneAxis:
     axis : "ap", "dv" or "ml"
     dim : hashable
     first, last : float
-        The outer faces of the first and the last voxel, in the unit of the picture.
+        The outer edges of the first and the last voxel, in the unit of the picture.
     sides : str
         The letters of the sides where the coordinate is low and high.
     count : int
         How many voxels.
     label : str
-        What is written along it.
+        Label of the axis.
     """
 
     axis: str
@@ -65,12 +65,12 @@ class PlaneAxis:
     label: str
 
     def ends(self, wanted: str) -> tuple[float, float]:
-        """Return both faces, first the one on a wanted side."""
+        """Return both ends, first the one on a wanted side."""
         low, high = sorted((self.first, self.last))
         return (low, high) if self.sides[0] in wanted else (high, low)
 
     def corners(self, index: Any) -> FloatArray:
-        """Return the position of faces, 0 being that before the first voxel."""
+        """Return the positions of voxel edges; edge 0 lies before the first voxel."""
         return np.asarray(self.first + self.step * np.asarray(index, np.float64))
 
     @property
@@ -101,7 +101,7 @@ class Plane:
     y: PlaneAxis
     shown: Shown
     parts: Parts
-    """What is outlined and named."""
+    """The regions that are outlined and named."""
     left: str = LEFT["radiological"]
     """The letters of the sides that are on the left."""
     own_faces: Ints | None = None

@@ -1,4 +1,4 @@
-"""A plane of an atlas, in its colours."""
+"""Sections of an atlas in its colours."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def section(
     scale_bar: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw one plane of an atlas in its colours.
+    """Draw a section of an atlas in its colours.
 
     Superior is up, or anterior in a horizontal plane. Anterior is on the left of a sagittal
     plane, and the **right** side on the left of others (see `view`), however the atlas is
@@ -70,23 +70,24 @@ def section(
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas or its annotation, whole, cut, or one plane of it, which needs no position.
+        An atlas or its annotation, or any part of it. A single plane needs no position.
     ap, dv, ml : length, optional
-        Where the plane lies, across that axis: a quantity, a string such as ``"6 mm"``,
-        or a number in mm; the voxels that hold it are drawn. A dimension's own name does as well:
-        ``z="6 mm"``. With `frame` it is a position in the frame, and its axes' names are taken
-        instead; a number has a unit where the frame does not count in mm.
+        Position of the plane along that axis: a quantity, a string such as ``"6 mm"``, or a
+        number in mm; the voxels that contain it are drawn. The name of a dimension works too:
+        ``z="6 mm"``. With `frame` it is a position in that frame, by the names of its axes; a
+        number then needs a unit unless the frame is in mm.
     region : str, int or Region, optional
-        The plane through a point inside of that region (its ``representative_point``). To
-        find it takes a pass over the annotation, if none has been made.
+        Draw the plane through a point inside that region (its ``representative_point``). Finding
+        it reads the annotation once, unless that has been done.
     axis : str, default: "ap"
-        Across which axis the plane through `region` lies: "ap", "dv", "ml" or a dimension.
+        Axis perpendicular to the plane through `region`: "ap" (coronal), "dv" (horizontal), "ml"
+        (sagittal), or a dimension.
     frame : str, Frame or (4, 4) array, optional
-        The frame in which the plane is asked for, and in which axes are ticked and labelled: a
-        name of ``ds.atlas.frames``, such as "ibl", or a Frame. A matrix takes its positions (mm, in
-        the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an oblique
-        plane: its pixels, about as large as a voxel, have the label of the voxel that holds their
-        centre. By default the coordinates of the Dataset.
+        Frame of the position, and of the ticks and labels of the axes: a name of
+        ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame (mm,
+        in the order of ``ds.atlas.space.dims``) to the Dataset. A tilted frame gives an oblique
+        plane: its pixels, about as large as a voxel, have the label of the voxel that contains
+        their centre. By default the coordinates of the Dataset.
     tilt : str or pint.Quantity, optional
         The angle, such as ``"5 deg"``, by which the plane is rotated about the horizontal axis of
         its picture: the right-left axis, of a sagittal plane the anterior-posterior one. Positive
@@ -99,14 +100,14 @@ def section(
         one.
     about : mapping of str to length, optional
         The point of the plane about which it is rotated, along its two axes:
-        ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
-        it is the point inside of it.
+        ``{"dv": "0 mm", "ml": "0 mm"}``. By default the centre of the whole volume; with `region`
+        the point inside it.
     through : points, optional
-        Three points of the plane, which say all of it, as :func:`~xarray_atlas.region_at` takes
-        points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of the
-        shape (3, 3) in the order of the frame's axes. They are in `frame`.
+        Three points that define the plane, in `frame`, as :func:`~xarray_atlas.region_at` takes
+        points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of shape
+        (3, 3) in the order of the frame's axes.
     unit : str or pint.Unit, optional
-        Of these points, where they do not say theirs.
+        Unit of these points, unless they have one.
     level : int, optional
         Draw the regions of that level of the hierarchy, counted from root = 0, in their colours,
         with their outlines and acronyms. A region above the level is drawn as itself.
@@ -117,17 +118,17 @@ def section(
         Draw the parcels of a parcellation, as :func:`~xarray_atlas.parcellate` takes it:
         ``"beryl"``, or ``{"visual": ["VISp", "VISl"]}``. The rest is drawn as with `regions`.
     contacts : Dataset, optional
-        Of a probe, as :func:`~xarray_atlas.insert` returns it: they are drawn where they lie, those
-        that are more than 0.1 mm off the plane faintly. Where no plane is asked for, it is the one
-        that holds the shanks, in the frame of the contacts, as nearly across `axis` as they allow.
+        Contacts of a probe, as :func:`~xarray_atlas.insert` returns them. Those more than 0.1 mm
+        from the plane are faint. Without a position, the plane is the one that contains the
+        shanks, in the frame of the contacts, and as nearly perpendicular to `axis` as possible.
     ax : matplotlib Axes, optional
-        The current ones by default.
+        By default the current axes.
     view : {"radiological", "neurological"}, default: "radiological"
         Which side of the animal is on the left of a coronal or horizontal plane: its right side
         ("radiological"), or its left ("neurological"). A sagittal plane is the same in both.
     template : bool, default: True
-        Where the Dataset has a ``template``, draw it below, in grey, and the annotation half
-        transparent.
+        If the Dataset has a ``template``, draw it in grey, and the annotation half transparent
+        over it.
     outlines : bool, "smooth" or mapping, default: True
         Draw the outlines of the regions that are drawn. With "smooth" regions are vectors with
         smoothed boundaries, which lie within half a voxel of the boundaries between voxels and
@@ -136,14 +137,14 @@ def section(
         goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
         ``{"smooth": True, "color": "white"}``.
     labels : bool, default: True
-        Write acronyms into the parts of regions that have room for them. They are
-        matplotlib's texts, in ``ax.texts``.
+        Write acronyms into regions that have room for them in a figure of this size, and beside
+        the brain, with a line, for others. They are texts in ``ax.texts``.
     directions : bool, default: True
-        Write on each rim to which side it lies: A or P, S or I, L or R.
+        Label each rim with its side: A or P, S or I, L or R.
     scale_bar : bool, default: True
-        Draw a bar of a round length.
+        Draw a scale bar of a round length.
     **kwargs
-        Further arguments of :meth:`matplotlib.axes.Axes.imshow`, for the annotation.
+        Options of :meth:`matplotlib.axes.Axes.imshow` for the annotation.
 
     Returns
     -------
@@ -259,7 +260,7 @@ def _show_faces(ax: Axes, plane: Plane, rest: bool, cmap: Any, norm: Any, **kwar
 
 
 def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
-    """Draw rows and columns of a plane where they lie, whichever way the user's pictures do."""
+    """Draw the pixels of a plane at their coordinates, whatever rcParams["image.origin"] is."""
     for name in {"aspect", "extent", "origin"} & set(kwargs):
         raise TypeError(
             f"{name}= is no argument of this picture: its coordinates say where it lies. "
@@ -274,7 +275,7 @@ def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
 
 
 def show_rest(ax: Axes, plane: Plane, shown: Any) -> None:
-    """Draw the pixels of a mask in the grey of what is brain and no region that is drawn."""
+    """Draw the pixels of a mask in the grey of the rest of the brain."""
     from matplotlib.colors import ListedColormap
 
     grey = np.where(shown, 1.0, np.nan)
@@ -282,7 +283,7 @@ def show_rest(ax: Axes, plane: Plane, shown: Any) -> None:
 
 
 def ink_on(ax: Axes, plane: Plane, template: bool) -> str:
-    """Return the colour in which is written: templates are black beyond the brain."""
+    """Return the colour of letters: white over a template, which is black beyond the brain."""
     if template and plane.other("template") is not None:
         return "white"
     from matplotlib.colors import to_rgba
@@ -303,7 +304,7 @@ def draw_frame(
     scale_bar: bool,
     ink: str,
 ) -> None:
-    """Draw what all pictures of a plane have beside its voxels."""
+    """Draw outlines, acronyms, letters and the scale bar of a section."""
     options = outline_options(outlines)
     if options is not None:
         add_outlines(ax, plane, **options)

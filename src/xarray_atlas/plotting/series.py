@@ -1,4 +1,4 @@
-"""A series of aligned sections: one picture each, as the images lie."""
+"""Montage of aligned sections, in the orientation of their images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def montage(
     scale_bar: bool = True,
     **kwargs: Any,
 ) -> AxesArray:
-    """Draw every section of a tree, as its image lies.
+    """Draw every section of a tree, in the orientation of its image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The coordinates in which a plane is shown: what is written beside a picture."""
+"""Coordinates in which a plane is shown: title and labels of a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plane of an atlas, coloured by a value of each region."""
+"""Sections of an atlas coloured by a value of each region."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def values(
     add_colorbar: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw a plane of an atlas, coloured by a value of each region: a heat map.
+    """Draw a section coloured by a value of each region: a heat map.
 
     A voxel has the value of the most specific region that has one and holds it, as
     :func:`~xarray_atlas.paint` has it. Regions of the brain without a value are light grey.
@@ -66,23 +66,23 @@ def values(
     Parameters
     ----------
     obj : Dataset or DataArray
-        An atlas or its annotation, whole, cut, or one plane of it, which needs no position.
+        An atlas or its annotation, or any part of it. A single plane needs no position.
     values : Series, mapping or DataArray
         Numbers by region: a Series or mapping by acronym, name or id, or a DataArray on
         ``region``, as the package's own results are. On ``hemisphere`` too, each side has its own.
     ap, dv, ml : length, optional
         Same as in :func:`section`.
     region : str, int or Region, optional
-        The plane through a point inside of that region.
+        Draw the plane through a point inside that region.
     axis : str, default: "ap"
-        Across which axis the plane through `region` lies.
+        Axis perpendicular to the plane through `region`.
     frame, tilt, roll, about, through, unit
         Same as in :func:`section`.
     level, regions, parcellation
         Same as in :func:`section`; values are then by the acronyms of these regions, and those
         of other regions are not drawn. By default the regions that have a value are outlined.
     ax : matplotlib Axes, optional
-        The current ones by default.
+        By default the current axes.
     view
         Same as in :func:`section`.
     outlines : bool, "smooth" or mapping, default: True
@@ -92,7 +92,7 @@ def values(
     directions, scale_bar
         Same as in :func:`section`.
     add_colorbar : bool, default: True
-        Beside it a colour bar, with the name and the unit of the values.
+        Draw a colour bar with the name and the unit of the values.
     **kwargs
         Of :meth:`matplotlib.axes.Axes.imshow`: ``cmap``, ``vmin``, ``vmax``, ``norm``, ...
 
