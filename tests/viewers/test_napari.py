@@ -116,6 +116,7 @@ def test_colours_and_names_are_the_atlas_s(viewer, atlas):
     assert f"region: {name.region.item()}" in said
     assert f"name: {atlas.atlas.region(name.region.item()).name}" in said
     assert len(labels.features) == len(table)
+    assert not labels.editable
 
 
 def test_surfaces_lie_around_their_voxels(viewer, atlas):

@@ -124,7 +124,7 @@ def to_napari(
     if image is not None:
         data = grid.ascending(image)
         viewer.add_image(data, name="template", colormap="gray", **voxels, **place)
-    viewer.add_labels(
+    labels = viewer.add_labels(
         grid.ascending(annotation.variable),
         name="annotation",
         colormap=utils.DirectLabelColormap(color_dict=_colors(terminology)),
@@ -133,6 +133,7 @@ def to_napari(
         **voxels,
         **place,
     )
+    labels.editable = False  # a brush would change the array of `obj`
     above = {int(q) for p in asked for q in terminology.ancestors(p)}
     for position, mesh in surfaces:
         if not mesh.faces.size:
