@@ -93,7 +93,7 @@ def _is_shell_program() -> bool:
     if program == "-m":  # Python has not yet found the module's file
         after = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
         return after[:1] == ["xarray_atlas"]
-    return PurePath(program).stem == "xarray-atlas"
+    return PurePath(program).name in ("xarray-atlas", "xarray-atlas.exe")  # a script has .py
 
 
 # xarray takes a second to import: --help and the completion of the shell program do without it,

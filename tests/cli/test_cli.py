@@ -583,6 +583,13 @@ assert not [name for name in xarray_atlas.__all__ if not hasattr(xarray_atlas, n
     assert done.stdout.startswith("<Region root")
 
 
+def test_a_script_with_the_name_of_the_program_is_no_program(tmp_path):
+    script = tmp_path / "xarray-atlas.py"
+    script.write_text("import xarray, xarray_atlas\nprint(hasattr(xarray.Dataset, 'atlas'))\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
 def test_full_disk_is_one_line():
     with open("/dev/full", "w") as full:
