@@ -181,7 +181,7 @@ def section(
     The regions of a level, with the left side on the left:
 
     >>> ax = ds.atlas.plot.section(ap="7 mm", level=6, view="neurological")
-    >>> ax.get_xlim()[0] > ax.get_xlim()[1]  # positions count to the left
+    >>> bool(ax.xaxis_inverted())  # positions count to the left
     True
     """
     choice, left = Choice(level, regions, parcellation), left_sides(view)
