@@ -316,7 +316,7 @@ def test_points_that_make_no_plane(sample: xr.Dataset) -> None:
         section(through={"ap": [5] * 3, "dv": [2] * 3, "ml": [4] * 3}, frame="dataset", unit="mm")
     with pytest.raises(GridError, match="three points; through= has 2"):
         section(through={k: v[:2] for k, v in line.items()}, frame="dataset", unit="mm")
-    with pytest.raises(GridError, match="of which some are NaN"):
+    with pytest.raises(GridError, match="some of them NaN"):
         section(through=line | {"ml": [4, np.nan, 5]}, frame="dataset", unit="mm")
     with pytest.raises(PointsError, match="whose coordinates are these"):
         section(through=line, unit="mm")

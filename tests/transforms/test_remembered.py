@@ -123,7 +123,7 @@ def test_where_it_is_not_known() -> None:
     with pytest.raises(TransformError, match="has lost the displacement field.*pass that Dataset"):
         mine.annotation.atlas.transform  # noqa: B018
     lost = mine.drop_vars("to_atlas_field_1")
-    with pytest.raises(TransformError, match="'to_atlas_field_1', a field, is not there"):
+    with pytest.raises(TransformError, match="'to_atlas_field_1' with a field is missing"):
         lost.atlas.transform  # noqa: B018
 
 
