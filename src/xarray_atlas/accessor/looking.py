@@ -1,4 +1,4 @@
-"""What people look at."""
+"""Views of an atlas: text, plots, the interactive page and other viewers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LookingMethods(Accessor[T]):
 
     @property
     def norm(self) -> Any:
-        """What takes labels to the colours of `cmap`, exactly, however large they are.
+        """Norm that maps labels to the colours of `cmap`, exact for labels of any size.
 
         See :func:`xarray_atlas.plotting.norm`.
 
@@ -90,9 +90,9 @@ class LookingMethods(Accessor[T]):
         Parameters
         ----------
         regions : str, int, Region, or list of these, optional
-            Whose surfaces are shown in 3-D, within the faint one around all that has a label.
+            Regions to show as surfaces in 3-D, inside a faint surface around all labelled voxels.
         template : bool, default: True
-            Whether to show ``template``, where the Dataset has one, under the annotation.
+            Show ``template`` under the annotation, if the Dataset has one.
         frame : str, Frame or (4, 4) array, optional
             The frame in which positions are shown: a name of ``ds.atlas.frames``, such as "ibl", or
             a Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to
@@ -144,7 +144,7 @@ class LookingMethods(Accessor[T]):
             labels, and their surfaces are made from the voxels of `obj`. A region around others is
             nearly transparent. Without any all labels are shown, and no surface.
         template : bool, default: True
-            Whether to show ``template``, where the Dataset has one.
+            Show ``template``, if the Dataset has one.
 
         Returns
         -------
@@ -189,11 +189,11 @@ class LookingMethods(Accessor[T]):
         regions : str, int, Region, or list of these, optional
             By acronym, full name, or id (int). Without any all regions are shown.
         template : bool, default: True
-            Whether to show the template, where the Dataset or its manifest says where it is.
+            Show the template, if the Dataset or its manifest states its location.
         meshes : bool, default: True
-            Whether to show surfaces and names, where they are stored beside the annotation.
+            Show surfaces and names, if they are stored beside the annotation.
         base : str, default: "https://neuroglancer-demo.appspot.com/"
-            Where neuroglancer runs: version 2.41 or newer.
+            URL of a neuroglancer of version 2.41 or newer.
 
         Returns
         -------
@@ -245,15 +245,15 @@ class LookingMethods(Accessor[T]):
         viewer : napari.Viewer, optional
             To which the layers are added. By default a new window is opened.
         regions : str, int, Region, or list of these, optional
-            Whose surfaces are added, made from the voxels of `obj` and smoothed, for the 3-D view.
-            A region around another of them is nearly transparent.
+            Regions to add as surfaces for the 3-D view, made from the voxels of `obj` and smoothed.
+            A region that contains another of them is nearly transparent.
         points : table, path, Dataset, DataArray, mapping, or array, optional
             As :func:`xarray_atlas.region_at` takes them, or what it returns. The layer's features
             are the region and the hemisphere of each point.
         frame, unit, axes, columns : optional
             Of `points`, as :func:`xarray_atlas.region_at` takes them.
         template : bool, default: True
-            Whether to add ``template``, where the Dataset has one.
+            Add ``template``, if the Dataset has one.
 
         Returns
         -------

@@ -16,14 +16,14 @@ __all__ = ["AscendingGrid", "ascending_grid"]
 
 @dataclass(frozen=True)
 class AscendingGrid:
-    """Where the voxels of an annotation lie once each dimension is turned to ascend.
+    """Grid of an annotation whose dimensions are all turned to ascend.
 
     Attributes
     ----------
     dims : tuple of hashable
         Of the annotation, in its order, as the other fields.
     turn : dict of hashable to slice
-        What ``isel`` takes to turn an array.
+        Indexers for ``isel`` that turn an array.
     first, step : tuple of float
         The centre of the first voxel, and the voxel size, in mm of the Dataset.
     orientation : tuple of str

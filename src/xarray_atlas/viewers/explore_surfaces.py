@@ -21,13 +21,13 @@ from xarray_atlas.viewers.explore_volumes import PageAtlas, coarser
 __all__ = ["around", "mz3", "smoothed", "surface_of", "tube"]
 
 ROUNDS = 10
-"""Of smoothing: the steps of the voxels go, the shape stays."""
+"""Iterations of smoothing: enough to remove the steps of voxels and keep the shape."""
 
 THICK = 0.003
 """The radius of a tube, as a share of the longest edge of the volume."""
 
 RINGS, SIDES = 50, 8
-"""Of a tube."""
+"""Maximum number of rings along a tube, and sides of its cross-section."""
 
 
 def around(shown: PageAtlas) -> BoolArray:

@@ -1,4 +1,4 @@
-"""What the interactive page shows of an atlas: its volumes, and the table of its regions."""
+"""Volumes and region table of the interactive page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOST_CODES = 8191
 """More do not fit the widest picture of colours that browsers draw from."""
 
 SHAPE = np.uint8(50)
-"""How bright the brain is where there is no template, of 255."""
+"""Brightness of the brain without a template, of 255."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PageAtlas:
     background : uint8 array
         The template on the same axes; without one, the shape of what has a label.
     template : bool
-        Whether it is the template.
+        True if the background is the template.
     axes : list of dict
         For each of these axes the anatomical one, the name of its coordinate, the position of
         the first voxel, the signed step, both in mm of the Dataset, and the sign that takes these

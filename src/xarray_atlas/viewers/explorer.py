@@ -16,15 +16,15 @@ from xarray_atlas.optional import optional
 __all__ = ["Explorer", "Places"]
 
 HEIGHT = 700
-"""Of the page in a notebook, in pixels."""
+"""Height of the page in a notebook, in pixels."""
 
 NAMES = ("point", "regions")
-"""What can be observed."""
+"""Names that can be observed."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """What the numbers that a page sends stand for.
+    """Meaning of the numbers that a page sends.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Explorer:
     html : str
         The page.
     places : Places, optional
-        What the numbers that the page sends stand for.
+        Coordinates and acronyms of the numbers that the page sends.
 
     Examples
     --------

@@ -27,13 +27,13 @@ from xarray_atlas.viewers.explorer import Explorer, Places
 __all__ = ["explore"]
 
 MOST_FACES = 60_000, 1_200_000
-"""Of one surface, and of all: the page grows by about 12 bytes with each."""
+"""Maximum of one surface and of all surfaces: the page grows by about 12 bytes with each."""
 
 AROUND = -1
-"""Stands for the surface around all regions."""
+"""Marks the surface around all regions."""
 
 PROBE = -2
-"""Stands for a shank of a probe."""
+"""Marks a shank of a probe."""
 
 SCRIPTS = ("picture.js", "outlines.js", "live.js", "panel.js")
 
@@ -64,9 +64,9 @@ def explore(
     obj : Dataset or DataArray
         An atlas, or its annotation, on any part of its grid, of three dimensions.
     regions : str, int, Region, or list of these, optional
-        Whose surfaces are shown in 3-D, within the faint one around all that has a label.
+        Regions to show as surfaces in 3-D, inside a faint surface around all labelled voxels.
     template : bool, default: True
-        Whether to show ``template``, where the Dataset has one, under the annotation.
+        Show ``template`` under the annotation, if the Dataset has one.
     frame : str, Frame or (4, 4) array, optional
         The frame in which positions are shown: a name of ``ds.atlas.frames``, such as "ibl", or a
         Frame. A matrix takes its positions (mm, in the order of ``ds.atlas.space.dims``) to the

@@ -57,15 +57,15 @@ def to_napari(
     viewer : napari.Viewer, optional
         To which the layers are added. By default a new window is opened.
     regions : str, int, Region, or list of these, optional
-        Whose surfaces are added, made from the voxels of `obj` and smoothed, for the 3-D view. A
-        region around another of them is nearly transparent.
+        Regions to add as surfaces for the 3-D view, made from the voxels of `obj` and smoothed. A
+        region that contains another of them is nearly transparent.
     points : table, path, Dataset, DataArray, mapping, or array, optional
         As :func:`region_at` takes them, or what it returns. The layer's features are the region
         and the hemisphere of each point.
     frame, unit, axes, columns : optional
         Of `points`, as :func:`region_at` takes them.
     template : bool, default: True
-        Whether to add ``template``, where the Dataset has one.
+        Add ``template``, if the Dataset has one.
 
     Returns
     -------

@@ -76,11 +76,11 @@ def neuroglancer_url(
     regions : str, int, Region, or list of these, optional
         By acronym, full name, or id (int). Without any all regions are shown.
     template : bool, default: True
-        Whether to show the template, where the Dataset or its manifest says where it is.
+        Show the template, if the Dataset or its manifest states its location.
     meshes : bool, default: True
-        Whether to show surfaces and names, where they are stored beside the annotation.
+        Show surfaces and names, if they are stored beside the annotation.
     base : str, default: "https://neuroglancer-demo.appspot.com/"
-        Where neuroglancer runs: version 2.41 or newer.
+        URL of a neuroglancer of version 2.41 or newer.
 
     Returns
     -------

@@ -23,7 +23,7 @@ def precomputed_source(url: str, transform: ViewerState, parts: Iterable[str]) -
     url : str
         Of the folder; BrainGlobe's has no voxels.
     transform : dict
-        What brings it to where the voxels are.
+        Coordinate transform from the folder to the voxels.
     parts : iterable of str
         "mesh", "properties".
     """
@@ -55,7 +55,7 @@ def labels_layer(
         Of the regions; none for all, as neuroglancer shows them where none is chosen.
     sources : list
     template : bool
-        Whether there is an image below.
+        True if an image is shown below.
     """
     layer: ViewerState = {
         "type": "segmentation",

@@ -34,10 +34,10 @@ _PIXELS = {np.dtype(kind) for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "f4")
 """The types of images that neuroglancer draws; others are brought to float32."""
 
 _FILES: weakref.WeakKeyDictionary[Any, dict[str, bytes]] = weakref.WeakKeyDictionary()
-"""What is served beside the volumes of each viewer, by its path."""
+"""Files that are served beside the volumes of each viewer, by path."""
 
 _SERVERS: weakref.WeakSet[Any] = weakref.WeakSet()
-"""The servers that serve it."""
+"""Servers that have the handler of these files."""
 
 
 def neuroglancer(
@@ -62,7 +62,7 @@ def neuroglancer(
         labels, and their surfaces are made from the voxels of `obj`. A region around others is
         nearly transparent. Without any all labels are shown, and no surface.
     template : bool, default: True
-        Whether to show ``template``, where the Dataset has one.
+        Show ``template``, if the Dataset has one.
 
     Returns
     -------
@@ -185,7 +185,7 @@ _SNAKE = {
     "projectionScale": "projection_scale",
     "projectionOrientation": "projection_orientation",
 }
-"""What neuroglancer's Python package calls the parts of its state."""
+"""Names of the parts of the state in neuroglancer's Python package."""
 
 
 class _Lazy:

@@ -1,4 +1,4 @@
-"""Where neuroglancer looks: its units, its point, how large, and which side is up."""
+"""View of neuroglancer's state: units, position, zoom and orientation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROWS = {
     "a": (0, 0, 1),
     "p": (0, 0, -1),
 }
-"""Where an axis that begins at a side grows to: to the left, inferior and posterior.
+"""Direction of an axis that begins at a side, as (left, inferior, posterior).
 
 That is a right-handed frame, as neuroglancer's screen: to the right, down, and into it.
 """
