@@ -225,7 +225,7 @@ def test_a_dataset_that_is_none() -> None:
     with pytest.raises(TransformError, match="by a later release"):
         Transform.from_dataset(later.assign_attrs({key: json.dumps(said | {"version": 99})}))
     lost = field().to_dataset().drop_vars("field_0")
-    with pytest.raises(TransformError, match="'field_0', a field, is not there"):
+    with pytest.raises(TransformError, match="'field_0' with a field is missing"):
         Transform.from_dataset(lost)
 
 
