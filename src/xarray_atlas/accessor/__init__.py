@@ -41,9 +41,9 @@ class AtlasAccessor(
     FilesMethods[T],
     OtherNames,
 ):
-    """What an atlas knows and can do, on a Dataset or on any DataArray taken from it.
+    """Methods of atlases, on a Dataset or on any DataArray taken from it.
 
-    As ``ds.atlas``; made of an object by hand where another package owns that name.
+    Use it as ``ds.atlas``, or call the class if another package uses that name.
 
     Examples
     --------
@@ -58,8 +58,7 @@ class AtlasAccessor(
 def register() -> None:
     """Register the accessors on Dataset, DataArray and DataTree.
 
-    Importing twice changes nothing. Where another package's ``.atlas`` stands
-    it is replaced, with a warning that says so.
+    Importing twice changes nothing. An ``.atlas`` of another package is replaced, with a warning.
     """
     for kind, add, ours_is in (
         (xr.Dataset, xr.register_dataset_accessor, AtlasAccessor),

@@ -1,4 +1,4 @@
-"""What all parts of the accessor share: the object, and nothing else."""
+"""Base class of the parts of the accessor, which stores the object and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T", xr.Dataset, xr.DataArray)
 
 
 class Accessor(Generic[T]):
-    """Holds a Dataset or a DataArray; any other state would be lost at the next operation."""
+    """Stores a Dataset or a DataArray; other state would be lost at the next operation."""
 
     def __init__(self, obj: T) -> None:
         self._obj: T = obj

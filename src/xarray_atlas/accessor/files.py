@@ -13,17 +13,17 @@ __all__ = ["FilesMethods"]
 
 
 class FilesMethods(Accessor[T]):
-    """Encodes an atlas, and writes it."""
+    """Methods that encode and write an atlas."""
 
     def encode(self) -> T:
-        """Put units and hierarchy into attributes: the form that a file holds.
+        """Convert to plain coordinates, with units and hierarchy in attributes, as in files.
 
-        See :func:`xarray_atlas.encode`; :func:`xarray_atlas.decode` is the way back.
+        See :func:`xarray_atlas.encode`; :func:`xarray_atlas.decode` is the inverse.
 
         Returns
         -------
         Dataset or DataArray
-            As the object is, with coordinates of plain floats in mm.
+            Same type as the object, with coordinates of plain floats in mm.
 
         Examples
         --------
@@ -46,7 +46,7 @@ class FilesMethods(Accessor[T]):
         levels: int | None = None,
         masks: bool = True,
     ) -> None:
-        """Save in BrainGlobe's layout, so that BrainGlobe's own API opens it.
+        """Save in BrainGlobe's layout, which BrainGlobe's API can open.
 
         See :func:`xarray_atlas.save` for details.
 

@@ -15,15 +15,15 @@ __all__ = ["FramesMethods"]
 
 
 class FramesMethods(Accessor[T]):
-    """Knows the coordinate systems of the atlas's space."""
+    """Coordinate systems of the atlas's space."""
 
     @property
     def frames(self) -> Frames:
-        """The frames that are known for the space: a mapping from name to Frame.
+        """The frames that are available for the space: a mapping from name to Frame.
 
-        ``"dataset"``, ``"brainglobe"``, ``"allen"`` and ``"quicknii"``; ``"world"`` where it was
-        made of a file that has an affine; for an atlas in the Allen CCF the published stereotaxic
-        conventions; and those that :meth:`add_frame` added.
+        ``"dataset"``, ``"brainglobe"``, ``"allen"`` and ``"quicknii"``; ``"world"`` if the atlas
+        was created from a file with an affine; the published stereotaxic conventions for an atlas
+        in the Allen CCF; and frames added by :meth:`add_frame`.
 
         Returns
         -------
@@ -62,10 +62,10 @@ class FramesMethods(Accessor[T]):
         assumptions: str | Iterable[str] | None = None,
         ccf: bool | None = None,
     ) -> Frame:
-        """Return a frame that is known by its name, or make one.
+        """Return an available frame by its name, or create one.
 
-        It is made of a matrix, or of landmarks: positions are counted from bregma, the brain is
-        rotated about bregma by `pitch`, or so that lambda lies straight behind it, and scaled.
+        It is created from a matrix, or from landmarks: positions are relative to bregma, the brain
+        is rotated about bregma by `pitch`, or such that lambda lies straight behind it, and scaled.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class FramesMethods(Accessor[T]):
             behind it: about the superior-inferior axis first, then about the right-left axis;
             there is no roll.
         frame : str, Frame or (4, 4) array, optional
-            Whose coordinates `bregma` and `lambda_` are, as :meth:`region_at` has it.
+            The frame of `bregma` and `lambda_`; see :meth:`region_at`.
         pitch : float, str or pint.Quantity, optional
             Instead of `lambda_`: the angle by which the brain is rotated about the right-left
             axis through bregma, a number of degrees or such as ``"5 deg"``. Positive is nose up:
@@ -111,7 +111,7 @@ class FramesMethods(Accessor[T]):
         citation, url : str, optional
             Where the frame is defined.
         assumptions : str or iterable of str, optional
-            What it takes for granted, beside what follows from the parameters.
+            Assumptions in addition to those that follow from the parameters.
         ccf : bool, optional
             Whether the atlas lies in the Allen CCF, where that is not known by itself, for the
             published conventions.
@@ -157,9 +157,9 @@ class FramesMethods(Accessor[T]):
         return make_frame(self._obj, name, ccf=ccf, **options)
 
     def add_frame(self, frame: Frame) -> T:
-        """Return the same object, which knows one more frame by its name.
+        """Return the same object with an additional named frame.
 
-        The frame goes with the object through slices, ``reorient``, resampling and files.
+        The frame is kept by slices, ``reorient``, resampling and files.
 
         Parameters
         ----------

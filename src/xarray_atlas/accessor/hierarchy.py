@@ -1,4 +1,4 @@
-"""What an atlas knows: its regions, where its voxels lie, and whether they agree."""
+"""Regions and space of an atlas, and checks of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["HierarchyMethods"]
 
 
 class HierarchyMethods(Accessor[T]):
-    """The regions and the space of an atlas."""
+    """Regions and space of an atlas."""
 
     @property
     def terminology(self) -> Terminology:
@@ -37,9 +37,9 @@ class HierarchyMethods(Accessor[T]):
 
     @property
     def space(self) -> Space:
-        """Where the voxels of the whole atlas lie, a :class:`xarray_atlas.Space`.
+        """The anatomical space of the whole atlas, a :class:`xarray_atlas.Space`.
 
-        Its orientation, voxel size, corner and midline, in mm. A part that was cut out keeps it.
+        Its orientation, voxel size, corner and midline, in mm. Cropped parts keep it.
 
         Examples
         --------
@@ -53,10 +53,10 @@ class HierarchyMethods(Accessor[T]):
 
     @property
     def transform(self) -> Transform:
-        """The transform from this grid to the atlas that was brought onto it.
+        """The transform from this grid to the atlas that was resampled onto it.
 
-        Of what :func:`resample_like` made, or a part of it: a :class:`xarray_atlas.Transform`, from
-        its coordinates to those of the atlas, in mm, in the order of ``.atlas.space.dims`` and
+        For the result of :func:`resample_like`, or a part of it: a :class:`xarray_atlas.Transform`
+        from its coordinates to those of the atlas, in mm, in the order of ``.atlas.space.dims`` and
         ``.atlas.space.atlas.dims``.
 
         Raises
@@ -117,12 +117,12 @@ class HierarchyMethods(Accessor[T]):
         Returns
         -------
         Region
-            The node, with its parent, its children and its facts.
+            The node, with its parent, children and properties.
 
         Raises
         ------
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            If a region does not exist, or several share the acronym.
 
         Examples
         --------
@@ -175,7 +175,7 @@ class HierarchyMethods(Accessor[T]):
         storage_options: Mapping[str, Any] | None = None,
         progress: bool = False,
     ) -> Report:
-        """Report whether the atlas agrees with itself.
+        """Check the consistency of the atlas, and report problems.
 
         See :func:`xarray_atlas.check` for details.
 

@@ -19,7 +19,7 @@ __all__ = ["ImagesMethods"]
 
 
 class ImagesMethods(Accessor[T]):
-    """Brings an atlas together with images."""
+    """Methods for images on the grid of an atlas, and resampling."""
 
     def aggregate(
         self,
@@ -120,7 +120,7 @@ class ImagesMethods(Accessor[T]):
         )
 
     def paint(self, values: Any, fill: Any = float("nan")) -> xr.DataArray:
-        """Put a value for each region back onto the grid.
+        """Paint values of regions onto the grid.
 
         See :func:`xarray_atlas.paint` for details.
 
@@ -138,7 +138,7 @@ class ImagesMethods(Accessor[T]):
         Returns
         -------
         DataArray
-            On the annotation's grid, in the unit of the values; `fill` where no region has one.
+            On the annotation's grid, in the unit of the values; `fill` in regions without a value.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class ImagesMethods(Accessor[T]):
         *,
         fractions: bool = False,
     ) -> xr.Dataset:
-        """Bring the atlas onto an image's grid.
+        """Resample the atlas onto an image's grid.
 
         See :func:`xarray_atlas.resample_like` for details.
 

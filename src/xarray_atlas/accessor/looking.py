@@ -18,7 +18,7 @@ __all__ = ["LookingMethods"]
 
 
 class LookingMethods(Accessor[T]):
-    """Shows an atlas: as text and HTML, drawn, and in a browser."""
+    """Text and HTML, plots, and views in a browser."""
 
     def __repr__(self) -> str:
         from xarray_atlas.viewers import formatting
@@ -32,7 +32,7 @@ class LookingMethods(Accessor[T]):
 
     @property
     def plot(self) -> AtlasPlotAccessor:
-        """Sections, outlines, heat maps, the hierarchy and surfaces, drawn.
+        """The plotting methods: sections, outlines, heat maps, the hierarchy and surfaces.
 
         Examples
         --------
@@ -83,7 +83,7 @@ class LookingMethods(Accessor[T]):
         frame: Any = None,
         contacts: xr.Dataset | None = None,
     ) -> Explorer:
-        """Show the atlas in an interactive page, which needs no network.
+        """Show the atlas in an interactive page that works offline.
 
         See :func:`xarray_atlas.explore` for details.
 
@@ -105,7 +105,7 @@ class LookingMethods(Accessor[T]):
         Returns
         -------
         Explorer
-            In a notebook a live widget, whose ``point`` and ``regions`` are what was clicked last;
+            In a notebook a live widget with the last click in ``point`` and ``regions``;
             `save` writes it as one HTML file.
 
         Raises
@@ -116,7 +116,7 @@ class LookingMethods(Accessor[T]):
         PointsError
             If there is no such frame, or `contacts` are not those of a probe.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         ImportError
             If scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
 
@@ -149,8 +149,8 @@ class LookingMethods(Accessor[T]):
         Returns
         -------
         neuroglancer.Viewer
-            Its text is the URL to open; a notebook shows a link. Keep it: the data are served as
-            long as it exists.
+            Prints the URL to open; a notebook shows a link. Keep a reference: the data are served
+            as long as it exists.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class LookingMethods(Accessor[T]):
             If a spatial dimension is missing or unevenly spaced, the template is on another grid,
             or no region has a voxel in `obj`.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         ImportError
             If neuroglancer is not installed: ``pip install "xarray-atlas[neuroglancer]"``.
 
@@ -180,7 +180,7 @@ class LookingMethods(Accessor[T]):
         meshes: bool = True,
         base: str = "https://neuroglancer-demo.appspot.com/",
     ) -> str:
-        """Return a link that opens the atlas's own store in neuroglancer.
+        """Return a link that opens the store of the atlas in neuroglancer.
 
         See :func:`xarray_atlas.neuroglancer_url` for details.
 
@@ -208,9 +208,9 @@ class LookingMethods(Accessor[T]):
             If no region has a voxel in this part of the atlas, or the voxels are not those in the
             store: on the grid of an image, or said to be of another size.
         ParcellationError
-            For a parcellation, the labels of which are not those in the store.
+            For a parcellation, as its labels differ from those in the store.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
 
         Examples
         --------
@@ -268,7 +268,7 @@ class LookingMethods(Accessor[T]):
         PointsError
             If the frame or the axes of the points are not stated.
         RegionNotFoundError, AmbiguousRegionError
-            For a region that is not there, or an acronym that several share.
+            For a region that does not exist, or an acronym that several share.
         ImportError
             If napari is not installed: ``pip install "xarray-atlas[napari]"``.
 

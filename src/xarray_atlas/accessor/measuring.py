@@ -1,4 +1,4 @@
-"""What can be measured of regions."""
+"""Measurements of regions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MeasuringMethods"]
 
 
 class MeasuringMethods(Accessor[T]):
-    """Measures regions: how large they are, where, and beside which others."""
+    """Measures the size, position and neighbours of regions."""
 
     def volume(
         self,
@@ -25,7 +25,7 @@ class MeasuringMethods(Accessor[T]):
         direct: bool = False,
         progress: bool = False,
     ) -> xr.DataArray:
-        """Measure the volume of regions with their descendants.
+        """Compute the volume of regions, including their descendants.
 
         See :func:`xarray_atlas.volume` for details.
 
@@ -84,7 +84,7 @@ class MeasuringMethods(Accessor[T]):
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
     ) -> xr.DataArray:
-        """Measure the area of regions in a section.
+        """Compute the area of regions in a section.
 
         See :func:`xarray_atlas.area` for details.
 
@@ -130,7 +130,7 @@ class MeasuringMethods(Accessor[T]):
         progress: bool = False,
         frame: Any = None,
     ) -> xr.Dataset:
-        """Measure the size and place of regions in one pass.
+        """Compute the size and position of regions in one pass.
 
         See :func:`xarray_atlas.region_properties` for details.
 
@@ -153,7 +153,7 @@ class MeasuringMethods(Accessor[T]):
         Returns
         -------
         Dataset
-            On ``region``: voxels, volume (mm**3), centroid, bounding box, extent (mm) and more.
+            With ``region``: voxels, volume (mm**3), centroid, bounding box, extent (mm) and more.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class MeasuringMethods(Accessor[T]):
         progress: bool = False,
         frame: Any = None,
     ) -> xr.DataArray:
-        """Find the mean position of the voxels of regions.
+        """Compute the mean position of the voxels of regions.
 
         See :func:`xarray_atlas.centroid` for details.
 
@@ -210,7 +210,7 @@ class MeasuringMethods(Accessor[T]):
         Returns
         -------
         DataArray of quantities in mm
-            On ``axis``; a list of regions adds ``region``.
+            With ``axis``; a list of regions adds ``region``.
 
         Raises
         ------
@@ -242,7 +242,7 @@ class MeasuringMethods(Accessor[T]):
         progress: bool = False,
         frame: Any = None,
     ) -> xr.DataArray:
-        """Find the outer faces of the outermost voxels of regions.
+        """Compute the bounding box of the voxels of regions.
 
         See :func:`xarray_atlas.bounding_box` for details.
 
@@ -265,7 +265,7 @@ class MeasuringMethods(Accessor[T]):
         Returns
         -------
         DataArray of quantities in mm
-            On ``axis`` and ``bound``; a list of regions adds ``region``.
+            With ``axis`` and ``bound``; a list of regions adds ``region``.
 
         Raises
         ------

@@ -207,7 +207,7 @@ EQUIVALENTS: tuple[tuple[str, dict[str, str]], ...] = (
 """Calls, with the names that do the same in each of the other packages.
 
 Read from brainglobe-atlasapi 3.0.3, ConfUSIus 0.7 and 0.8, iblatlas 1.3.0 and AllenSDK 2.16.2.
-A name may stand beside several calls.
+A name may correspond to several calls.
 """
 
 

@@ -50,7 +50,7 @@ class OverlaysMethods:
         add_colorbar: bool = True,
         **kwargs: Any,
     ) -> Axes:
-        """Draw a plane in which each region has the colour of a value.
+        """Draw a plane with a colour for the value of each region.
 
         See :func:`xarray_atlas.plotting.values` for details.
 
@@ -146,8 +146,7 @@ class OverlaysMethods:
         PointsError
             If there is no such frame, or it is not said in which the three points are.
         UnitsError
-            For a region that is not there, for what is no length or angle, and where a unit is
-            missing.
+            If a region does not exist, a value is not a length or angle, or a unit is missing.
         ParcellationError, TypeError
             If the regions to be drawn overlap, or are chosen in several ways.
         ValueError
@@ -217,7 +216,7 @@ class OverlaysMethods:
         smooth: bool = False,
         **kwargs: Any,
     ) -> Axes:
-        """Draw where regions meet over a picture of one's own.
+        """Draw the outlines of regions over any picture.
 
         See :func:`xarray_atlas.plotting.outlines` for details.
 
@@ -273,10 +272,10 @@ class OverlaysMethods:
         parcellation : str, dict, DataFrame or path, optional
             Outline the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it.
         x, y : str, optional
-            What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
-            :func:`xarray_atlas.plotting.section` has it: "ml" and "dv" of a coronal plane, "ap" and
-            "dv" of a sagittal one, "ml" and "ap" of a horizontal one. A length is a position along
-            the dimension of that name.
+            What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as in
+            :func:`xarray_atlas.plotting.section`: "ml" and "dv" of a coronal plane, "ap" and "dv"
+            of a sagittal one, "ml" and "ap" of a horizontal one. A length is a position along the
+            dimension of that name.
         smooth : bool, default: False
             Draw smoothed lines. They lie within half a voxel of the boundaries between voxels, do
             not cross, and leave the centre of each voxel in its region.
@@ -297,8 +296,7 @@ class OverlaysMethods:
         PointsError
             If there is no such frame, or it is not said in which the three points are.
         UnitsError
-            For a region that is not there, for what is no length or angle, and where a unit is
-            missing.
+            If a region does not exist, a value is not a length or angle, or a unit is missing.
         ParcellationError, TypeError
             If the regions to be drawn overlap, or are chosen in several ways.
 

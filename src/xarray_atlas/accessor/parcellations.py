@@ -14,7 +14,7 @@ __all__ = ["ParcellationsMethods"]
 
 
 class ParcellationsMethods(Accessor[T]):
-    """Brings an atlas together with parcellations."""
+    """Methods for parcellations."""
 
     def parcellate(
         self,
@@ -26,7 +26,7 @@ class ParcellationsMethods(Accessor[T]):
         leaves: bool = False,
         rest: str = "drop",
     ) -> T:
-        """Cut the atlas into disjoint regions.
+        """Divide the atlas into disjoint regions.
 
         See :func:`xarray_atlas.parcellate` for details.
 
@@ -57,7 +57,7 @@ class ParcellationsMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is, with the labels of the parcels.
+            Same type as the object, with the labels of the parcels.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class ParcellationsMethods(Accessor[T]):
         leaves: bool = False,
         rest: str = "drop",
     ) -> pd.DataFrame:
-        """Return to which parcel each region belongs.
+        """Return the parcel of each region as a table.
 
         See :func:`xarray_atlas.parcel_table` for details.
 

@@ -145,8 +145,7 @@ class PlanesMethods:
         PointsError
             If there is no such frame, or it is not said in which the three points are.
         RegionNotFoundError, AmbiguousRegionError, UnitsError
-            For a region that is not there, for what is no length or angle, and where a unit is
-            missing.
+            If a region does not exist, a value is not a length or angle, or a unit is missing.
         ParcellationError, TypeError
             If the regions to be drawn overlap, or are chosen in several ways.
 
@@ -205,7 +204,7 @@ class PlanesMethods:
         view: str = "radiological",
         **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
-        """Draw planes evenly through the whole atlas.
+        """Draw evenly spaced planes through the whole atlas.
 
         See :func:`xarray_atlas.plotting.sections` for details.
 
@@ -265,7 +264,8 @@ class PlanesMethods:
         Raises
         ------
         GridError
-            If there is no such axis, or `n` is no number of planes, or there are fewer than axes.
+            If there is no such axis, or `n` is not a number of planes, or there are fewer than
+            axes.
 
         Examples
         --------
@@ -351,7 +351,7 @@ class PlanesMethods:
         Returns
         -------
         ndarray of matplotlib Axes
-            Across ap, dv and ml.
+            Perpendicular to ap, dv and ml.
 
         Raises
         ------

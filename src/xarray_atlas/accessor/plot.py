@@ -20,10 +20,10 @@ __all__ = ["AtlasPlotAccessor"]
 
 
 class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
-    """What draws an atlas: it is ``.atlas.plot``.
+    """Plots of an atlas, as ``.atlas.plot``.
 
-    All but `surface` take and return matplotlib's axes, and need the extra ``plot``; `surface`
-    draws with PyVista, and needs the extra ``surface``.
+    All methods except `surface` use matplotlib axes, and need the extra ``plot``; `surface` draws
+    with PyVista, and needs the extra ``surface``.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         labels: bool = True,
         **kwargs: Any,
     ) -> Any:
-        """Draw the regions along each shank of a probe, and signals of its contacts beside them.
+        """Draw the regions along each shank of a probe, and signals of its contacts next to them.
 
         See :func:`xarray_atlas.plotting.track` for details.
 
@@ -110,8 +110,8 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         labels : bool, default: True
             Write acronyms into the parts of the column that have room for them.
         **kwargs
-            Of the bars of regions, as :meth:`matplotlib.axes.Axes.bar` has them: ``edgecolor``,
-            ``linewidth``, ``alpha``, ...
+            Options of the bars, for :meth:`matplotlib.axes.Axes.bar`: ``edgecolor``, ``linewidth``,
+            ``alpha``, ...
 
         Returns
         -------
@@ -120,7 +120,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         Raises
         ------
         PointsError
-            If these are no contacts of a probe, a shank has no two contacts at different heights,
+            If these are not contacts of a probe, a shank has no two contacts at different heights,
             or a signal is not one of the contacts.
 
         Examples
@@ -175,7 +175,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
             Where to draw. A new one by default. Where it shows something already, its camera and
             marker are left as they are.
         off_screen : bool, optional
-            Whether a new plotter opens no window, for a ``screenshot``; as PyVista has it.
+            Whether a new plotter opens no window, for a ``screenshot``, as in PyVista.
         window_size : (int, int), optional
             Width and height of a new plotter in pixels.
         **kwargs

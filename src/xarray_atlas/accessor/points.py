@@ -14,7 +14,7 @@ __all__ = ["PointsMethods"]
 
 
 class PointsMethods(Accessor[T]):
-    """Brings an atlas together with points."""
+    """Methods for points."""
 
     def region_at(
         self,
@@ -30,7 +30,7 @@ class PointsMethods(Accessor[T]):
         columns: Mapping[str, str] | None = None,
         outside: str = "missing",
     ) -> xr.Dataset:
-        """Find the region that each of many points lies in.
+        """Return the region of each of many points.
 
         See :func:`xarray_atlas.region_at` for details.
 
@@ -92,7 +92,7 @@ class PointsMethods(Accessor[T]):
         Returns
         -------
         Dataset
-            On the points' own dimensions: region, its id and name, hemisphere, status.
+            On the dimensions of the points: region, its id and name, hemisphere, status.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class PointsMethods(Accessor[T]):
         Returns
         -------
         Dataset
-            On ``segment``: region, start, stop and length (mm) and more.
+            With ``segment``: region, start, stop and length (mm) and more.
 
         Raises
         ------
@@ -322,7 +322,7 @@ class PointsMethods(Accessor[T]):
         Returns
         -------
         Dataset
-            On ``region``: count, volume (mm**3) and density (1/mm**3), and what lies in no region.
+            With ``region``: count, volume (mm**3) and density (1/mm**3), and points in no region.
 
         Raises
         ------

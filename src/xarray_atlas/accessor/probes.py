@@ -131,7 +131,7 @@ class ProbesMethods(Accessor[T]):
         Returns
         -------
         Dataset
-            On ``contact``: position, region, its id, hemisphere, status, height above the tip and
+            With ``contact``: position, region, its id, hemisphere, status, height above the tip and
             depth below the entry.
 
         Raises
@@ -181,7 +181,7 @@ class ProbesMethods(Accessor[T]):
         transform: Any = None,
         method: str | None = None,
     ) -> Any:
-        """Write where contacts lie into the electrodes table of an NWB file.
+        """Write the positions of contacts to the electrodes table of an NWB file.
 
         See :func:`xarray_atlas.to_nwb_electrodes` for details.
 

@@ -13,7 +13,7 @@ __all__ = ["SectionsMethods"]
 
 
 class SectionsMethods(Accessor[T]):
-    """Takes planes out of an atlas."""
+    """Methods that extract planes from an atlas."""
 
     def section(
         self,
@@ -31,7 +31,7 @@ class SectionsMethods(Accessor[T]):
         unit: Any = None,
         **kwargs: Any,
     ) -> T:
-        """Take one plane out of the atlas: coronal, horizontal, sagittal or oblique.
+        """Extract a plane from the atlas: coronal, horizontal, sagittal or oblique.
 
         See :func:`xarray_atlas.section` for details.
 
@@ -78,8 +78,8 @@ class SectionsMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            On the two axes of the plane, in mm; of a frame with the frame's coordinates, called as
-            its axes are.
+            On the two axes of the plane, in mm; for a frame with the frame's coordinates and names
+            of axes.
 
         Raises
         ------

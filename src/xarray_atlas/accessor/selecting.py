@@ -18,7 +18,7 @@ __all__ = ["SelectingMethods"]
 
 
 class SelectingMethods(Accessor[T]):
-    """Selects by region, by millimetres and by another's coordinates."""
+    """Selection by region, by lengths and by another object's coordinates."""
 
     def mask(
         self,
@@ -26,7 +26,7 @@ class SelectingMethods(Accessor[T]):
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
     ) -> xr.DataArray:
-        """Mark the voxels of regions and their descendants.
+        """Compute the mask of regions and their descendants.
 
         See :func:`xarray_atlas.mask` for details.
 
@@ -42,7 +42,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         DataArray of bool
-            On the annotation's grid, as lazy as it is; a list of regions adds ``region``.
+            On the annotation's grid, lazy if the annotation is; a list of regions adds ``region``.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is.
+            Same type as the object.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class SelectingMethods(Accessor[T]):
         progress: bool = False,
         frame: Any = None,
     ) -> T:
-        """Cut out the box around regions.
+        """Crop to the bounding box of regions.
 
         See :func:`xarray_atlas.crop` for details.
 
@@ -155,7 +155,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is.
+            Same type as the object.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class SelectingMethods(Accessor[T]):
 
     @property
     def spacing(self) -> dict[Any, Any]:
-        """The voxel size along each spatial dimension, measured, as quantities in mm.
+        """The voxel size along each spatial dimension, from the coordinates, as quantities in mm.
 
         Examples
         --------
@@ -198,7 +198,7 @@ class SelectingMethods(Accessor[T]):
     def interp(
         self, coords: Mapping[Any, Any] | None = None, method: Any = "linear", **kw: Any
     ) -> T:
-        """Interpolate onto other coordinates; labels are those of the nearest voxel.
+        """Interpolate onto other coordinates; labels are those of the voxel at the position.
 
         See :func:`xarray_atlas.interp` for details.
 
@@ -216,7 +216,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is, decoded.
+            Same type as the object, decoded.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class SelectingMethods(Accessor[T]):
         return interpolation.interp(self._obj, coords, method=method, **kw)
 
     def interp_like(self, other: xr.Dataset | xr.DataArray, method: Any = "linear") -> T:
-        """Interpolate onto another's grid; labels are those of the nearest voxel.
+        """Interpolate onto the grid of another object; labels are those of the enclosing voxel.
 
         See :func:`xarray_atlas.interp_like` for details.
 
@@ -248,7 +248,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is, decoded.
+            Same type as the object, decoded.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class SelectingMethods(Accessor[T]):
         return interpolation.interp_like(self._obj, other, method=method)
 
     def reindex_like(self, other: xr.Dataset | xr.DataArray, method: Any = None) -> T:
-        """Take another's coordinates; what is not there is filled.
+        """Select the labels of another object's coordinates, filling missing ones.
 
         See :func:`xarray_atlas.reindex_like` for details.
 
@@ -280,7 +280,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is, decoded; floats are filled with NaN, labels and masks with 0.
+            Same type as the object, decoded; floats are filled with NaN, labels and masks with 0.
 
         Raises
         ------
@@ -301,7 +301,7 @@ class SelectingMethods(Accessor[T]):
     def reorient(
         self, orientation: str | None = None, *, axcodes: str | Sequence[str] | None = None
     ) -> T:
-        """Flip and transpose the axes into another orientation.
+        """Reorient the atlas by flipping and transposing its axes.
 
         See :func:`xarray_atlas.reorient` for details.
 
@@ -317,7 +317,7 @@ class SelectingMethods(Accessor[T]):
         Returns
         -------
         Dataset or DataArray
-            As the object is.
+            Same type as the object.
 
         Raises
         ------

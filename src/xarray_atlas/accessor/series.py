@@ -56,7 +56,7 @@ class SectionsAccessor:
         hemisphere: str | Iterable[str] | None = None,
         direct: bool = False,
     ) -> xr.DataArray:
-        """Measure the area of regions in each section, with their descendants, in mm**2.
+        """Compute the area of regions in each section, including their descendants, in mm**2.
 
         Parameters
         ----------
@@ -84,9 +84,9 @@ class SectionsAccessor:
     ) -> xr.DataArray:
         """Estimate the volume of regions by the Cavalieri principle, in mm**3.
 
-        The sum of the areas in all sections, times the distance from one to the next. Sections are
-        taken to be parallel and evenly spaced, to cover the region from end to end, and the first
-        to lie at random, which ``attrs["assumption"]`` says.
+        The sum of the areas in all sections, times the distance between sections. Sections are
+        assumed to be parallel and evenly spaced, to cover the region from end to end, and to start
+        at a random position, as recorded in ``attrs["assumption"]``.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class SectionsAccessor:
         image_shape: tuple[int, int] | None = None,
         pixel_size: Any = None,
     ) -> xr.Dataset:
-        """Find the region of points on sections, and where they lie in the atlas.
+        """Return the region of points on sections, and their positions in the atlas.
 
         Parameters
         ----------
@@ -142,9 +142,9 @@ class SectionsAccessor:
         Returns
         -------
         Dataset
-            ``region``, ``region_id``, ``hemisphere`` and ``status``, as
-            :func:`xarray_atlas.region_at` has them, and ``ap``, ``dv`` and ``ml``: the position in
-            the atlas that was opened, in mm (``frame="dataset"``). The columns are coordinates.
+            ``region``, ``region_id``, ``hemisphere`` and ``status``, as in
+            :func:`xarray_atlas.region_at`, and ``ap``, ``dv`` and ``ml``: the position in the
+            opened atlas, in mm (``frame="dataset"``). The columns become coordinates.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class SectionsAccessor:
         min_coverage: float | None = None,
         q: float | Iterable[float] | None = None,
     ) -> xr.DataArray | xr.Dataset:
-        """Reduce an image of each section by region, such as a fluorescence.
+        """Reduce an image of each section, such as fluorescence, by region.
 
         Parameters
         ----------
@@ -276,7 +276,7 @@ class SectionsAccessor:
         scale_bar: bool = True,
         **kwargs: Any,
     ) -> np.ndarray[Any, Any]:
-        """Draw every section with the outlines of its regions, as its image lies.
+        """Draw every section with the outlines of its regions, in the orientation of its image.
 
         Parameters
         ----------

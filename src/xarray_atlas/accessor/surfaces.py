@@ -1,4 +1,4 @@
-"""Surfaces of regions, and what lies beside and around them."""
+"""Surfaces, neighbours and distances of regions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SurfaceMethods"]
 
 
 class SurfaceMethods(Accessor[T]):
-    """Finds the surfaces of regions, their neighbours and distances to them."""
+    """Methods for surfaces of regions, their neighbours and distances to them."""
 
     def mesh(
         self,
@@ -27,7 +27,7 @@ class SurfaceMethods(Accessor[T]):
         frame: Any = None,
         transform: Any = None,
     ) -> Mesh:
-        """Return the surface of a region: that of the store, or one made from the labels.
+        """Return the surface mesh of a region, stored or computed from the labels.
 
         See :func:`xarray_atlas.mesh` for details.
 
@@ -90,7 +90,7 @@ class SurfaceMethods(Accessor[T]):
         return meshing.mesh(self._obj, region, hemisphere, frame, transform)
 
     def adjacency(self, regions: Regions | None = None) -> xr.DataArray:
-        """Measure the surface that each two of several disjoint regions share.
+        """Compute the surface area shared by each pair of disjoint regions.
 
         See :func:`xarray_atlas.adjacency` for details.
 
@@ -105,7 +105,7 @@ class SurfaceMethods(Accessor[T]):
         Returns
         -------
         DataArray of quantities in mm**2
-            On ``region`` and ``neighbour``.
+            With ``region`` and ``neighbour``.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class SurfaceMethods(Accessor[T]):
     def distance_to(
         self, regions: Regions, hemisphere: str | Iterable[str] | None = None
     ) -> xr.DataArray:
-        """Measure how far the centre of each voxel is from regions.
+        """Compute the distance of the centre of each voxel from regions.
 
         See :func:`xarray_atlas.distance_to` for details.
 

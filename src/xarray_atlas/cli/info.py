@@ -138,7 +138,7 @@ def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) 
             align_levels=args.align_levels,
         )
     except StoreFormatError:
-        return []  # it has been opened as an atlas, so it is one that is no pyramid
+        return []  # it has been opened as an atlas, so it is one that is not a pyramid
     return [_level(node.to_dataset()) for node in tree.leaves]
 
 

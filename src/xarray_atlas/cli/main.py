@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(text: str) -> None:
     """Write a text to stdout, and all that is in its buffer.
 
-    A reader that closes the pipe, such as ``head``, has read enough: that is no error.
+    A reader that closes the pipe, such as ``head``, has read enough: that is not an error.
     """
     if sys.stdout is None:
         return

@@ -1,4 +1,4 @@
-"""What the shell command prints: records as a table of text or as CSV."""
+"""Output of the shell command: records as a text table or as CSV."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def region_rows(
     columns : mapping of str to str
         The variables that become columns, and their names there.
     needed : str
-        The variable of which a region has a value that is neither 0 nor missing.
+        The variable that decides which regions are printed: by values other than 0 and missing.
     everything : bool
         Return the rows of regions without one, too.
     """

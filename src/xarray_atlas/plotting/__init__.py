@@ -1,4 +1,4 @@
-"""What people look at: functions of an atlas that draw with matplotlib and PyVista.
+"""Draw atlases with matplotlib and PyVista.
 
 Each takes a Dataset or a DataArray as its first argument. What draws is imported when it is used.
 """

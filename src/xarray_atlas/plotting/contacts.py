@@ -39,7 +39,7 @@ def through_contacts(obj: xr.Dataset | xr.DataArray, asked: Asked, contacts: Any
     Raises
     ------
     PointsError
-        If these are no contacts, or their shanks run along that axis.
+        If these are not contacts, or their shanks run along that axis.
     """
     if asked.says_where:
         return asked

@@ -1,4 +1,4 @@
-"""Where the labels of a plane differ: the faces between its voxels, on plain numpy arrays."""
+"""Boundaries between the labels of a plane, on plain numpy arrays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["face_runs"]
 
 
 def face_runs(labels: Ints) -> Int64s:
-    """Return the faces between voxels of different labels, as straight lines.
+    """Return the boundaries between voxels of different labels, as straight lines.
 
-    Faces that continue each other are one line. The rim of the plane is no face: what lies
+    Faces that continue each other are one line. The rim of the plane is not a face: what lies
     beyond it is not known.
 
     Parameters

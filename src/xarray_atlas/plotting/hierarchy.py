@@ -129,11 +129,11 @@ class Rectangles(NamedTuple):
     start: Int64s
     stop: Int64s
     own: np.ndarray[Any, np.dtype[np.bool_]]
-    """Whether it holds the region's own voxels, beside its children."""
+    """Return whether it holds the region's own voxels, in addition to its children."""
 
 
 def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -> Rectangles:
-    """Lay regions out: the children of each beside it, one after the other, then its own voxels.
+    """Lay regions out: the children of each next to it, one after the other, then its own voxels.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -
         Of the annotation.
     terminology : Terminology
     tops : sequence of int
-        The positions of the regions to begin with, of which none lies below another.
+        The positions of the topmost regions, none of them below another.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -
             free[above] = stop
         free[position] = start
         rows.append((position, depths[position], start, stop, False))
-    # leaves, and regions of which only the label itself occurs, are their own voxels
+    # leaves, and regions with voxels of their own label only, are not divided
     divided = [p for p in there if 0 < direct[p] < total[p]]
     rows += [(p, depths[p] + 1, free[p], free[p] + direct[p], True) for p in divided]
     region, level, start_, stop_, own = np.array(rows, np.int64).reshape(-1, 5).T
@@ -187,7 +187,7 @@ def _check_apart(table: LabelTable, terminology: Terminology, regions: list[int]
     if shared.size:
         one, other = (str(a) for a in terminology.distinct_acronyms[owners[shared[0] :][:2]])
         raise RegionOverlapError(
-            f"regions {one!r} and {other!r} cannot be drawn beside each other: both have the label "
+            f"regions {one!r} and {other!r} cannot be drawn side by side: both have the label "
             f"{labels[shared[0]]}, and so the same voxels"
         )
 
@@ -246,7 +246,7 @@ def _draw(
         )
         legend.set_in_layout(False)  # the title makes its room
     regions.update_scalarmappable()
-    # of one colour for all, or none at all, as collections have it
+    # a single colour for all, or none, as in collections
     faces = np.atleast_2d(regions.get_facecolor())
     faces = np.resize(faces if faces.size else np.zeros((1, 4)), (cells.region.size, 4))
     alpha = faces[:, 3:]

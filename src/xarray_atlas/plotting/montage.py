@@ -103,7 +103,7 @@ def sections(
     Raises
     ------
     GridError
-        If there is no such axis, or `n` is no number of planes, or there are fewer than axes.
+        If there is no such axis, or `n` is not a number of planes, or there are fewer than axes.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def sections(
 
 
 def further_variables(values: Any, kwargs: dict[str, Any]) -> list[str]:
-    """Return which variables are read beside the annotation."""
+    """Return the variables that are read in addition to the annotation."""
     if values is not None:
         return ["hemispheres"] if has_sides(values) else []
     return ["template"] if kwargs.get("template", True) else []

@@ -33,7 +33,7 @@ def box_at(x: float, y: float, width: float, height: float) -> FloatArray:
 
 
 def is_free(box: FloatArray, boxes: list[FloatArray], frame: FloatArray) -> bool:
-    """Tell whether a box lies within a frame, and over none of the others."""
+    """Return whether a box lies within a frame, and over none of the others."""
     if (box[:2] < frame[:2]).any() or (box[2:] > frame[2:]).any():
         return False
     if not boxes:
@@ -63,7 +63,7 @@ def line_to(x: float, y: float, width: float, height: float, target: Any) -> Flo
 
 
 def crossed(lines: FloatArray, boxes: FloatArray) -> Any:
-    """Tell which lines meet which boxes, one of both or as many of each.
+    """Return which lines meet which boxes, one of both or as many of each.
 
     A line is start + t way with t from 0 to 1; between the left and the right side of a box t
     is in one range, between the lower and the upper one in another, and all three must overlap.
@@ -82,7 +82,7 @@ def crossed(lines: FloatArray, boxes: FloatArray) -> Any:
 
 
 def meet(line: FloatArray, others: FloatArray) -> Any:
-    """Tell which lines cross another: each has the ends of the other on both of its sides."""
+    """Return which lines cross another: each has the ends of the other on both of its sides."""
 
     def sides(of: FloatArray, points: FloatArray) -> Any:
         way = of[..., 1, :] - of[..., 0, :]

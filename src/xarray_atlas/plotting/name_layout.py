@@ -1,4 +1,4 @@
-"""The layout of acronyms in a picture of a plane: inside their regions, or beside the brain.
+"""The layout of acronyms in a picture of a plane: inside their regions, or next to the brain.
 
 A name is written where its whole box lies in one part of its region. What has no such place is
 named outside of the brain, with a line to a point inside of it: the largest first, and siblings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["NameLayout", "Placed"]
 
 PAD = 0.15
-"""Between a name and what is beside it, as a share of its height."""
+"""Between a name and what is next to it, as a share of its height."""
 
 STEP = 1.25
 """Points from one place that is looked at to the next."""
@@ -95,7 +95,7 @@ class NameLayout:
     names: list[Any] = field(default_factory=list)
     """Texts with ``part``, ``region``, ``places`` and ``sizes``."""
     outside: dict[int, Any] = field(default_factory=dict)
-    """The text by which a region is named beside the brain."""
+    """The text by which a region is named next to the brain."""
     above: set[int] = field(default_factory=set)
     """Regions by which those below them may be named together."""
     _key: Any = None
@@ -176,7 +176,7 @@ class NameLayout:
     # -- inside
 
     def _inside(self, name: Any, renderer: Any, boxes: list[FloatArray]) -> Any:
-        """Return the place of a name in its region, with its box; None where there is none."""
+        """Return the place of a name in its region, with its box; None if there is none."""
         pixel = renderer.points_to_pixels(1.0)
         for size in name.sizes:
             height = size * pixel
@@ -193,7 +193,7 @@ class NameLayout:
         return None
 
     def _fits(self, name: Any, width: float, height: float) -> bool:
-        """Tell whether the extent of a part has room for a box."""
+        """Return whether the extent of a part has room for a box."""
         top, bottom, left, right = name.bounds
         corners = self.ax.transData.transform(
             [
@@ -231,7 +231,7 @@ class NameLayout:
         return [(x, y)]
 
     def _holds(self, box: FloatArray, part: int) -> bool:
-        """Tell whether all voxels in a box of the display are of a part."""
+        """Return whether all voxels in a box of the display are of a part."""
         corners = self.ax.transData.inverted().transform(box.reshape(2, 2))
         pieces = []
         for axis, ends in ((self.plane.y, corners[:, 1]), (self.plane.x, corners[:, 0])):
@@ -244,7 +244,7 @@ class NameLayout:
     # -- outside
 
     def _beside(self, renderer: Any, boxes: list[FloatArray], named: set[int]) -> None:
-        """Place names beside the brain, for what has none inside."""
+        """Place names next to the brain, for what has none inside."""
         pixel = renderer.points_to_pixels(1.0)
         raster = self._raster(STEP * pixel)
         if raster is None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 __all__ = ["OutlinesLike", "is_smooth", "outline_options"]
 
 OutlinesLike: TypeAlias = bool | str | Mapping[str, Any]
-"""Whether outlines are drawn, "smooth", or options of matplotlib's LineCollection."""
+"""Return whether outlines are drawn, "smooth", or options of matplotlib's LineCollection."""
 
 SMOOTH = "smooth"
 
@@ -47,5 +47,5 @@ def outline_options(outlines: OutlinesLike, **style: Any) -> dict[str, Any] | No
 
 
 def is_smooth(outlines: OutlinesLike) -> bool:
-    """Tell whether smoothed outlines are asked for."""
+    """Return whether smoothed outlines are asked for."""
     return bool((outline_options(outlines) or {}).get(SMOOTH))

@@ -54,7 +54,7 @@ def outlines(
     smooth: bool = False,
     **kwargs: Any,
 ) -> Axes:
-    """Draw where the regions of a plane meet, over a picture whose axes are in mm, or in a frame.
+    """Draw the boundaries of a plane's regions over a picture with axes in mm, or in a frame.
 
     The boundaries between voxels of different labels, and nothing else: limits, aspect and
     direction of the axes stay as they are.
@@ -83,7 +83,7 @@ def outlines(
         Outline the parcels of a parcellation, as :func:`~xarray_atlas.parcellate` takes it.
     x, y : str, optional
         What runs across and up the picture: dimensions, or "ap", "dv", "ml". By default as
-        :func:`section` has it: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
+        in :func:`section`: "ml" and "dv" of a coronal plane, "ap" and "dv" of a sagittal
         one, "ml" and "ap" of a horizontal one. A length is a position along the dimension of
         that name.
     smooth : bool, default: False
@@ -190,7 +190,7 @@ def add_outlines(ax: Axes, plane: Plane, **kwargs: Any) -> None:
 
 
 def _differing(plane: Plane) -> Callable[[Any, Any], Any] | None:
-    """Return what tells outlines from boundaries within a part; None where all are outlines."""
+    """Return what tells outlines from boundaries within a part; None if all are outlines."""
     if plane.own_faces is None:
         return None
     faces, parts = (np.array(each) for each in zip(*plane.parts_of_faces.items(), strict=True))

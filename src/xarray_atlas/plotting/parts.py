@@ -35,7 +35,7 @@ class Choice:
 
     @property
     def is_made(self) -> bool:
-        """Whether one of them is given."""
+        """Return whether one of them is given."""
         return any(each is not None for each in (self.level, self.regions, self.parcellation))
 
     def cut(self, plane: Atlas) -> Atlas:
@@ -73,7 +73,7 @@ class Parts:
     index: Ints
     regions: Mapping[int, int]
     are_chosen: bool = True
-    """Whether these are the regions that the caller asked for, and not each label there is."""
+    """Whether these are the requested regions, rather than all labels."""
 
     @classmethod
     def of_labels(
@@ -99,5 +99,5 @@ class Parts:
 
     @property
     def rest(self) -> Any:
-        """Where there is brain without a region that is drawn."""
+        """Mask of the brain outside the regions that are drawn."""
         return self.index == REST

@@ -15,7 +15,7 @@ class PdfLayers:
 
     Matplotlib's PDF renderer ignores the groups that artists open, which its SVG renderer writes
     with their ids. So they are written here, through attributes of ``PdfFile`` that have
-    public names and are no stable interface, as of matplotlib 3.10 and 3.11. An
+    public names and are not stable interface, as of matplotlib 3.10 and 3.11. An
     ``open_group`` of its PDF renderer would replace this module.
 
     Parameters

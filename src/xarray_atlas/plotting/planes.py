@@ -127,17 +127,17 @@ class Plane:
 
     @property
     def title(self) -> str:
-        """Where it is."""
+        """Title with the position of the plane."""
         return self.shown.title
 
     @property
     def factor(self) -> float:
-        """How many mm one unit of the picture is."""
+        """Length of a unit of the picture in mm."""
         return self.shown.factor
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """What imshow takes: left, right, bottom and top of the array."""
+        """Extent for imshow: left, right, bottom and top of the array."""
         return self.x.first, self.x.last, self.y.last, self.y.first
 
     def values(self, array: xr.DataArray) -> Any:
@@ -145,7 +145,7 @@ class Plane:
         return array.transpose(self.y.dim, self.x.dim).values
 
     def other(self, name: str) -> Any:
-        """Return another variable of the plane as rows and columns, None where it has none."""
+        """Return another variable of the plane as rows and columns, None if it has none."""
         if isinstance(self.obj, xr.Dataset) and name in self.obj.data_vars:
             array = self.obj[name]
             if set(array.dims) == {self.x.dim, self.y.dim}:
@@ -285,7 +285,7 @@ def anatomical(
 
 
 def _chosen(plane: Atlas, along: dict[str, Hashable], x: Any, y: Any) -> tuple[str, str]:
-    """Return the axes of a picture of which one or both are named."""
+    """Return the axes of a picture, given the names of one or both."""
     named = [None if name is None else axis_of(plane, name) for name in (x, y)]
     for name, axis in zip((x, y), named, strict=True):
         if axis is not None and axis not in along:

@@ -33,7 +33,7 @@ AA = 4.5
 class RegionName(Text):
     """The acronym of a region, which is drawn where there is room for it.
 
-    It lies inside of its region, or beside the brain with a line to it. No two names overlap, and
+    It lies inside of its region, or next to the brain with a line to it. No two names overlap, and
     more appear in a larger figure. It is black or white, whichever has more contrast to what is
     drawn below it, with a halo where neither has enough.
 
@@ -82,7 +82,7 @@ class RegionName(Text):
         self.layout, self.region, self.part = layout, region, part
         self.bounds, self.step, self.sizes = bounds, step, sizes
         self.placed: Placed | None = None
-        """Where it is drawn; None where it is not. Known once the figure has been drawn."""
+        """Where it is drawn; None if it is not. Known once the figure has been drawn."""
         self.chosen: str | None = None
         """The colour that was set here; another one is the user's, and stays."""
         self.leader: Line2D | None = None
@@ -171,7 +171,7 @@ def halo_of(ink: str, width: float = 0.9) -> list[Any]:
 
 
 def add_names(ax: Axes, plane: Plane) -> None:
-    """Write the acronyms of regions into them, or beside the brain with a line to them."""
+    """Write the acronyms of regions into them, or next to the brain with a line to them."""
     from matplotlib import rcParams
 
     layout = NameLayout(ax, plane)

@@ -70,7 +70,7 @@ class RimLetter(SideLetter):
             self.set_position(tuple(found.tolist()))
 
     def _is_free(self, box: FloatArray, others: list[Any]) -> bool:
-        """Tell whether a box of the display holds no brain, and nothing that is written."""
+        """Return whether a box of the display holds no brain, and nothing that is written."""
         from matplotlib.transforms import Bbox
 
         assert self.axes is not None

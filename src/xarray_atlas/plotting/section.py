@@ -158,7 +158,7 @@ def section(
     PointsError
         If there is no such frame, or it is not said in which the three points are.
     RegionNotFoundError, AmbiguousRegionError, UnitsError
-        For a region that is not there, for what is no length or angle, and where a unit is missing.
+        If a region does not exist, a value is not a length or angle, or a unit is missing.
     ParcellationError, TypeError
         If the regions to be drawn overlap, or are chosen in several ways.
 
@@ -263,7 +263,7 @@ def show(ax: Axes, plane: Plane, values: Any, **kwargs: Any) -> Any:
     """Draw the pixels of a plane at their coordinates, whatever rcParams["image.origin"] is."""
     for name in {"aspect", "extent", "origin"} & set(kwargs):
         raise TypeError(
-            f"{name}= is no argument of this picture: its coordinates say where it lies. "
+            f"{name}= is not an argument of this picture: its coordinates say where it lies. "
             "ax.invert_yaxis() turns it upside down, ax.set_aspect('auto') stretches it"
         )
     try:

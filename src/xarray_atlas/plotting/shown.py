@@ -33,7 +33,7 @@ class Shown:
     axis : str
         The anatomical axis across the plane.
     position : float or None
-        Along it, in mm; None where it is not known.
+        Along it, in mm; None if it is not known.
     unit : str
         Of the picture.
     frame : str
@@ -41,7 +41,7 @@ class Shown:
     tilt, roll : float
         In degrees.
     oblique : bool
-        Whether it is no plane of voxels.
+        Whether it is not a plane of voxels.
     anatomical : tuple of str
         The axes in the order of `to_frame`; () where the plane has the axes of the Dataset.
     to_frame : tuple of tuple of float
@@ -90,7 +90,7 @@ class Shown:
 
     @property
     def factor(self) -> float:
-        """How many mm one unit is."""
+        """Length of a unit in mm."""
         return unit_factor(self.unit)
 
     @cached_property
@@ -103,7 +103,7 @@ class Shown:
 
     @property
     def where(self) -> str:
-        """Where the plane is in the frame."""
+        """Position of the plane in the frame, as text."""
         if self.position is None:
             return ""
         position = round(self.position, 3) if self.oblique else self.position
@@ -114,7 +114,7 @@ class Shown:
 
     @property
     def title(self) -> str:
-        """Where the plane is, and in which frame."""
+        """Position of the plane and its frame, as text."""
         return f"{self.where} ({one_line(self.frame)})" if self.frame else self.where
 
     def label(self, axis: str, direction: str) -> str:
@@ -137,7 +137,7 @@ class Shown:
         return dict(zip(self.anatomical, in_frame.tolist(), strict=True))
 
     def _is_turned(self, axis: str) -> bool:
-        """Tell whether an axis of the plane is none of the frame."""
+        """Return whether an axis of the plane is none of the frame."""
         if not self.anatomical:
             return False
         at = self.anatomical.index(axis)

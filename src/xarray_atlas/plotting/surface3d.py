@@ -84,7 +84,7 @@ def surface(
         Where to draw. A new one by default. Where it shows something already, its camera and
         marker are left as they are.
     off_screen : bool, optional
-        Whether a new plotter opens no window, for a ``screenshot``; as PyVista has it.
+        Whether a new plotter opens no window, for a ``screenshot``, as in PyVista.
     window_size : (int, int), optional
         Width and height of a new plotter in pixels.
     **kwargs

@@ -1,4 +1,4 @@
-"""The regions along the shanks of a probe, with signals of its contacts beside them."""
+"""The regions along the shanks of a probe, with signals of its contacts next to them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def track(
     labels: bool = True,
     **kwargs: Any,
 ) -> AxesArray:
-    """Draw the regions along each shank of a probe, and signals of its contacts beside them.
+    """Draw the regions along each shank of a probe, and signals of its contacts next to them.
 
     The column of regions follows the middle of a shank from its highest to its lowest contact;
-    boundaries are the faces of voxels, as :func:`~xarray_atlas.along` finds them.
+    boundaries are exact, as in :func:`~xarray_atlas.along`.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def track(
     labels : bool, default: True
         Write acronyms into the parts of the column that have room for them.
     **kwargs
-        Of the bars of regions, as :meth:`matplotlib.axes.Axes.bar` has them: ``edgecolor``,
+        Options of the bars, for :meth:`matplotlib.axes.Axes.bar`: ``edgecolor``,
         ``linewidth``, ``alpha``, ...
 
     Returns
@@ -79,7 +79,7 @@ def track(
     Raises
     ------
     PointsError
-        If these are no contacts of a probe, a shank has no two contacts at different heights, or
+        If these are not contacts of a probe, a shank has no two contacts at different heights, or
         a signal is not one of the contacts.
 
     Examples
@@ -168,8 +168,8 @@ def _signal(contacts: xr.Dataset, name: str, value: Any) -> xr.DataArray:
         array = xr.DataArray(data, dims=dims or None)
     if "contact" not in array.dims or array.ndim > 2 or array.sizes["contact"] != n:
         raise PointsError(
-            f"signal {name!r} has the dimensions {dict(array.sizes)}; a signal is on 'contact', of "
-            f"which there are {n}, and one more dimension at the most"
+            f"signal {name!r} has the dimensions {dict(array.sizes)}; a signal is on the {n} "
+            f"entries of 'contact', and one more dimension at the most"
         )
     return array.transpose("contact", ...)
 
@@ -196,8 +196,7 @@ def _parts(
     heights, of = np.unique(np.round(um, 6), return_inverse=True)
     if heights.size < 2:
         raise PointsError(
-            f"shank {contacts['shank'].values[0]!r} has contacts at one height only, which is no "
-            "track"
+            f"shank {contacts['shank'].values[0]!r} has contacts at one height only, not a track"
         )
     count = np.bincount(of)
     middle = {a: np.bincount(of, points.mm[a].ravel()) / count for a in points.mm}

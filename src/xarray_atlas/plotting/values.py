@@ -60,7 +60,7 @@ def values(
     """Draw a section coloured by a value of each region: a heat map.
 
     A voxel has the value of the most specific region that has one and holds it, as
-    :func:`~xarray_atlas.paint` has it. Regions of the brain without a value are light grey.
+    with :func:`~xarray_atlas.paint`. Regions of the brain without a value are light grey.
     Only what the plane needs is read.
 
     Parameters
@@ -244,7 +244,7 @@ def one_scale(painted: list[Painted], options: dict[str, Any]) -> Any:
 
 
 def _of_parts(given: xr.DataArray, plane: Plane, whole: Terminology) -> xr.DataArray:
-    """Return the values of the regions to be drawn, where others are given beside them.
+    """Return the values of the regions to be drawn, where others are given too.
 
     Raises
     ------
@@ -282,7 +282,7 @@ def _parts_with_values(plane: Plane, given: xr.DataArray) -> Parts:
 
 
 def has_sides(values: Any) -> bool:
-    """Tell whether values are of left and right apart, so that sides have to be read."""
+    """Return whether values are of left and right apart, so that sides have to be read."""
     if isinstance(values, pd.Series):
         return "hemisphere" in values.index.names
     return isinstance(values, xr.DataArray) and "hemisphere" in values.coords

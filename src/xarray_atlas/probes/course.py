@@ -55,7 +55,7 @@ class Line:
     up : float64 array, shape (3,)
         The unit vector along the shank, away from the tip.
     length : float or None
-        From the entry to the tip; None where no entry was stated.
+        From the entry to the tip; None if no entry was stated.
     """
 
     tip: FloatArray

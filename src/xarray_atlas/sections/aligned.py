@@ -307,7 +307,7 @@ def _hemispheres(
     dims: Sequence[Any],
     order: Sequence[str],
 ) -> Any:
-    """Return the hemisphere of each pixel; None where it is not known."""
+    """Return the hemisphere of each pixel; None if it is not known."""
     if has_hemispheres(ds):
         return looked_up(ds["hemispheres"].variable.transpose(*dims).data, place)
     if space.midline is None:

@@ -138,7 +138,7 @@ def take_positions(
     frame : optional
         As the caller gives it.
     positions : dict
-        By "ap", "dv" and "ml"; None where there is none.
+        By "ap", "dv" and "ml"; None if there is none.
     """
     found = {axis: position for axis, position in positions.items() if position is not None}
     dims = [str(dim) for dim in annotation_of(obj).dims]

@@ -50,7 +50,7 @@ def cut(obj: Atlas, asked: Asked) -> tuple[Atlas, View | None]:
     plane : Dataset or DataArray
         Of two dimensions.
     view : View or None
-        None where it is a plane of the Dataset in its own coordinates.
+        None if it is a plane of the Dataset in its own coordinates.
     """
     annotation = annotation_of(obj)
     flat = annotation.ndim == 2

@@ -76,7 +76,7 @@ def mz3(mesh: Mesh, shown: PageAtlas) -> bytes:
 def tube(line: FloatArray, shown: PageAtlas) -> bytes:
     """Return a tube along a line, (n, 3) mm on right, anterior, superior, as an MZ3 file.
 
-    It is as thick as it has to be to be seen beside the volume.
+    It is as thick as it has to be to be seen next to the volume.
     """
     sizes = shown.annotation.sizes
     dims = [shown.annotation[axis["name"]].dims[0] for axis in shown.axes]

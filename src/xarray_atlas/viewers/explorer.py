@@ -29,7 +29,7 @@ class Places:
     Attributes
     ----------
     axes : sequence of dict
-        The axes of the page, as :class:`PageAtlas` has them.
+        The axes of the page; see :class:`PageAtlas`.
     names : sequence of str
         The coordinates of the Dataset, in its order.
     acronyms : sequence of str

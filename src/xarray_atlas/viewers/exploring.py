@@ -89,7 +89,7 @@ def explore(
     PointsError
         If there is no such frame, or `contacts` are not those of a probe.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     ImportError
         If scikit-image is not installed: ``pip install "xarray-atlas[explore]"``.
 

@@ -55,7 +55,7 @@ def atlas_html(obj: xr.Dataset | xr.DataArray) -> str:
 def _known_volumes(
     obj: xr.Dataset | xr.DataArray, terminology: Terminology
 ) -> Sequence[float] | None:
-    """Return the volume of each region in mm**3 where a pass has learned it; none is made."""
+    """Return the volume of each region in mm**3 if a pass has computed it; none is started."""
     try:
         annotation = annotation_of(obj)
         voxel = math.prod(voxel_sizes(annotation, 3).values())

@@ -80,7 +80,7 @@ def to_napari(
     PointsError
         If the frame or the axes of the points are not stated.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     ImportError
         If napari is not installed: ``pip install "xarray-atlas[napari]"``.
 

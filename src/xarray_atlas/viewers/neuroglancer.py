@@ -96,15 +96,15 @@ def neuroglancer_url(
         If no region has a voxel in this part of the atlas, or the voxels are not those in the
         store: on the grid of an image, or said to be of another size.
     ParcellationError
-        For a parcellation, the labels of which are not those in the store.
+        For a parcellation, as its labels differ from those in the store.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
 
     Notes
     -----
-    To find the point, the annotation is read as by :func:`region_properties`, which keeps what it
-    learns: open a coarse level where that is long, the page shows the others all the same. Beside
-    it the manifest and the metadata of the pyramid are read; for the template, its metadata and
+    To find the point, the annotation is read as by :func:`region_properties`, which caches the
+    result: open a coarse level if that takes long, the page still shows the others. In addition
+    the manifest and the metadata of the pyramid are read; for the template, its metadata and
     one plane of its coarsest level (for the range of grey values); for meshes, one small file.
 
     Labels that were changed after the atlas was opened are not shown.
@@ -226,7 +226,7 @@ def _check_voxels(space: Space, multiscale: Multiscale, array: LabelArray | None
         )
     if array is not None and space.shape and tuple(space.shape[i] for i in at) != array.shape:
         raise GridError(
-            f"this atlas has another shape than {array.place}, of which it was made, so that "
+            f"this atlas has another shape than its source {array.place}, so that "
             "positions in one are not those in the other; make the link of the atlas as it was "
             "opened"
         )
@@ -295,7 +295,7 @@ def _in_store(
     return found, extent[order]
 
 
-# -- what is stored beside
+# -- what is stored next to
 
 
 def _zarr(url: str, group: zarr.Group) -> str:

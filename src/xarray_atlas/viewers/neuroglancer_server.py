@@ -76,7 +76,7 @@ def neuroglancer(
         If a spatial dimension is missing or unevenly spaced, the template is on another grid, or
         no region has a voxel in `obj`.
     RegionNotFoundError, AmbiguousRegionError
-        For a region that is not there, or an acronym that several share.
+        For a region that does not exist, or an acronym that several share.
     ImportError
         If neuroglancer is not installed: ``pip install "xarray-atlas[neuroglancer]"``.
 
@@ -218,7 +218,7 @@ def _along(grid: AscendingGrid, annotation: xr.DataArray, *values: Any) -> list[
     return [value[order] for value in values]
 
 
-# -- served beside the volumes: names, and surfaces
+# -- served next to the volumes: names, and surfaces
 
 
 def _names(folder: str, terminology: Terminology) -> dict[str, bytes]:
