@@ -170,7 +170,7 @@ class NameLayout:
         return np.round(lines[np.isfinite(lines).all(axis=(1, 2))], 1)
 
     def _is_free(self, box: FloatArray, boxes: list[FloatArray]) -> bool:
-        """Tell whether a box lies within the axes, off other boxes, lines and points."""
+        """Return whether a box lies within the axes, off other boxes, lines and points."""
         return is_free(box, boxes, self._frame) and not crossed(self._drawn, box[None]).any()
 
     # -- inside
