@@ -123,8 +123,8 @@ class OverlaysMethods:
             goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
             ``{"smooth": True, "color": "white"}``.
         labels : bool, default: False
-            Write acronyms into regions that have room for them in a figure of this size, and beside
-            the brain, with a line, for others. They are texts in ``ax.texts``.
+            Write acronyms into regions that have room for them in a figure of this size, and next
+            to the brain, with a line, for others. They are texts in ``ax.texts``.
         directions : bool, default: True
             Label each rim with its side: A or P, S or I, L or R.
         scale_bar : bool, default: True

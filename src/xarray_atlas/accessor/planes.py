@@ -124,8 +124,8 @@ class PlanesMethods:
             goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
             ``{"smooth": True, "color": "white"}``.
         labels : bool, default: True
-            Write acronyms into regions that have room for them in a figure of this size, and beside
-            the brain, with a line, for others. They are texts in ``ax.texts``.
+            Write acronyms into regions that have room for them in a figure of this size, and next
+            to the brain, with a line, for others. They are texts in ``ax.texts``.
         directions : bool, default: True
             Label each rim with its side: A or P, S or I, L or R.
         scale_bar : bool, default: True

@@ -137,7 +137,7 @@ def section(
         goes on to matplotlib's LineCollection: ``{"color": "white"}``, or
         ``{"smooth": True, "color": "white"}``.
     labels : bool, default: True
-        Write acronyms into regions that have room for them in a figure of this size, and beside
+        Write acronyms into regions that have room for them in a figure of this size, and next to
         the brain, with a line, for others. They are texts in ``ax.texts``.
     directions : bool, default: True
         Label each rim with its side: A or P, S or I, L or R.
