@@ -16,7 +16,7 @@ __all__ = ["AscendingGrid", "ascending_grid"]
 
 @dataclass(frozen=True)
 class AscendingGrid:
-    """Grid of an annotation whose dimensions are all turned to ascend.
+    """Grid of an annotation with all dimensions turned to ascend.
 
     Attributes
     ----------

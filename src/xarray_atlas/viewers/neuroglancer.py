@@ -78,7 +78,7 @@ def neuroglancer_url(
     template : bool, default: True
         Show the template, if the Dataset or its manifest states its location.
     meshes : bool, default: True
-        Show surfaces and names, if they are stored beside the annotation.
+        Show surfaces and names, if they are stored next to the annotation.
     base : str, default: "https://neuroglancer-demo.appspot.com/"
         URL of a neuroglancer of version 2.41 or newer.
 

@@ -34,7 +34,7 @@ _PIXELS = {np.dtype(kind) for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "f4")
 """The types of images that neuroglancer draws; others are brought to float32."""
 
 _FILES: weakref.WeakKeyDictionary[Any, dict[str, bytes]] = weakref.WeakKeyDictionary()
-"""Files that are served beside the volumes of each viewer, by path."""
+"""Files that are served next to the volumes of each viewer, by path."""
 
 _SERVERS: weakref.WeakSet[Any] = weakref.WeakSet()
 """Servers that have the handler of these files."""
