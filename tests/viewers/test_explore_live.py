@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -56,10 +57,17 @@ def lab(tmp_path_factory):
         "--IdentityProvider.token=known",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
+        # the server asks nobody for news and newer versions
         "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")
+    env = {
+        **os.environ,
+        **dict.fromkeys((*names, "JUPYTERLAB_WORKSPACES_DIR"), str(folder / "own")),
+    }
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options], cwd=folder, stdout=log, stderr=log
+        [sys.executable, "-m", "jupyterlab", *options], cwd=folder, env=env, stdout=log, stderr=log
     )
     try:
         until = time.time() + 60
