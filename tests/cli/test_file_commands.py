@@ -161,6 +161,20 @@ def test_an_image_by_region(image: Path, ds: xr.Dataset, capsys) -> None:
     assert len(rows_of(capsys)) < 400
 
 
+def test_regions_whose_statistic_is_zero_are_printed(image: Path, ds: xr.Dataset, capsys) -> None:
+    empty = image.with_name("empty.nii.gz")
+    zero = ds.annotation.astype("float32").copy(data=np.zeros(ds.annotation.shape, "float32"))
+    xarray_atlas.to_nifti(zero.rename("image"), empty)
+    asked = [*AT_100, "--space", "RAS", "--format", "csv"]
+    assert main(["aggregate", str(image), *asked]) == 0
+    everywhere = [row["region"] for row in rows_of(capsys)]
+    for func in ("mean", "min"):
+        assert main(["aggregate", str(empty), *asked, "--func", func, "--func", "count"]) == 0
+        rows = rows_of(capsys)
+        assert [row["region"] for row in rows] == everywhere
+        assert {float(row[func]) for row in rows} == {0}
+
+
 def test_an_image_without_a_transform_asks(image: Path, capsys) -> None:
     assert main(["aggregate", str(image), *AT_100]) == 1
     message = only_error(capsys)

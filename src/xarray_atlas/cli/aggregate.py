@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> str:
         found = aggregate(here, image, func=functions, direct=args.direct, **tables.asked(args))
         assert isinstance(found, xr.Dataset)  # of a list of functions
         rows = tables.region_rows(
-            found.compute(), {name: name for name in functions}, functions[0], args.all
+            found.compute(), {name: name for name in functions}, functions, args.all
         )
     if not rows:
         raise GridError(

@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace) -> str:
             **tables.asked(args),
         )
     columns = {"count": "count", "volume": "volume_mm3", "density": "density_per_mm3"}
-    rows = tables.region_rows(found, columns, "count", args.all)
+    rows = tables.region_rows(found, columns, ["count"], args.all)
     lost = {name: int(found[name].sum()) for name in LOST if name in found}
     if args.format == "json":
         return json.dumps({"points": points.sizes["point"], **lost, "regions": rows}, indent=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xarray_atlas.cli.output import Row, to_records
@@ -50,7 +50,7 @@ def asked(args: argparse.Namespace) -> Row:
 
 
 def region_rows(
-    result: xr.Dataset, columns: Mapping[str, str], needed: str, everything: bool
+    result: xr.Dataset, columns: Mapping[str, str], needed: Sequence[str], everything: bool
 ) -> list[Row]:
     """Turn a result on ``region``, and on other dimensions, into rows.
 
@@ -59,16 +59,22 @@ def region_rows(
     result : Dataset
     columns : mapping of str to str
         The variables that become columns, and their names there.
-    needed : str
-        The variable that decides which regions are printed: by values other than 0 and missing.
+    needed : sequence of str
+        The variables that decide which regions are printed: those with a count above 0, or with a
+        number in another variable. A mean or a minimum of 0 is a number.
     everything : bool
         Return the rows of regions without one, too.
     """
+    import numpy as np
+
     plain = result[list(columns)].pint.dequantify()
     if not everything:
-        dims = [dim for dim in plain[needed].dims if dim != "region"]
-        values = plain[needed]
-        plain = plain.isel(region=(values.notnull() & (values != 0)).any(dims).values)
+        there = np.zeros(plain.sizes["region"], bool)
+        for name in needed:
+            values = plain[name]
+            some = values > 0 if name == "count" else values.notnull()
+            there |= some.any([dim for dim in values.dims if dim != "region"]).values
+        plain = plain.isel(region=there)
     groups = [str(dim) for dim in plain.dims if dim != "region"]
     about = {"region": "region", "region_name": "name", "region_id": "id"}
     names = {**about, **{group: group for group in groups}, **columns}
