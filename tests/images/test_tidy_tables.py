@@ -127,5 +127,9 @@ def test_errors(ds: xr.Dataset) -> None:
         ds.atlas.table(xr.Dataset({"a": ("time", [1])}))
     with pytest.raises(RegionNotFoundError, match="RSPx"):
         ds.atlas.table({"RSPx": 1.0})
+    for name in ("variable", "value", "unit"):
+        values = xr.DataArray([[1.0, 2.0]], {"region": ["RSP"], name: [4, 5]}, ("region", name))
+        with pytest.raises(ValueError, match=rf"values\.rename\({name}='{name}_'\)"):
+            ds.atlas.table(values)
     with pytest.raises(TypeError, match="type int"):
         ds.atlas.table(3)

@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib import pyplot as plt
@@ -240,6 +241,36 @@ def test_tables_of_regions_and_animals(ds: xr.Dataset) -> None:
         ds.atlas.plot.heatmap(table.assign(name="x"))
     with pytest.raises(ValueError, match="nothing to draw"):
         ds.atlas.plot.heatmap(table.iloc[:0])
+
+
+def test_levels_of_a_table_are_groups(ds: xr.Dataset) -> None:
+    tidy = pd.DataFrame(
+        {
+            "region": ["CA1"] * 4 + ["RSP"] * 4, "hemisphere": ["left", "right"] * 4,
+            "group": ["g", "g", "h", "h"] * 2, "animal": ["a", "a", "b", "b"] * 2,
+            "value": pd.array([1, 2, 3, 4, 5, 6, 7, None], "Int64"),
+        }
+    )  # fmt: skip
+    table = tidy.pivot(index="region", columns=["group", "hemisphere", "animal"], values="value")
+    for by, named in ("group", "left, g|left, h|right, g|right, h"), (None, "left|right"):
+        ax = ds.atlas.plot.bars(table, by=by)
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == named.split("|")
+    # the mean of each side, not of both
+    assert [bar.get_height() for bar in ax.patches] == [2, 6, 3, 6]
+    with pytest.raises(ValueError, match=r"pass it transposed: table\.T"):
+        ds.atlas.plot.bars(table.T)
+    rows = tidy.pivot(index=["region", "hemisphere"], columns="animal", values="value")
+    with pytest.raises(ValueError, match=r"levels region, hemisphere, .*unstack\('hemisphere'\)"):
+        ds.atlas.plot.heatmap(rows)
+    days = observations().assign_coords(animal=pd.date_range("2020-01-01", periods=4))
+    names = [text.get_text() for text in ds.atlas.plot.heatmap(days).get_xticklabels()]
+    assert names[:2] == ["2020-01-01", "2020-01-02"]
+
+
+def test_no_bar_is_a_mean_without_its_infinite_values(ds: xr.Dataset) -> None:
+    values = xr.DataArray([[1.0, np.inf], [2.0, 3.0]], {"region": ["RSP", "TH"]}, ("region", "m"))
+    with pytest.raises(ValueError, match=r"a value of 'RSP' is infinite.*np\.isfinite"):
+        ds.atlas.plot.bars(values)
 
 
 def test_names_are_no_formulas_and_no_orders() -> None:

@@ -21,6 +21,9 @@ __all__ = ["table"]
 FIRST = ("region", "region_name", "region_id", "region_parent", "region_depth", "hemisphere")
 """Columns that stand first, in this order; then the other dimensions and their coordinates."""
 
+LAST = ("variable", "value", "unit")
+"""Columns that stand last."""
+
 
 def table(obj: xr.Dataset | xr.DataArray, values: Any) -> pd.DataFrame:
     """Tabulate values by region, with one row for each observation.
@@ -86,15 +89,20 @@ def table(obj: xr.Dataset | xr.DataArray, values: Any) -> pd.DataFrame:
     """
     terminology, _ = find_atlas(obj)
     arrays = _variables(values)
+    names = {name for array in arrays for name in (*array.dims, *array.coords)}
+    if taken := [name for name in LAST if name in names]:
+        raise ValueError(
+            f"the values have a coordinate {taken[0]!r}, and the table has a column of that name "
+            f"for itself; rename the coordinate: values.rename({taken[0]}='{taken[0]}_')"
+        )
     arrays = [_named(array, terminology) if "region" in array.dims else array for array in arrays]
     carrier = find_coordinate(arrays[0]) if arrays else None
     units: dict[str, str] = {}
     rows = [_rows(array, carrier, units) for array in _computed(arrays)]
     rows = [part for part in rows if len(part)]
     columns = [name for name in FIRST if any(name in part for part in rows)]
-    last = ["variable", "value", "unit"]
-    others = dict.fromkeys(c for part in rows for c in part if c not in (*columns, *last))
-    columns += [*others, *last]
+    others = dict.fromkeys(c for part in rows for c in part if c not in (*columns, *LAST))
+    columns += [*others, *LAST]
     found = _stacked(rows, columns)
     if units:
         found.attrs["units"] = units

@@ -87,6 +87,12 @@ def bars(
     if error not in (*ERRORS, None):
         raise ValueError(f"error is 'sem', 'sd' or None, not {error!r}")
     seen = observe(obj, values, by)
+    if np.isinf(seen.values).any():
+        row = int(np.isinf(seen.values).any(axis=1).argmax())
+        raise ValueError(
+            f"a value of {seen.acronyms[row]!r} is infinite, and so is its mean; leave such values "
+            "out: values.where(np.isfinite(values))"
+        )
     if ax is None:
         _, ax = pyplot.subplots(layout="constrained")
     places = np.arange(len(seen.positions), dtype=float)
@@ -126,7 +132,7 @@ def _draw_group(
     kwargs: dict[str, Any],
 ) -> None:
     """Draw the bars of a group, shape (regions, observations), their errors and points."""
-    there = np.isfinite(values)
+    there = ~np.isnan(values)
     count = there.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(there, values, 0.0).sum(axis=1) / count

@@ -39,7 +39,7 @@ def heatmap(
 ) -> Axes:
     """Draw a heat map of values by region: a row for each region, a column for each animal.
 
-    Regions are in the order of the hierarchy. Cells without a value are light grey.
+    Regions are in the order of the hierarchy. Cells without a finite value are light grey.
 
     Parameters
     ----------

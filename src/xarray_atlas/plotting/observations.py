@@ -83,9 +83,10 @@ def observe(
     names = [by] if isinstance(by, str) else list(by or [])
     along = {name: _dim_of(given, name) for name in names}
     rest = [dim for dim in given.dims if dim != "region" and dim not in names]
-    if "hemisphere" in rest:
-        along = {"hemisphere": "hemisphere", **along}
-        rest.remove("hemisphere")
+    sides = given.coords["hemisphere"].dims if "hemisphere" in given.coords else ("hemisphere",)
+    if "hemisphere" not in names and set(sides) & set(rest):
+        along = {"hemisphere": _dim_of(given, "hemisphere"), **along}
+        rest = [dim for dim in rest if dim != "hemisphere"]
     if len(rest) > 1:
         raise ValueError(
             f"the values have the dimensions {', '.join(map(repr, rest))} in addition to 'region', "
@@ -123,9 +124,23 @@ def _from_dataframe(values: pd.DataFrame) -> xr.DataArray:
             "region, named by its index, and a column of numbers for each animal: "
             "table.pivot(index='region', columns='animal', values='value')"
         )
-    regions, columns = values.index.to_numpy(object), values.columns.to_numpy(object)
-    dim = str(values.columns.name or "column")
-    return xr.DataArray(values.to_numpy(), {"region": regions, dim: columns}, ("region", dim))
+    if "region" in values.columns.names:
+        raise ValueError(
+            "the columns of the table are regions, and its rows are to be; pass it transposed: "
+            "table.T"
+        )
+    if isinstance(values.index, pd.MultiIndex):
+        levels = [str(name) for name in values.index.names]
+        raise ValueError(
+            f"the index of the table has the levels {', '.join(levels)}, and it is to name the "
+            f"regions only; make columns of the others: table.unstack({levels[-1]!r})"
+        )
+    names = [str(name or f"column{i or ''}") for i, name in enumerate(values.columns.names)]
+    dim = names[-1]  # the levels of columns are coordinates along it
+    coords: dict[str, Any] = {"region": values.index.to_numpy(object)}
+    for level, name in enumerate(names):
+        coords[name] = (dim, values.columns.get_level_values(level).to_numpy(object))
+    return xr.DataArray(values.to_numpy(np.float64, na_value=np.nan), coords, ("region", dim))
 
 
 def _dim_of(values: xr.DataArray, name: Any) -> Hashable:
@@ -148,4 +163,7 @@ def _labels(array: xr.DataArray, name: Hashable, sizes: dict[Hashable, int]) -> 
     else:
         variable = xr.Variable((name,), np.arange(sizes[name]))
     whole = variable.set_dims(sizes).transpose(*sizes)
-    return [one_line(label) for label in whole.values.ravel().tolist()]
+    labels = whole.values.ravel()
+    if labels.dtype.kind in "mM":
+        labels = pd.Index(labels).astype(str).to_numpy(object)
+    return [one_line(label) for label in labels.tolist()]
