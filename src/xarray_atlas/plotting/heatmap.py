@@ -11,6 +11,7 @@ import xarray as xr
 
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
+from xarray_atlas.plotting.clipped import clipped_ends
 from xarray_atlas.plotting.observations import Observations, observe
 from xarray_atlas.plotting.palette import INSTALL
 from xarray_atlas.plotting.room import axes_width, text_width
@@ -128,7 +129,13 @@ def heatmap(
     draw_headers(ax, middles, groups, size, width)
     if add_colorbar:
         drawn_on: Any = ax.get_figure()  # or a part of the figure
-        bar = drawn_on.colorbar(mesh, ax=ax, shrink=min(1.0, 12 / max(rows, 1) + 0.3), pad=0.02)
+        bar = drawn_on.colorbar(
+            mesh,
+            ax=ax,
+            shrink=min(1.0, 12 / max(rows, 1) + 0.3),
+            pad=0.02,
+            extend=clipped_ends(mesh.norm, seen.values),
+        )
         bar.set_label(seen.label, parse_math=False)
         bar.outline.set_visible(False)
     return ax
