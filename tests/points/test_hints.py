@@ -112,7 +112,9 @@ def test_it_names_units_orders_and_indices(
 
 
 def test_where_nothing_fits_it_says_so(atlas: xr.Dataset) -> None:
-    with pytest.warns(UserWarning, match="Neither another frame, unit nor order .*from bregma"):
+    with pytest.warns(
+        UserWarning, match="Neither another frame, unit, order of axes nor sign .*from bregma"
+    ):
         atlas.atlas.region_at([[-1, 0.2, 0.1]] * 4, axes=AXES, unit="mm", frame="dataset")
     with pytest.warns(UserWarning, match="3 of them are NaN or infinite"):
         atlas.atlas.region_at([[np.nan, 0, 0]] * 3, axes=AXES, unit="mm", frame="dataset")
@@ -196,3 +198,29 @@ def test_coordinates_from_bregma_lead_to_the_conventions() -> None:
             ds.atlas.count_points(
                 points * scale, axes=("ap", "dv", "ml"), unit="mm", frame="brainglobe"
             )
+
+
+@pytest.mark.filterwarnings("ignore:no manifest says where left and right meet")
+@pytest.mark.parametrize(
+    ("frame", "place", "message"),
+    [
+        ("ibl", (-2, 1.5, 1.5), r"the other sign of dv \(here it grows from inferior to superior"),
+        ("trajectory-explorer", (-2, -1.5, 1.5), r"sign of dv .* from superior to inferior"),
+        ("ibl", (6.5, -4.5, 0.5), r"sign of ap \(here it grows from posterior to anterior"),
+    ],
+)
+def test_a_sign_against_that_of_the_frame(
+    frame: str, place: tuple[float, ...], message: str
+) -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    with pytest.warns(UserWarning, match=f"100% .* with .*{message}"):
+        ds.atlas.region_at([place], axes=AXES, unit="mm", frame=frame)
+
+
+@pytest.mark.filterwarnings("ignore:no manifest says where left and right meet")
+def test_a_sign_in_a_matrix() -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    matrix = np.diag([-1.0, 1.0, -1.0, 1.0])  # dv to inferior
+    matrix[:3, 3] = 5.4, 0.3, 5.7
+    with pytest.warns(UserWarning, match="100% .* with the other sign of dv$"):
+        ds.atlas.region_at([[-2, -2, 1.5]], axes=AXES, unit="mm", frame=matrix)

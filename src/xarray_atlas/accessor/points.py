@@ -108,8 +108,8 @@ class PointsMethods(Accessor[T]):
         -----
         UserWarning
             If more than a fifth of the points lie in background or outside the whole volume, with
-            the frame, unit or order of axes that would put most of them into the brain. This is
-            determined from up to 500 of the points; the chunks that contain them are read again.
+            the frame, unit, order of axes or sign that would put most of them into the brain. This
+            is determined from up to 500 of the points; the chunks that contain them are read again.
             Also if the midline was assumed.
 
         Examples
@@ -217,8 +217,8 @@ class PointsMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If the track goes through background only, with the frame, unit or order of axes that
-            would put most of it into the brain.
+            If the track goes through background only, with the frame, unit, order of axes or sign
+            that would put most of it into the brain.
 
         Examples
         --------
@@ -340,8 +340,8 @@ class PointsMethods(Accessor[T]):
         -----
         UserWarning
             If more than a fifth of the points lie in background or outside the whole volume, with
-            the frame, unit or order of axes that would put most of them into the brain. This is
-            determined from up to 500 of the points; the chunks that contain them are read again.
+            the frame, unit, order of axes or sign that would put most of them into the brain. This
+            is determined from up to 500 of the points; the chunks that contain them are read again.
             Also if the midline was assumed.
 
         Examples

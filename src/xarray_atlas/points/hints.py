@@ -1,4 +1,4 @@
-"""Warn of points outside the brain, and suggest a frame, unit or order of axes that fits."""
+"""Warn of points outside the brain, and suggest a frame, unit, order of axes or sign that fits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import GridError, TransformError
 from xarray_atlas.kernels.labels import Bools, Ints
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.points.frames import FRAMES, placement_of
+from xarray_atlas.points.frames import FRAMES, frame_direction, placement_of
 from xarray_atlas.points.own_frames import frame_name
 from xarray_atlas.points.values import values_at
 from xarray_atlas.points.voxels import VoxelAxis
@@ -34,6 +34,9 @@ FEW = 0.2
 
 ON_A_PART = 0.02
 """The share of the points that lie on the grid at the least, of a part or section of the volume."""
+
+CORNERED = ("brainglobe", "allen", "quicknii", "dataset")
+"""Frames in which the coordinates of the volume of a BrainGlobe atlas are positive."""
 
 SCALES = {
     1e-3: "a unit a thousand times smaller ('um' instead of 'mm')",
@@ -161,9 +164,9 @@ def _likely(
     low, high = tried.min(axis=0), tried.max(axis=0)
     span = ", ".join(f"{a} {p:g} to {q:g}" for a, p, q in zip(AXES, low, high, strict=True))
     return (
-        f": they span {span} mm. Neither another frame, unit nor order of axes puts most of them "
-        "into the brain. Coordinates from bregma, or any other origin, need a frame of their own: "
-        "ds.atlas.frames lists those that are known, and ds.atlas.frame(name, ...) makes one"
+        f": they span {span} mm. Neither another frame, unit, order of axes nor sign puts most of "
+        "them into the brain. Coordinates from bregma, or any other origin, need a frame of their "
+        "own: ds.atlas.frames lists those that are known, and ds.atlas.frame(name, ...) makes one"
     )
 
 
@@ -195,6 +198,11 @@ def _alternatives(
     """Yield alternative readings of points: their description, the points, and their frame."""
     for scale, text in SCALES.items():
         yield text, points * scale, frame
+    # an origin in the brain gives signs; on which side of the midline points lie, nothing tells
+    if frame_name(frame) not in CORNERED:
+        for axis in ("dv", "ap"):
+            signs = np.array([-1.0 if a == axis else 1.0 for a in AXES])
+            yield _of_other_sign(obj, axis, frame), points * signs, frame
     # world coordinates are also the Dataset's, and better called by that name
     others = [f for f in sorted(FRAMES, key="dataset".__eq__) if frame_name(frame) != f]
     others = [f for f in others if f != "quicknii"]  # its numbers are voxels, not lengths
@@ -227,6 +235,12 @@ def _alternatives(
                 points * scale,
                 first,
             )
+
+
+def _of_other_sign(obj: xr.Dataset | xr.DataArray, axis: str, frame: Any) -> str:
+    direction = frame_direction(obj, frame, axis)
+    grows = f" (here it grows from {direction.replace('-', ' ')})" if direction else ""
+    return f"the other sign of {axis}{grows}"
 
 
 def _in_order(order: tuple[int, ...]) -> str:

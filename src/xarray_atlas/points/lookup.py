@@ -151,9 +151,9 @@ def region_at(
     -----
     UserWarning
         If more than a fifth of the points lie in background or outside the whole volume, with the
-        frame, unit or order of axes that would put most of them into the brain. This is determined
-        from up to 500 of the points; the chunks that contain them are read again. Also if the
-        midline was assumed.
+        frame, unit, order of axes or sign that would put most of them into the brain. This is
+        determined from up to 500 of the points; the chunks that contain them are read again. Also
+        if the midline was assumed.
 
     Notes
     -----

@@ -85,8 +85,8 @@ def along(
     Warns
     -----
     UserWarning
-        If the track goes through background only, with the frame, unit or order of axes that would
-        put most of it into the brain.
+        If the track goes through background only, with the frame, unit, order of axes or sign that
+        would put most of it into the brain.
 
     Notes
     -----
