@@ -130,10 +130,13 @@ def index_at(obj: Atlas, axis: str, at: float, grows: int = 1, scale: Scale | No
     if not lower[0] < at < upper[-1]:
         low, high = sorted((scale(float(lower[0])), scale(float(upper[-1]))))
         there = " there" if scale.where else ""
-        raise GridError(
+        text = (
             f"{axis} = {scale(at):.6g} {scale.unit}{scale.where} lies outside: the voxels along "
             f"{name!r} reach from {low:.6g} to {high:.6g} {scale.unit}{there}"
         )
+        if not scale.where:
+            text += ". A position in another frame, such as from bregma, needs frame="
+        raise GridError(text)
     nearest = voxels.centres[np.abs(voxels.centres - at).argmin()]
     raise GridError(
         f"{axis} = {scale(at):.6g} {scale.unit}{scale.where} lies between the planes that there "

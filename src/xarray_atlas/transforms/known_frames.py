@@ -165,7 +165,7 @@ def known_frame(obj: xr.Dataset | xr.DataArray, frame: Any) -> Frame:
     close = difflib.get_close_matches(name.lower(), known)
     hint = f"; did you mean {close[0]!r}? There are" if close else "; there are"
     raise PointsError(
-        f"no frame {name!r}{hint} {', '.join(map(repr, known))}, Frames of your own "
+        f"no frame {name!r}{hint} {', '.join(map(repr, known))}, frames of your own "
         "(ds.atlas.frame(name, ...) makes one of a matrix or of bregma), and a 4 x 4 matrix that "
         "takes points in mm to coordinates of the Dataset"
     )
