@@ -186,6 +186,9 @@ def test_a_section_and_what_cannot_be_shown(viewer, atlas):
     labels = viewer.layers["annotation"]
     np.testing.assert_allclose(labels.translate, [0.025, 0.025])
     assert labels.axis_labels == ("y", "x")
+    in_mv = section.assign(template=section.template.astype(float).pint.quantify("mV"))
+    in_mv.atlas.to_napari(viewer)
+    assert type(viewer.layers["template"].data) is np.ndarray
     odd = atlas.assign(template=(("z", "y"), np.zeros((132, 80))))
     with pytest.raises(GridError, match="template=False"):
         odd.atlas.to_napari(viewer)

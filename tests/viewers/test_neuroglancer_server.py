@@ -195,6 +195,8 @@ def test_chunks_are_read_when_they_are_looked_at(tmp_path):
 def test_what_cannot_be_shown(atlas, monkeypatch):
     with pytest.raises(GridError):
         atlas.isel(z=50).atlas.neuroglancer()
+    with pytest.raises(GridError, match="no voxel along 'z'"):
+        atlas.isel(z=slice(0, 0)).atlas.neuroglancer(template=False)
     with pytest.raises(KeyError, match="did you mean"):
         atlas.atlas.neuroglancer("RSPx")
     with pytest.raises(GridError, match="none of RSP has a voxel"):

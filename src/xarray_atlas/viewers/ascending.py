@@ -10,6 +10,7 @@ import xarray as xr
 
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.coords.grid import lengths, spacing
+from xarray_atlas.errors import GridError
 
 __all__ = ["AscendingGrid", "ascending_grid"]
 
@@ -54,7 +55,7 @@ def ascending_grid(annotation: xr.DataArray, need: int = 3) -> AscendingGrid:
     Raises
     ------
     GridError
-        If a coordinate is unevenly spaced, or a dimension is missing.
+        If a coordinate is unevenly spaced, or a dimension is missing or empty.
     """
     _, space = find_atlas(annotation)
     sizes = spacing(annotation, need=need)
@@ -65,6 +66,8 @@ def ascending_grid(annotation: xr.DataArray, need: int = 3) -> AscendingGrid:
         if name is None or not annotation.coords[name].ndim:
             continue  # the place of a section
         values = lengths(annotation, name)
+        if not values.size:
+            raise GridError(f"there is nothing to show: the annotation has no voxel along {name!r}")
         (dim,) = annotation.coords[name].dims
         if values.size > 1 and values[-1] < values[0]:
             turn[dim] = slice(None, None, -1)

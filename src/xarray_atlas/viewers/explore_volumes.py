@@ -124,7 +124,8 @@ def template_of(obj: xr.Dataset | xr.DataArray, annotation: xr.DataArray) -> Var
             f"'template' ({image.dtype} on {list(image.dims)}) is not an image on the grid of the "
             "annotation; leave it out with template=False"
         )
-    return image.transpose(*annotation.dims)
+    data = getattr(image.data, "magnitude", image.data)  # a viewer shows no unit
+    return Variable(image.dims, data).transpose(*annotation.dims)
 
 
 def _coarser(variable: Variable, kernel: Callable[[Any], Any], times: int) -> Any:
