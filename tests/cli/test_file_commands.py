@@ -230,6 +230,14 @@ def test_transform_asks(affine: Path, cells: Path, capsys) -> None:
     assert "pass --unit um or --unit mm" in only_error(capsys)
     assert main([*asked, "--points", str(cells), "--unit", "um"]) == 1
     assert "has no column 'x'; the axes of 'fixed' are x, y, z" in only_error(capsys)
+    indices = cells.with_name("all_points.csv")
+    indices.write_text(
+        "coordinate_atlas_axis_0,coordinate_atlas_axis_1,coordinate_atlas_axis_2\n1,2,3\n"
+    )
+    assert main([*asked, "--points", str(indices)]) == 1
+    message = only_error(capsys)
+    assert "takes lengths" in message
+    assert "--points-voxel-size" not in message  # which this command does not have
     assert main([*asked, "--points", str(cells), "--unit", "um", "--at", "1", "2", "3"]) == 1
     assert "not both" in only_error(capsys)
 

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["opened", "transform_of"]
 
 
-def opened(path: Any, voxel_size: str | None, **options: Any) -> xr.Dataset:
-    """Open files of points, and require the size of voxels whose indices they hold."""
+SIZE = "pass the size of these voxels: --points-voxel-size '25 um'"
+
+
+def opened(path: Any, voxel_size: str | None, ask: str = SIZE) -> xr.Dataset:
+    """Open files of points; where they hold indices of voxels without a size, `ask` for it."""
     from xarray_atlas.atlases.point_files import open_points
 
-    points = open_points(path, **options)
+    points = open_points(path)
     named = path if isinstance(path, str) else ", ".join(path)
     if not points.sizes["point"]:
         raise PointsError(f"{named} has no rows below its header")
     indices = any(v.attrs.get("units") == "voxel" for v in points.variables.values())
     if indices and voxel_size is None:
-        raise PointsError(
-            f"{named} holds indices of voxels; pass the size of these voxels: "
-            "--points-voxel-size '25 um'"
-        )
+        raise PointsError(f"{named} holds indices of voxels; {ask}")
     return points
 
 

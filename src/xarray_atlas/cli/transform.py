@@ -106,7 +106,8 @@ def _positions(args: argparse.Namespace, transform: Transform) -> Any:
     if args.at:
         columns = np.transpose(args.at)
     else:
-        points = point_files.opened(args.points, None)
+        ask = "this command takes lengths. Count such points through a --transform with 'cells'"
+        points = point_files.opened(args.points, None, ask)
         missing = [axis for axis in axes if axis not in points]
         if missing:
             there = ", ".join(map(str, points.variables))
