@@ -653,3 +653,10 @@ def test_a_parameter_that_the_engine_lacks():
         TypeError, match=r"engine='atlas' has no parameter 'midlin'; it has \[.*'midline'"
     ):
         xr.open_dataset(SAMPLE, engine="atlas", midlin="5 mm")
+
+
+@pytest.mark.parametrize("name", ["labels.nii.gz", "labels.nrrd", "labels.TIF"])
+def test_an_image_file_is_no_atlas(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"an image")
+    with pytest.raises(StoreFormatError, match=r"made by xarray_atlas.create_atlas\('.*labels"):
+        xarray_atlas.open_atlas(str(tmp_path / name), terminology="regions.csv")

@@ -124,6 +124,11 @@ def test_columns_of_other_names(tmp_path: Path, capsys) -> None:
     asked = ["cells", str(path), *POSITIONS, *AT_100, "--format", "csv"]
     assert main(asked) == 1
     assert only_error(capsys).rstrip().endswith("or say what they are called: --column ap=NAME")
+    path.write_text("AP,DV,ML\n8100,800,4400\n")
+    assert main(asked) == 1
+    called = only_error(capsys).rstrip()
+    assert called.endswith("called: --column ap=AP --column dv=DV --column ml=ML")
+    path.write_text("AP (um),DV (um),ML (um)\n8100,800,4400\n")
     named = [f"--column={axis.lower()}={axis} (um)" for axis in ("AP", "DV", "ML")]
     assert main([*asked, *named]) == 0
     assert rows_of(capsys)[-1]["count"] == "1"

@@ -558,7 +558,7 @@ def test_a_single_plane() -> None:
     one = image_on({**CENTRES, "z": CENTRES["z"][2:3]})
     thin = xarray_atlas.resample_like(ds, one, MATRIX)
     assert thin.annotation.shape == (1, 5, 7)
-    with pytest.raises(GridError, match=r"thickness is not known.*spacing_mm"):
+    with pytest.raises(GridError, match=r"of unknown thickness.*spacing_mm"):
         thin.atlas.volume("R0")
     with pytest.raises(GridError, match="spacing_mm"):
         xarray_atlas.resample_like(ds, one, MATRIX, fractions=True)
@@ -580,7 +580,8 @@ def test_a_single_plane() -> None:
         (affine(np.eye(3), (1, 2, 3)).T, r"transpose it, matrix.T"),
         (np.diag([1, 1, 1, 2.0]), "last row"),
         (np.diag([1, 1, 0, 1.0]), "singular"),
-        ("registration.txt", "is not a matrix of numbers"),
+        ("reg.mat", r"open what .* first: transform=xarray_atlas.open_transform\('reg.mat', maps="),
+        ([["a"] * 4] * 4, "is not a matrix of numbers"),
     ],
 )
 def test_what_is_no_matrix(matrix: Any, message: str) -> None:

@@ -437,6 +437,9 @@ def test_axes_that_cannot_be_told(small):
     }
     with pytest.raises(PointsError, match="no positions along 'ap'"):
         small.atlas.region_at(table[["y", "x"]], unit="mm", frame="dataset")
+    upper = pd.DataFrame({name: [0.1] for name in ("AP", "DV", "ML")})
+    with pytest.raises(PointsError, match=r"columns=\{'ap': 'AP', 'dv': 'DV', 'ml': 'ML'\}"):
+        small.atlas.region_at(upper, unit="mm", frame="dataset")
     with pytest.raises(PointsError, match="did you mean 'AP'"):
         small.atlas.region_at(
             pd.DataFrame({"AP": [1.0]}), unit="mm", columns={"ap": "Ap"}, frame="dataset"

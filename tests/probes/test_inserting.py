@@ -282,7 +282,8 @@ def test_what_lies_above_the_entry_is_no_warning(ds: xr.Dataset) -> None:
         flat = {"phi": "0 deg", "theta": "0 deg"}
         ds.atlas.insert(probe, tip=tip, angles=flat, **asked)
     up = {"ml": -1.5, "ap": -2.2, "dv": 3.5}
-    with pytest.warns(UserWarning, match="points lie outside of the"):
+    outside = pytest.warns(UserWarning, match="points lie outside of the")
+    with pytest.warns(UserWarning, match="goes upwards.*has dv the sign of another"), outside:
         ds.atlas.insert(probe, entry=up | {"dv": 0.5}, tip=up, **asked)
     with pytest.warns(UserWarning, match="points lie outside of the"):
         ds.atlas.insert(probe, tip=up, angles=flat, **asked)
@@ -417,7 +418,8 @@ ENDS = {"entry": ENTRY, "tip": TIP}
         (ENDS | {"probe": [[0.1, 0.2], [0.2, 0.2]]}, PointsError, "which way the probe faces"),
         (ENDS | {"probe": [[1, 2.0], [2, 2]], "spin": "superior-to-inferior"}, PointsError, "along the shank"),
         (ENDS | {"probe": [[0, 1.0, 2], [0, 0, 1]]}, PointsError, "depth_axis='y' or 'z'"),
-        (ENDS | {"probe": "NP1"}, PointsError, "makes no such probe.*such as 'NP2014'"),
+        ({"tip": TIP, "angles": ANGLES, "spin": "right"}, UnitsError, "angle with a unit.*'left-to-right'"),
+        (ENDS | {"probe": "NP1"}, PointsError, "none is downloaded.*'NP2014' a 2.0 with four shanks"),
         (ENDS | {"landmarks": {"probe": [1], "track": ["1 mm"]}}, UnitsError, "has no unit"),
         (ENDS | {"landmarks": {"probe": ["1 mm"], "track": []}}, PointsError, "1 heights on the probe and 0"),
         (ENDS | {"landmarks": {"probe": ["1 mm", "2 mm"], "track": ["2 mm", "1 mm"]}}, PointsError, "same order"),
@@ -428,6 +430,18 @@ ENDS = {"entry": ENTRY, "tip": TIP}
 def test_questions(ds: xr.Dataset, asked: dict[str, Any], error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         ds.atlas.insert(**(LINE | asked))
+
+
+def test_a_probe_that_goes_upwards(ds: xr.Dataset) -> None:
+    track = {axis: [TIP[axis], ENTRY[axis]] for axis in TIP}
+    with pytest.warns(UserWarning, match="tip lies 3.0 mm above the entry.*reverse their order"):
+        ds.atlas.insert(**LINE, track=track)
+    with pytest.warns(UserWarning, match="3.0 mm above the entry.*entry= and tip= swapped"):
+        ds.atlas.insert(**LINE, entry=TIP, tip=ENTRY)
+    sideways = {"ml": 3.0, "ap": -2.0, "dv": -2.0}  # 26.6 degrees upwards
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ds.atlas.insert(**LINE, entry=sideways, tip=TIP | {"ml": 1.0, "dv": -1.0})
 
 
 def test_part_numbers_are_probes_of_the_catalogue(
@@ -441,7 +455,7 @@ def test_part_numbers_are_probes_of_the_catalogue(
             found, ds.atlas.insert(neuropixels_probe(name), **asked, **shank)
         )
     monkeypatch.setitem(sys.modules, "probeinterface.neuropixels_tools", None)
-    with pytest.raises(PointsError, match="none is fetched.*where probeinterface is installed"):
+    with pytest.raises(PointsError, match="none is downloaded.*where probeinterface is installed"):
         ds.atlas.insert("NP2014", **asked, shank="0")
 
 

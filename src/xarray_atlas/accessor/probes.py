@@ -146,8 +146,8 @@ class ProbesMethods(Accessor[T]):
         -----
         UserWarning
             If more than a fifth of the contacts below the entry lie outside of the brain (where no
-            entry is stated, if the lowest contact does), with what would put them there. If the
-            midline was assumed.
+            entry is stated, if the lowest contact does), with what would put them there. If the tip
+            lies above the entry by more than 30 degrees. If the midline was assumed.
 
         Examples
         --------

@@ -99,7 +99,8 @@ def _run(args: argparse.Namespace) -> str:
         )
     if not rows:
         raise GridError(
-            f"no voxel of {args.image} lies in a region: it may need --transform or --space"
+            f"no voxel of {args.image} lies in a region: it may need "
+            + ("--maps the other way round" if args.transform else "--transform or --space")
         )
     if args.format == "json":
         about = {"image": args.image, "unit": image.attrs.get("units"), "func": functions}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -32,6 +34,7 @@ SHELL_NAMES = {
     "space= (": "--space (",
     "pass transform,": "pass --transform,",
     "maps=": "--maps ",
+    "unit='voxel' with resolution=,": "--unit voxel with --points-voxel-size,",
     "resolution=": "--points-voxel-size ",
     "pass unit='um' or unit='mm'": "pass --unit um or --unit mm",
     "frame=": "--frame ",
@@ -117,10 +120,19 @@ def _explain(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
+_COLUMNS = re.compile(r"columns=\{('\w+': '[^']*'(?:, '\w+': '[^']*')*)\}")
+
+
+def _as_options(found: re.Match[str]) -> str:
+    """Return ``columns={'ap': 'AP (um)'}`` as ``--column ap='AP (um)'``."""
+    pairs = re.findall(r"'(\w+)': '([^']*)'", found[1])
+    return " ".join(f"--column {axis}={shlex.quote(name)}" for axis, name in pairs)
+
+
 def _tell(kind: str, message: str) -> None:
     from xarray_atlas.io.zarr.addresses import without_secrets
 
-    message = without_secrets(message)
+    message = _COLUMNS.sub(_as_options, without_secrets(message))
     for name, shell_name in SHELL_NAMES.items():
         message = message.replace(name, shell_name)
     print(f"{PROGRAM}: {kind}: {printable(' '.join(message.split()))}", file=sys.stderr)

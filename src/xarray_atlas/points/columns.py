@@ -250,5 +250,13 @@ def _refuse_missing(
     raise PointsError(
         f"no positions along {listed(missing)}: the {what} are {listed(there) or 'none'}. "
         f"Call them {listed(missing)}{or_own}, or say what they are "
-        f"called: columns={{{missing[0]!r}: ...}}"
+        f"called: columns={_columns_like(missing, there)}"
     )
+
+
+def _columns_like(missing: list[str], there: list[Hashable]) -> str:
+    """Return the mapping to pass, complete where names differ by upper and lower case alone."""
+    lower = {str(name).lower(): name for name in there}
+    if len(lower) == len(there) and all(axis in lower for axis in missing):
+        return str({axis: lower[axis] for axis in missing})
+    return f"{{{missing[0]!r}: ...}}"

@@ -167,12 +167,13 @@ def _of_catalogue(name: str) -> Any:
         return tools.build_neuropixels_probe(name)
     except (ImportError, AttributeError, KeyError) as error:
         why = (
-            "probeinterface makes no such probe; Neuropixels have part numbers, such as 'NP2014'"
+            "no Neuropixels probe that probeinterface knows has that part number; 'NP1000' is a "
+            "1.0, 'NP2014' a 2.0 with four shanks"
             if isinstance(error, KeyError)
             else "Neuropixels are made from their part number where probeinterface is installed"
         )
         raise PointsError(
-            f"{name!r} is the name of a probe, and none is fetched: {why}. Pass the probe: "
+            f"{name!r} is the name of a probe, and none is downloaded: {why}. Pass the probe: "
             "probeinterface.get_probe('imec', 'NP2014'), or one that "
             "probeinterface.read_probeinterface reads"
         ) from error

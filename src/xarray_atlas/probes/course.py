@@ -5,15 +5,17 @@ All positions are mm to the right, anterior and superior (RAS).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from xarray_atlas.coords.warnings import find_stack_level
 from xarray_atlas.errors import PointsError
 from xarray_atlas.kernels.spacing import FloatArray
 
-__all__ = ["Curve", "Line", "rotation"]
+__all__ = ["Curve", "Line", "rotation", "warn_of_upward"]
 
 FINE = 500
 """Into how many pieces a curve is cut between two points where its length is measured."""
@@ -43,6 +45,24 @@ def _about_z(degrees: float) -> FloatArray:
 def _about_y(degrees: float) -> FloatArray:
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, 0, s], [0, 1.0, 0], [-s, 0, c]])
+
+
+def warn_of_upward(entry: FloatArray, tip: FloatArray, mend: str) -> None:
+    """Warn if a tip lies above the entry, by more than 30 degrees: few probes go upwards.
+
+    Parameters
+    ----------
+    entry, tip : float64 array, shape (3,)
+    mend : str
+        What to do if they were swapped.
+    """
+    rise = float(tip[2] - entry[2])
+    if rise > 0.5 * np.linalg.norm(tip - entry):
+        warnings.warn(
+            f"the tip lies {rise:.1f} mm above the entry, so that the probe goes upwards; {mend}",
+            UserWarning,
+            stacklevel=find_stack_level(),
+        )
 
 
 @dataclass(frozen=True, eq=False)

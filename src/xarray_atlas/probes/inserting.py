@@ -24,7 +24,7 @@ from xarray_atlas.points.lookup import described, find
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.probes.borders import border_distances
 from xarray_atlas.probes.contacts import Contacts, read_contacts
-from xarray_atlas.probes.course import Curve, Line, rotation
+from xarray_atlas.probes.course import Curve, Line, rotation, warn_of_upward
 from xarray_atlas.probes.rescaling import rescaled
 from xarray_atlas.probes.ways import RAS, Way, frame_way
 
@@ -35,6 +35,8 @@ _TEXT = {"dtype": np.dtype(object)}
 ON_AXIS = "on axis"
 
 BORDER = "distance to the nearest voxel of another region"
+
+SWAPPED = "are entry= and tip= swapped, or has dv the sign of another frame?"
 
 STEEP = np.sin(np.radians(10))
 """The sine of the smallest angle between a shank and the direction that its contacts face."""
@@ -155,7 +157,7 @@ def insert(
     UserWarning
         If more than a fifth of the contacts below the entry lie outside of the brain (where no
         entry is stated, if the lowest contact does), with what would put them there. If the
-        midline was assumed.
+        tip lies above the entry by more than 30 degrees. If the midline was assumed.
 
     Notes
     -----
@@ -273,7 +275,10 @@ def _course(
     at = {name: way.ras(points) for name, points in places.items()}
     if "track" in at:
         _require_no_angle(spin, "along a track")
-        return Curve(at["track"]), None
+        curve = Curve(at["track"])
+        reverse = "if the points of track= were traced from the tip, reverse their order"
+        warn_of_upward(at["track"][0], at["track"][-1], reverse)
+        return curve, None
     for name, place in at.items():
         if len(place) != 1:
             raise PointsError(f"{name}= is one point, not {len(place)}")
@@ -283,9 +288,10 @@ def _course(
         length = float(np.linalg.norm(back))
         if not length:
             raise PointsError("entry= and tip= are the same point")
+        warn_of_upward(at["entry"][0], at["tip"][0], SWAPPED)
         return Line(at["tip"][0], back / length, length), None
     phi, theta = _angles(angles)
-    turns = rotation(phi, theta, 0.0 if _is_word(spin) else to_degrees(spin, "spin"))
+    turns = rotation(phi, theta, 0.0 if _is_word(spin) else _spin_angle(spin))
     across = None if _is_word(spin) else turns[:, 0]
     up = turns[:, 2]
     if depth is None:
@@ -309,6 +315,17 @@ def _angles(angles: Mapping[str, Any]) -> tuple[float, float]:
     if not 0 <= theta <= 180:
         raise PointsError(f"theta={angles['theta']!r} is not between 0 and 180 degrees")
     return phi, theta
+
+
+def _spin_angle(spin: Any) -> float:
+    """Return an angle about the shank in degrees."""
+    try:
+        return to_degrees(spin, "spin")
+    except UnitsError as error:
+        words = ", ".join(map(repr, DIRECTIONS.values()))
+        raise UnitsError(
+            f"{error}; or say in which direction x of the probe runs, {words}, or {ON_AXIS!r}"
+        ) from error
 
 
 def _is_word(spin: Any) -> bool:

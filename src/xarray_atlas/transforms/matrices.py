@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ SPACES = {"LPS": np.diag([-1.0, -1.0, 1.0, 1.0]), "RAS": np.eye(4)}
 """The spaces of matrices, and the matrix from RAS mm to each; each is its own inverse."""
 
 FIELD = ", or a displacement field as a DataArray on the image's spatial dimensions"
+
+
+READ_HERE = {"SimpleITK", "itk", "nitransforms"}
+"""Packages whose transforms open_transform takes."""
 
 
 def checked_matrix(
@@ -54,6 +59,12 @@ def checked_matrix(
             raise TypeError(f"these are {numbers.dtype}")
         matrix = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as problem:
+        opened = _as_opened(given)
+        if name == "transform" and opened:
+            raise error(
+                f"transform={given!r} is not a matrix of numbers; open what a registration tool "
+                f"wrote first: transform={opened}"
+            ) from problem
         raise error(
             f"{name}={given!r} is not a matrix of numbers ({problem}); it is a 4 x 4 matrix in "
             f"mm{alternative}"
@@ -73,6 +84,15 @@ def checked_matrix(
     if abs(np.linalg.det(linear)) <= 1e-9 * np.prod(np.linalg.norm(linear, axis=0)):
         raise error(f"{name} is singular: it takes the volume onto a plane or less")
     return matrix
+
+
+def _as_opened(given: Any) -> str | None:
+    """Return the call that opens a path or another package's transform; None for other types."""
+    if isinstance(given, str | os.PathLike):
+        return f"xarray_atlas.open_transform({os.fspath(given)!r}, maps='image to atlas')"
+    if type(given).__module__.partition(".")[0] in READ_HERE:
+        return "xarray_atlas.open_transform(given, maps='image to atlas')"
+    return None
 
 
 def applied(matrix: NDArray[np.floating[Any]], positions: Any) -> FloatArray:

@@ -20,6 +20,13 @@ from xarray_atlas.io.zarr.stores import unreadable, within
 __all__ = ["open_file", "open_written_group"]
 
 
+IMAGES = (
+    ".nii", ".nii.gz", ".img", ".hdr", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".tif",
+    ".tiff",
+)  # fmt: skip
+"""Endings of the files that create_atlas and open_image read."""
+
+
 def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, xr.Dataset]:
     """Open the netCDF file of an atlas.
 
@@ -43,6 +50,12 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     try:
         opened = _open(path, groups, drop_variables=drop_variables)
     except Exception as error:  # each engine of xarray raises other errors
+        if path.lower().endswith(IMAGES):
+            raise StoreFormatError(
+                f"{path} is an image file, which does not hold the names of its regions; an atlas "
+                "of it and of a table of regions is made by "
+                f"xarray_atlas.create_atlas({path!r}, 'regions.csv', name='mine')"
+            ) from error
         raise StoreFormatError(
             f"{path} is a file that is neither a zarr nor an atlas written by xarray: {error}"
         ) from error
