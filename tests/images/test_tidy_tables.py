@@ -100,6 +100,17 @@ def test_scalars_and_values_of_a_caller(ds: xr.Dataset) -> None:
     assert quantities[["value", "unit"]].values.tolist() == [[2.0, "um"], [1000.0, "um"]]
 
 
+def test_percents_and_decibels_keep_their_unit(ds: xr.Dataset) -> None:
+    registry = pint.get_application_registry()
+    for unit, expected in ("percent", "%"), ("um/mm", "um / mm"), ("", ""):
+        values = registry.Quantity(np.array([5.0]), unit)
+        table = ds.atlas.table(xr.DataArray(values, {"region": ["RSP"]}, "region"))
+        assert table[["value", "unit"]].values.tolist() == [[5.0, expected]]
+    levels = registry.Quantity(np.array([5.0]), "dB/Hz")
+    (unit,) = ds.atlas.table(xr.DataArray(levels, {"region": ["RSP"]}, "region")).unit
+    assert registry.Unit(unit) == registry.Unit("dB/Hz")
+
+
 def test_lazy_values_and_units_of_coordinates(ds: xr.Dataset) -> None:
     time = xr.Variable("time", [0.0, 0.5, 1.0], {"units": "s"})
     values = xr.Dataset(

@@ -29,6 +29,7 @@ __all__ = [
     "to_mm",
     "unit_factor",
     "unit_text",
+    "with_symbols",
 ]
 
 
@@ -98,7 +99,15 @@ def is_length_unit(unit: Any) -> bool:
 
 def unit_text(unit: pint.Unit) -> str:
     """Format a unit for attributes, in ASCII: "um", not "µm"."""
-    return f"{unit:~D}".replace("\u00b5", "u").replace("\u03bc", "u")
+    return with_symbols(unit, "D").replace("\u00b5", "u").replace("\u03bc", "u")
+
+
+def with_symbols(unit: pint.Unit, layout: str) -> str:
+    """Format a unit in one of pint's layouts, with symbols where pint has them."""
+    try:
+        return f"{unit:~{layout}}"
+    except KeyError:  # pint 0.25 makes dB/Hz of a delta_decibel without a symbol
+        return f"{unit:{layout}}".replace("delta_", "")
 
 
 def is_length(variable: xr.Variable) -> bool:

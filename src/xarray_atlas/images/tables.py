@@ -145,7 +145,7 @@ def _computed(arrays: list[xr.DataArray]) -> list[xr.DataArray]:
     for array, data, unit in zip(arrays, compute(*lazy), units, strict=True):
         attrs = dict(array.attrs)
         if unit is not None:
-            attrs["units"] = "" if unit.dimensionless else unit_text(unit)
+            attrs["units"] = unit_text(unit)
         plain.append(xr.DataArray(data, array.coords, array.dims, array.name, attrs))
     return plain
 

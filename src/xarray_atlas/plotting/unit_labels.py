@@ -8,7 +8,7 @@ from typing import Any
 import pint
 import xarray as xr
 
-from xarray_atlas.coords.units import is_length_unit
+from xarray_atlas.coords.units import is_length_unit, with_symbols
 from xarray_atlas.printable import one_line
 
 __all__ = ["unit_label", "value_label"]
@@ -16,6 +16,9 @@ __all__ = ["unit_label", "value_label"]
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _FACTOR = re.compile(r"([*/]?)([^*/.\s]+)(?:\*\*(-?\d+))?")
+
+_ABBREVIATION = re.compile(r"[^\W\d]\.")
+"""Found in "a.u./mm^3", arbitrary units, which pint would take for years and atomic masses."""
 
 _EXPRESSION = re.compile(r"\*|\^|/")
 """Found in a text that combines units. Single words are not parsed: "a" may be of the author's
@@ -40,18 +43,19 @@ def unit_label(unit: Any) -> str:
     >>> unit_label("1 / mm ** 3"), unit_label("m/s**2"), unit_label("dB"), unit_label("a.u.")
     ('mm⁻³', 'm·s⁻²', 'dB', 'a.u.')
     """
-    if not hasattr(unit, "dimensionality"):
+    if not isinstance(unit, pint.Unit):
         text = one_line(unit)
-        if not _EXPRESSION.search(text) and not is_length_unit(text):
+        if _ABBREVIATION.search(text) or not (_EXPRESSION.search(text) or is_length_unit(text)):
             return "" if text in ("1", "dimensionless") else text
         try:
             unit = pint.get_application_registry().Unit(text)
+            f"{unit:~}"
         except Exception:  # pint raises many kinds for text it cannot parse
             return text
-    compact = f"{unit:~C}".replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
+    compact = with_symbols(unit, "C").replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
     factors = _FACTOR.findall(compact)
     if "".join(_joined(*factor) for factor in factors) != compact:
-        return f"{unit:~P}"  # a fractional exponent, for example
+        return with_symbols(unit, "P")  # a fractional exponent, for example
     parts = []
     for sign, name, power in factors:
         exponent = int(power or 1) * (-1 if sign == "/" else 1)
