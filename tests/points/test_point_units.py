@@ -164,3 +164,21 @@ def test_a_result_keeps_indices_and_says_what_they_are(atlas: xr.Dataset) -> Non
     with pytest.raises(UnitsError, match="says otherwise; leave it out"):
         atlas.atlas.region_at(got, resolution="1 mm")
     assert got.pint.quantify() is not None  # nothing there that pint does not know
+
+
+@pytest.mark.parametrize("unit", ["um", None])
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (["3154.6", "3154.6"], "'3154.6'"),
+        (["3154,6", "-3e3"], "'3154,6'"),
+        (["n/a", "3154.6"], "'n/a'"),
+        ([3154.6, ""], "''"),
+    ],
+)
+def test_numbers_that_were_read_as_text(
+    atlas: xr.Dataset, cells: list[Any], text: str, unit: str | None
+) -> None:
+    table = pd.DataFrame({"ap": cells, "dv": [3.0, 3.0], "ml": [4.0, 4.0]})
+    with pytest.raises(UnitsError, match=f"'ap' holds the text {text}, .*to_numeric"):
+        atlas.atlas.region_at(table, unit=unit, frame="dataset")

@@ -27,6 +27,9 @@ __all__ = ["VOXEL_SIZE", "Indices", "in_mm", "indices_of", "is_voxel", "magnitud
 
 _ONE = re.compile(r"\s*1(?:\.0*)?\s*([^\W\d_]+)\s*")
 
+_WITHOUT_UNIT = re.compile(r"\s*[-+]?[\d.,]+(?:[eE][-+]?\d+)?\s*|\D*")
+"""Text that is a number alone, or none at all, such as "n/a"."""
+
 VOXEL_SIZE = "indexed_voxel_size"
 """The attribute of a result's positions that are indices: the size of a voxel, as "0.025 mm"."""
 
@@ -236,6 +239,14 @@ def _has_units(values: Any) -> bool:
     return isinstance(values, str) or hasattr(values, "units")
 
 
+def _is_length(text: str) -> bool:
+    try:
+        to_mm(text)
+    except UnitsError:
+        return False
+    return True
+
+
 def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray:
     """Convert cells one by one: lengths such as "5 mm", or numbers stored as objects."""
     cells = values.ravel().tolist()
@@ -251,6 +262,14 @@ def _cells_in_mm(values: Any, own: Any, name: Hashable, unit: Any) -> FloatArray
     if all(m or b for m, b in zip(missing, bare, strict=True)):
         numbers = [np.nan if m else float(c) for c, m in zip(cells, missing, strict=True)]
         return in_mm(np.array(numbers).reshape(values.shape), own, name, unit)
+    for cell in cells:
+        if isinstance(cell, str) and _WITHOUT_UNIT.fullmatch(cell) and not _is_length(cell):
+            raise UnitsError(
+                f"position {name!r} holds the text {cell!r}, which is neither a number nor a "
+                "length with a unit, such as '5 mm'. A column of numbers that was read as text "
+                "becomes numbers by pandas.to_numeric; errors='coerce' makes NaN of what is none, "
+                "and pandas.read_csv(decimal=',') reads decimal commas"
+            )
     if any(b and c == c for b, c in zip(bare, cells, strict=True)):
         raise UnitsError(
             f"position {name!r} holds lengths with a unit and numbers without one; give each a unit"
