@@ -199,6 +199,12 @@ def test_planes_that_there_are_not(sample: xr.Dataset) -> None:
         section(ap="14 mm")
     with pytest.raises(GridError, match="lies outside"):
         section(x=-0.1)
+    with pytest.raises(GridError, match="such as from bregma, needs frame="):
+        section(ap="-2 mm")
+    with pytest.raises(GridError, match=r"AP= names no axis; did you mean ap='7 mm'\?"):
+        section(AP="7 mm")
+    with pytest.raises(GridError, match=r"did you mean ml='1 mm'\?"):
+        section(sagittal="1 mm", frame="ibl")
     with pytest.raises(GridError, match="which plane"):
         section()
     with pytest.raises(GridError, match="more than once"):

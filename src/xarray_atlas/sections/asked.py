@@ -25,6 +25,9 @@ from xarray_atlas.transforms.known_frames import known_frame
 
 __all__ = ["Asked", "frame_of", "take_positions"]
 
+PLANES = {"coronal": "ap", "horizontal": "dv", "axial": "dv", "sagittal": "ml"}
+"""Names of planes that are passed in the place of the axis that they lie across."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -154,6 +157,10 @@ def take_positions(
                     f"{dim!r} is a dimension of the Dataset; positions in frame {chosen.name!r} "
                     f"are along {', '.join(map(repr, chosen.axes))}"
                 )
+    for name in keywords:
+        axis = name.lower() if name.lower() in AXES else PLANES.get(name.lower())
+        if axis is not None and name not in names:
+            raise GridError(f"{name}= names no axis; did you mean {axis}={keywords[name]!r}?")
     for name, axis in names.items():
         position = keywords.pop(name)
         if axis in found:
