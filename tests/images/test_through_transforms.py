@@ -225,6 +225,36 @@ def test_on_a_cluster() -> None:
             np.testing.assert_array_equal(found, labels)
 
 
+def test_a_transform_the_wrong_way_round_hardly_overlaps() -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    affine = np.diag([-0.3, 0.3, 0.3, 1.0])
+    affine[:3, 3] = [4.5, -7.0, -3.8]
+    image = xarray_atlas.open_image(nibabel.Nifti1Image(np.zeros((36, 44, 26), "f4"), affine))
+    shift = np.eye(4)
+    shift[:3, 3] = [-5.7, -6.6, -4.0]  # the middle of the atlas, in RAS mm
+    t = Transform.from_matrix(shift, source="image", target="atlas")
+    ds.atlas.resample_like(image, t)
+    assert xarray_atlas.resample(image, ds, t).shape == ds.annotation.shape
+    back = Transform.from_matrix(np.linalg.inv(shift), source="image", target="atlas")
+    with pytest.warns(UserWarning, match=r"hardly overlap: about 0.\d% .*Is it the wrong way"):
+        ds.atlas.resample_like(image, back)
+    with pytest.warns(UserWarning, match="hardly overlap"):
+        xarray_atlas.resample(image, ds, back)
+    few = ds.isel(z=slice(60, 64), y=slice(40, 44), x=slice(50, 54))  # all of a small part
+    few.atlas.resample_like(image, t)
+    ds.atlas.resample_like(image.isel(z=[20]), t)
+
+
+def test_the_orientation_of_the_array_where_coordinates_descend() -> None:
+    ds = xarray_atlas.open_sample("100 um")
+    affine = np.diag([-0.3, 0.3, 0.3, 1.0])
+    affine[:3, 3] = [-0.5, -11.0, -6.5]
+    image = xarray_atlas.open_image(nibabel.Nifti1Image(np.zeros((30, 30, 20), "f4"), affine))
+    mine = ds.atlas.resample_like(image, np.eye(4), space="RAS")
+    assert (mine.attrs["orientation"], mine.atlas.space.orientation) == ("rpi", "lpi")
+    assert mine.atlas.reorient("lpi").attrs["orientation"] == "lpi"
+
+
 def turned_image(ds: xr.Dataset) -> xr.DataArray:
     """The labels as a NIfTI file of another program might have them: turned, and elsewhere."""
     labels = ds.annotation.values[::-1, :, ::-1].transpose(2, 0, 1)  # x, z, y

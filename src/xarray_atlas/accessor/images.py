@@ -260,6 +260,12 @@ class ImagesMethods(Accessor[T]):
         UnitsError
             If a coordinate has no unit.
 
+        Warns
+        -----
+        UserWarning
+            If a Transform without fields takes less than 1 % of the smaller of image and atlas into
+            the other, as one that is the wrong way round.
+
         Examples
         --------
         >>> import numpy as np, xarray as xr, xarray_atlas

@@ -13,6 +13,7 @@ from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.grid import spacing
+from xarray_atlas.coords.headers import OPPOSITE
 from xarray_atlas.coords.hemispheres import hemispheres_of
 from xarray_atlas.coords.image_axes import ImageAxes
 from xarray_atlas.coords.space import AXES, Space
@@ -170,6 +171,7 @@ def apart(
     centres: Sequence[FloatArray],
     atlas_names: Sequence[Hashable],
     atlas_centres: Sequence[FloatArray],
+    found: str = "the transform takes no part of the image into the atlas",
 ) -> GridError:
     """Return the error for a transform that maps no part of an image into the atlas."""
 
@@ -178,11 +180,11 @@ def apart(
         return ", ".join(f"{name} {c.min():g} to {c.max():g}" for name, c in parts)
 
     return GridError(
-        "the transform takes no part of the image into the atlas. The image spans "
-        f"{span(names, centres)} mm, the atlas {span(atlas_names, atlas_centres)} mm, each in its "
-        "own coordinates. Is it the wrong way round (transform.inverse(), or maps= of "
-        "open_transform), is a matrix in LPS (space='LPS'), or was another image of the atlas "
-        "registered than ds.atlas.to_nifti writes, which lies elsewhere in its RAS mm "
+        f"{found}. The image spans {span(names, centres)} mm, the atlas "
+        f"{span(atlas_names, atlas_centres)} mm, each in its own coordinates. Is it the wrong way "
+        "round (transform.inverse(), or maps= of open_transform), is a matrix in LPS "
+        "(space='LPS'), or was another image of the atlas registered than ds.atlas.to_nifti "
+        "writes, which lies elsewhere in its RAS mm "
         "(transform.bind(target=ds, image=open_image(path)))?"
     )
 
@@ -200,7 +202,7 @@ def other_coords(
     }
 
 
-def attrs_of(ds: xr.Dataset, space: Space) -> dict[Hashable, Any]:
+def attrs_of(ds: xr.Dataset, space: Space, centres: Sequence[FloatArray]) -> dict[Hashable, Any]:
     """Return the attributes of an atlas that remain valid on another grid."""
     kept = {
         key: value
@@ -208,7 +210,10 @@ def attrs_of(ds: xr.Dataset, space: Space) -> dict[Hashable, Any]:
         if key not in OF_THE_STORE and not str(key).endswith("_url")
     }
     if "orientation" in kept:
-        kept["orientation"] = space.orientation
+        # it is that of the array, also where world coordinates descend along it
+        falls = [bool(space.world) and values[0] > values[-1] for values in centres]
+        letters = zip(space.orientation, falls, strict=True)
+        kept["orientation"] = "".join(OPPOSITE[a] if fall else a for a, fall in letters)
     return kept
 
 

@@ -13,7 +13,6 @@ from xarray_atlas.coords.image_axes import image_axes
 from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.grids import (
-    apart,
     fill_of,
     grid_axes,
     is_label,
@@ -25,6 +24,7 @@ from xarray_atlas.images.grids import (
     require_method,
     warn_of_finer,
 )
+from xarray_atlas.images.overlap import require_overlap
 from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.transforms.registration import atlas_names, read_registration
 from xarray_atlas.transforms.steps import how_inverted
@@ -80,7 +80,8 @@ def resample(
     -----
     UserWarning
         If point sampling would alias: the image's voxels are smaller than the atlas's by more than
-        a factor of 1.5 along an axis.
+        a factor of 1.5 along an axis. If a Transform without fields takes less than 1 % of the
+        smaller of image and atlas into the other, as one that is the wrong way round.
 
     Examples
     --------
@@ -126,8 +127,8 @@ def resample(
     source = tuple(SourceAxis.of(c, s) for c, s in zip(axes.centres, axes.sizes, strict=True))
     asked = how_inverted(transform.steps) if isinstance(transform, Transform) else {}
     mapping = Mapping3.of(through.inverse(**asked), centres, source)
-    if isinstance(transform, Transform) and not mapping.meets:
-        raise apart(axes.names, axes.centres, names, centres)
+    if isinstance(transform, Transform):
+        require_overlap(mapping, axes, names, centres)
     if not labels:
         # from voxel units to mm of the image
         back = mapping.linear * np.array(axes.sizes)[:, None]

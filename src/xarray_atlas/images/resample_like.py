@@ -19,7 +19,6 @@ from xarray_atlas.errors import GridError
 from xarray_atlas.images.blocks import Mapping3, resampled
 from xarray_atlas.images.fractions import label_fractions
 from xarray_atlas.images.grids import (
-    apart,
     attrs_of,
     fill_of,
     grid_axes,
@@ -33,6 +32,7 @@ from xarray_atlas.images.grids import (
     require_on_grid,
     with_hemispheres,
 )
+from xarray_atlas.images.overlap import require_overlap
 from xarray_atlas.kernels.positions import SourceAxis
 from xarray_atlas.regions.results import region_coords
 from xarray_atlas.terminology import Terminology
@@ -116,6 +116,12 @@ def resample_like(
     UnitsError
         If a coordinate has no unit.
 
+    Warns
+    -----
+    UserWarning
+        If a Transform without fields takes less than 1 % of the smaller of image and atlas into the
+        other, as one that is the wrong way round.
+
     See Also
     --------
     resample : An image on the grid of an atlas.
@@ -178,8 +184,8 @@ def resample_like(
     parts = zip(names, sizes, strict=True)
     axes = tuple(SourceAxis.of(lengths(ds, name), size) for name, size in parts)
     mapping = Mapping3.of(through, target.centres, axes)
-    if isinstance(transform, Transform) and not mapping.meets:
-        raise apart(target.names, target.centres, names, [lengths(ds, name) for name in names])
+    if isinstance(transform, Transform):
+        require_overlap(mapping, target, names, [lengths(ds, name) for name in names])
     whole = through
     if atlas.atlas is not None:  # the atlas itself was resampled onto a grid before
         whole = grid_to_atlas(obj) @ through.rename(target=IMAGE)
@@ -195,7 +201,9 @@ def resample_like(
         target.require_sizes("fractions=True")
         result["fraction"], coords = _fractions(variables, dims, mapping, target, terminology)
     built = atlas_coordinates(terminology, on_image, target.centres)
-    made = xr.Dataset(result, built, attrs_of(ds, on_image)).assign_coords({**coords, **fields})
+    made = xr.Dataset(result, built, attrs_of(ds, on_image, target.centres)).assign_coords(
+        {**coords, **fields}
+    )
     kept = other_coords(ds, names, {*made.variables, *made.dims})
     kept = {name: v for name, v in kept.items() if not str(name).startswith(PREFIX)}
     # a single plane has a scalar coordinate, like the image

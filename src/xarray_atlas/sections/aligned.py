@@ -148,7 +148,7 @@ def aligned_section(
     on_plane, kept = _space(space, geometry, section, triangles, shape, thickness)
     centres = [np.array([geometry.across]), *geometry.centres(shape)]
     coords = atlas_coordinates(terminology, on_plane, centres)
-    found = xr.Dataset(variables, coords, attrs_of(ds, on_plane)).isel({ACROSS: 0})
+    found = xr.Dataset(variables, coords, attrs_of(ds, on_plane, centres)).isel({ACROSS: 0})
     positions: dict[Any, Any] = {
         axis: Variable(plane, _positions(place, order.index(axis), *geometry.along[axis]), MM)
         for axis in AXES
