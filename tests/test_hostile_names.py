@@ -260,6 +260,11 @@ def test_the_name_of_a_file_may_be_no_unicode(tmp_path: Path) -> None:
         xarray_atlas.create_atlas(labels(), path, **ARRAY).atlas.terminology.name.encode()
 
 
+def test_a_name_of_two_lines_is_proposed_on_one() -> None:
+    told = message(lambda: hostile("Field\nCA1", "CA1").atlas.region("ca1x"))
+    assert "did you mean 'CA1' (Field CA1)?" in told
+
+
 def test_printable() -> None:
     assert printable("a b\u00a0c é海") == "a b\u00a0c é海"
     assert printable("a\nb\tc\x1b\x9b") == "a\nb\\tc\\x1b\\x9b"

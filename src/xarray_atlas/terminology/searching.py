@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from xarray_atlas.printable import one_line
 from xarray_atlas.terminology.cells import shown
 
 __all__ = ["propose", "search", "suggestions"]
@@ -176,7 +177,7 @@ def propose(text: str, acronyms: Sequence[str], names: Sequence[str], depths: Se
     """
     found = [
         shown(acronyms[i] or names[i])
-        + (f" ({names[i]})" if names[i] and names[i] != acronyms[i] else "")
+        + (f" ({one_line(names[i])})" if names[i] and names[i] != acronyms[i] else "")
         for i in suggestions(text, acronyms, names, depths)
     ]
     return f"did you mean {', '.join(found)}?" if found else ""
