@@ -208,7 +208,8 @@ def test_errors(sample: xr.Dataset, tmp_path: Path) -> None:
         refused(folder, StoreFormatError, words)
     file.write_text(json.dumps(good))
     images = folder / "project.qpproj"
-    unsized = entry(1, "a.tif", pixelCalibration={"pixelWidth": {"value": 1.0, "unit": "px"}})
+    pixel = {"value": 1.0, "unit": "px"}  # as QuPath has it; for pint this is 1/96 inch
+    unsized = entry(1, "a.tif", pixelCalibration={"pixelWidth": pixel, "pixelHeight": pixel})
     images.write_text(json.dumps({"images": [unsized]}))
     refused(folder, UnitsError, "no pixel size in a unit of length")
     turned = entry(1, "a.tif")

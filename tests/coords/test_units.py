@@ -73,7 +73,7 @@ def test_what_is_no_length_is_an_error(value: Any) -> None:
         to_mm(value)
 
 
-@pytest.mark.parametrize("unit", ["s", "", "mm**2", "banana", "dimensionless", "mm mm", "%%"])
+@pytest.mark.parametrize("unit", ["s", "", "px", "mm**2", "banana", "dimensionless", "mm mm", "%%"])
 def test_what_is_no_unit_of_length_is_an_error(unit: str) -> None:
     with pytest.raises(UnitsError, match="not a unit|of length"):
         unit_factor(unit)

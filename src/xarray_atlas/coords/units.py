@@ -81,6 +81,8 @@ def unit_factor(unit: Any) -> float:
             unit = pint.get_application_registry().Unit(str(unit))
         except Exception as error:  # pint raises many types of errors for unparsable text
             raise UnitsError(f"{unit!r} is not a unit that pint knows; {use}") from error
+    if f"{unit:D}" == "css_pixel":  # 1/96 inch, which no image means by its pixels
+        raise UnitsError(f"'px', a pixel, is not a unit of length; {use}")
     try:
         # in its registry: another one may define the name differently
         return float(unit._REGISTRY.Quantity(1.0, unit).to("millimeter").magnitude)
