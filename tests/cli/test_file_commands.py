@@ -187,6 +187,15 @@ def test_an_image_without_a_transform_asks(image: Path, capsys) -> None:
     assert message.rstrip().endswith("that is --space RAS")
 
 
+def test_a_registration_that_does_not_say_which_image_is_the_atlas(
+    image: Path, affine: Path, capsys
+) -> None:
+    assert main(["aggregate", str(image), *AT_100, "--transform", str(affine)]) == 1
+    message = only_error(capsys)
+    assert "--maps 'image to atlas' where the image was the fixed one" in message
+    assert message.rstrip().endswith("or --maps 'atlas to image' where the atlas was fixed.")
+
+
 # ---- transform
 
 

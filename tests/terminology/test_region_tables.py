@@ -677,3 +677,10 @@ def test_any_table_through_any_door(ids: list[int], data: st.DataObject) -> None
         text = frame.to_csv(index=False, sep=separator)
         assert build(cells_from_text(text))[0] == wanted
     assert build(cells_from_text(frame.to_json(orient="records")))[0] == wanted
+
+
+def test_labels_and_table_in_the_wrong_order(tmp_path: Path) -> None:
+    path = tmp_path / "labels.nii.gz"
+    path.write_bytes(b"\x1f\x8b" + b"\0" * 100)
+    with pytest.raises(TerminologyError, match=r"is an image file; .* labels comes first"):
+        create(path)

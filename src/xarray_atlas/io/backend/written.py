@@ -12,19 +12,13 @@ import zarr
 from xarray_atlas.coords.atlas_index import find_coordinate
 from xarray_atlas.coords.encoding import decode_lengths
 from xarray_atlas.errors import StoreFormatError
+from xarray_atlas.io.files.images.files import is_image_file
 from xarray_atlas.io.zarr.addresses import safe_cause
 from xarray_atlas.io.zarr.checked_store import CheckedStore
 from xarray_atlas.io.zarr.chunk_layout import layout_of, layout_of_array
 from xarray_atlas.io.zarr.stores import unreadable, within
 
 __all__ = ["open_file", "open_written_group"]
-
-
-IMAGES = (
-    ".nii", ".nii.gz", ".img", ".hdr", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".tif",
-    ".tiff",
-)  # fmt: skip
-"""Endings of the files that create_atlas and open_image read."""
 
 
 def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, xr.Dataset]:
@@ -50,7 +44,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     try:
         opened = _open(path, groups, drop_variables=drop_variables)
     except Exception as error:  # each engine of xarray raises other errors
-        if path.lower().endswith(IMAGES):
+        if is_image_file(path):
             raise StoreFormatError(
                 f"{path} is an image file, which does not hold the names of its regions; an atlas "
                 "of it and of a table of regions is made by "

@@ -15,6 +15,7 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.dataframes import as_dataframe
 from xarray_atlas.errors import MissingTerminologyError, StoreNotFoundError, TerminologyError
+from xarray_atlas.io.files.images.files import is_image_file
 from xarray_atlas.io.zarr.stores import locate, read_bytes
 from xarray_atlas.terminology import Terminology
 from xarray_atlas.terminology.cells import REQUIRED, cells_from_csv
@@ -133,6 +134,11 @@ def _known(source: Any) -> Terminology | pd.DataFrame | None:
 
 
 def _text_at(source: Any, storage_options: Mapping[str, Any] | None = None) -> str:
+    if is_image_file(str(source)):
+        raise TerminologyError(
+            "the table of regions is an image file; in create_atlas(annotation, terminology) the "
+            "image of the labels comes first, then the table"
+        )
     try:
         content = read_bytes(source, storage_options)
     except StoreNotFoundError as error:
