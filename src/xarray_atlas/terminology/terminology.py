@@ -315,16 +315,16 @@ class Terminology(RegionNames, TerminologyFormats):
         Raises
         ------
         ValueError
-            If `text` should be a regular expression and is none.
+            If `text` is not a valid regular expression, with ``regex=True``.
 
         Examples
         --------
         >>> import xarray_atlas
         >>> terminology = xarray_atlas.open_sample("100 um").atlas.terminology
         >>> terminology.search("superior colliculus").head(3)
-            acronym                                 name   id
-        808     SCs  Superior colliculus sensory related  302
-        809    SCop    Superior colliculus optic layer  851
+            acronym                                        name   id
+        808     SCs         Superior colliculus sensory related  302
+        809    SCop             Superior colliculus optic layer  851
         810    SCsg  Superior colliculus superficial gray layer  842
         >>> terminology.search("^SSp-[a-z]+$", regex=True).acronym.tolist()
         ['SSp-n', 'SSp-bfd', 'SSp-ll', 'SSp-m', 'SSp-ul', 'SSp-tr', 'SSp-un']
