@@ -267,6 +267,22 @@ def test_levels_of_a_table_are_groups(ds: xr.Dataset) -> None:
     assert names[:2] == ["2020-01-01", "2020-01-02"]
 
 
+@pytest.mark.parametrize("norm", ["log", mpl.colors.LogNorm, mpl.colors.CenteredNorm, None])
+def test_groups_have_one_scale(ds: xr.Dataset, norm: Any) -> None:
+    values = observations() + 1
+    values[:, 0] *= 1000
+    values = values.assign_coords(group=("animal", ["case", "control", "control", "control"]))
+    made = norm() if callable(norm) else norm
+    ax = ds.atlas.plot.heatmap(values, by="group", norm=made)
+    meshes = [c for c in ax.collections if isinstance(c, QuadMesh)]
+    assert len(meshes) == 2
+    high = float(values.max())
+    low = -high if norm is mpl.colors.CenteredNorm else float(values.min())
+    for mesh in meshes:
+        np.testing.assert_allclose(mesh.get_clim(), (low, high))
+        assert type(mesh.norm) is type(meshes[0].norm)
+
+
 def test_no_bar_is_a_mean_without_its_infinite_values(ds: xr.Dataset) -> None:
     values = xr.DataArray([[1.0, np.inf], [2.0, 3.0]], {"region": ["RSP", "TH"]}, ("region", "m"))
     with pytest.raises(ValueError, match=r"a value of 'RSP' is infinite.*np\.isfinite"):

@@ -152,33 +152,22 @@ def _draw_cells(
     ax: Axes, values: FloatArray, groups: Sequence[tuple[str, ...]], kwargs: dict[str, Any]
 ) -> tuple[Any, list[float]]:
     """Draw the cells, a mesh for each group; return one of them and the middle of each column."""
-    from matplotlib import colormaps, rcParams
-    from matplotlib.colors import Normalize
+    from xarray_atlas.plotting.values import one_scale
 
     given = dict(kwargs)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    limits = [given.pop(name, None) for name in ("vmin", "vmax")]
-    norm = given.pop("norm", None)
-    if norm is not None and any(limit is not None for limit in limits):
+    if given.get("norm") is not None and not {given.get("vmin"), given.get("vmax")} <= {None}:
         raise ValueError("pass norm=, or vmin= and vmax=, not both")
-    if norm is None:
-        low, high = (
-            end if limit is None else limit for end, limit in zip((low, high), limits, strict=True)
-        )
-        norm = Normalize(low, high)
-    colors = given.pop("cmap", None)
-    if colors is None or isinstance(colors, str):
-        colors = colormaps[colors or rcParams["image.cmap"]]
-    colors = colors.with_extremes(bad=MISSING)
+    shown = np.ma.masked_invalid(values)
+    scale = one_scale([shown], given)
+    colors = scale.cmap.with_extremes(bad=MISSING)
     starts = [i for i in range(len(groups)) if i == 0 or groups[i] != groups[i - 1]]
     middles: list[float] = []
     at = -0.5
     for start, stop in zip(starts, [*starts[1:], len(groups)], strict=True):
         edges = at + np.arange(stop - start + 1)
-        block = np.ma.masked_invalid(values[:, start:stop])
+        block = shown[:, start:stop]
         mesh = ax.pcolormesh(
-            edges, np.arange(len(values) + 1) - 0.5, block, norm=norm, cmap=colors, **given
+            edges, np.arange(len(values) + 1) - 0.5, block, norm=scale.norm, cmap=colors, **given
         )
         middles += (edges[:-1] + 0.5).tolist()
         at = float(edges[-1]) + GAP

@@ -213,7 +213,7 @@ def draw_planes(
     bar = kwargs.pop("add_colorbar", True)
     whole, _ = find_atlas(obj)
     painted = [paint_plane(plane, values, choice, whole) for plane in planes]
-    scale = one_scale(painted, kwargs)
+    scale = one_scale([each.values for each in painted], kwargs)
     for each, one, own in zip(axes, painted, marks, strict=True):
         draw_values(each, one, **{**kwargs, **own, "norm": scale.norm, "cmap": scale.cmap})
     if bar:

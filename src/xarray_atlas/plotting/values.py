@@ -209,7 +209,7 @@ def _show_faces(ax: Axes, painted: Painted, **kwargs: Any) -> tuple[Plane, Any]:
     """Draw the smoothed faces of a plane; a region has one for each of its values."""
     from xarray_atlas.plotting.smooth import add_faces
 
-    scale = one_scale([painted], kwargs)
+    scale = one_scale([painted.values], kwargs)
     parts, part = np.unique(painted.plane.parts.index, return_inverse=True)
     values, value = np.unique(painted.values.filled(np.nan), return_inverse=True)
     pairs, faces = np.unique(part * values.size + value, return_inverse=True)
@@ -223,12 +223,12 @@ def _show_faces(ax: Axes, painted: Painted, **kwargs: Any) -> tuple[Plane, Any]:
     return plane, scale
 
 
-def one_scale(painted: list[Painted], options: dict[str, Any]) -> Any:
-    """Return the colour map and the norm of several planes, by the values in all of them.
+def one_scale(values: list[Any], options: dict[str, Any]) -> Any:
+    """Return the colour map and the norm of several pictures, by the values in all of them.
 
     Parameters
     ----------
-    painted : list of Painted
+    values : list of masked arrays
     options : dict
         Of matplotlib's imshow; ``cmap``, ``norm``, ``vmin`` and ``vmax`` are taken out.
 
@@ -240,7 +240,7 @@ def one_scale(painted: list[Painted], options: dict[str, Any]) -> Any:
 
     scale = ScalarMappable(options.pop("norm", None), options.pop("cmap", None))
     scale.set_clim(options.pop("vmin", None), options.pop("vmax", None))
-    scale.set_array(np.concatenate([each.values.compressed() for each in painted]))
+    scale.set_array(np.concatenate([each.compressed() for each in values]))
     scale.autoscale_None()
     return scale
 
