@@ -240,6 +240,11 @@ def test_a_transform_the_wrong_way_round_hardly_overlaps() -> None:
         ds.atlas.resample_like(image, back)
     with pytest.warns(UserWarning, match="hardly overlap"):
         xarray_atlas.resample(image, ds, back)
+    field = FieldStep(smooth((12, 16, 14), 3, 0.5), GRID, "identity")
+    bent = Transform((*back.steps, field), back.source, back.target)
+    with pytest.warns(UserWarning, match="hardly overlap.*other, without the displacement fields"):
+        ds.atlas.resample_like(image, bent)
+    ds.atlas.resample_like(image, Transform((*t.steps, field), t.source, t.target))
     few = ds.isel(z=slice(60, 64), y=slice(40, 44), x=slice(50, 54))  # all of a small part
     few.atlas.resample_like(image, t)
     ds.atlas.resample_like(image.isel(z=[20]), t)

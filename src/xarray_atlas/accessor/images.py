@@ -263,8 +263,8 @@ class ImagesMethods(Accessor[T]):
         Warns
         -----
         UserWarning
-            If a Transform without fields takes less than 1 % of the smaller of image and atlas into
-            the other, as one that is the wrong way round.
+            If a Transform takes less than 1 % of the smaller of image and atlas into the other, as
+            one that is the wrong way round.
 
         Examples
         --------

@@ -22,6 +22,11 @@ LEAST = 0.01
 POINTS = 16
 """How many points along each axis the share is estimated from, at most."""
 
+BENT = 0.1
+"""The share of a box by which fields may move points for the two to overlap after all."""
+
+WITHOUT = ", without the displacement fields"
+
 
 def require_overlap(
     mapping: Mapping3, image: ImageAxes, names: Sequence[Hashable], centres: Sequence[FloatArray]
@@ -47,16 +52,17 @@ def require_overlap(
     if share < LEAST:
         found = (
             "by the transform, the image and the atlas hardly overlap: about "
-            f"{share:.1%} of the smaller one lies in the other"
+            f"{share:.1%} of the smaller one lies in the other{WITHOUT if mapping.steps else ''}"
         )
         text = str(apart(image.names, image.centres, names, centres, found))
         warnings.warn(text, UserWarning, stacklevel=find_stack_level())
 
 
 def _share(mapping: Mapping3) -> float:
-    """Return the share of the smaller box that lies in the larger; 1 where fields move points."""
-    if mapping.steps:
-        return 1.0
+    """Return the share of the smaller box that lies in the larger, by the matrices alone.
+
+    Fields are not read: the larger box is taken to be longer by :data:`BENT` at both ends.
+    """
     counts = np.array([axis.count for axis in mapping.axes])
     low = np.array([values.min() for values in mapping.centres])
     high = np.array([values.max() for values in mapping.centres])
@@ -70,6 +76,9 @@ def _share(mapping: Mapping3) -> float:
     else:
         start, stop, number = low, high, np.array(mapping.shape)
         bounds = np.stack([np.zeros(3), counts], axis=1)
+    if mapping.steps:
+        more = BENT * (bounds[:, 1] - bounds[:, 0])
+        bounds = bounds + np.stack([-more, more], axis=1)
     lattice = [
         np.linspace(a, b, min(n, POINTS)) for a, b, n in zip(start, stop, number, strict=True)
     ]

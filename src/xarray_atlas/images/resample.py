@@ -80,8 +80,8 @@ def resample(
     -----
     UserWarning
         If point sampling would alias: the image's voxels are smaller than the atlas's by more than
-        a factor of 1.5 along an axis. If a Transform without fields takes less than 1 % of the
-        smaller of image and atlas into the other, as one that is the wrong way round.
+        a factor of 1.5 along an axis. If a Transform takes less than 1 % of the smaller of image
+        and atlas into the other, as one that is the wrong way round.
 
     Examples
     --------

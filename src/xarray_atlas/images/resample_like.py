@@ -119,7 +119,7 @@ def resample_like(
     Warns
     -----
     UserWarning
-        If a Transform without fields takes less than 1 % of the smaller of image and atlas into the
+        If a Transform takes less than 1 % of the smaller of image and atlas into the
         other, as one that is the wrong way round.
 
     See Also
