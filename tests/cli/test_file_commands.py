@@ -180,6 +180,22 @@ def test_regions_whose_statistic_is_zero_are_printed(image: Path, ds: xr.Dataset
         assert {float(row[func]) for row in rows} == {0}
 
 
+def test_an_image_without_metadata_asks(tmp_path: Path, ds: xr.Dataset, capsys) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.ones(ds.annotation.shape, "uint16"))
+    asked = ["aggregate", str(path), *AT_100, "--format", "csv"]
+    assert main(asked) == 1
+    assert "pass --image-voxel-size, and --image-orientation" in only_error(capsys)
+    asked += ["--image-voxel-size", "100 um, 100 um, 0.1 mm"]
+    assert main(asked) == 1
+    assert "the directions of its axes: pass --image-orientation" in only_error(capsys)
+    assert main([*asked, "--image-orientation", "xyz"]) == 1
+    assert "--image-orientation 'xyz' is not" in only_error(capsys)
+    assert main([*asked, "--image-orientation", "asr"]) == 0
+    assert {float(row["mean"]) for row in rows_of(capsys)} == {1}
+
+
 def test_an_image_without_a_transform_asks(image: Path, capsys) -> None:
     assert main(["aggregate", str(image), *AT_100]) == 1
     message = only_error(capsys)

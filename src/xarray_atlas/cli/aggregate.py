@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.cli import atlas, point_files, tables
 from xarray_atlas.cli.command import Command
-from xarray_atlas.cli.options import add_atlas, add_level, add_transform
+from xarray_atlas.cli.options import add_atlas, add_level, add_transform, lengths
 from xarray_atlas.cli.output import to_csv, to_table
-from xarray_atlas.errors import GridError
+from xarray_atlas.errors import AtlasError, GridError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["AGGREGATE"]
 
@@ -54,8 +57,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--image-voxel-size",
-        metavar="LENGTH",
-        help='of an image that does not state it, such as "25 um"',
+        metavar="LENGTHS",
+        type=lengths,
+        help='of an image that does not state it, such as "25 um" or "5 um, 2 um, 2 um"',
     )
     parser.add_argument(
         "--image-orientation",
@@ -77,20 +81,22 @@ def _run(args: argparse.Namespace) -> str:
     import numpy as np
     import xarray as xr
 
-    from xarray_atlas.atlases.image_files import open_image
     from xarray_atlas.images.aggregate import aggregate
     from xarray_atlas.images.resample_like import resample_like
 
     ds = atlas.open_named(args)
-    image = open_image(
-        args.image, voxel_size=args.image_voxel_size, orientation=args.image_orientation
-    )
+    image = _image(args)
     # a matrix stands for "the same position", which space= compares in the worlds of the files
     transform: Any = point_files.transform_of(args)
     if transform is None and args.space is not None:
         transform = np.eye(4)
     with atlas.progress():
-        here = resample_like(ds, image, transform, space=args.space)
+        try:
+            here = resample_like(ds, image, transform, space=args.space)
+        except AtlasError as error:
+            if missing := _unstated(image):
+                raise GridError(f"{args.image} does not state {missing}") from error
+            raise
         functions = args.func or ["mean"]
         found = aggregate(here, image, func=functions, direct=args.direct, **tables.asked(args))
         assert isinstance(found, xr.Dataset)  # of a list of functions
@@ -106,6 +112,31 @@ def _run(args: argparse.Namespace) -> str:
         about = {"image": args.image, "unit": image.attrs.get("units"), "func": functions}
         return json.dumps({**about, "regions": rows}, indent=2)
     return to_csv(rows) if args.format == "csv" else to_table(rows)
+
+
+def _image(args: argparse.Namespace) -> xr.DataArray:
+    """Open the image; errors name the options of the image, not those of the atlas."""
+    from xarray_atlas.atlases.image_files import open_image
+
+    try:
+        return open_image(
+            args.image, voxel_size=args.image_voxel_size, orientation=args.image_orientation
+        )
+    except AtlasError as error:
+        message = str(error)
+        for name in ("voxel_size", "orientation"):
+            message = message.replace(f"{name}=", f"--image-{name.replace('_', '-')} ")
+        raise GridError(message) from error
+
+
+def _unstated(image: xr.DataArray) -> str:
+    """Return what a file does not state about its voxels, and the option that does."""
+    axes = [axis for axis in ("z", "y", "x") if axis in image.dims]
+    if any(axis not in image.coords for axis in axes):
+        return "the size of its voxels: pass --image-voxel-size, and --image-orientation"
+    if any("direction" not in image.coords[axis].attrs for axis in axes):
+        return "the directions of its axes: pass --image-orientation, such as asr"
+    return ""
 
 
 AGGREGATE = Command(

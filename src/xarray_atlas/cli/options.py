@@ -16,6 +16,7 @@ __all__ = [
     "add_source",
     "add_transform",
     "add_version",
+    "lengths",
 ]
 
 
@@ -101,7 +102,7 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--voxel-size",
         metavar="LENGTHS",
-        type=_lengths,
+        type=lengths,
         help='of the finest level, such as "25 um" or "50 um, 25 um, 25 um", where the store '
         "does not say it",
     )
@@ -160,7 +161,7 @@ def add_maps(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _lengths(text: str) -> str | list[str]:
+def lengths(text: str) -> str | list[str]:
     """Read one length, or one an axis."""
     parts = [part.strip() for part in text.split(",")]
     return parts[0] if len(parts) == 1 else parts
