@@ -185,6 +185,8 @@ def test_an_image_without_metadata_asks(tmp_path: Path, ds: xr.Dataset, capsys) 
     path = tmp_path / "image.tif"
     tifffile.imwrite(path, np.ones(ds.annotation.shape, "uint16"))
     asked = ["aggregate", str(path), *AT_100, "--format", "csv"]
+    assert main([*asked, "--voxel-size", "100 um"]) == 1  # of the atlas
+    assert "choose a level with --resolution;" in only_error(capsys)
     assert main(asked) == 1
     assert "pass --image-voxel-size, and --image-orientation" in only_error(capsys)
     asked += ["--image-voxel-size", "100 um, 100 um, 0.1 mm"]
@@ -293,6 +295,10 @@ def test_a_section_asks_where(tmp_path: Path, capsys) -> None:
     for where in ([], ["--ap", "8 mm", "--dv", "2 mm"]):
         assert main([*asked, *where]) == 1
         assert "pass one of --ap, --dv, --ml and --region" in only_error(capsys)
+    assert main([*asked, "--ap", "8 mm", "--axis", "ml"]) == 1
+    assert "--axis goes with --region" in only_error(capsys)
+    assert main([*asked, "--ap", "8 mm", "--width", "0"]) == 1
+    assert "above 0" in only_error(capsys)
     assert not list(tmp_path.iterdir())
 
 

@@ -38,6 +38,8 @@ SHELL_NAMES = {
     " open_transform(path, maps='image to atlas') says the same": "",
     "maps=": "--maps ",
     "unit='voxel' with resolution=,": "--unit voxel with --points-voxel-size,",
+    "with resolution=;": "with --resolution;",
+    "with resolution=)": "with --resolution)",
     "resolution=": "--points-voxel-size ",
     "pass unit='um' or unit='mm'": "pass --unit um or --unit mm",
     "frame=": "--frame ",

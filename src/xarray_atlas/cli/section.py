@@ -43,8 +43,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axis",
         choices=tuple(AXES),
-        default="ap",
-        help="the axis that the plane of --region is perpendicular to",
+        help="the axis that the plane of --region is perpendicular to (default: ap)",
     )
     add_frame(parser)
     parser.add_argument("--tilt", metavar="ANGLE", help='of the plane, such as "5 deg"')
@@ -75,6 +74,10 @@ def _run(args: argparse.Namespace) -> str:
     where = {axis: getattr(args, axis) for axis in (*AXES, "region") if getattr(args, axis)}
     if len(where) != 1:
         raise GridError("pass one of --ap, --dv, --ml and --region: where the plane lies")
+    if args.axis and "region" not in where:
+        raise GridError("--axis goes with --region; --ap, --dv and --ml name the axis themselves")
+    if not (args.width > 0 and args.dpi > 0):
+        raise GridError("--width and --dpi are sizes above 0")
     ds = atlas.open_named(args)
     width = args.width / 25.4
     figure = Figure(figsize=(width, 0.75 * width), layout="constrained")
@@ -83,7 +86,7 @@ def _run(args: argparse.Namespace) -> str:
         section(
             ds,
             **where,
-            axis=args.axis,
+            axis=args.axis or "ap",
             frame=args.frame,
             **angles,
             level=args.depth,
