@@ -89,6 +89,15 @@ def test_sections_are_named_by_file_or_number(
     np.testing.assert_array_equal(found.region, expected)
 
 
+def test_parts_of_sections_hold_the_same_points(tree: xr.DataTree, cells: pd.DataFrame) -> None:
+    whole = tree.atlas.region_at(cells)
+    part = tree.isel(y=slice(25, None), x=slice(None, None, -1)).atlas.region_at(cells)
+    np.testing.assert_allclose(part.dv, whole.dv, rtol=0, atol=1e-9)
+    inside = part.status.values == 0
+    assert 0 < inside.sum() < (whole.status.values == 0).sum()
+    np.testing.assert_array_equal(part.region[inside], whole.region[inside])
+
+
 def test_one_section_needs_no_name(tree: xr.DataTree, cells: pd.DataFrame) -> None:
     own = cells[cells.section == "m_s002"]
     found = tree["m_s002"].atlas.region_at(own[["x", "y"]])

@@ -13,6 +13,7 @@ import xarray as xr
 from xarray import Variable
 
 from xarray_atlas.coords.atlas_index import find_atlas
+from xarray_atlas.coords.grid import lengths
 from xarray_atlas.coords.quantity_variable import QuantityVariable
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.coords.warnings import find_stack_level
@@ -70,12 +71,13 @@ def _placed(
     rows, positions = {}, {}
     for path, node in nodes.items():
         at = np.flatnonzero(which == path)
-        height, width = image_shape or (node.attrs["image_height"], node.attrs["image_width"])
-        sizes = {dim: abs(float(node[dim].values[1] - node[dim].values[0])) for dim in "yx"}
+        aligned = node.attrs["image_height"], node.attrs["image_width"]
         rows[path] = at
         positions[path] = {ACROSS: np.full(at.size, float(node[ACROSS].values))}
-        for dim, whole in (("y", height), ("x", width)):
-            positions[path][dim] = pixels[dim][at] * (sizes[dim] * node.sizes[dim] / whole)
+        for dim, own, whole in zip("yx", aligned, image_shape or aligned, strict=True):
+            # both count from the outer corner of the image; the node may be a part of it
+            size = lengths(node, dim)[0] / float(node[f"pixel_{dim}"].values[0])
+            positions[path][dim] = pixels[dim][at] * (size * own / whole)
     return _Placed(table, rows, positions)
 
 
