@@ -86,6 +86,8 @@ def test_sections_are_named_by_file_or_number(
     np.testing.assert_array_equal(found.region, expected)
     double = cells.assign(x=cells.x * 2, y=cells.y * 2)
     found = tree.atlas.region_at(double, image_shape=(1600, 2000))
+    with pytest.raises(PointsError, match=r"800 rows and 1000 columns; rows come first"):
+        tree.atlas.region_at(double, image_shape=(2000, 1600))
     np.testing.assert_array_equal(found.region, expected)
 
 

@@ -35,6 +35,9 @@ MISPLACED = "lie outside of the (brain|volume)"
 MANY = 0.5
 """The share of points outside of the brain from which there is a warning."""
 
+SAME_ASPECT = 0.05
+"""The largest difference of aspect ratios of two sizes of one image, as a logarithm."""
+
 
 @dataclass(frozen=True)
 class _Placed:
@@ -72,9 +75,16 @@ def _placed(
     for path, node in nodes.items():
         at = np.flatnonzero(which == path)
         aligned = node.attrs["image_height"], node.attrs["image_width"]
+        shape = image_shape or aligned
+        if abs(np.log(shape[0] * aligned[1] / (shape[1] * aligned[0]))) > SAME_ASPECT:
+            raise PointsError(
+                f"image_shape={image_shape!r}, (rows, columns), has another aspect ratio than the "
+                f"image that was aligned as {path!r}, which has {aligned[0]} rows and {aligned[1]} "
+                "columns; rows come first"
+            )
         rows[path] = at
         positions[path] = {ACROSS: np.full(at.size, float(node[ACROSS].values))}
-        for dim, own, whole in zip("yx", aligned, image_shape or aligned, strict=True):
+        for dim, own, whole in zip("yx", aligned, shape, strict=True):
             # both count from the outer corner of the image; the node may be a part of it
             size = lengths(node, dim)[0] / float(node[f"pixel_{dim}"].values[0])
             positions[path][dim] = pixels[dim][at] * (size * own / whole)
