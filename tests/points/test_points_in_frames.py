@@ -69,9 +69,12 @@ def test_regions_at_points(ds: xr.Dataset, name: str) -> None:
     assert (expected > 0).mean() > 0.5
     assert (found.region_id.values == expected).all()
     assert found.attrs["frame"] == name
-    # the same in um, as an array in the order of the frame, and with the frame as a value
+    # the same in um, as an array, and with the frame as a value
     frame = ds.atlas.frames[name]
-    again = ds.atlas.region_at(table[list(frame.axes)].to_numpy() * 1e3, frame=frame, unit="um")
+    array = table[list(frame.axes)].to_numpy() * 1e3
+    with pytest.raises(PointsError, match=rf"which column is which axis.*{frame.axes[0]}"):
+        ds.atlas.region_at(array, frame=frame, unit="um")
+    again = ds.atlas.region_at(array, frame=frame, unit="um", axes=frame.axes)
     assert (again.region_id.values == expected).all()
     assert again.attrs["frame"] == name
 

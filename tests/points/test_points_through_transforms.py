@@ -136,7 +136,7 @@ def test_from_an_atlas_to_another_through_its_frame() -> None:
     frame = other.atlas.frames["ibl"]
     points = np.random.default_rng(0).uniform(-1500, 1500, (200, 3))
     wanted = ds.atlas.region_at(frame.to_dataset(points), unit="mm", transform=t)
-    found = ds.atlas.region_at(points, unit="um", transform=t, frame=frame)
+    found = ds.atlas.region_at(points, unit="um", transform=t, frame=frame, axes=frame.axes)
     np.testing.assert_array_equal(found.region_id, wanted.region_id)
 
 

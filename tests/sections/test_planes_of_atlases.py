@@ -293,11 +293,19 @@ def test_three_points_as_points_come(sample: xr.Dataset) -> None:
     numbers = {"ml": [-3.0, 3.0, 0.0], "ap": [-2.0, -2.0, -2.5], "dv": [-2.0, -2.0, -5.0]}
     first = sample.atlas.section(through=numbers, frame="ibl", unit="mm")
     registry = pint.get_application_registry()
-    rows = np.array([numbers[name] for name in ("ml", "ap", "dv")]).T  # as ibl has its axes
+    rows = np.array([numbers[name] for name in ("ml", "ap", "dv")]).T
+    ways = ("left-to-right", "posterior-to-anterior", "inferior-to-superior")
+    bregma = {"ap": "5.4 mm", "dv": "0.332 mm", "ml": "5.739 mm"}  # of IBL
+    xyz = sample.atlas.frame(
+        "xyz", bregma=bregma, frame="allen", axes=("x", "y", "z"), directions=ways, unit="mm"
+    )
     texts = [{name: f"{v[i]} mm" for name, v in numbers.items()} for i in range(3)]
-    for through, unit in ((rows, "mm"), (rows * 1000, "um"), (registry.Quantity(rows, "mm"), None),
-                          (texts, None)):  # fmt: skip
-        again = sample.atlas.section(through=through, frame="ibl", unit=unit)
+    arrays = [(rows, "mm"), (rows * 1000, "um"), (registry.Quantity(rows, "mm"), None)]
+    for through, unit in arrays:
+        with pytest.raises(PointsError, match=r"by name, through=\{'ml': \[...\], 'ap'"):
+            sample.atlas.section(through=through, frame="ibl", unit=unit)
+    for through, unit, frame in ((texts, None, "ibl"), *((*array, xyz) for array in arrays)):
+        again = sample.atlas.section(through=through, frame=frame, unit=unit)
         xr.testing.assert_equal(again.annotation, first.annotation)
     # three points across an axis make the plane of voxels
     flat = {"ap": [-2.0] * 3, "ml": [-3.0, 3.0, 0.0], "dv": [-2.0, -2.0, -5.0]}

@@ -139,9 +139,13 @@ EQUIVALENTS: tuple[tuple[str, dict[str, str]], ...] = (
         ".hemisphere",
         {BRAINGLOBE: "hemisphere_from_coords"},
     ),
-    ('ds.atlas.region_at(xyz, unit="m", frame="ibl")', {IBL: "get_labels"}),
     (
-        'ds.atlas.region_at(xyz, unit="m", frame="ibl", parcellation="beryl")',
+        'ds.atlas.region_at(xyz, axes=("ml", "ap", "dv"), unit="m", frame="ibl")',
+        {IBL: "get_labels"},
+    ),
+    (
+        'ds.atlas.region_at(xyz, axes=("ml", "ap", "dv"), unit="m", frame="ibl", '
+        'parcellation="beryl")',
         {IBL: "get_labels"},
     ),
     ("ds.atlas.frames", {IBL: "bc"}),

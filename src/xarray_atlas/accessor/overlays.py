@@ -91,8 +91,8 @@ class OverlaysMethods:
             `region` the point inside it.
         through : points, optional
             Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
-            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            shape (3, 3) in the order of the frame's axes.
+            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or, in a frame
+            with axes x, y and z, an array of shape (3, 3).
         unit : str or pint.Unit, optional
             Unit of these points, unless they have one.
         level : int, optional
@@ -259,9 +259,9 @@ class OverlaysMethods:
             and its unit.
         through : points, optional
             Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
-            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            shape (3, 3) in the order of the frame's axes. In a frame the axes of the picture are in
-            its coordinates and its unit.
+            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or, in a frame
+            with axes x, y and z, an array of shape (3, 3). In a frame the axes of the picture are
+            in its coordinates and its unit.
         unit : str or pint.Unit, optional
             Unit of these points, unless they have one. In a frame the axes of the picture are in
             its coordinates and its unit.

@@ -91,8 +91,8 @@ class PlanesMethods:
             `region` the point inside it.
         through : points, optional
             Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
-            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            shape (3, 3) in the order of the frame's axes.
+            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or, in a frame
+            with axes x, y and z, an array of shape (3, 3).
         unit : str or pint.Unit, optional
             Unit of these points, unless they have one.
         level : int, optional

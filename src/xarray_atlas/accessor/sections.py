@@ -67,9 +67,9 @@ class SectionsMethods(Accessor[T]):
             ``{"dv": "0 mm", "ml": "0 mm"}``. By default the middle of the whole volume; of `region`
             it is the point inside of it.
         through : points, optional
-            Three points of the plane, which say all of it, as :func:`xarray_atlas.region_at` takes
-            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or an array of
-            the shape (3, 3) in the order of the frame's axes. They are in `frame`.
+            Three points that define the plane, in `frame`, as :func:`xarray_atlas.region_at` takes
+            points: a table or mapping with the columns ``ap``, ``dv`` and ``ml``, or, in a frame
+            with axes x, y and z, an array of shape (3, 3).
         unit : str or pint.Unit, optional
             Of these points, where they do not say theirs.
         **kwargs

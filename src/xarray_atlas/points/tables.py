@@ -394,12 +394,14 @@ def _from_rows(points: Any, asked: Statement) -> Points:
     axes = asked.wanted
     if axes is None and asked.likely in ("world", "quicknii"):
         axes = ["x", "y", "z"]  # the order that the frame defines
-    if axes is None and asked.named is not None:
+    if axes is None and asked.named is not None and not set(AXES) & set(asked.named.axes):
         axes = list(asked.named.axes)
     if axes is None:
+        # stereotaxic frames list their axes in different orders, and papers in a third one
+        order = AXES if asked.named is None else asked.named.axes
         raise PointsError(
-            "an array does not say which column is which axis: pass axes=('ap', 'dv', 'ml'), in "
-            "the order of its columns"
+            "an array does not say which column is which axis: pass their names in the order of "
+            f"its columns, such as axes={tuple(order)!r}"
         )
     own = getattr(points, "units", None)
     indices = asked.indices(frame, [own])

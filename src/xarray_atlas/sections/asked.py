@@ -207,7 +207,13 @@ def three_points(obj: Atlas, frame: Frame, asked: Asked) -> FloatArray:
     """
     points, axes = asked.through, None
     rows = not (isinstance(points, list) and points and isinstance(points[0], dict))
-    if asked.frame is not None and isinstance(points, list | tuple | np.ndarray) and rows:
+    array = isinstance(getattr(points, "magnitude", points), list | tuple | np.ndarray)
+    if asked.frame is not None and array and rows:
+        if set(AXES) & set(frame.axes):
+            raise PointsError(
+                "through= holds numbers that do not say which axis they are along: pass them by "
+                f"name, through={{{', '.join(f'{axis!r}: [...]' for axis in frame.axes)}}}"
+            )
         axes = frame.axes
     read = read_points(obj, points, asked.frame, asked.unit, None, axes)
     stacked = read.stacked()
