@@ -189,6 +189,10 @@ def test_a_section_and_what_cannot_be_shown(viewer, atlas):
     in_mv = section.assign(template=section.template.astype(float).pint.quantify("mV"))
     in_mv.atlas.to_napari(viewer)
     assert type(viewer.layers["template"].data) is np.ndarray
+    cells = {"ap": [6.0, 9.0], "dv": [2.0, 2.0], "ml": [4.0, 4.0]}
+    section.atlas.to_napari(viewer, points=cells, unit="mm", frame="dataset")
+    layer = viewer.layers["points"]
+    assert (len(layer.data), layer.shown.tolist()) == (2, [True, False])  # the second is off it
     odd = atlas.assign(template=(("z", "y"), np.zeros((132, 80))))
     with pytest.raises(GridError, match="template=False"):
         odd.atlas.to_napari(viewer)

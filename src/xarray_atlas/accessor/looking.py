@@ -249,7 +249,8 @@ class LookingMethods(Accessor[T]):
             A region that contains another of them is nearly transparent.
         points : table, path, Dataset, DataArray, mapping, or array, optional
             As :func:`xarray_atlas.region_at` takes them, or what it returns. The layer's features
-            are the region and the hemisphere of each point.
+            are the region and the hemisphere of each point. Where `obj` is a section, points off it
+            are not shown.
         frame, unit, axes, columns : optional
             Of `points`, as :func:`xarray_atlas.region_at` takes them.
         template : bool, default: True

@@ -15,7 +15,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.points.frames import placement_of
-from xarray_atlas.points.lookup import region_at
+from xarray_atlas.points.lookup import OUTSIDE, region_at
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.printable import one_line
 from xarray_atlas.regions.results import Regions, resolve_regions
@@ -61,7 +61,7 @@ def to_napari(
         region that contains another of them is nearly transparent.
     points : table, path, Dataset, DataArray, mapping, or array, optional
         As :func:`region_at` takes them, or what it returns. The layer's features are the region
-        and the hemisphere of each point.
+        and the hemisphere of each point. Where `obj` is a section, points off it are not shown.
     frame, unit, axes, columns : optional
         Of `points`, as :func:`region_at` takes them.
     template : bool, default: True
@@ -152,10 +152,13 @@ def to_napari(
         features = {
             name: found[name].values.ravel() for name in ("region", "hemisphere") if name in found
         }
+        held = found["status"].values.ravel() != OUTSIDE
         viewer.add_points(
             at,
             name="points",
             features=pd.DataFrame(features),
+            # in a picture of a section, all points would seem to lie in it
+            shown=np.ones(len(at), bool) if annotation.ndim == 3 else held,
             size=2 * min(grid.step),
             face_color="white",
             border_color="black",
