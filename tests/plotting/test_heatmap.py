@@ -243,6 +243,18 @@ def test_tables_of_regions_and_animals(ds: xr.Dataset) -> None:
         ds.atlas.plot.heatmap(table.iloc[:0])
 
 
+def test_a_series_of_several_levels_keeps_its_order(ds: xr.Dataset) -> None:
+    values = observations("right", "left").isel(animal=0, drop=True)
+    series = values.to_series()[::-1]
+    ax = ds.atlas.plot.bars(series)
+    assert [text.get_text() for text in ax.get_xticklabels()] == REGIONS[::-1]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["left", "right"]
+    expected = values.transpose("hemisphere", "region").values[::-1, ::-1]
+    np.testing.assert_array_equal([bar.get_height() for bar in ax.patches], expected.ravel())
+    with pytest.raises(ValueError, match="several values of TH, left"):
+        ds.atlas.plot.bars(pd.concat([series, series]).loc[["TH"]])
+
+
 def test_levels_of_a_table_are_groups(ds: xr.Dataset) -> None:
     tidy = pd.DataFrame(
         {

@@ -26,7 +26,11 @@ def read_values(values: Any) -> xr.DataArray:
     """
     if isinstance(values, pd.Series):
         if isinstance(values.index, pd.MultiIndex) and "region" in values.index.names:
-            values = xr.DataArray.from_series(values)
+            levels = {n: values.index.unique(n) for n in values.index.names if n is not None}
+            if values.index.has_duplicates:
+                twice = values.index[values.index.duplicated()][0]
+                raise ValueError(f"there are several values of {', '.join(map(str, twice))}")
+            values = xr.DataArray.from_series(values).sel(levels)  # from_series sorts
         else:
             index, numbers = values.index.to_numpy(object), values.to_numpy()
             numbers = _in_one_unit(numbers.tolist()) if numbers.dtype == object else numbers
