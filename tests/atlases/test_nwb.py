@@ -161,7 +161,7 @@ def test_channels(ds: xr.Dataset) -> None:
 def test_questions(ds: xr.Dataset, contacts: xr.Dataset) -> None:
     write = ds.atlas.to_nwb_electrodes
     n = HEIGHTS.size
-    with pytest.raises(PointsError, match="the file has no electrodes; pass device="):
+    with pytest.raises(PointsError, match="the file has no electrodes; pass their device="):
         write(contacts, new_file())
     with pytest.raises(PointsError, match=f"has 3 electrodes, and there are {n} contacts"):
         write(contacts, with_electrodes(3))

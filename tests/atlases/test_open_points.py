@@ -147,7 +147,7 @@ def test_animals_that_are_stated(tmp_path: Path) -> None:
         xarray_atlas.open_points([one, two], animal=["a"])
     with pytest.raises(PointsError, match="finds nothing in"):
         xarray_atlas.open_points(one, pattern="rat")
-    with pytest.raises(PointsError, match="no regular expression"):
+    with pytest.raises(PointsError, match="is not a regular expression"):
         xarray_atlas.open_points(one, pattern="(")
     with pytest.raises(PointsError, match="would be counted twice"):
         xarray_atlas.open_points([one, one])

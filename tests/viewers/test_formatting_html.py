@@ -203,7 +203,7 @@ def test_several_roots_and_regions(sample):
     rsp = sample.atlas.region("RSP")
     html = rsp._repr_html_()
     assert [row["b"] for row in rows(html)] == [n.acronym for n in (rsp, *rsp.descendants)]
-    assert escape(str(rsp)) in html
+    assert escape(rsp.render()) in html
     assert [row["b"] for row in rows(sample.atlas.region("RSPv1")._repr_html_())] == ["RSPv1"]
 
 

@@ -185,7 +185,7 @@ def test_what_a_header_leaves_out_is_not_known(tmp_path: Path):
     ({"DimSize": "7 6 6"}, StoreError, "cut short"),
     ({"DimSize": "7 6 6", "HeaderSize": -1}, StoreError, "cut short"),
     ({"DimSize": "7 6 0"}, StoreFormatError, "shape"),
-    ({"NDims": 2, "DimSize": "7 6"}, StoreFormatError, "three dimensions of space"),
+    ({"NDims": 2, "DimSize": "7 6"}, StoreFormatError, "three spatial dimensions"),
     ({"ObjectType": "Scene"}, StoreFormatError, "is not a MetaImage"),
 ])  # fmt: skip
 def test_headers_that_are_refused(tmp_path: Path, fields: Any, error: Any, message: str):

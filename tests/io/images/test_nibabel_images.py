@@ -103,7 +103,7 @@ def test_axes_of_length_one_are_dropped_and_further_ones_kept(tmp_path: Path):
     image = read_image(save(tmp_path / "c.nii", nibabel.Nifti1Image(many, AFFINE)))
     assert image.dims == ("time", "component", "dim_5", "z", "y", "x")
     np.testing.assert_array_equal(image.array(), many.transpose(3, 4, 5, 0, 1, 2))
-    with pytest.raises(StoreFormatError, match="three dimensions of space"):
+    with pytest.raises(StoreFormatError, match="three spatial dimensions"):
         read_image(save(tmp_path / "d.nii", nibabel.Nifti1Image(numbers((5, 6)), AFFINE)))
 
 
