@@ -309,7 +309,7 @@ def test_what_is_no_store_and_ends_early(source: Path, copy: Path) -> None:
     """A table without its last regions is a table."""
     table = copy / "terminologies/tiny_mouse-terminology/1_0/terminology.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(StoreError, match=r"'terminology.csv' .* bytes.*mend it with"):
+    with pytest.raises(StoreError, match=r"'terminology.csv' .* bytes.*repair it with"):
         open_atlas("tiny_mouse_25um", root=copy)
 
 

@@ -195,5 +195,5 @@ def test_an_initial_transform_without_a_name(tmp_path: Path) -> None:
 def test_a_parameter_file_of_a_registration_is_no_transform(tmp_path: Path) -> None:
     path = tmp_path / "parameters.txt"
     path.write_text('(Registration "MultiResolutionRegistration")\n(MaximumStepLength 1)\n')
-    with pytest.raises(TransformError, match="is not a transform that is read here"):
+    with pytest.raises(TransformError, match="is not a supported transform"):
         xarray_atlas.open_transform(path)

@@ -431,8 +431,11 @@ def test_a_singular_matrix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("#Insight Transform File V1.0\n", "holds no transform"),
-        ("#Insight Transform File V1.0\n#Transform 0\nParameters: 1 2\n", "does not say its kind"),
+        ("#Insight Transform File V1.0\n", "does not contain a transform"),
+        (
+            "#Insight Transform File V1.0\n#Transform 0\nParameters: 1 2\n",
+            "a transform without a kind",
+        ),
         (
             "#Insight Transform File V1.0\n#Transform 0\nTransform: Nothing_double_3_3\nParameters: 1\nFixedParameters: 0\n",
             "cannot read",

@@ -106,7 +106,7 @@ def test_a_chain_is_applied_in_its_order() -> None:
 
 def test_what_is_no_transform() -> None:
     for value in (None, 3, np.eye(4), {"a": 1}):
-        with pytest.raises(TransformError, match="is not a transform that is read here"):
+        with pytest.raises(TransformError, match="is not a supported transform"):
             xarray_atlas.open_transform(value)
 
 

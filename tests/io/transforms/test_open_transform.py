@@ -42,7 +42,7 @@ def test_what_is_no_transform(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     for source in (text, tmp_path):
-        with pytest.raises(TransformError, match="is not a transform that is read here") as error:
+        with pytest.raises(TransformError, match="is not a supported transform") as error:
             xarray_atlas.open_transform(source)
         assert "TransformParameters.0.txt" in str(error.value)  # says what is
     with pytest.raises(TransformError, match="a list with one at least"):
@@ -82,7 +82,7 @@ def test_each_may_be_inverted(tmp_path: Path) -> None:
         ({"invert": True}, "does not say which"),
         ({"invert": (True,)}, "1 flags for 2 transforms"),
         ({"invert": (True, False)}, "different directions"),
-        ({"index": 1}, "index= says how one file is read"),
+        ({"index": 1}, "index= applies to a single file"),
         ({"maps": "atlas"}, "names whose points"),
         ({"maps": "atlas to atlas"}, "names whose points"),
         ({"maps": 3}, "names whose points"),

@@ -61,7 +61,7 @@ class StoredAtlas:
         Pyramid of the annotation.
     terminology : Terminology
     terminology_url : str
-        Where it was read; "" if it was passed.
+        Its path or URL; "" if it was passed.
     midline : float, optional
         In mm, as given by the user.
     manifest : Manifest, optional
@@ -178,7 +178,7 @@ class StoredAtlas:
 
     @cached_property
     def _world(self) -> WorldAxes | None:
-        """The world coordinates of the store's axes, if the manifest says them."""
+        """The world coordinates of the store's axes, if the manifest states them."""
         # a voxel size corrected by the user invalidates the world coordinates
         if self.manifest is None or self.voxel_size is not None:
             return None
@@ -282,8 +282,8 @@ def open_stored_atlas(
     multiscale = read_multiscale(group, place, orientation, stated)
     if given is not None and multiscale.orientation != given:
         raise StoreFormatError(
-            f"orientation={given!r} contradicts {place}, which says {multiscale.orientation!r}: "
-            "leave it out; or, where the store is wrong, make an atlas of its array with "
+            f"orientation={given!r} contradicts {place}, which has {multiscale.orientation!r}: "
+            "omit it or, if the store is wrong, make an atlas from its array with "
             "create_atlas, whose orientation= overrides it"
         )
     with suppress(AtlasError):  # raised later

@@ -53,7 +53,7 @@ T = TypeVar("T", xr.Dataset, xr.DataTree)
 
 @dataclass(frozen=True)
 class Choices:
-    """Parameters of :func:`xarray_atlas.open_atlas` that choose what is opened, and from where."""
+    """Parameters of :func:`xarray_atlas.open_atlas` that choose the atlas and its source."""
 
     version: str | None = None
     root: str | os.PathLike[str] | None = None
@@ -349,7 +349,7 @@ def _labels_of(source: Any, group: zarr.Group, opening: Opening) -> tuple[Any, z
 def _open_written(
     source: Any, group: zarr.Group | None, groups: bool, drop_variables: Any, **choices: Any
 ) -> dict[str, xr.Dataset]:
-    """Open a store written by xarray, which has no further options."""
+    """Open a store written by xarray, which does not have other options."""
     place = locate(source)
     if group is None:
         opened = open_file(place, groups, drop_variables)

@@ -29,7 +29,7 @@ from xarray_atlas.terminology import Terminology
 __all__ = ["Parts", "Table", "begin_parts", "begin_terminology"]
 
 Table = Callable[[], tuple[Terminology, str]]
-"""Returns a terminology, and where it was read: "" where it was given."""
+"""Returns a terminology and its path or URL, which is "" if it was passed."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def open_file(path: str, groups: bool, drop_variables: Any = None) -> dict[str, 
     Raises
     ------
     StoreFormatError
-        If it is not a netCDF file, or holds no atlas.
+        If it is not a netCDF file, or does not contain an atlas.
     """
     try:
         opened = _open(path, groups, drop_variables=drop_variables)
@@ -64,7 +64,7 @@ def open_written_group(
     Raises
     ------
     StoreFormatError
-        If it holds no atlas.
+        If it does not contain an atlas.
     StoreError
         If it cannot be read.
     """
@@ -99,7 +99,7 @@ def _expect(group: zarr.Group, path: str, ds: xr.Dataset) -> None:
         parts = (group.path, path.strip("/"), str(name))
         place = "/".join(part for part in parts if part)
         encoding = variable.encoding
-        if encoding.get("shards"):  # of whose index the encoding says nothing
+        if encoding.get("shards"):  # the encoding does not describe their index
             array = group[place.removeprefix(group.path).strip("/")]
             if isinstance(array, zarr.Array):
                 group.store.expect(place, layout_of_array(array))
@@ -140,7 +140,7 @@ def _decoded(
             ds.close()
         raise StoreFormatError(
             f"{place} is neither an OME-Zarr image (its attributes hold no 'multiscales') nor an "
-            f"atlas that xarray has written (nothing carries a region hierarchy){content()}"
+            f"atlas written by xarray (it does not have a region hierarchy){content()}"
         )
     decoded = {}
     for path, ds in opened.items():

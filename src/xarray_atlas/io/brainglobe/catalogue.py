@@ -109,8 +109,8 @@ def find_manifest(
     version : str, optional
         ``"3.0"`` or ``"3_0"``; the newest by default.
     resolution : str, quantity or int, optional
-        For a name without one: the manifest of that voxel size where there is
-        one. Otherwise that of the smallest voxels, whose pyramid may have it.
+        For a name without one: the manifest of that voxel size if there is
+        one, and otherwise that of the smallest voxels, with a pyramid that may have it.
     storage_options : mapping, optional
         For fsspec.
 
@@ -126,7 +126,7 @@ def find_manifest(
         try:
             return _read(root, name, wanted, storage_options)
         except StoreNotFoundError:
-            pass  # the listing says what there is instead
+            pass  # the error lists the available ones
         except StoreError as error:
             if not was_refused(error):
                 raise
@@ -153,7 +153,7 @@ def _read(
 
 
 def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) -> list[Entry]:
-    """List the atlases below a root: one listing, or what its list of newest versions says.
+    """List the atlases below a root, from one listing or its list of newest versions.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def list_entries(root: str, storage_options: Mapping[str, Any] | None = None) ->
 def _newest(root: str, storage_options: Mapping[str, Any] | None) -> list[Entry] | None:
     """Read the list of newest versions; None if there is none."""
     if not is_url(root):
-        return None  # a folder is listed for nothing, and its list need not be of what it holds
+        return None  # listing a folder is cheap, and its list may not match its content
     try:
         text = read_bytes(f"{root}/{LAST_VERSIONS}", storage_options).decode()
         parser = configparser.ConfigParser(interpolation=None)

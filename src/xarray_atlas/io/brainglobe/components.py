@@ -29,7 +29,7 @@ __all__ = ["ImagePyramid", "open_component", "open_part"]
 MASKS = "annotations.ome.zarr"
 
 TOLERANCE = 1e-3
-"""Of a voxel: grids that lie further apart are two grids."""
+"""Fraction of a voxel; grids that are further apart are considered different."""
 
 
 class ImagePyramid:
@@ -38,9 +38,9 @@ class ImagePyramid:
     Parameters
     ----------
     name : str
-        What it is called in the Dataset.
+        Its name in the Dataset.
     place : str
-        Where its OME-Zarr is.
+        The path or URL of its OME-Zarr.
     group : zarr.Group
     multiscale : Multiscale
     """
@@ -61,7 +61,7 @@ class ImagePyramid:
         ResolutionNotFoundError
             If no level has voxels of that size; it lists those there are.
         GridError
-            If the level lies elsewhere, or has another shape; it says which.
+            If the level has another position or shape; the message names the difference.
         """
         mine = self.multiscale
         if (mine.dims, mine.orientation) != (grid.dims, grid.orientation):
@@ -75,7 +75,7 @@ class ImagePyramid:
         except StopIteration:
             there = ", ".join(other.resolution for other in mine.levels)
             raise ResolutionNotFoundError(
-                f"the {self.name} has no level of {level.resolution}, which is asked for of the "
+                f"the {self.name} has no level of {level.resolution}, which was requested for the "
                 f"annotation; in {self.place} there are {there}. Open another resolution, or leave "
                 f"{self.name!r} out of include"
             ) from None
@@ -146,7 +146,7 @@ def open_part(
         If it cannot be read.
     """
     refusal: StoreError | None = None
-    # whether there is an array, for the error, is asked with the rest
+    # the array is requested together with the rest, for the error
     ahead = {".zgroup": [".zarray", ".zattrs", *level_keys(likely, 2)]} if likely else {}
     begun: dict[str, Callable[[], zarr.Group]] = {}
 
@@ -168,7 +168,7 @@ def open_part(
         except StoreNotFoundError:
             continue
         except StoreError as error:
-            # where it may not be listed, a bucket refuses also what it does not have
+            # a bucket that may not be listed denies access to missing objects too
             if not was_refused(error):
                 raise
             refusal = refusal or error

@@ -32,7 +32,7 @@ CONFIG = "bg_config.conf"
 def brainglobe_folder() -> Path:
     """Return the folder in which BrainGlobe's tools keep atlases; it may not exist.
 
-    As its configuration says (``bg_config.conf`` in ``BRAINGLOBE_CONFIG_DIR`` or
+    As set by its configuration (``bg_config.conf`` in ``BRAINGLOBE_CONFIG_DIR`` or
     ``~/.config/brainglobe``), else ``~/.brainglobe/brainglobe-atlasapi``.
     """
     named = os.environ.get("BRAINGLOBE_CONFIG_DIR")
@@ -63,14 +63,14 @@ def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None
     ----------
     folder : str
     url : str
-        What it was downloaded from.
+        The URL from which it was downloaded.
     storage_options : mapping, optional
         For fsspec.
 
     Raises
     ------
     StoreError
-        If it cannot be listed, so that nobody knows.
+        If it cannot be listed, so that completeness is unknown.
     """
     if not os.path.isdir(folder):
         return False
@@ -87,7 +87,7 @@ def is_complete(folder: str, url: str, storage_options: Mapping[str, Any] | None
 
 
 def _listing(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, int]:
-    """Return the objects below a URL, and their sizes: as it is kept, else as it is listed."""
+    """Return the objects below a URL and their sizes, from a kept listing or a new one."""
     kept = cache_directory() / "listings" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         content = json.loads(kept.read_bytes())

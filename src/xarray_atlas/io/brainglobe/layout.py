@@ -80,11 +80,11 @@ def load_terminology(source: Any, storage_options: Mapping[str, Any] | None = No
     Raises
     ------
     MissingTerminologyError
-        If nothing is there.
+        If it does not exist.
     StoreError
         If it cannot be read.
     TerminologyError
-        If it is not a table of regions; it says what is wrong.
+        If it is not a table of regions; the message gives the reason.
     """
     name = _name(locate(source)) if isinstance(source, str | os.PathLike) else ""
     return open_terminology(source, name, storage_options)
@@ -131,7 +131,7 @@ def find_terminology(place: str, storage_options: Mapping[str, Any] | None = Non
     Raises
     ------
     MissingTerminologyError
-        If there is none; it says what was looked for.
+        If there is none; the message lists the paths that were searched.
     StoreError
         If it cannot be read.
     """
@@ -151,5 +151,5 @@ def find_terminology(place: str, storage_options: Mapping[str, Any] | None = Non
             f"which is not there; {mend}"
         ) from error
     except StoreError as error:
-        # a bucket that may not be listed also refuses what it does not have
+        # a bucket that may not be listed denies access to missing objects too
         raise StoreError(f"no terminology for {place}: {error}; or {mend}") from error

@@ -72,8 +72,8 @@ def find_atlas_manifest(
     name : str
         With its resolution or without.
     root : str, optional
-        Where to look, and nowhere else. By default in the copies on this machine, then in
-        BrainGlobe's bucket. A copy is taken if it has all that is to be opened.
+        The only place to search. By default the copies on this machine, then BrainGlobe's
+        bucket. A copy is used if it has all requested components.
     version, resolution, include
         Same as in :func:`xarray_atlas.open_atlas`.
     all_levels : bool
@@ -84,9 +84,9 @@ def find_atlas_manifest(
     Raises
     ------
     AtlasNotFoundError
-        If there is none; it lists what there is.
+        If there is none; the message lists the available ones.
     StoreError
-        If a copy is incomplete, or nobody knows; or the catalogue cannot be read.
+        If a copy is incomplete or cannot be compared, or the catalogue cannot be read.
     """
     if root is not None:
         return find_manifest(
@@ -133,15 +133,15 @@ def is_there(
     level: str | None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Return whether a folder holds a level, or all of something that has no levels.
+    """Return whether a folder has a level, or all of a component without levels.
 
-    As the record of a copy says it. BrainGlobe's own folder has none, and is compared with the
-    bucket. What has no record elsewhere is not a copy: somebody has saved it there.
+    For a copy this is read from its record. BrainGlobe's own folder does not have records, and
+    is compared with the bucket. Other folders without a record are saved atlases, not copies.
 
     Parameters
     ----------
     root : str
-        That of the layout in which the folder lies.
+        The root of the layout that contains the folder.
     folder : str
         Of a store, or of something that has no levels.
     level : str, optional
@@ -172,7 +172,7 @@ def _parts(
     """
     wanted = dict.fromkeys(include)
     if manifest.symmetric is False:
-        wanted["hemispheres"] = None  # which a Dataset of it has in any case
+        wanted["hemispheres"] = None  # always part of its Dataset
     elif manifest.symmetric:
         wanted.pop("hemispheres", None)  # which the midline makes
     wanted.pop("annotation", None)
@@ -193,7 +193,7 @@ def _parts(
             place, group = open_part(part)
         except StoreNotFoundError:
             if name == "hemispheres" and name not in include:
-                continue  # it may have none
+                continue  # optional
             raise
         for level in read_multiscale(group, place).levels:
             if any(level.has_voxels_of(other.scale) for other in chosen):

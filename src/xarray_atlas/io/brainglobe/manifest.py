@@ -20,7 +20,7 @@ __all__ = ["FRAMES", "MANIFEST", "MIDLINE", "TO_RAS", "Manifest", "Component", "
 
 MANIFEST = "manifest.json"
 MIDLINE = "midline_mm"
-"""A key of a manifest that is not BrainGlobe's, whose tools pass over it."""
+"""A key of a manifest that is not BrainGlobe's, and is ignored by its tools."""
 
 TO_RAS = "to_ras_mm"
 """Another: the 4 x 4 matrix from the positions that OME-Zarr's metadata give, in mm along the
@@ -31,14 +31,14 @@ TO_ATLAS = "to_atlas"
 steps of the transform to it, from mm from the anterior, superior, left outer corner."""
 
 FIELDS = "to_atlas.zarr"
-"""Where the fields of these steps lie, below the annotation set."""
+"""The folder of the fields of these steps, below the annotation set."""
 
 FRAMES = "frames"
 """Another: frames that were added to the atlas, as objects of JSON; from mm from the anterior,
 superior, left outer corner of the volume."""
 
 LABELS = ("annotations_compressed.ome.zarr", "annotation.ome.zarr")
-"""What the labels of an annotation set are called, the newest name first."""
+"""The names of the labels of an annotation set, the newest first."""
 TEMPLATES = ("template.ome.zarr", "anatomical_template.ome.zarr")
 HEMISPHERES = ("hemispheres.ome.zarr",)
 TERMINOLOGY = "terminology.csv"
@@ -54,7 +54,7 @@ class Component:
     url : str
         Of the folder ``<root>/<kind>/<name>/<version>``, or its path.
     files : tuple of str
-        What the store within it may be called, the newest name first.
+        The possible names of the store within it, the newest first.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Manifest:
 
     @property
     def to_ras(self) -> FloatArray | None:
-        """The matrix from positions in the store to RAS mm; None if there is no world."""
+        """The matrix from positions in the store to RAS mm; None without world coordinates."""
         said = self.content.get(TO_RAS)
         if said is None:
             return None
@@ -173,13 +173,13 @@ class Manifest:
 
     @property
     def template(self) -> Component | None:
-        """The template, as BrainGlobe's own tools take it: the annotation set's."""
+        """The template of the annotation set, as used by BrainGlobe's own tools."""
         said = self.content["annotation_set"].get("template") or self.content.get("template")
         return self._part(said, TEMPLATES) if said else None
 
     @property
     def coordinate_space(self) -> Component | None:
-        """The coordinate space, which says no more than its name and version."""
+        """The coordinate space, which only has a name and a version."""
         said = self.content.get("coordinate_space")
         return self._part(said, (MANIFEST,)) if said else None
 
@@ -200,7 +200,7 @@ class Manifest:
         Raises
         ------
         ComponentNotFoundError
-            If the atlas has none of that name; it lists those there are.
+            If the atlas has none of that name; the message lists the available ones.
         """
         there = dict(self.references)
         if self.template is not None:
@@ -214,7 +214,7 @@ class Manifest:
 
     def _part(self, said: Mapping[str, Any], files: tuple[str, ...]) -> Component:
         location = str(said["location"] or "").strip("/")
-        # it is read below the root, and copied there: it must lie there
+        # it is read and copied below the root
         if leads_out(location):
             raise ValueError(f"the location {said['location']!r} is not a folder below its root")
         return Component(str(said["name"]), str(said["version"]), f"{self.root}/{location}", files)

@@ -29,7 +29,7 @@ def refuse_hemispheres(place: str) -> None:
     Raises
     ------
     StoreFormatError
-        If it is known by its place as that of hemispheres; it says where the labels are.
+        If its path is that of hemispheres; the message gives the path of the labels.
     """
     folder, _, name = place.replace(os.sep, "/").rstrip("/").rpartition("/")
     if name in HEMISPHERES and parse_place(place) is not None:
@@ -56,7 +56,7 @@ def refuse_template(place: str, storage_options: Mapping[str, Any] | None = None
     Raises
     ------
     StoreFormatError
-        If it is a template; it says where annotations are.
+        If it is a template; the message gives the paths of annotations.
     """
     parts = place.replace(os.sep, "/").rstrip("/").split("/")
     if len(parts) < 5 or parts[-4] != "templates" or parts[-1] not in TEMPLATES:
@@ -75,7 +75,7 @@ def refuse_template(place: str, storage_options: Mapping[str, Any] | None = None
 
 
 def _annotations(root: str, template: str, storage_options: Mapping[str, Any] | None) -> list[str]:
-    """List the annotations of a root whose names begin most like that of a template."""
+    """List the annotations of a root with the longest common prefix with a template's name."""
 
     def listing() -> list[str]:
         filesystem, path = filesystem_for(f"{root}/{FOLDER}", storage_options)

@@ -54,7 +54,7 @@ class TiffFolder:
 
     @property
     def symmetric(self) -> bool | None:
-        """Return whether left and right meet at half the extent; None if it is not said."""
+        """Return whether left and right meet at half the extent; None if not stated."""
         said = self.content.get("symmetric")
         return said if isinstance(said, bool) else None
 
@@ -89,7 +89,7 @@ class TiffFolder:
         Raises
         ------
         ComponentNotFoundError
-            If there is none; it lists those there are.
+            If there is none; the message lists the available ones.
         """
         found = self._file(component) if component in self.components else None
         if found is None:

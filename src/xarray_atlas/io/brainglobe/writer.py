@@ -178,7 +178,7 @@ def _write(stage: Path, atlas: NewAtlas) -> None:
         atlas.fields.to_zarr(labels / FIELDS, consolidated=False)
     template = atlas.template
     if template is None:
-        # BrainGlobe's API opens no atlas without one
+        # BrainGlobe's API requires one
         template = da.zeros(pyramid.shape, dtype=np.uint16)
     write_image(folder(atlas.image) / "template.ome.zarr", template, pyramid, mean)
     for name, component in atlas.further.items():
@@ -206,7 +206,7 @@ def _write_json(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def _move(stage: Path, root: Path, places: list[str]) -> None:
-    """Move all into place in this order; what was moved is taken back where one fails."""
+    """Move all into place in this order; if one fails, the moved ones are removed again."""
     moved: list[Path] = []
     try:
         for place in places:

@@ -66,7 +66,7 @@ def read_checksums(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def parse_checksums(content: bytes) -> dict[str, str]:
-    """Read checksums; none where they are damaged: what is not known is fetched again."""
+    """Read checksums; none if damaged: files with unknown checksums are fetched again."""
     with contextlib.suppress(AttributeError, LookupError, RecursionError, ValueError):
         said = json.loads(content)["md5"]
         return {str(key): str(value) for key, value in said.items() if is_md5(str(value))}
@@ -89,7 +89,7 @@ def write_checksums(folder: str | os.PathLike[str], more: Mapping[str, str]) -> 
 
 
 def expected_md5(key: str, listed: Object, known: Mapping[str, str]) -> str | None:
-    """Return the MD5 that a file had when it was downloaded, None if nobody knows."""
+    """Return the MD5 that a file had when it was downloaded, None if unknown."""
     return known.get(key) or (listed.tag if is_md5(listed.tag) else None)
 
 
@@ -113,7 +113,7 @@ def compare_copy(folder: str | os.PathLike[str], level: str | None = None) -> Co
     folder : str
         Of the store, or of anything else that was copied as a whole.
     level : str, optional
-        Whose chunks are compared too, where it was copied.
+        A level; its chunks are compared too if it was copied.
 
     Raises
     ------

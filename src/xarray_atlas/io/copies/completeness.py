@@ -36,7 +36,7 @@ KINDS = ("annotation-sets", "atlases", "coordinate-spaces", "templates", "termin
 """The folders of the layout, directly below its root."""
 
 COMPONENTS = {"annotations.ome.zarr": "masks", "annotations.precomputed": "meshes"}
-"""What is copied only if it is asked for by that name."""
+"""Components that are copied only if requested by that name."""
 
 CopyStatus = Literal["complete", "incomplete", "absent"]
 
@@ -59,7 +59,7 @@ class CopyState:
     Parameters
     ----------
     source : str
-        What it was copied from.
+        The source of the copy.
     rest : {"complete", "incomplete"}
         The metadata of all levels, and whatever belongs to no level.
     levels : mapping of str
@@ -80,7 +80,7 @@ class CopyState:
 def copy_state(folder: str | os.PathLike[str]) -> CopyState | None:
     """Return which parts of a store were copied to a folder, without a request.
 
-    One look at each file that belongs there; none is read.
+    Checks that each listed file exists, without reading it.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ class Copy:
     folder : str
         That of the store, which holds the records.
     outside : str
-        What to put before the keys that are asked for, to have them from the store's folder.
+        Prefix of requested keys that makes them relative to the store's folder.
     inside : str
-        What to take from them, where they are asked for from further up.
+        Prefix to remove from them, if they are requested from a parent folder.
     """
 
     folder: str
@@ -162,7 +162,7 @@ class Copy:
         listed = record.objects.get(key)
         if listed is None:
             if size is None or level is None:
-                return  # the source has none either: a chunk of the fill value
+                return  # missing in the source too: a chunk of the fill value
             raise StoreError(
                 f"{key!r} is in {self.folder}, but not in what was downloaded: "
                 f"{record.source} had no such chunk"
@@ -172,7 +172,7 @@ class Copy:
         if size != listed.size:
             raise StoreError(
                 f"{key!r} in {self.folder} has {size} bytes, {listed.size} in {record.source}; "
-                f"mend it with {self.call(level)}"
+                f"repair it with {self.call(level)}"
             )
 
     def _record(self, level: str | None) -> Record | None:
@@ -235,7 +235,7 @@ class ZippedCopy(Copy):
 
 
 def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
-    """Find the copy that a group in a zip file is; None if it is none."""
+    """Find the copy of which a group in a zip file is part; None if it is not a copy."""
     inside = _prefix(path.strip("/"))
     if not zipfile.is_zipfile(archive):
         return None  # or not one yet
@@ -252,12 +252,12 @@ def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
 
 
 def find_copy(root: str, path: str = "") -> Copy | None:
-    """Find the copy that a group belongs to; None if the group is in none.
+    """Find the copy to which a group belongs; None if it is not part of one.
 
     Parameters
     ----------
     root : str
-        The folder that keys are asked for in.
+        The folder to which requested keys are relative.
     path : str
         That of the group within it.
     """

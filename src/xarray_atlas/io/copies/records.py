@@ -81,7 +81,7 @@ class Record:
     levels: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Return it as it is stored."""
+        """Return it in its stored form."""
         content = {
             "format": FORMAT,
             "source": self.source,
@@ -134,7 +134,7 @@ def parse_record(content: bytes, place: str) -> Record:
             str(key): Object(int(size), str(tag)) for key, (size, tag) in said["objects"].items()
         }
         if any(map(leads_out, objects)):
-            raise ValueError("what is not a path of a file within the store")
+            raise ValueError("an entry that is not the path of a file within the store")
         return Record(str(said["source"]), objects, tuple(map(str, said["levels"])))
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(
@@ -144,9 +144,9 @@ def parse_record(content: bytes, place: str) -> Record:
 
 
 def read_record(folder: str | os.PathLike[str], level: str | None = None) -> Record | None:
-    """Read a record of a store's folder; None if there is none.
+    """Read a record of a store's folder; None if it does not exist.
 
-    What has been read once is kept while its file is the same.
+    The result is cached until the file changes.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _load(path: str, *which: int) -> Record:
 
 
 def write_record(folder: str | os.PathLike[str], level: str | None, record: Record) -> None:
-    """Write a record, replacing what is there at once or not at all."""
+    """Write a record, replacing an existing one atomically."""
     write_atomically(
         os.path.join(folder, record_name(level)),
         record.to_json().encode(),
@@ -192,11 +192,11 @@ def write_atomically(path: str, content: bytes, beside: str, keep: bool = False)
     beside : str
         The folder, on the same file system, in which it is written before it gets its name.
     keep : bool
-        Whether it must be there, whole, even after the power has failed.
+        Whether it must be complete even after a power failure.
     """
     os.makedirs(beside, exist_ok=True)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    # not tempfile's, which nobody else may read
+    # not tempfile's, which other users cannot read
     unfinished = os.path.join(beside, f"{uuid.uuid4().hex}{UNFINISHED}")
     try:
         with open(unfinished, "xb") as file:
@@ -212,7 +212,7 @@ def write_atomically(path: str, content: bytes, beside: str, keep: bool = False)
 
 
 def size_of(path: str | os.PathLike[str]) -> int | None:
-    """Return a file's size; None if there is none, or links lead nowhere."""
+    """Return a file's size; None if it does not exist or is a broken link."""
     try:
         return os.stat(path).st_size
     except OSError:

@@ -31,7 +31,7 @@ THREADS = 2
 """Threads that compare and write; more of them keep the event loop from its work."""
 
 BLOCKING = 16
-"""Threads where the file system has no event loop, so that each of them waits for an answer."""
+"""Threads for a file system without an event loop, in which each waits for an answer."""
 
 WAITING = 32
 """Maximum number of objects waiting to be written, besides those being requested."""
@@ -52,11 +52,11 @@ class Wanted(Generic[T]):
     Parameters
     ----------
     item : object
-        What the caller knows it by.
+        An identifier chosen by the caller.
     path : str
         Below the root of the source.
     listed : Object
-        What the listing says of it.
+        Its entry in the listing.
     """
 
     item: T
@@ -89,12 +89,12 @@ def fetch_together(
     ------
     wanted : Wanted
     kept
-        What `keep` returned; None for what was there.
+        The result of `keep`; None for existing objects.
 
     Raises
     ------
     StoreError
-        If an object does not come, or is not kept; it says how to resume.
+        If an object cannot be fetched or kept; the message says how to resume.
     """
     done: queue.SimpleQueue[tuple[Wanted[T], K | None] | None] = queue.SimpleQueue()
     number = THREADS if source.is_async else BLOCKING

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 ATTEMPTS = 6
-"""How often an object is asked for, where the store is busy or the connection fails."""
+"""Maximum number of attempts if the store is busy or the connection fails."""
 
 PATIENCE = 60.0
 """Seconds after the first attempt at which no further one begins. S3 gives up on an attempt after
@@ -42,13 +42,13 @@ BUSY = (408, 429, 500, 502, 503, 504)
 """The HTTP statuses after which it is worth asking again."""
 
 CLIENTS = ("aiohttp", "aiobotocore", "botocore", "urllib3")
-"""Whose exceptions, where they have no HTTP status, mean that the connection failed."""
+"""Packages; their exceptions without an HTTP status mean that the connection failed."""
 
 FINAL = (FileNotFoundError, NotADirectoryError, IsADirectoryError, AtlasError)
-"""What a file system, or this package, says that it would say again."""
+"""Errors of file systems and of this package that would recur on a new attempt."""
 
 TAGS = ("ETag", "etag", "mtime", "LastModified", "created")
-"""What file systems call that by which a change of an object can be told."""
+"""Names in file systems of the property that changes with an object."""
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Source:
     path: str
 
     def listing(self, folder: str) -> dict[str, Object]:
-        """List the objects below a folder by their path within it; none where nothing is there.
+        """List the objects below a folder by their path within it; empty if it does not exist.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class _Damaged(OSError):
 def connect(root: str, storage_options: Mapping[str, Any] | None) -> Source:
     """Return the source that is at the URL or path of a root.
 
-    The clients' own repetitions are turned off, which would multiply with those of this module.
+    The retries of the clients are turned off, since they would multiply with those here.
     """
     url, parted = part_url(root, storage_options)
     options = dict(parted or {})
@@ -199,7 +199,7 @@ async def patiently_async(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def _pause(error: Exception, attempt: int, began: float) -> float | None:
-    """Return the seconds before the next attempt; None if there is none."""
+    """Return the seconds before the next attempt; None after the last."""
     pause = random.uniform(0.5, 1) * PAUSE * 2 ** (attempt - 1)
     late = time.monotonic() - began + pause > PATIENCE
     return None if not _may_pass(error) or attempt == ATTEMPTS or late else pause

@@ -44,8 +44,8 @@ ABANDONED = 3600.0
 """Seconds after which a file that was never finished is removed."""
 
 ROUNDS = 3
-"""How often is looked whether all is there: a process that began at the same moment may have
-removed what it had looked at before another one replaced it."""
+"""Number of checks for completeness: a process that began at the same moment may have
+removed a file that another one replaced."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class Task:
     path : str
         Of the piece, below the root.
     folder : str
-        Where it goes.
+        The target folder.
     objects : mapping of str to Object
         All that belong there.
     lacking : sequence of str
         Those that are to be fetched.
     former : mapping of str to str
-        The MD5 of files that were there and are fetched again, as they are verified.
+        The MD5 of existing files that are fetched again during verification.
     """
 
     path: str
@@ -109,8 +109,8 @@ def plan(
     root : str
         Of the copy.
     verify : bool, default: False
-        Whether to read what is there, and take for lacking what has another MD5 than when it was
-        downloaded, or one that nobody knows.
+        Whether to read existing files, and treat those as missing whose MD5 has changed since
+        the download or is unknown.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def plan(
 
 
 def _part(source: Source, piece: Piece, objects: Mapping[str, Object], part: str | None) -> Record:
-    """Return the record of a level, or of what belongs to none."""
+    """Return the record of a level, or of the files outside all levels."""
     place = f"{source.url}/{piece.path}"
     levels = piece.levels if part is None else ()
     if record_name(None) not in objects:
@@ -258,7 +258,7 @@ def _remove(path: str) -> None:
 
 
 def _remove_abandoned(folder: str) -> None:
-    """Remove what processes that were killed have left behind, not what others are writing now."""
+    """Remove files of killed processes, but not those that others are writing."""
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(UNFINISHED):
@@ -275,17 +275,17 @@ def fetch(source: Source, tasks: Iterable[Task], progress: Callable[[int], Any])
     source : Source
     tasks : iterable of Task
     progress : callable
-        Called with the bytes of each object when it is there.
+        Called with the bytes of each object when it is complete.
 
     Returns
     -------
     tuple of str
-        The paths of files that were there and had another content than what was fetched.
+        The paths of existing files whose content differed from that of the fetched ones.
 
     Raises
     ------
     StoreError
-        If an object does not come or cannot be written; it says how to resume.
+        If an object cannot be fetched or written; the message says how to resume.
     """
     tasks = list(tasks)
     todo = [(task, key) for task in tasks for key in task.lacking]

@@ -26,7 +26,7 @@ KIND = "neuroglancer_multilod_draco"
 
 
 class StoredMesh(NamedTuple):
-    """A surface as it is stored.
+    """A stored surface.
 
     Attributes
     ----------
@@ -70,14 +70,14 @@ def read_mesh(
     Returns
     -------
     StoredMesh or None
-        None if no meshes are stored, or none of that label.
+        None if there is no stored mesh of that label.
 
     Raises
     ------
     StoreFormatError
-        If what is there is no mesh of this format: sharded ones are not read.
+        If it is not a mesh of this format; sharded ones are not supported.
     StoreError
-        If it cannot be read, or not all of it is there.
+        If it cannot be read or is incomplete.
     ImportError
         If DracoPy is not installed.
     """
@@ -195,7 +195,7 @@ def _finest(
     for size, origin in zip(manifest.sizes, manifest.origins, strict=True):
         fragment, at = content[at : at + size], at + size
         if not fragment:
-            continue  # a node through which no surface goes
+            continue  # a node without faces
         try:
             decoded = draco.decode(fragment)
             points = np.asarray(decoded.points).reshape(-1, 3)

@@ -35,7 +35,7 @@ OTHERS = {
 """Files that pandas reads, by their first bytes."""
 
 NAMELESS = ("terminology", "structures")
-"""What BrainGlobe calls the files of all terminologies."""
+"""BrainGlobe's names of terminology files."""
 
 
 def read_terminology(
@@ -51,18 +51,18 @@ def read_terminology(
         Allen Institute's JSON or CSV, tables of BIDS and others with a header, label descriptions
         of ITK-SNAP, FreeSurfer, 3D Slicer, FSLeyes and MRIcron, the XML of FSL and SPM.
     name : str
-        What to call it where it has no name.
+        Its name in messages, if it does not have one.
     lateral : str, (str, str), list of these, or list of (int, int), optional
         Same as in :func:`~xarray_atlas.terminology.lateral.fold`.
 
     Raises
     ------
     MissingTerminologyError
-        If nothing is there.
+        If it does not exist.
     StoreError
         If it cannot be read.
     TerminologyError
-        If it is not a table of regions; it says what is wrong.
+        If it is not a table of regions; the message gives the reason.
     """
     known = _known(source)
     if isinstance(known, Terminology):
@@ -149,7 +149,7 @@ def _text_at(source: Any, storage_options: Mapping[str, Any] | None = None) -> s
                 f"the table of regions is {kind}, not text; read it with pandas and pass the "
                 f"DataFrame: {reader}"
             )
-    # what Excel calls "Unicode text" begins with the mark of UTF-16
+    # Excel's "Unicode text" begins with the mark of UTF-16
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

@@ -20,7 +20,7 @@ ALIGNED = 2
 """NIfTI's code of an affine to coordinates that no scanner gave."""
 
 NRRD_TYPES = {"float32": "float", "float64": "double"}
-"""NRRD's names of types, where they are not numpy's."""
+"""NRRD's names of types, if they differ from numpy's."""
 
 
 @dataclass(frozen=True)

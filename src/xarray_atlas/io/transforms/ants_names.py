@@ -2,7 +2,7 @@
 
 ``antsRegistration -o prefix_`` writes a file for each stage, ``prefix_0GenericAffine.mat``,
 ``prefix_1Warp.nii.gz`` and ``prefix_1InverseWarp.nii.gz``, or ``prefix_Composite.h5`` and
-``prefix_InverseComposite.h5``. Points of the fixed image go through the last stage first.
+``prefix_InverseComposite.h5``. Points of the fixed image are mapped by the last stage first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BACK = re.compile(
     r"^(?:.*InverseWarp\.(?:nii|nii\.gz|mha|nrrd)|.*InverseComposite\.h5|"
     r"InverseTransformParameters\.\d+\.txt)$"
 )
-"""ANTs's names, and brainglobe-registration's of what it registered back with elastix."""
+"""Names of ANTs, and of brainglobe-registration for its inverse registration by elastix."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def stage_of(source: Any) -> Stage | None:
 
 
 def is_back(source: Any) -> bool:
-    """Return whether a file's name says that it maps points of the moving to the fixed image."""
+    """Return whether a file's name means that it maps points of the moving to the fixed image."""
     return isinstance(source, str | os.PathLike) and bool(BACK.match(os.path.basename(source)))
 
 
@@ -64,7 +64,7 @@ def check_alone(source: Any) -> None:
     Raises
     ------
     TransformError
-        It says what to pass.
+        The message says what to pass.
     """
     one = stage_of(source)
     if one is None:

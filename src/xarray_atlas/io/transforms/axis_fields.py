@@ -79,15 +79,15 @@ def field_along_axes(
     chunks : tuple
         Chunks of these, as in dask.
     orientation : str
-        A letter for each axis: the side on which the first voxel lies.
+        A letter for each axis: the side of the first voxel.
     voxel_size : sequence of float
         In mm, along each axis.
     first : sequence of float
-        Where the centre of the first voxel lies along each axis, in mm.
+        The position of the first voxel's centre along each axis, in mm.
     factors : sequence of float
         From the numbers along each axis to mm.
     positions : bool
-        Whether the numbers are positions in mm, from where `first` counts, and no displacements.
+        Whether the numbers are positions in mm, with the origin of `first`, not displacements.
     outside : "error", "nearest" or "identity"
 
     Returns
@@ -127,7 +127,7 @@ def deformation_tiffs(folder: Path, count: int) -> tuple[list[Any], Any]:
         path = folder / f"deformation_field_{axis}.tiff"
         if not path.is_file():
             there = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
-            raise TransformError(f"{folder} holds no {path.name}, but {there}")
+            raise TransformError(f"{folder} does not contain {path.name}, but {there}")
         section = read_section(path)
         if section is None:
             image = read_image(path)

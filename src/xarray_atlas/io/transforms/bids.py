@@ -29,7 +29,7 @@ class BidsName:
     Parameters
     ----------
     source : str
-        The space whose points the file maps.
+        The space from which the file maps points.
     target : str
         The space to which it maps them.
     """
@@ -52,7 +52,7 @@ def bids_name(path: Any) -> BidsName | None:
     Raises
     ------
     TransformError
-        If the name has no ``mode-image`` or ``mode-points``, so that it does not say which.
+        If the name does not have ``mode-image`` or ``mode-points``.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def bids_name(path: Any) -> BidsName | None:
     mode = entities.get("mode")
     if mode not in MODES:
         raise TransformError(
-            f"{name} does not say whether it maps points or brings images (mode-points or "
+            f"{name} does not state whether it maps points or images (mode-points or "
             f"mode-image). Say which way it maps points: maps='{start} to {end}', or, as of "
             f"mode-image, maps='{end} to {start}'"
         )
@@ -85,10 +85,10 @@ def named_by_bids(transform: Transform, path: Any, required: bool = True) -> Tra
     Parameters
     ----------
     transform : Transform
-        As its file says, without regard to the name.
+        The transform in the file, without regard to the name.
     path : str or path
     required : bool
-        Whether a BIDS name must say its mode; else one without it names nothing.
+        Whether a BIDS name must have a mode; otherwise one without it is ignored.
 
     Returns
     -------

@@ -49,7 +49,7 @@ __all__ = [
 
 METADATA = ("brainglobe-registration.json", "brainglobe_registration.json")
 NAMES = ("atlas", "_atlas", "atlas_key", "atlas_name")
-"""What names the atlas in one version or another."""
+"""Keys of the atlas's name in different versions."""
 
 
 def is_brainglobe_registration(path: Any) -> bool:
@@ -102,7 +102,7 @@ def read_brainglobe_registration(
         plane = metadata.get("atlas_2d_slice_index")
         if not isinstance(plane, int) or plane < 0:
             raise TransformError(
-                f"{place / METADATA[0]} does not say to which plane of the atlas the section was "
+                f"{place / METADATA[0]} does not state to which plane of the atlas the section was "
                 f"registered: its 'atlas_2d_slice_index' is {plane!r}"
             )
         shifts = [da.zeros(shifts[0].shape, dtype=shifts[0].dtype), *shifts]
@@ -134,12 +134,12 @@ def _rotation(metadata: dict[str, Any], place: Path) -> FloatArray:
     offset = metadata.get("atlas_offset")
     if turned.shape != (3, 3) or not np.isfinite(turned).all():
         raise TransformError(
-            f"{place / METADATA[0]} has an 'atlas_transform_matrix' of the shape {turned.shape}, "
+            f"{place / METADATA[0]} has an 'atlas_transform_matrix' of shape {turned.shape}, "
             "which is not 3 x 3"
         )
     if offset is None and not np.allclose(turned, np.eye(3)):
         raise TransformError(
-            f"{place / METADATA[0]} says that the atlas was turned before it was registered "
+            f"{place / METADATA[0]} states that the atlas was rotated before registration "
             "('atlas_transform_matrix'), and not about which point ('atlas_offset'), which newer "
             "versions of brainglobe-registration write; register again with one of these"
         )

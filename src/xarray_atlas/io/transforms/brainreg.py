@@ -59,7 +59,7 @@ DOWNSAMPLED = "downsampled"
 """The name of the image on the grid of the deformation fields."""
 
 PLUGIN = "data_orientation"
-"""What the napari plugin writes into the metadata, and neither command line does."""
+"""Metadata written by the napari plugin, but not by the command lines."""
 
 
 def is_brainreg(path: Any) -> bool:
@@ -133,9 +133,9 @@ def atlas_sizes(atlas: str, voxel_size: Any, place: Path) -> tuple[float, ...]:
     Parameters
     ----------
     atlas : str
-        Its name, as the tool wrote it; "" where it did not.
+        Its name as written by the tool; "" if missing.
     voxel_size : length, or three, or None
-        As the caller says.
+        The voxel size passed by the caller.
     place : Path
         The folder.
 
@@ -173,14 +173,14 @@ def _raw_to_downsampled(
 
     Along each axis, indices i of the raw image (n voxels) become those of the downsampled one (m
     voxels), (i + 1/2) m / n - 1/2, or for planes i (m - 1) / (n - 1); then axes are permuted, and
-    counted from the other end where they run the other way.
+    counted from the other end if they are reversed.
     """
     letters = str(metadata.get("orientation") or "").lower()
     given = metadata.get("voxel_sizes")
     if len(letters) != 3 or not isinstance(given, list) or len(given) != 3:
         raise TransformError(
-            f"{place / METADATA} does not say how the raw image is oriented and how large its "
-            "voxels are ('orientation' and 'voxel_sizes'), which shape= needs; pass points of the "
+            f"{place / METADATA} does not state the orientation and the voxel size of the raw "
+            "image ('orientation' and 'voxel_sizes'), which shape= needs; pass points of the "
             "downsampled image, without shape="
         )
     voxels = [float(size) / 1000 for size in given]
@@ -192,7 +192,7 @@ def _raw_to_downsampled(
     for column, (letter, row) in enumerate(zip(letters, rows, strict=True)):
         n, m = counts[column], small[row]
         wanted = n * factors[column]
-        # brainreg may have taken the factor of rows for columns, and the reverse
+        # brainreg may have swapped the factors of rows and columns
         taken = [factors[column]] if column == 0 else factors[1:]
         if min(abs(n * factor - m) for factor in taken) > 1:
             raise TransformError(

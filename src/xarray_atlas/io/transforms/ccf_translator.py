@@ -61,7 +61,7 @@ URL = (
     "https://data-proxy.ebrains.eu/api/v1/buckets/common-coordinate-framework-translator/"
     "deformation_fields"
 )
-"""Where the tool gets its fields."""
+"""The URL from which the tool downloads its fields."""
 
 ALIASES = {
     "kim_mouse": "allen_mouse",
@@ -69,7 +69,7 @@ ALIASES = {
     "allen_mouse_bluebrain_barrels": "allen_mouse",
     "demba_allen_seg_dev_mouse": "demba_dev_mouse",
 }
-"""Atlases of BrainGlobe that lie in the space of another one, according to the tool."""
+"""BrainGlobe's atlases in the space of another one, according to the tool."""
 
 COLUMNS = {
     "file_name",
@@ -169,8 +169,8 @@ def _table(place: Path) -> tuple[pd.DataFrame, Path]:
             ", ".join(sorted(p.name for p in place.iterdir())) if place.is_dir() else "no folder"
         )
         raise TransformError(
-            f"{place} holds no {TABLE}, but {there or 'nothing'}. Copy it from the tool: it is in "
-            "the folder metadata of the installed package brainglobe_ccf_translator"
+            f"{place} does not contain {TABLE}, but {there or 'nothing'}. Copy it from the "
+            "tool: it is in the folder metadata of the installed package brainglobe_ccf_translator"
         )
     try:
         table = pd.read_csv(found, dtype=str, keep_default_na=False)
@@ -227,7 +227,7 @@ def _both_ages(spaces: Sequence[str], ages: dict[str, list[int]], age: Any) -> t
     elif len(several) > 1 or (several and age is None):
         raise TransformError(
             "; ".join(f"{space} has the ages {_listed(ages[space])}" for space in several)
-            + ", in postnatal days; say which: "
+            + ", in postnatal days; choose one: "
             + ("age=(of source, of target)" if len(several) > 1 else "age=")
         )
     else:
@@ -300,10 +300,10 @@ def _step(row: dict[str, Any], place: Path) -> Step:
     if not np.array_equal(_without_field(row), np.eye(4)):
         raise TransformError(
             f"the row of {space}/{name} has a field, and pads, permutes or flips axes too, which "
-            "no row of brainglobe-ccf-translator 0.22 does: it does not say which comes first"
+            "no row of brainglobe-ccf-translator 0.22 does; their order is not stated"
         )
     path = _file(row, place)
-    assert path is not None  # which was looked for before
+    assert path is not None  # checked before
     size = float(row["transformation_resolution_micron"]) / 1000
     image = read_image(path)
     if len(image.axes) != 4 or image.voxels.shape[3] != 3:

@@ -1,12 +1,12 @@
-"""Parameter files of elastix: ``TransformParameters.0.txt`` and what they name.
+"""Parameter files of elastix: ``TransformParameters.0.txt`` and the files they name.
 
-What a file says, by elastix's manual (5.1) and its source (``Core/Main``, ``Common/Transforms``):
+The format, by elastix's manual (5.1) and its source (``Core/Main``, ``Common/Transforms``):
 
 - ``(Key value ...)`` on a line, strings in quotes, comments after ``//``.
-- It maps points of the fixed image to the moving one, in mm as in ITK: LPS in a volume. In a plane
-  x and y, which have no direction in the brain.
+- It maps points of the fixed image to the moving one, in mm as in ITK: LPS in a volume; x and y,
+  without anatomical directions, in a plane.
 - ``InitialTransformParameterFileName`` (``...Parameters...`` before 5.1) names another file. With
-  ``HowToCombineTransforms`` "Compose" points go through that one first, T(x) = T1(T0(x)); with
+  ``HowToCombineTransforms`` "Compose" points are mapped by that one first, T(x) = T1(T0(x)); with
   "Add" displacements are added, T(x) = T0(x) + T1(x) - x.
 - Matrices turn about ``CenterOfRotationPoint``. Their parameters are those of ITK's transforms, by
   which SimpleITK evaluates them.
@@ -52,10 +52,10 @@ LINEAR = {
     ("AffineTransform", 2): "AffineTransform",
     ("AffineTransform", 3): "AffineTransform",
 }
-"""The transform of SimpleITK that has the parameters of each of elastix's."""
+"""The transform of SimpleITK with the same parameters as each of elastix's."""
 
 SPLINES = ("BSplineTransform", "RecursiveBSplineTransform")
-"""These two are one function, which elastix evaluates in different ways."""
+"""The same function, evaluated by elastix in two ways."""
 
 DEEPEST = 100
 
@@ -74,7 +74,7 @@ class _Parameters:
         if found:
             return found[0]
         if default is None:
-            raise TransformError(f"{self.path} lacks ({key} ...), by which elastix says its kind")
+            raise TransformError(f"{self.path} lacks ({key} ...), the kind of the transform")
         return default
 
     def numbers(self, key: str, count: int | None = None, default: Any = None) -> Any:
@@ -118,8 +118,8 @@ def read_elastix(path: str) -> Transform:
     Parameters
     ----------
     path : str
-        The last file of a chain, ``TransformParameters.1.txt`` where there are 0 and 1. The file
-        that it names is looked for where it says, then in its own folder.
+        The last file of a chain, ``TransformParameters.1.txt`` if there are 0 and 1. The file
+        that it names is searched at the stated path, then in its own folder.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def read_elastix(path: str) -> Transform:
     Raises
     ------
     TransformError
-        If a file that it names is missing, or holds a kind of transform that is not read.
+        If a file that it names is missing, or has an unsupported kind of transform.
     ImportError
         If SimpleITK is not installed.
     """
@@ -143,7 +143,7 @@ def _steps(path: str, after: tuple[str, ...]) -> tuple[list[Step], int]:
         raise TransformError(f"{path} names itself as its initial transform, by {after[-1]}")
     ndim = int(said.numbers("FixedImageDimension", 1, [3])[0])
     if ndim not in (2, 3) or said.numbers("MovingImageDimension", 1, [ndim])[0] != ndim:
-        raise TransformError(f"{path} is between images of other than two or three dimensions")
+        raise TransformError(f"{path} is not between images of two or three dimensions")
     _require_direction(said, ndim)
     steps = [_step(said, ndim)]
     initial = _initial(said)
@@ -159,17 +159,17 @@ def _steps(path: str, after: tuple[str, ...]) -> tuple[list[Step], int]:
         return [*_added(merged(first), steps[0], path)], ndim
     raise TransformError(
         f'{path} has an initial transform and (HowToCombineTransforms "{how}"); elastix writes '
-        '"Compose" (points go through the initial one first) or "Add" (displacements are added)'
+        '"Compose" (points are mapped by the initial one first) or "Add" (displacements are added)'
     )
 
 
 def check_elastix_list(sources: Sequence[Any]) -> None:
-    """Refuse a list in which one file of elastix is the initial transform of another one.
+    """Check that no elastix file in a list is the initial transform of another one.
 
     Raises
     ------
     TransformError
-        If points would go through it twice.
+        If points would be mapped by it twice.
     """
     files = [os.path.abspath(source) for source in sources if is_elastix(source)]
     for path in files:
@@ -185,7 +185,7 @@ def check_elastix_list(sources: Sequence[Any]) -> None:
 
 
 def _initial(said: _Parameters) -> str | None:
-    """Return the file of the initial transform, None if there is none."""
+    """Return the file of the initial transform, None without one."""
     name = next((said.text(key) for key in INITIAL if key in said.values), NONE)
     if not name:
         raise TransformError(
@@ -197,7 +197,7 @@ def _initial(said: _Parameters) -> str | None:
 
 
 def _find(name: str, path: str) -> str:
-    """Return a file that another one names, also where the folder was moved."""
+    """Return a file named by another one, even if the folder was moved."""
     folder = os.path.dirname(path)
     plain = re.split(r"[\\/]", name)[-1]
     tried = [os.path.join(folder, name), os.path.join(folder, plain)]
@@ -219,7 +219,7 @@ def _require_direction(said: _Parameters, ndim: int) -> None:
         return
     raise TransformError(
         f'{said.path} has (UseDirectionCosines "false"): elastix left out the directions of the '
-        "images, so that its points are not those of the images' spaces. Register again with "
+        "images, so its points are not in the spaces of the images. Register again with "
         '(UseDirectionCosines "true")'
     )
 
@@ -236,7 +236,7 @@ def _step(said: _Parameters, ndim: int) -> Step:
     name = LINEAR.get((kind, ndim))
     if name is None:
         raise TransformError(
-            f"{said.path} holds a {kind} of {ndim} dimensions; those that are read are "
+            f"{said.path} has a {kind} of {ndim} dimensions; supported are "
             f"{', '.join(sorted({kind for kind, _ in LINEAR} | set(SPLINES)))}. transformix -def "
             "all writes any of them as a displacement field, which is read too"
         )
@@ -257,8 +257,9 @@ def _spline(said: _Parameters, ndim: int) -> Step:
     order = said.numbers("BSplineTransformSplineOrder", 1, [3])[0]
     if order != 3 or said.text("UseCyclicTransform", "false") != "false":
         raise TransformError(
-            f"{said.path} holds a B-spline of order {order:g}, or a cyclic one; those of order 3 "
-            "are read. transformix -def all writes it as a displacement field, which is read too"
+            f"{said.path} has a B-spline of order {order:g}, or a cyclic one; those of order 3 "
+            "are supported. transformix -def all writes it as a displacement field, which is "
+            "supported"
         )
     size = [int(n) for n in said.numbers("GridSize", ndim)]
     index = said.numbers("GridIndex", ndim, [0] * ndim)
@@ -273,7 +274,7 @@ def _spline(said: _Parameters, ndim: int) -> Step:
 
 
 def _added(first: Sequence[Step], step: Step, path: str) -> Sequence[Step]:
-    """Return the steps of T0(x) + T1(x) - x, where one of the two is a matrix.
+    """Return the steps of T0(x) + T1(x) - x, if one of the two is a matrix.
 
     With T0(x) = A x and T1(x) = x + u(x) it is A x + u(x) = A (x + A' u(x)), where A' is the
     inverse of A's linear part.

@@ -1,7 +1,7 @@
 """Transforms in files of ITK: text, MATLAB and HDF5, as ITK, ANTs and SimpleITK write them.
 
 They are read by SimpleITK, except the displacement fields of HDF5 files, which may be larger than
-memory: h5py opens them, and their chunks are read where they are needed.
+memory: h5py opens them, and their chunks are read when they are needed.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ def _by_simpleitk(file: str, place: str) -> tuple[list[Step], int]:
 
 
 def _choose(kinds: list[str], index: int | None, place: str) -> int:
-    """Return which transform of a list is meant; a composite is one, with what follows it."""
+    """Return the index of the chosen transform; a composite and its parts count as one."""
     whole = len(kinds) == 1 or (bool(kinds) and kinds[0].startswith("CompositeTransform"))
     if not kinds:
-        raise TransformError(f"{place} holds no transform")
+        raise TransformError(f"{place} does not contain a transform")
     if index is None:
         if whole:
             return 0
@@ -124,7 +124,7 @@ def _text_steps(path: str, index: int | None) -> tuple[list[Step], int]:
     blocks = re.split(r"^#\s*Transform\s+\d+\s*$", text, flags=re.MULTILINE)[1:]
     kinds = [_kind(block, path) for block in blocks]
     for kind, block in zip(kinds, blocks, strict=True):
-        # without them SimpleITK takes zeros or the identity
+        # without them SimpleITK uses zeros or the identity
         lines = re.findall(r"^(?:Fixed)?Parameters:", block, re.MULTILINE)
         if len(set(lines)) < 2 and not kind.startswith("CompositeTransform"):
             raise TransformError(
@@ -140,7 +140,7 @@ def _text_steps(path: str, index: int | None) -> tuple[list[Step], int]:
 
 def _kind(block: str, path: str) -> str:
     if not (found := re.search(r"^Transform:\s*(\S+)", block, re.MULTILINE)):
-        raise TransformError(f"{path} has a transform that does not say its kind")
+        raise TransformError(f"{path} has a transform without a kind")
     return found[1]
 
 
@@ -159,7 +159,7 @@ def _matlab_names(path: str) -> list[str]:
 
 
 def _require_whole(content: bytes, path: str) -> None:
-    """Refuse truncated files, for which SimpleITK invents missing numbers.
+    """Check that a file is not truncated; SimpleITK would invent the missing numbers.
 
     A matrix is five integers (of them its type, rows, columns and the length of its name), its
     name, and its numbers; a transform is two, its parameters and those that are fixed.
@@ -187,14 +187,14 @@ def hdf5_steps(path: str, index: int | None, lazy: bool = True) -> tuple[list[St
     ----------
     path : str
     index : int, optional
-        Of a list that is not a composite.
+        Of a transform in a list that is not a composite.
     lazy : bool, default: True
         Whether displacement fields are read when they are needed.
 
     Raises
     ------
     TransformError
-        If it holds no transforms of ITK.
+        If it does not contain transforms of ITK.
     """
     h5py = optional("h5py", EXTRA, f"reading {os.path.basename(path)}")
     try:
@@ -209,7 +209,7 @@ def hdf5_steps(path: str, index: int | None, lazy: bool = True) -> tuple[list[St
             kinds = [_hdf5_kind(group[name]) for name in names]
             chosen = _choose(kinds, index, path)
             composite = kinds[0].startswith("CompositeTransform")
-            # the transforms of a composite follow it; that which was added last is applied first
+            # the transforms of a composite follow it; the one added last is applied first
             wanted = reversed(names[1:]) if composite else [names[chosen]]
             found = [_hdf5_steps(path, group[name], lazy) for name in wanted]
     except (OSError, KeyError, ValueError) as error:
@@ -217,7 +217,7 @@ def hdf5_steps(path: str, index: int | None, lazy: bool = True) -> tuple[list[St
             raise
         raise StoreError(f"{path} cannot be read as transforms of ITK: {error}") from error
     if not found:
-        raise TransformError(f"{path} holds a composite of no transform")
+        raise TransformError(f"{path} has an empty composite")
     if len({ndim for _, ndim in found}) > 1:
         raise TransformError(f"{path} holds transforms of two and of three dimensions")
     return [step for steps, _ in found for step in steps], found[0][1]

@@ -1,7 +1,7 @@
 """Displacement fields in image files and images, as ANTs and ITK write them: ``1Warp.nii.gz``.
 
-The vectors are LPS mm although the affine of a NIfTI file is RAS. Other tools keep other things in
-files that look alike; they are told by their headers, and are errors that say what they hold.
+The vectors are LPS mm although the affine of a NIfTI file is RAS. Files of other tools with other
+contents look similar; they are identified by their headers, and raise errors naming the contents.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from xarray_atlas.transforms.transform import Transform
 __all__ = ["is_itk_field", "lazy_vectors", "read_itk_field"]
 
 VECTORS = ("component", "channel")
-"""What the readers of images call the axis of vectors."""
+"""Names of the axis of vectors in the readers of images."""
 
 CHUNK = 2**24
-"""About how many bytes a chunk has: whole rows along i, which lie together, and 64 along j."""
+"""Approximate bytes of a chunk: whole rows along i, which are contiguous, and 64 along j."""
 
 HELD = 2**30
-"""Bytes of a compressed field up to which it is held in memory, once it is read."""
+"""Maximum bytes of a compressed field that is kept in memory after reading."""
 
 SLAB = 2**26
-"""About how many bytes are read at a time of one that is larger."""
+"""Approximate bytes of a larger one that are read at a time."""
 
 VECTOR, DISPLACEMENTS = 1007, 1006
 """NIfTI's codes of intents."""
@@ -45,11 +45,11 @@ OTHERS = {
     "NREG_TRANS": "NiftyReg's, of positions or displacements in RAS mm",
     "Mapping": "SPM's, of positions and not of displacements",
 }
-"""What tools write as the name of NIfTI's intent, and what such a file holds."""
+"""Names of NIfTI's intent written by tools, and the contents of such files."""
 
 
 def is_itk_field(source: Any) -> bool:
-    """Return whether something is an image, or a file of one that could hold vectors."""
+    """Return whether an object is an image, or an image file that may have vectors."""
     if not isinstance(source, str | os.PathLike):
         return is_image(source)
     name = os.fspath(source).lower()
@@ -102,7 +102,7 @@ def read_itk_field(source: Any) -> Transform:
         )
     if image.geometry.affine is None:
         raise TransformError(
-            f"the header of {place} does not say where the voxels of the field lie"
+            f"the header of {place} does not state the positions of the field's voxels"
             + (f": it {image.geometry.fault}" if image.geometry.fault else "")
         )
     grid = SPACES["LPS"] @ image.geometry.affine
@@ -116,7 +116,7 @@ def read_itk_field(source: Any) -> Transform:
 
 
 def lazy_vectors(image: Image) -> tuple[Any, tuple[int, ...]]:
-    """Return the voxels of vectors, which are read where they are indexed, and their chunks.
+    """Return the voxels of vectors, which are read when they are indexed, and their chunks.
 
     Parameters
     ----------
@@ -143,9 +143,9 @@ def lazy_vectors(image: Image) -> tuple[Any, tuple[int, ...]]:
 
 
 class _Proxied:
-    """Voxels of a compressed file, by nibabel's proxy, which reads on to the planes it needs.
+    """Voxels of a compressed file, through nibabel's proxy, which reads up to the needed planes.
 
-    With the package indexed_gzip it begins near them, else at the start of the file.
+    With the package indexed_gzip it begins near them, otherwise at the start of the file.
     """
 
     def __init__(self, path: str, dtype: Any, shape: tuple[int, ...]) -> None:
@@ -176,7 +176,7 @@ def _nifti_header(source: Any) -> Any:
 
 
 def _check_nifti(header: Any, image: Image) -> None:
-    """Refuse fields of other tools, whose numbers mean something else."""
+    """Check that a field is not from another tool, with numbers of another meaning."""
     place, code = image.place, int(header["intent_code"])
     name = bytes(header["intent_name"]).rstrip(b"\0 ").decode("latin-1")
     shape = tuple(header.get_data_shape())

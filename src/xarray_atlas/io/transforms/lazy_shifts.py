@@ -53,7 +53,7 @@ class Component:
 
 
 class _Shifts:
-    """Three components, read where they are indexed."""
+    """Three components, read when they are indexed."""
 
     def __init__(self, components: Sequence[Component]) -> None:
         self.components = tuple(components)
@@ -86,5 +86,5 @@ def lazy_shifts(components: Sequence[Component], chunks: Any) -> Any:
     shifts = _Shifts(components)
     meta = np.empty((0,) * 4, shifts.dtype)
     name = f"shifts-{uuid.uuid4().hex}"
-    # with fancy=False dask reads whole chunks where a part is asked for (see as_slices)
+    # with fancy=False dask reads whole chunks if a part is requested (see as_slices)
     return da.from_array(shifts, ((3,), *chunks), name=name, asarray=False, meta=meta)

@@ -35,9 +35,9 @@ class Field:
     data : dask array of shape (n, ...)
         A component for each axis, first.
     scale, first : tuple of float
-        The distance of voxels along each axis, and where the first one lies.
+        The distance between voxels along each axis, and the position of the first one.
     positions : bool
-        Whether it holds where points go, and no displacements.
+        Whether it has the mapped positions instead of displacements.
     """
 
     data: Any
@@ -51,7 +51,7 @@ Map = FloatArray | Field
 
 
 class Nodes(Protocol):
-    """The store in which a transformation finds its arrays."""
+    """The store with the arrays of a transformation."""
 
     def array(self, path: str) -> Any:
         """Return an array, lazily."""
@@ -230,7 +230,7 @@ def spatial_part(maps: Sequence[Map], spatial: Sequence[int], count: int, place:
     Raises
     ------
     TransformError
-        If time or channels decide where a point goes.
+        If the mapped position depends on time or channels.
     """
     if list(spatial) == list(range(count)):
         return list(maps)

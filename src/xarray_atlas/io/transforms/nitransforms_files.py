@@ -40,7 +40,7 @@ Tool = Literal["freesurfer", "fsl", "afni"]
 TOOLS: dict[Tool, str] = {"freesurfer": "FreeSurfer", "fsl": "FSL", "afni": "AFNI"}
 
 FORMATS: dict[Tool, str] = {"freesurfer": "lta", "fsl": "fsl", "afni": "afni"}
-"""What nitransforms calls them."""
+"""Their names in nitransforms."""
 
 ENDINGS: dict[str, Tool] = {
     ".lta": "freesurfer",
@@ -188,7 +188,7 @@ def _require_images(path: Any, found: Tool, reference: Any, moving: Any) -> None
 
 
 def _grid(image: Any, what: str) -> Any:
-    """Return the grid of an image as nitransforms takes it: an image of nibabel without voxels."""
+    """Return the grid of an image for nitransforms: an image of nibabel without voxels."""
     import nibabel
 
     affine, shape = _affine_and_shape(image, what)
@@ -207,7 +207,9 @@ def _affine_and_shape(image: Any, what: str) -> tuple[FloatArray, tuple[int, ...
         )
     found = read_image(image)
     if found.geometry.affine is None:
-        raise TransformError(f"{found.place} does not say where it lies: it has no affine")
+        raise TransformError(
+            f"the position of {found.place} is unknown: it does not have an affine"
+        )
     return found.geometry.affine, found.shape[-3:]
 
 
@@ -217,7 +219,7 @@ def _of_array(image: Any, what: str) -> tuple[FloatArray, tuple[int, ...]]:
     names = [claiming_coordinate(image, axis) for axis in AXES]
     if world is None or any(name is None or name not in image.dims for name in names):
         raise TransformError(
-            f"{what} needs images that know where they lie in a world, as those of NIfTI files; "
+            f"{what} needs images with world coordinates, such as those of NIfTI files; "
             "this one has no affine, or lost one of its axes"
         )
     names.sort(key=lambda name: image.dims.index(name))

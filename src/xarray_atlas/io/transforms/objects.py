@@ -103,7 +103,7 @@ def _of_nitransforms(source: Any, index: int | None, place: str) -> list[Step]:
 def _dense(source: Any) -> Step:
     """Return a displacement field, which is interpolated linearly, as the tools that wrote it do.
 
-    nitransforms interpolates it with cubic splines, so that between voxels the two differ.
+    nitransforms interpolates it with cubic splines, so the two differ between voxels.
     """
     shape = source.reference.shape
     if source.is_deltas:

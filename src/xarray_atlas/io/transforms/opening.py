@@ -93,7 +93,7 @@ READERS: tuple[Reader, ...] = (
         ("source", "target", "age", "folder"),
     ),
 )
-"""In this order they are asked."""
+"""The readers, in the order in which they are tried."""
 
 
 def open_transform(
@@ -176,7 +176,7 @@ def open_transform(
     Raises
     ------
     StoreNotFoundError
-        If there is no such file.
+        If the file does not exist.
     TransformError
         If it is not a supported transform, or is inconsistent: a list in a wrong order, an affine
         and an inverse warp without a flag, one stage of several.
@@ -235,7 +235,7 @@ def open_transform(
     options = {name: value for name, value in given_options.items() if value is not None}
     if several and options:
         raise TransformError(
-            f"{next(iter(options))}= says how one file is read; open it by itself, and pass the "
+            f"{next(iter(options))}= applies to a single file; open it by itself, and pass the "
             "object that you get"
         )
     if maps is None and not several:
@@ -253,11 +253,13 @@ def open_transform(
 def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
     """Open one file or object, with the tool's names of its ends.
 
-    Where the caller does not name them (`unnamed`) a BIDS name must say its mode.
+    If the caller does not name them (`unnamed`), a BIDS name must have a mode.
     """
     if isinstance(source, Transform):
         if extra := [name for name, value in options.items() if value is not None]:
-            raise TransformError(f"{extra[0]}= says nothing of a Transform, which is read already")
+            raise TransformError(
+                f"{extra[0]}= does not apply to a Transform, which is not read from a file"
+            )
         return source
     if isinstance(source, str | os.PathLike) and not is_ccf_translator(source):
         place = locate(source)
@@ -270,9 +272,11 @@ def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
     if reader is None:
         what = source if isinstance(source, str) else f"a {type(source).__name__}"
         files = "; ".join(reader.files for reader in READERS)
-        raise TransformError(f"{what} is not a transform that is read here. These are: {files}")
+        raise TransformError(f"{what} is not a supported transform. Supported are: {files}")
     if extra := [name for name in options if name not in reader.takes]:
-        raise TransformError(f"{extra[0]}= says nothing of {source}: it is read as {reader.files}")
+        raise TransformError(
+            f"{extra[0]}= does not apply to {source}: it is read as {reader.files}"
+        )
     transform = named_by_bids(reader.read(source, **options), source, unnamed)
     if is_back(source) and transform.source.name == FIXED:
         return transform.rename(source=MOVING, target=FIXED)
@@ -280,7 +284,7 @@ def _open(source: Any, options: dict[str, Any], unnamed: bool) -> Transform:
 
 
 FLAGGED = re.compile(r"^\[(.+),\s*([01])\]$")
-"""A file as antsApplyTransforms takes it, with a flag that inverts it."""
+"""A file as passed to antsApplyTransforms, with a flag that inverts it."""
 
 
 def _inverted(given: list[Any], invert: Any, several: bool) -> tuple[list[Any], list[bool]]:
@@ -338,7 +342,7 @@ def _named(transform: Transform, ends: tuple[str, str] | None) -> Transform:
 def _chain(
     found: list[Transform], ends: tuple[str, str] | None, sources: list[Any], flags: list[bool]
 ) -> Transform:
-    """Join transforms; points go through the first one first."""
+    """Join transforms; points are mapped by the first one first."""
     for one, other in pairwise(found):
         if one.target.rename("same") != other.source.rename("same"):
             raise TransformError(
@@ -373,5 +377,5 @@ def _contradiction(names: list[tuple[str, str]], sources: list[Any], flags: list
     return (
         f"the transforms of the list map in different directions: {each}. To go from moving to "
         f"fixed, as with ANTs's inverse warp and the inverse of its affine, pass invert={back}. If "
-        "the list is right as it is, name its ends: maps='fixed to moving'"
+        "the list is correct, name its ends: maps='fixed to moving'"
     )

@@ -30,11 +30,11 @@ __all__ = [
 LPS = SPACES["LPS"]
 
 THICK = 1e6
-"""In mm: how far a field of a plane reaches to both sides of it, as if it had no end."""
+"""In mm: the extent of a plane's field to both sides of it, practically unlimited."""
 
 
 def plane_end(name: str) -> End:
-    """Return an end of points in a plane, which has no directions in the brain: x, y, and any z."""
+    """Return an end for points in a plane, without anatomical directions: x, y, and any z."""
     return End(name, PLANE, ("x", "y", "z"), ("along x", "along y", "along z"))
 
 
@@ -44,7 +44,7 @@ def fixed_to_moving(steps: Sequence[Step], ndim: int = 3) -> Transform:
     Parameters
     ----------
     steps : sequence of Step
-        In the order in which points go through them.
+        In the order in which they are applied to points.
     ndim : 2 or 3
     """
     ends = (End if ndim == 3 else plane_end)(FIXED), (End if ndim == 3 else plane_end)(MOVING)
@@ -66,7 +66,7 @@ def affine_step(linear: Any, shift: Any, place: str, space: str = "LPS") -> Affi
     Raises
     ------
     TransformError
-        If it cannot be inverted, or holds what is not finite.
+        If it cannot be inverted, or has non-finite numbers.
     """
     ndim = len(shift)
     matrix = np.eye(4)
@@ -112,7 +112,7 @@ def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
     Parameters
     ----------
     data : array or dask array of shape (3, n, m, k) or (2, n, m)
-        Component first; they and the grid are LPS mm where there are three.
+        Component first; they and the grid are LPS mm if there are three.
     grid : (4, 4) or (3, 3) array
         From indices (i, j, k) to positions.
     place : str
@@ -127,7 +127,7 @@ def field_step_of_itk(data: Any, grid: FloatArray, place: str) -> FieldStep:
 
 
 def as_slices(key: Sequence[Any]) -> tuple[tuple[slice, ...], tuple[Any, ...]]:
-    """Return slices that hold what a key asks for, and the key to that within them.
+    """Return slices that contain the items of a key, and the key relative to them.
 
     Arrays that dask makes with ``fancy=False`` are asked for slices and integers alone, except
     whole chunks of them, also where a part is wanted: the optimization of dask 2026.8 fuses slices
@@ -192,7 +192,7 @@ class TurnedVoxels:
         """Return it as a dask array with chunks of a size."""
         meta = np.empty((0,) * 4, self.dtype)
         size = tuple(min(n, chunk) for n, chunk in zip(self.shape, chunks, strict=True))
-        # with fancy=False dask reads whole chunks where a part is asked for (see as_slices)
+        # with fancy=False dask reads whole chunks if a part is requested (see as_slices)
         array: da.Array = da.from_array(self, size, name=False, asarray=False, meta=meta)
         return array
 
@@ -200,7 +200,7 @@ class TurnedVoxels:
 def lazy_field_step_of_itk(
     voxels: Any, order: Sequence[int], chunks: Sequence[int], grid: FloatArray, place: str
 ) -> FieldStep:
-    """Return a displacement field of a volume that is read where it is indexed, as a step.
+    """Return a displacement field of a volume that is read when it is indexed, as a step.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def spline_step_of_itk(coefficients: Any, grid: FloatArray, place: str) -> Field
 
     Notes
     -----
-    Outside of where all of the 4 x 4 x 4 coefficients are there points stay, as in both tools.
+    Points without all of the 4 x 4 x 4 coefficients are not moved, as in both tools.
     """
     if min(coefficients.shape[1:]) < 4:
         raise TransformError(
@@ -257,7 +257,7 @@ def _step(data: Any, grid: FloatArray, place: str, degree: int) -> FieldStep:
 
 
 def _of_a_plane(data: Any, grid: FloatArray, degree: int) -> FieldStep:
-    """Return a field of a plane as one that is the same at every z, and moves none along z.
+    """Return a field of a plane as one that is the same at every z, without shifts along z.
 
     As many planes as the interpolation needs, so far apart that every z lies between them: their
     values are the same, and so is what is interpolated.

@@ -75,7 +75,7 @@ def read_rfc5(
         Where the axes do not say their orientation: whether x, y and z run to the left, posterior
         and superior, as of ITK and ANTs, or to the right, anterior and superior, as of NIfTI.
     unit : str, optional
-        Of coordinates, where the axes do not say it.
+        Of coordinates, if the axes do not state it.
     axes : str, optional
         The names of the axes in their order, such as "zyx", where the document has no coordinate
         systems.
@@ -88,7 +88,7 @@ def read_rfc5(
     Raises
     ------
     TransformError
-        If there is none, it is not known which is meant, or what its axes are.
+        If there is none, or the choice or its axes are unknown.
     """
     document = _Document(open_group(path), locate(path))
     route = _route(document, source, target)
@@ -232,7 +232,7 @@ class _Document:
         return maps_of(edge.given, count, _Below(self, edge.base), self.place)
 
     def system(self, ref: _Ref, names: str | None, unit: str | None, space: str | None) -> _System:
-        """Return the axes of a coordinate system, with what the caller says of them."""
+        """Return the axes of a coordinate system, completed by the caller's parameters."""
         known = self._systems.get(ref)
         axes = known if known is not None else [{"name": name} for name in names or ""]
         if known is None and names is None:
@@ -341,7 +341,7 @@ def _transformations(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the transformations between coordinate systems, without those of 0.4 and 0.5."""
     _, *others = _holders(metadata)
     listed = [each for holder in others for each in _listed(holder)]
-    # one that stands by itself need not name its ends
+    # a separate one need not name its ends
     return [*_listed(metadata), *(each for each in listed if "input" in each and "output" in each)]
 
 

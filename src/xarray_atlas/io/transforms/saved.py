@@ -34,7 +34,7 @@ def is_saved(path: Any) -> bool:
 
 
 def read_saved(path: str) -> Transform:
-    """Open a transform that was saved; its fields are read where they are needed.
+    """Open a saved transform; its fields are read when they are needed.
 
     Parameters
     ----------
@@ -54,5 +54,5 @@ def read_saved(path: str) -> Transform:
             ds = xr.open_dataset(path, chunks={}, decode_cf=False)
     except (OSError, ValueError, KeyError) as error:
         said = str(error).partition("\n")[0]
-        raise StoreError(f"{path} cannot be read as a transform that was saved: {said}") from error
+        raise StoreError(f"{path} cannot be read as a saved transform: {said}") from error
     return Transform.from_dataset(ds)

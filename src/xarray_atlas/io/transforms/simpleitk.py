@@ -24,19 +24,19 @@ from xarray_atlas.transforms.steps import Step
 __all__ = ["EXTRA", "simpleitk", "steps_of_simpleitk"]
 
 EXTRA = '"xarray-atlas[registration]"'
-"""What pip installs for what needs it."""
+"""The extra with SimpleITK."""
 
 NESTED = 100
-"""How deep composites may lie in composites."""
+"""Maximum depth of nested composites."""
 
 
 def simpleitk(what: str) -> Any:
-    """Import SimpleITK, or say what needs it."""
+    """Import SimpleITK, or raise an error that names its use."""
     return optional("SimpleITK", EXTRA, what)
 
 
 def steps_of_simpleitk(transform: Any, place: str, depth: int = 0) -> list[Step]:
-    """Return the steps of a transform of SimpleITK, in the order in which points go through them.
+    """Return the steps of a transform of SimpleITK, in the order of application to points.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def steps_of_simpleitk(transform: Any, place: str, depth: int = 0) -> list[Step]
 
 
 def _affine(transform: Any, place: str) -> Step:
-    """Return the matrix of a linear transform, by what it does, since each kind has its own terms.
+    """Return the matrix of a linear transform from mapped points, since parameters differ by kind.
 
-    Where it puts 0 and the unit vectors is exact except rounding, far below a nanometre.
+    The images of 0 and the unit vectors are exact except for rounding, far below a nanometre.
     """
     ndim = transform.GetDimension()
     shift = np.array(transform.TransformPoint((0.0,) * ndim))

@@ -74,14 +74,14 @@ def part_url(
     url : str
         Also a chain of file systems of fsspec, joined by ``::``.
     storage_options : mapping, optional
-        For fsspec. What is in the URL is added to them.
+        For fsspec. Options in the URL are added to them.
 
     Returns
     -------
     url : str
         Without credentials.
     storage_options : mapping or None
-        With them. The same object where the URL has none.
+        The merged options; the same object if the URL does not have any.
     """
     if "::" in url:
         links, chained = [], dict(storage_options or {})
@@ -119,7 +119,7 @@ def _part(
         return url, storage_options
     names = ("key", "secret") if kind in KEYS else ("username", "password")
     given.update(zip(names, (unquote(name), unquote(password)), strict=True))
-    # what lies behind a bucket is a key, whatever it looks like
+    # the part after a bucket is a key, in any form
     return url.replace(f"{user}@", "", 1), given
 
 
@@ -145,7 +145,7 @@ def _pairs(params: Any) -> list[Any]:
 def options_elsewhere(
     options: Mapping[str, Any] | None, place: str, other: str
 ) -> Mapping[str, Any] | None:
-    """Return the options for another address: without credentials where that is another server.
+    """Return the options for another address: without credentials if it is on another server.
 
     Of HTTP; what S3's options have is for all buckets.
     """

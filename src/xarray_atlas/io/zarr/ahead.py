@@ -40,13 +40,13 @@ Ahead: TypeAlias = Mapping[str, Sequence[str]]
 LOCAL = ("file", "local", "memory")
 
 NAMES = ("0", "1", "2")
-"""What levels are called for which a voxel size is asked, before the metadata are known."""
+"""Likely names of a level requested by voxel size, before the metadata are known."""
 
 GROUP = (".zgroup", ".zattrs", ".zmetadata")
-"""What zarr reads of a group of format 2."""
+"""The keys that zarr reads for a group of format 2."""
 
 NODE = (".zarray", ".zattrs", ".zgroup")
-"""What zarr reads of a member of such a group."""
+"""The keys that zarr reads for a member of such a group."""
 
 
 def is_remote(place: str) -> bool:
@@ -68,7 +68,7 @@ def begin(work: Callable[[], T], place: str) -> Callable[[], T]:
     Returns
     -------
     callable
-        Returns what `work` returns, or raises what it raises.
+        Returns the result of `work`, or raises its exception.
     """
     if not is_remote(place):
         return work
@@ -80,7 +80,7 @@ def begin(work: Callable[[], T], place: str) -> Callable[[], T]:
         except BaseException as error:
             future.set_exception(error)
 
-    # where nobody waits for it, Python's end does not wait either
+    # a daemon thread does not delay the exit of Python
     threading.Thread(target=run, daemon=True, name="xarray-atlas-begin").start()
     return future.result
 
@@ -130,12 +130,12 @@ def read_ahead(group: zarr.Group, place: str, paths: Iterable[str]) -> None:
     group : zarr.Group
         As :func:`~xarray_atlas.io.zarr.stores.open_group` opens it.
     place : str
-        Where it is.
+        Its path or URL.
     paths : iterable of str
         Of the levels within it.
     """
     store = group.store
-    consolidated = group.metadata.consolidated_metadata is not None  # then there is nothing to read
+    consolidated = group.metadata.consolidated_metadata is not None  # then all metadata are known
     if consolidated or not is_remote(place) or not isinstance(store, CheckedStore):
         return
     for path in paths:
@@ -145,6 +145,6 @@ def read_ahead(group: zarr.Group, place: str, paths: Iterable[str]) -> None:
 
 
 def forget(group: zarr.Group) -> None:
-    """Forget what was read of a group's store ahead of time: its next reader asks again."""
+    """Drop data of a group's store that were read ahead; the next reader requests them again."""
     if isinstance(group.store, CheckedStore):
         group.store.forget()

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 __all__ = ["LARGEST", "check_page", "check_range", "check_size", "part_of_whole"]
 
 LARGEST: ContextVar[int | None] = ContextVar("LARGEST", default=None)
-"""How many bytes the object that is being read can have at most, where that is known."""
+"""Maximum bytes of the object being read, if known."""
 
 PAGES = (b"<!doctype html", b"<html")
 
@@ -23,12 +23,12 @@ def check_page(content: bytes, kind: str = "") -> None:
         raise OSError(
             "a web page came in its place"
             + (f" ({kind.partition(';')[0]})" if kind else "")
-            + ", as servers and networks answer where one must log in first"
+            + ", as sent by servers and networks that require a login"
         )
 
 
 def check_size(length: int | None) -> None:
-    """Raise an OSError for more bytes than what is being read can have."""
+    """Raise an OSError for more bytes than the object being read can have."""
     limit = LARGEST.get()
     if limit is not None and length is not None and length > limit:
         raise OSError(f"it has more than {limit} bytes, which is more than can belong there")
@@ -43,12 +43,12 @@ def check_range(asked: str, came: str | None, length: int | None) -> None:
         ``bytes=0-99``, ``bytes=100-`` or ``bytes=-20``.
     came : str or None
     length : int, optional
-        Of the body, where it is known.
+        Of the body, if known.
 
     Raises
     ------
     OSError
-        If the answer is another range, is not as long, or does not say which it is.
+        If the answer has another range or length, or does not state its range.
     """
     found = _CAME.fullmatch((came or "").strip())
     if found is None:
@@ -65,7 +65,7 @@ def check_range(asked: str, came: str | None, length: int | None) -> None:
 
 
 def part_of_whole(asked: str, content: bytes) -> bytes:
-    """Cut what was asked for out of an object that came whole, as a server may answer."""
+    """Cut the requested part out of a whole object, which a server may send instead."""
     begin, end = _limits(asked, len(content))
     if begin is None or end is None or begin > end or not content:
         raise OSError(

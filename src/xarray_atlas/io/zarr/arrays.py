@@ -70,7 +70,7 @@ class ImageArray(BackendArray):
     """
 
     content = "voxels"
-    """What it holds, for errors."""
+    """Its contents, for errors."""
     expected = "voxels: numbers along three axes"
     kinds = "iufb"
     ndim = 3
@@ -99,13 +99,13 @@ class ImageArray(BackendArray):
             array.store.expect(array.path, layout_of_array(array))
         self.array = array
         self.shape: tuple[int, ...] = self._of_space(array.shape)
-        # big-endian voxels become native where they are read
+        # big-endian voxels are converted to native when they are read
         self.dtype = array.dtype.newbyteorder("=")
         self._codec = plain_codec(array)
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of one stored object along the axes of space: a shard where there are any."""
+        """The shape of one stored object along the spatial axes: a shard or else a chunk."""
         return self._of_space(self.array.shards or self.array.chunks)
 
     def _of_space(self, values: Sequence[int]) -> tuple[int, ...]:
@@ -113,7 +113,7 @@ class ImageArray(BackendArray):
         return tuple(value for i, value in enumerate(values) if i not in self.others)
 
     def _require_one(self, array: zarr.Array[Any]) -> None:
-        """Refuse several volumes, one of which would have to be chosen."""
+        """Raise an error if an array has several volumes."""
         several = {name: array.shape[i] for i, name in self.others.items() if array.shape[i] != 1}
         if not several:
             return
@@ -138,7 +138,7 @@ class ImageArray(BackendArray):
 
     @property
     def block(self) -> tuple[int, ...]:
-        """The shape of what is best read at once: a stored object, or several small ones."""
+        """The shape of a block to read at once: a stored object, or several small ones."""
         return larger_block(self.shape, self.chunks)
 
     @property
@@ -159,7 +159,7 @@ class ImageArray(BackendArray):
         return [self.key_of(index) for index in itertools.product(*numbers)]
 
     def reading(self) -> Reading:
-        """Return what the reads of one computation share."""
+        """Return the state shared by the reads of one computation."""
         return Reading()
 
     def fetch(self, blocks: Sequence[Block], reading: Reading) -> Fetched:
@@ -177,7 +177,7 @@ class ImageArray(BackendArray):
         objects : mapping of str to bytes
             By their keys; None for those that are not stored.
         out : ndarray, optional
-            Room for a chunk, which the result may lie in.
+            Memory for a chunk, which may be used for the result.
         """
         keys = self.keys(block)
         if self._codec is None or not all(key in objects for key in keys):
@@ -187,7 +187,7 @@ class ImageArray(BackendArray):
     def _decode(
         self, block: Block, keys: list[str], content: Callable[[str], bytes | None], out: Any
     ) -> Any:
-        """Decode a block without zarr, of what a function returns for its keys."""
+        """Decode a block without zarr, from the objects that a function returns for its keys."""
         assert self._codec is not None
         decode = functools.partial(self._codec.decode, out=out if len(keys) == 1 else None)
         try:
@@ -321,7 +321,7 @@ class LabelArray(ImageArray):
         self.snapshot = uuid.uuid4().hex
 
     def fingerprint(self) -> str | None:
-        """Return a digest of what the store says of each object of the level.
+        """Return a digest of the listing of each object of the level.
 
         It costs one listing. None if the store does not list its objects, or
         does not say enough of them to tell that one has changed.
@@ -374,7 +374,7 @@ def _as_block(key: tuple[Any, ...], shape: tuple[int, ...]) -> Block | None:
 
 
 def _shown(key: tuple[Any, ...], shape: tuple[int, ...]) -> str:
-    """Write what was to be read as ranges of indices."""
+    """Format a selection as ranges of indices."""
     parts = []
     for k, size in zip(key, shape, strict=True):
         if isinstance(k, slice):

@@ -13,7 +13,7 @@ from xarray_atlas.errors import StoreFormatError
 __all__ = ["Axes", "read_axes"]
 
 BRAINGLOBE = {"z": "a", "y": "s", "x": "r"}
-"""The sides on which BrainGlobe's volumes begin; taken where the axes do not say."""
+"""The orientation of BrainGlobe's volumes, used if the axes do not state theirs."""
 
 LETTERS = {
     "anterior": "a",
@@ -43,13 +43,13 @@ class Axes:
     spatial : tuple of int
         The positions of the three axes of space among them.
     units : tuple of (str or None)
-        Of the axes of space; None if none is stated, or none that is a length.
+        Of the spatial axes; None if missing or not a length.
     stated : tuple of (str or None)
         The units of the axes of space as they are written.
     orientation : str
         A letter for each axis of space: the side on which the first voxel lies.
     oriented : bool
-        Whether all of them state it themselves; else it is what the caller says, or BrainGlobe's.
+        Whether all axes state it; otherwise it is that of the caller, or BrainGlobe's.
     """
 
     names: tuple[str, ...]
@@ -70,7 +70,7 @@ class Axes:
         return {i: name for i, name in enumerate(self.names) if i not in self.spatial}
 
     def without_unit(self) -> str:
-        """Say which axes of space have no unit of length; "" where all have one."""
+        """Describe the spatial axes without a unit of length; "" if all have one."""
         pairs = list(zip(self.dims, self.stated, self.units, strict=True))
         bare = [repr(name) for name, said, unit in pairs if unit is None and said is None]
         other = [f"{name!r} is in {said!r}" for name, said, unit in pairs if said and not unit]
@@ -114,7 +114,7 @@ def read_axes(axes: Sequence[Mapping[str, Any]], orientation: str | None = None)
 
 
 def _orientation(names: Sequence[str], said: Sequence[Any], unsaid: str | None) -> str:
-    """Return a letter an axis: the manifest's, else BrainGlobe's, where the axes say nothing."""
+    """Return a letter per axis, the manifest's or else BrainGlobe's, for axes without one."""
     default = [BRAINGLOBE.get(name, "") for name in names]
     letters = default if set(names) == set(BRAINGLOBE) else list(BRAINGLOBE.values())
     letters = letters if unsaid is None else list(unsaid)

@@ -26,10 +26,10 @@ from xarray_atlas.io.zarr.s3_client import check_objects, is_s3
 __all__ = ["CheckedStore", "folder_of", "innermost", "is_refusal", "was_refused"]
 
 OPTIONAL = (".zattrs", ".zgroup", ".zmetadata")
-"""What zarr asks for although many a store of format 2 has none."""
+"""Keys that zarr requests although many stores of format 2 do not have them."""
 
 ARRAY = ("zarr.json", ".zarray")
-"""What an array is known by."""
+"""Keys that identify an array."""
 
 DOCUMENT = 64 << 20
 """Bytes that metadata can have at most."""
@@ -83,7 +83,7 @@ class CheckedStore(WrapperStore[Store]):
         return type(self)(store, self._path)
 
     def expect(self, path: str, layout: ChunkLayout) -> None:
-        """Take note of an array that is read, and of how large its chunks are."""
+        """Register an array that is read, and the size of its chunks."""
         self._layouts[path.strip("/")] = layout
 
     def keep(self, keys: Iterable[str]) -> None:
@@ -96,7 +96,7 @@ class CheckedStore(WrapperStore[Store]):
         self.keep(others)
 
     def forget(self) -> None:
-        """Ask again from now on: what a store holds may change."""
+        """Discard cached answers, since the store may have changed."""
         self._beside, self._kept, self._answers = {}, frozenset(), {}
 
     @property
@@ -107,7 +107,7 @@ class CheckedStore(WrapperStore[Store]):
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Read an object or a part of it; None if there is none."""
+        """Read an object or a part of it; None if it does not exist."""
         layout, largest = self._before(key)
         store = innermost(self)
         if isinstance(store, FsspecStore) and is_s3(store.fs):
@@ -134,7 +134,7 @@ class CheckedStore(WrapperStore[Store]):
 
     @property
     def has_files(self) -> bool:
-        """Return whether :meth:`read_file` reads what it holds."""
+        """Return whether :meth:`read_file` can read its objects."""
         return type(self._store) is LocalStore
 
     def read_file(self, key: str) -> bytes | None:
@@ -150,7 +150,7 @@ class CheckedStore(WrapperStore[Store]):
         return content
 
     def _before(self, key: str) -> tuple[ChunkLayout | None, int | None]:
-        """Look at what is to be read; return how it is stored, and how large it can be."""
+        """Return how an object to be read is stored, and its maximum size."""
         layout = None if _is_metadata(key) else self._layout(key)
         largest = DOCUMENT if _is_metadata(key) else None if layout is None else layout.largest
         _check_file(innermost(self), key, largest)
@@ -159,7 +159,7 @@ class CheckedStore(WrapperStore[Store]):
     def _after(
         self, key: str, content: Any, layout: ChunkLayout | None, byte_range: ByteRequest | None
     ) -> None:
-        """Look at what has come: bytes, or None if there is no such object."""
+        """Check the content of an object: bytes, or None if it does not exist."""
         if content is None:
             self._check_absent(key, byte_range)
         if self._copy is not None:
@@ -192,7 +192,7 @@ class CheckedStore(WrapperStore[Store]):
         **kwargs: Any,
     ) -> AsyncIterator[Sequence[tuple[int, Buffer | None]]]:
         """Read parts of an object by way of :meth:`get`, which WrapperStore would go round."""
-        base: Any = Store  # zarr of before 3.2 has no such method, and does not call it
+        base: Any = Store  # zarr before 3.2 does not have this method, and does not call it
         result: AsyncIterator[Sequence[tuple[int, Buffer | None]]]
         result = base.get_ranges(self, key, byte_ranges, prototype=prototype, **kwargs)
         return self._checked(key, byte_ranges, result)
@@ -258,7 +258,7 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
             return
         try:
             status = os.stat(os.path.join(root, key))
-        except (OSError, ValueError):  # which the store says
+        except (OSError, ValueError):  # reported by the store
             return
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise StoreError(f"{key!r} is not a file: a FIFO, a socket or a device")
@@ -268,7 +268,7 @@ def _check_file(store: Store, key: str, largest: int | None) -> None:
 
 
 def folder_of(store: Store) -> str | None:
-    """Return the folder on this machine that a store reads; None if it reads none."""
+    """Return the local folder that a store reads; None if it does not read one."""
     if isinstance(store, LocalStore):
         return str(store.root)
     if isinstance(store, FsspecStore):
@@ -279,11 +279,11 @@ def folder_of(store: Store) -> str | None:
 
 @functools.lru_cache(maxsize=8)
 def _zipped_sizes(archive: str) -> Mapping[str, int]:
-    """Return the sizes of what a zip file holds, decompressed, as its directory says them."""
+    """Return the decompressed sizes of the members of a zip file, from its directory."""
     try:
         with zipfile.ZipFile(archive) as opened:
             return {each.filename: each.file_size for each in opened.infolist()}
-    except (OSError, zipfile.BadZipFile):  # which the store says
+    except (OSError, zipfile.BadZipFile):  # reported by the store
         return {}
 
 
@@ -323,7 +323,7 @@ def innermost(store: Store) -> Store:
 
 
 def _copy(store: Store, path: str) -> Copy | None:
-    """Find the copy on this machine that a group is in; None if it is in none."""
+    """Find the local copy that contains a group; None if there is none."""
     if isinstance(store, ZipStore):
         return find_zipped_copy(str(store.path), path)
     folder = folder_of(store)
@@ -331,14 +331,14 @@ def _copy(store: Store, path: str) -> Copy | None:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Return whether a file system says: not without permission."""
+    """Return whether a file system denies access."""
     return isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403)
 
 
 def was_refused(error: BaseException | None) -> bool:
     """Return whether an error comes from a refusal.
 
-    Where a bucket may not be listed, it refuses what it does not have too.
+    A bucket that may not be listed denies access to missing objects too.
     """
     while error is not None:
         if is_refusal(error):

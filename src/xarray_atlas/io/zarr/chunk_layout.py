@@ -44,7 +44,7 @@ class ChunkLayout:
     Parameters
     ----------
     size : int
-        Bytes of a decoded chunk; of an inner one where there are shards.
+        Bytes of a decoded chunk, or of an inner chunk of a shard.
     codecs : tuple of str
         What a chunk is compressed with, in the order of decoding; all else is not known.
     chunks : int, optional
@@ -111,7 +111,7 @@ class ChunkLayout:
         return next((name for name in self.codecs if name != "crc32c"), "")
 
     def _shard(self, content: memoryview) -> Iterator[tuple[int, int]]:
-        """Yield where the chunks of a shard lie, as its index says."""
+        """Yield the positions of the chunks of a shard, from its index."""
         if not self.index or len(content) < self.index:
             return
         index = content[: self.index] if self.index_first else content[-self.index :]
@@ -135,7 +135,7 @@ def layout_of(
     Parameters
     ----------
     chunk : sequence of int
-        The shape of one; of an inner one where there are shards.
+        The shape of a chunk, or of an inner chunk of a shard.
     itemsize : int
         Of the decoded type.
     compressors, filters : sequence of codecs, optional
@@ -178,7 +178,7 @@ def layout_of_array(array: zarr.Array[Any]) -> ChunkLayout:
 
 
 def larger_block(shape: Sequence[int], chunk: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of a block of whole chunks, so that an array has not too many of them.
+    """Return the shape of a block of whole chunks that limits the number of blocks.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def larger_block(shape: Sequence[int], chunk: Sequence[int]) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        The chunk itself where there are few, or they are large.
+        The chunk itself if there are few chunks, or they are large.
 
     Examples
     --------

@@ -25,7 +25,7 @@ PART = 1 << 20
 
 
 def name_of(codec: Any) -> str:
-    """Return what a codec of zarr format 2 or 3 is called, "" where it has no name."""
+    """Return the name of a codec of zarr format 2 or 3, "" without one."""
     name = getattr(codec, "codec_id", None) or getattr(codec, "codec_name", None)
     if name is None and hasattr(codec, "to_dict"):
         name = codec.to_dict().get("name")
@@ -40,14 +40,14 @@ def declared_size(codec: str, content: bytes | memoryview, limit: int) -> int | 
     codec : str
         The name of what is decoded first.
     content : bytes
-        The chunk as it is stored.
+        The stored chunk.
     limit : int
         The largest size that is right, in bytes.
 
     Returns
     -------
     int or None
-        None if nothing says it.
+        None if it is not stated.
     """
     measure = MEASURES.get(codec)
     return None if measure is None else measure(memoryview(content), limit)
@@ -96,7 +96,7 @@ def _zstd(content: memoryview, limit: int) -> int | None:
 
 
 def _zstd_blocks(content: memoryview, at: int, limit: int) -> int:
-    """Add up the blocks of a frame that does not say its size; a bound from above.
+    """Sum the blocks of a frame that does not state its size; an upper bound.
 
     Of a compressed block no more is known than that it has at most 128 KiB; what is less than one
     block over the limit, or made of many short blocks, is not told from one that is right.
@@ -136,7 +136,7 @@ def _inflated(content: memoryview, limit: int, window: int) -> int | None:
                 length += len(member.decompress(data, PART))
                 data = member.unconsumed_tail
         except zlib.error:
-            return None  # which is said when it is decoded
+            return None  # reported when it is decoded
         data = member.unused_data if window == 31 else b""
     return length
 

@@ -52,7 +52,7 @@ class Reading:
         return stream
 
     def end(self, stream: _Stream, error: BaseException | None) -> None:
-        """Forget a stream; where it has failed, give up all others."""
+        """Remove a stream; if it has failed, cancel all others."""
         with _lock:
             self._streams.remove(stream)
         stream.give_up(error)
@@ -60,7 +60,7 @@ class Reading:
             self.give_up(error)
 
     def give_up(self, error: BaseException) -> None:
-        """Make none of the requests that wait for their turn, and drop those on their way.
+        """Cancel the requests that wait for their turn, and drop those in flight.
 
         Streams that begin later are not given up: a scheduler may try a task again.
         """
@@ -170,7 +170,7 @@ def stream(
     Yields
     ------
     str, bytes or None
-        The key of an object, and what it holds; None if there is none.
+        The key of an object, and its content; None if it does not exist.
     """
     # zarr runs its stores on an event loop of its own, and a file system of fsspec belongs to the
     # loop on which it was first used; zarr has no public way to run a coroutine on that loop.

@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 SAYS_WHO = {"anon", "key", "secret", "token", "username", "password", "profile", "session"}
-"""The options of s3fs that say who is asking."""
+"""The options of s3fs with credentials."""
 
 
 def storage_for(url: str, storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the file system's options: S3 is anonymous unless they say who is asking."""
+    """Return the file system's options: S3 is anonymous unless they have credentials."""
     options = dict(storage_options or {})
     if "::s3://" in url:  # a chain of file systems has the options of each by its name
         options["s3"] = storage_for("s3://", options.get("s3"))
@@ -144,7 +144,7 @@ def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
     filesystem.invalidate_cache()
     if is_s3(filesystem):
         check_listings(filesystem, _check_listing)
-    if is_http(path):  # else what cannot be listed is left out without a word
+    if is_http(path):  # otherwise entries that cannot be listed are silently skipped
         return filesystem.find(path, detail=detail, on_error="raise")
     return filesystem.find(path, detail=detail)
 
@@ -152,4 +152,4 @@ def find_objects(filesystem: Any, path: str, detail: bool = False) -> Any:
 def _check_listing(parsed: Mapping[str, Any], **about: Any) -> None:
     succeeded = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") == 200
     if succeeded and "IsTruncated" not in parsed:
-        raise OSError("what the server answered is not a listing")
+        raise OSError("the answer of the server is not a listing")

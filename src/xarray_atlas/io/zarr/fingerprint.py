@@ -64,7 +64,7 @@ class _Untold(Exception):
 
 
 def _files(folder: str) -> Iterator[tuple[str, ...]]:
-    """Describe the files of a folder; what they are called is a part of it."""
+    """Describe the files of a folder, including their names."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
@@ -86,7 +86,7 @@ def _file(path: str) -> tuple[str, ...]:
 def _remote(store: zarr.storage.FsspecStore, path: str) -> Iterator[tuple[str, ...]]:
     """Describe the objects below a prefix of a bucket, in one listing."""
     filesystem: Any = store.fs
-    # fsspec's own are wrapped around something, or have no listings (HTTP)
+    # fsspec's own stores wrap another one, or do not have listings (HTTP)
     if is_http(str(store.path)) or (
         type(filesystem).__module__.startswith("fsspec.") or filesystem.storage_args
     ):

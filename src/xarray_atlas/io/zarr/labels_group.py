@@ -25,9 +25,9 @@ BIOFORMATS2RAW = "bioformats2raw.layout"
 def find_labels(group: zarr.Group, place: str) -> str:
     """Find the labels that belong to a group: itself, or one below it.
 
-    A group that says that it holds labels (``image-label``) is taken as it is. Else the one in the
-    group ``labels`` below it, and of a bioformats2raw layout the one below all its images. An
-    image without labels is taken too: not all programs say of labels that they are.
+    A group whose metadata state that it has labels (``image-label``) is used directly. Otherwise
+    it is the one in the group ``labels`` below it, or in a bioformats2raw layout the one below all
+    its images. An image without labels is used too, since not all programs mark labels as such.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def images_of_layout(group: zarr.Group, place: str) -> Iterator[tuple[str, zarr.
 
 
 def _member(group: zarr.Group, path: str, place: str) -> zarr.Group | None:
-    """Open a group below another; None if there is none, or a bucket refuses to say."""
+    """Open a group below another; None if it does not exist, or access is denied."""
     try:
         found: Any = within(lambda: group.get(path))
     except Exception as error:  # file systems raise whatever their client library raises

@@ -28,7 +28,7 @@ SMALLEST, LARGEST = 1e-4, 5.0
 """In mm: voxels of a whole brain's labels are neither smaller nor larger."""
 
 TOLERANCE = 1e-3
-"""A level whose voxels differ by a smaller share from those asked for is the one."""
+"""Maximum relative difference of a level's voxel size from the requested one."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Multiscale:
     Parameters
     ----------
     place : str
-        Where it is stored.
+        Its path or URL.
     version : str
         Of OME-Zarr.
     axes : Axes
@@ -87,7 +87,7 @@ class Multiscale:
 
     @property
     def orientation(self) -> str:
-        """A letter for each axis of space: the side on which the first voxel lies."""
+        """A letter for each spatial axis: the side of the first voxel."""
         return self.axes.orientation
 
     @property
@@ -130,7 +130,7 @@ class Multiscale:
         Raises
         ------
         ResolutionNotFoundError
-            If there is none; it lists those there are.
+            If there is none; the message lists the available ones.
         UnitsError
             If it is a number without a unit, or a quantity that is not a length.
         """
@@ -175,14 +175,14 @@ class Multiscale:
 
 
 def metadata_of(group: zarr.Group) -> Mapping[str, Any]:
-    """Return the OME-Zarr metadata of a group, empty where there are none."""
+    """Return the OME-Zarr metadata of a group, empty if missing."""
     attrs: Mapping[str, Any] = group.attrs.asdict()
     ome = attrs.get("ome", attrs)  # OME-Zarr 0.5 has them under a key, 0.4 has not
     return ome if isinstance(ome, Mapping) else {}
 
 
 def is_multiscale(group: zarr.Group) -> bool:
-    """Return whether a group says that it is an OME-Zarr image."""
+    """Return whether the metadata of a group are those of an OME-Zarr image."""
     return "multiscales" in metadata_of(group)
 
 
@@ -296,7 +296,7 @@ def _mm_of_units(
             raise StoreFormatError(
                 f"voxel_size= says that voxels are {voxel_size[i] * 1000:g} um long along "
                 f"{name!r}, but the metadata say {stated * 1000:g} um of the finest level. "
-                "voxel_size= is for stores that do not say it: leave it out, and choose a level "
+                "voxel_size= is for stores that do not state it: omit it, and choose a level "
                 "with resolution=; or, where the metadata are wrong, make an atlas of the array, "
                 f"create_atlas(dask.array.from_zarr({array!r}), ..., voxel_size=)"
             )
@@ -304,7 +304,7 @@ def _mm_of_units(
 
 
 def _proposed(scale: Sequence[float]) -> str:
-    """Write sizes as voxel_size= takes them, in the units in which a brain's voxels may be."""
+    """Format sizes for voxel_size=, in the units plausible for voxels of a brain."""
     found = []
     for unit, name in (("nm", "nanometres"), ("um", "micrometres"), ("mm", "millimetres")):
         sizes = _times(np.asarray(scale), [unit] * 3)

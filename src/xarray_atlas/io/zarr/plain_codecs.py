@@ -115,7 +115,7 @@ def assemble(
     Returns
     -------
     ndarray
-        The chunk itself, or a view of it, where one holds the block.
+        The chunk itself, or a view of it, if a single chunk contains the block.
     """
     starts = [range(p.start // n * n, p.stop, n) for p, n in zip(block, shape, strict=True)]
     corners = list(itertools.product(*starts))

@@ -51,7 +51,7 @@ def check_listings(filesystem: Any, check: Callable[..., None]) -> None:
 
 
 async def check_objects(filesystem: Any, path: str) -> None:
-    """Have the range and the size of every object that comes compared with what was asked for.
+    """Compare the range and size of every received object with the request.
 
     Once for each client, however often this is called.
 

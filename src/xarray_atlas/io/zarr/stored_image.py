@@ -21,7 +21,7 @@ from xarray_atlas.io.zarr.zips import below
 __all__ = ["StoredImage", "open_stored_image"]
 
 NAMES = {"t": "time", "c": "channel"}
-"""What axes are called that have the names of the specification."""
+"""The names of axes that follow the specification."""
 
 
 class SeriesArray(ImageArray):
@@ -56,7 +56,7 @@ class StoredImage:
         Those of space.
     level : Level
     letters : str, optional
-        The sides on which the first voxel lies, where the metadata say them.
+        The sides of the first voxel, if stated in the metadata.
     others : mapping of str to AxisValues
         The coordinates of the further axes.
     """

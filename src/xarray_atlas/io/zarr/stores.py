@@ -153,9 +153,9 @@ def open_group(
     Raises
     ------
     StoreNotFoundError
-        If nothing is there: no such path, bucket or key.
+        If the path, bucket or key does not exist.
     StoreFormatError
-        If what is there is not a zarr group.
+        If it is not a zarr group.
     StoreError
         If it cannot be reached, or not without permission.
     """
@@ -219,7 +219,7 @@ def _open_store(
 
 
 def _open_zip_url(source: str, storage_options: Mapping[str, Any] | None) -> zarr.abc.store.Store:
-    """Open a zip file behind a URL, reading only parts of it."""
+    """Open a zip file at a URL, reading only parts of it."""
     place = locate(source)
     try:
         return within(

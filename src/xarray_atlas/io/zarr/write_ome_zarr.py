@@ -40,7 +40,7 @@ class Pyramid:
     levels : int
         How many, each of voxels twice as large.
     orientation : str
-        The side of each axis on which the first voxel lies.
+        The side of the first voxel along each axis.
     """
 
     shape: tuple[int, ...]
@@ -61,7 +61,7 @@ class Pyramid:
         return tuple(without_noise(size * 2**level) for size in self.scale)
 
     def translation_of(self, level: int) -> tuple[float, ...]:
-        """Return the centre of a level's first voxel in mm: all levels begin at one corner."""
+        """Return the centre of a level's first voxel in mm; all levels have the same corner."""
         sizes = zip(self.translation, self.scale_of(level), self.scale, strict=True)
         return tuple(t if level == 0 else without_noise(t + (s - s0) / 2) for t, s, s0 in sizes)
 

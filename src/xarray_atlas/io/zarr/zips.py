@@ -42,7 +42,7 @@ def split_archive(path: str) -> tuple[str, str]:
 
 
 def is_zip_url(url: str) -> bool:
-    """Return whether a URL, without a query, is that of a zip file or of what is in one.
+    """Return whether a URL, without a query, is that of a zip file or of a member of one.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def find_group(names: Iterable[str], place: str) -> str:
     }
     found = [f for f in folders if not any(_holds(other, f) for other in folders)]
     if not found:
-        raise StoreFormatError(f"{place} is a zip file that holds no zarr group")
+        raise StoreFormatError(f"{place} is a zip file without a zarr group")
     if len(found) > 1:
         there = ", ".join(below(place, folder) for folder in sorted(found)[:20])
         raise StoreFormatError(f"{place} is a zip file of several zarr groups: {there}. Open one")

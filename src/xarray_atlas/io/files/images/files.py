@@ -57,7 +57,7 @@ def read_image(source: Any) -> Image:
     StoreNotFoundError
         If it does not exist.
     StoreFormatError
-        If it is of no such format, or has no three dimensions of space.
+        If the format is not supported, or the image does not have three spatial dimensions.
     StoreError
         If it is cut short, or cannot be read.
     ImportError
@@ -75,8 +75,8 @@ def read_image(source: Any) -> Image:
     found = next((r for group, r in READERS.items() if path.lower().endswith(group)), None)
     if found is None:
         raise StoreFormatError(
-            f"{path} is of no format that is read here: its name ends with none of "
-            f"{', '.join(ends)}. Where nibabel reads it, pass the image: nibabel.load(path); or "
+            f"the format of {path} is not supported: its name does not end with one of "
+            f"{', '.join(ends)}. If nibabel reads it, pass the image: nibabel.load(path); or "
             "SimpleITK.ReadImage(path)"
         )
     name, reader = found

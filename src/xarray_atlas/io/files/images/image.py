@@ -19,7 +19,7 @@ from xarray_atlas.errors import GridError, StoreFormatError
 __all__ = ["SPATIAL", "Image"]
 
 SPATIAL = ("z", "y", "x")
-"""The spatial axes of an image, in the order in which the file has them."""
+"""The spatial axes of an image, in the order of the file."""
 
 BLOCK = 128**3
 """About how many voxels a chunk has."""
@@ -32,13 +32,13 @@ class Image:
     Parameters
     ----------
     voxels : ndarray or LazyVoxels
-        An ndarray where they are in memory.
+        An ndarray if they are in memory.
     geometry : Geometry
         Of the three axes of space.
     place : str
         The file.
     axes : tuple of str
-        What each axis of `voxels` is: "z", "y" and "x" in their order, "time", "channel", ...
+        The name of each axis of `voxels`: "z", "y" and "x" in order, "time", "channel", ...
     others : mapping of str to AxisValues
         The coordinates of axes that are not of space.
     planes : bool
@@ -76,7 +76,7 @@ class Image:
         return tuple(int(sizes[dim]) for dim in self.dims)
 
     def array(self, chunks: Any = {}) -> Any:  # noqa: B006  # as in xarray
-        """Return the voxels along `dims`, as a dask array or with ``chunks=None`` as they are.
+        """Return the voxels along `dims`, as a dask array, or unchanged with ``chunks=None``.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Image:
                 )
             named = chunks or self._natural()
             chunks = {i: named[axis] for i, axis in enumerate(self.axes) if axis in named}
-        # a name that no other opening has: what is kept by it is not taken for a file that changed
+        # a name unique to this opening, so that cached results do not outlive changes of the file
         name = f"{Path(self.place).name}-{uuid.uuid4().hex}"
         meta = np.empty((0,) * self.voxels.ndim, self.voxels.dtype)
         # dask asks for slices and single planes, which the readers support, not for lists

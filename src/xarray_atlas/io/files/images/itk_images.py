@@ -14,7 +14,7 @@ __all__ = ["image_of_itk", "is_itk_image"]
 
 
 def is_itk_image(source: Any) -> bool:
-    """Return whether something is an image of SimpleITK or ITK, by what it can do."""
+    """Return whether an object is an image of SimpleITK or ITK, by its methods."""
     return all(
         callable(getattr(source, name, None))
         for name in ("GetOrigin", "GetSpacing", "GetDirection", "GetNumberOfComponentsPerPixel")

@@ -37,7 +37,7 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
-"""What the format calls the types of numbers, and numpy's codes; its "long" has 32 bits."""
+"""The format's names of number types, and numpy's codes; its "long" has 32 bits."""
 
 LONGEST = 2**16
 """In bytes: no header is longer."""
@@ -52,7 +52,7 @@ class _Header:
     end: int
 
     def text(self, *names: str) -> str | None:
-        """Return the first of several names of a field that is there."""
+        """Return the first of several names of a field that is present."""
         return next(
             (self.fields[name.lower()] for name in names if name.lower() in self.fields), None
         )
@@ -81,8 +81,8 @@ class _Header:
 def read_metaimage(path: str) -> Image:
     """Open a ``.mha``, or the ``.mhd`` of voxels in another file.
 
-    Uncompressed voxels are mapped; compressed ones are read whole. The matrix is taken as ITK
-    takes it: a row for the direction of each axis, towards left, posterior and superior.
+    Uncompressed voxels are mapped; compressed ones are read whole. The matrix is interpreted
+    as in ITK: a row for the direction of each axis, towards left, posterior and superior.
 
     Raises
     ------

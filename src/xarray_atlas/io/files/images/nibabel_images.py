@@ -29,7 +29,7 @@ FOURTH = {
     "ppm": ("frequency", "ppm"),
     "rads": ("frequency", "rad/s"),
 }
-"""What NIfTI's unit of the fourth axis says that it is, and its unit."""
+"""The name and unit of the fourth axis for each of NIfTI's units."""
 
 
 def read_with_nibabel(path: str) -> Image:
@@ -40,7 +40,7 @@ def read_with_nibabel(path: str) -> Image:
     Raises
     ------
     StoreFormatError
-        If it is none of these formats.
+        If it is not one of these formats.
     """
     import nibabel
 
@@ -53,7 +53,7 @@ def read_with_nibabel(path: str) -> Image:
 def _read_mgh(path: str) -> Image:
     import nibabel
 
-    # nibabel.load leaves the file open, and takes a default where no affine was written
+    # nibabel.load keeps the file open, and uses a default if no affine was written
     with nibabel.openers.ImageOpener(path) as file:
         known = int.from_bytes(file.read(30)[28:30], "big", signed=True) > 0
         file.seek(0)
@@ -103,7 +103,7 @@ def image_of_nibabel(image: Any, place: str) -> Image:
 def _voxels(stored: Any, place: str) -> Any:
     import nibabel
 
-    # those of other formats scale in ways of their own, and are read at once
+    # other formats use different scaling, and are read immediately
     if type(stored) is not nibabel.arrayproxy.ArrayProxy:
         found = np.asanyarray(stored)
         return _colors_first(found.astype(found.dtype.newbyteorder("="), copy=False))
@@ -131,7 +131,7 @@ class _Decoded:
 
     def __call__(self) -> Any:
         found = _colors_first(np.asanyarray(self.stored))
-        # as it is scaled where a part is read
+        # the same scaling as for a part
         scaled = (self.stored.slope, self.stored.inter) != (1.0, 0.0)
         return found.astype(np.float64, copy=False) if scaled else found
 
@@ -157,11 +157,11 @@ def _is_compressed(path: Any) -> bool:
     return name.lower().endswith((".gz", ".bz2", ".zst", ".mgz"))
 
 
-# -- where it lies
+# -- position
 
 
 def _fourth(image: Any) -> tuple[str, str | None, float, float]:
-    """Return what the fourth axis is, its unit, its step (0 where that is not known) and start."""
+    """Return the name of the fourth axis, its unit, its step (0 if unknown) and start."""
     import nibabel
 
     header: Any = image.header
@@ -196,20 +196,20 @@ def _geometry(image: Any) -> Geometry:
         if isinstance(image, nibabel.MGHImage):
             return geometry_of_affine(image.affine, "mm", exact=False)
         return geometry_of_affine(image.affine, "mm")  # guaranteed by nibabel
-    # what has no unit is in mm by convention
+    # lengths without a unit are in mm by convention
     unit = LENGTHS.get(header.get_xyzt_units()[0], "mm")
     exact = header["pixdim"].dtype.itemsize == 8
     affine = _affine(image)
     if affine is not None:
         return geometry_of_affine(affine, unit, exact=exact)
-    # without either code the file says how large voxels are, and not how they are oriented
+    # without either code the file states the voxel size, but not the orientation
     return _sizes_alone(header, unit)
 
 
 def _affine(image: Any) -> FloatArray | None:
     """Return the affine that nibabel prefers: the sform's, else the qform's; None without a code.
 
-    Of an image whose affine was changed in memory it is that one, which would be written.
+    If the affine was changed in memory, it is the changed one, which would be written.
     """
     header: Any = image.header
     if _is_changed(image):
@@ -229,7 +229,7 @@ APART = 0.1
 
 
 def _require_one_affine(image: Any, place: str) -> None:
-    """Refuse a header whose two affines put the volume into different places.
+    """Refuse a header with two affines that place the volume differently.
 
     nibabel, FSL and SPM take the sform, ITK has taken the qform, and AFNI chooses by their codes.
     """

@@ -53,7 +53,7 @@ NAMES = {
     "3-gradient": "component",
     "3-normal": "component",
 }
-"""What an axis of another kind is called; of further kinds "dim_0", "dim_1", ..."""
+"""Names of axes of other kinds; further kinds are "dim_0", "dim_1", ..."""
 
 
 def _spellings() -> dict[str, str]:
@@ -80,7 +80,7 @@ def _spellings() -> dict[str, str]:
 
 
 TYPES = _spellings()
-"""What the format calls the types of numbers, and numpy's codes of them."""
+"""The format's names of number types, and numpy's codes."""
 
 
 def read_nrrd(path: str) -> Image:
@@ -93,7 +93,7 @@ def read_nrrd(path: str) -> Image:
     StoreNotFoundError
         If it names a file of voxels that does not exist.
     StoreFormatError
-        If it does not say which of its axes are those of space.
+        If it does not state which of its axes are spatial.
     """
     header, offset = _read_header(path)
     if header.get("dimension") != len(header.get("sizes", ())) or "type" not in header:
@@ -109,7 +109,7 @@ def read_nrrd(path: str) -> Image:
 
 
 def _read_header(path: str) -> tuple[Any, int]:
-    """Return the fields, and where the voxels begin that follow them.
+    """Return the fields, and the offset of the voxels that follow them.
 
     pynrrd drops what is not ASCII, and "µm" becomes "m": so it is given text.
     """
@@ -243,7 +243,7 @@ def _others(header: Any, axes: Sequence[str]) -> dict[str, AxisValues]:
     return found
 
 
-# -- where it lies
+# -- position
 
 
 def _geometry(header: Any, spatial: list[int]) -> Geometry:

@@ -24,7 +24,7 @@ def read_tiff(path: str) -> Image:
 
     Uncompressed voxels that lie in one piece are mapped; else planes are read
     one by one where a page holds one, and the file whole where it does not.
-    No TIFF says how it is oriented.
+    TIFF files do not state their orientation.
     """
     import tifffile
 
@@ -66,7 +66,7 @@ def _choose(file: Any, path: str) -> int | None:
     if len(volumes) > 1:
         shapes = ", ".join(" x ".join(map(str, listed[i][1])) for i in volumes)
         raise StoreFormatError(
-            f"{path} holds {len(volumes)} volumes, of {shapes} voxels; write the one that is meant "
+            f"{path} contains {len(volumes)} volumes, of {shapes} voxels; write the one to use "
             f"to a file of its own: tifffile.imwrite('one.tif', tifffile.imread({path!r}, "
             f"series={volumes[0]}), photometric='minisblack')"
         )
@@ -121,7 +121,7 @@ class _Decoded:
 
 
 class Planes:
-    """Compressed planes, one a page, each decoded where it is indexed.
+    """Compressed planes, one per page, each decoded when it is indexed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The voxels of a file, as an array that is read where it is indexed."""
+"""The voxels of a file, as an array that is read when it is indexed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = 1032
 
 
 class LazyVoxels(Protocol):
-    """An array that is read where it is indexed, by slices and integers."""
+    """An array that is read when it is indexed, by slices and integers."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -32,13 +32,13 @@ class LazyVoxels(Protocol):
 
 
 class RawVoxels:
-    """Uncompressed voxels in a file, mapped into memory where they are indexed.
+    """Uncompressed voxels in a file, mapped into memory when they are indexed.
 
     Parameters
     ----------
     path : str or path
     dtype : dtype
-        As it is stored; what is read has the machine's byte order.
+        The stored dtype; voxels are returned in the machine's byte order.
     shape : tuple of int
     offset : int
         In bytes, where the voxels begin.

@@ -29,7 +29,7 @@ READERS: dict[str, tuple[str, Callable[[str], PointTable]]] = {
     ".tsv": ("the same with tabs", read_table),
     ".txt": ("the same", read_table),
 }
-"""By the ending of a name: what the file holds, and what reads it."""
+"""For each ending of a name, the contents of the file and its reader."""
 
 
 def read_point_file(path: str | os.PathLike[str]) -> PointTable:
@@ -44,7 +44,7 @@ def read_point_file(path: str | os.PathLike[str]) -> PointTable:
     StoreNotFoundError
         If there is no such file.
     PointsError
-        If files of that kind are not read, or it is not what it should be.
+        If the format is not supported, or the file is invalid.
     """
     place = os.path.expanduser(os.fsdecode(path))
     if is_url(place):

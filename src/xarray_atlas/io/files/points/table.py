@@ -32,17 +32,17 @@ class PointTable:
     Attributes
     ----------
     tool : str
-        What wrote the file.
+        The tool that wrote the file.
     positions : dict of str to array
         Along two or three axes, by their names.
     columns : dict of str to array
-        What else the file holds of each point.
+        Other columns of the file for each point.
     unit : str, optional
-        Of the positions; ``"voxel"`` of indices. None if the file does not say it.
+        Of the positions; ``"voxel"`` for indices. None if not stated in the file.
     frame : str, optional
-        Whose coordinates they are; None if the file does not say it.
+        The frame of the coordinates; None if not stated in the file.
     advice : str
-        What a caller passes where something is not said.
+        The parameters to pass for properties that the file does not state.
     """
 
     tool: str
@@ -64,7 +64,7 @@ def numbers_of(values: Iterable[Any], name: str, path: str) -> Any:
     values : iterable
         Numbers, or texts that are numbers.
     name : str
-        What they are called in the file.
+        Their names in the file.
     path : str
 
     Raises
@@ -81,7 +81,7 @@ def numbers_of(values: Iterable[Any], name: str, path: str) -> Any:
             f"{path}: {name} holds {str(bad)[:40]!r}, which is not a number"
         ) from None
     if found.ndim != 1:
-        raise PointsError(f"{path}: {name} holds no column of numbers")
+        raise PointsError(f"{path}: {name} is not a column of numbers")
     return whole(found)
 
 
@@ -102,7 +102,7 @@ def whole(values: Any) -> Any:
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return single values of rows as columns; what a row lacks is None."""
+    """Return single values of rows as columns; missing values are None."""
     names = dict.fromkeys(name for row in rows for name in row)
     found: dict[str, Any] = {}
     for name in names:
