@@ -114,7 +114,7 @@ def test_a_web_page_in_place_of_a_chunk(
     server: FaultyServer, codec: str, status: int, start: bytes
 ) -> None:
     page = start + b" " * 10_000
-    with pytest.raises(StoreError, match=r"web page.*log in|does not say which part"):
+    with pytest.raises(StoreError, match=r"web page.*a login|does not say which part"):
         read(server, codec, lambda r: Answer(status, page, {"Content-Type": "text/html"}))
 
 

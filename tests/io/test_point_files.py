@@ -271,7 +271,7 @@ WRONG = [
     (
         "a.yml",
         "CellCounter_Marker_File: true\ncandidate_cells:\n- {x: 1, y: [2], z: 3}\n",
-        "y holds",
+        "y is not a column",
     ),
     ("a.npy", "no array", "is not an array of numpy"),
     ("a.points", "no HDF5", "is not an HDF5 file of points"),

@@ -95,7 +95,7 @@ def test_a_zip_file_without_a_zarr_or_that_is_none(
         out.writestr("notes.txt", "nothing")
     cut.write_bytes(pack("a.zip").read_bytes()[:500])
     for source in (empty, address(empty)):
-        with pytest.raises(StoreFormatError, match="holds no zarr group"):
+        with pytest.raises(StoreFormatError, match="without a zarr group"):
             open_atlas(source, terminology=REGIONS)
     for source in (cut, address(cut)):
         with pytest.raises(StoreFormatError, match="a zip of one|not a zip file"):

@@ -118,8 +118,8 @@ def test_comments_and_the_older_name_of_the_initial_transform(tmp_path: Path) ->
         ("affine_3d", [("TransformParameters", "(TransformParameters 1 2 3)")], "has 3 numbers, and needs 12"),
         ("affine_3d", [("TransformParameters", "(TransformParameters 1 0 0 0 1 0 0 0 0 1 1 1)")], "singular"),
         ("affine_3d", [("TransformParameters", "(TransformParameters a b)")], "are not numbers"),
-        ("affine_3d", [("FixedImageDimension", "(FixedImageDimension 4)")], "other than two or three"),
-        ("affine_3d", [("MovingImageDimension", "(MovingImageDimension 2)")], "other than two or three"),
+        ("affine_3d", [("FixedImageDimension", "(FixedImageDimension 4)")], "is not between images of two or three"),
+        ("affine_3d", [("MovingImageDimension", "(MovingImageDimension 2)")], "is not between images of two or three"),
         (
             "affine_3d",
             [("UseDirectionCosines", '(UseDirectionCosines "false")'), ("Direction", "(Direction 0 1 0 1 0 0 0 0 1)")],

@@ -501,7 +501,7 @@ def nifti(tmp_path: Path, shape: tuple[int, ...], **header: Any) -> Path:
         (
             (4, 5, 6, 1, 3),
             {"intent_code": 1007, "affine": None},
-            "does not say where",
+            "does not state the positions",
         ),
     ],
 )

@@ -103,9 +103,9 @@ def test_flags_in_two_ways_are_an_error(tmp_path: Path) -> None:
 def test_an_option_that_says_nothing_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "saved.zarr"
     Transform.from_matrix(matrix(1)).save(path)
-    with pytest.raises(TransformError, match="index= says nothing"):
+    with pytest.raises(TransformError, match="index= does not apply"):
         xarray_atlas.open_transform(path, index=0)
-    with pytest.raises(TransformError, match="index= says nothing"):
+    with pytest.raises(TransformError, match="index= does not apply"):
         xarray_atlas.open_transform(Transform.from_matrix(matrix(1)), index=0)
 
 
