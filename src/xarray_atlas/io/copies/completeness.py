@@ -235,7 +235,7 @@ class ZippedCopy(Copy):
 
 
 def find_zipped_copy(archive: str, path: str = "") -> Copy | None:
-    """Find the copy of which a group in a zip file is part; None if it is not a copy."""
+    """Find the copy that contains a group in a zip file; None if it is not a copy."""
     inside = _prefix(path.strip("/"))
     if not zipfile.is_zipfile(archive):
         return None  # or not one yet
