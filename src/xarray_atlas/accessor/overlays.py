@@ -233,7 +233,7 @@ class OverlaysMethods:
         region : str, int or Region, optional
             The plane through a point inside of that region.
         axis : str, default: "ap"
-            Across which axis the plane through `region` lies.
+            The axis perpendicular to the plane through `region`.
         frame : str, Frame or (4, 4) array, optional
             Frame of the position, and of the ticks and labels of the axes: a name of
             ``ds.atlas.frames``, such as "ibl", a Frame, or a matrix from positions in the frame
@@ -268,7 +268,7 @@ class OverlaysMethods:
         level : int, optional
             Outline the regions of that level of the hierarchy, counted from root = 0.
         regions : str, int, Region, or list of these, optional
-            Outline these regions only, each with its descendants. None may lie in another.
+            Outline these regions only, each with its descendants. They must be disjoint.
         parcellation : str, dict, DataFrame or path, optional
             Outline the parcels of a parcellation, as :func:`xarray_atlas.parcellate` takes it.
         x, y : str, optional

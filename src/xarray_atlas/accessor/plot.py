@@ -55,7 +55,7 @@ class AtlasPlotAccessor(PlanesMethods, OverlaysMethods, ChartsMethods):
         Raises
         ------
         GridError
-            If there is no voxel of the region, or volumes cannot be measured.
+            If the region does not have voxels, or volumes cannot be measured.
         RegionNotFoundError, AmbiguousRegionError
             If no region has that name, or several have.
         RegionOverlapError

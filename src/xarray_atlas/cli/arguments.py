@@ -56,7 +56,7 @@ COMMANDS = {command.name: command for command in (*_ABOUT_REGIONS, *_WITH_FILES,
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments, ``command`` among them; exit with status 2 where they are wrong."""
+    """Read the arguments, including ``command``; exit with status 2 if they are wrong."""
     parser = build_parser()
     args, rest = parser.parse_known_args(argv)
     # argparse takes no regions after an option that follows regions

@@ -26,7 +26,7 @@ def source(args: argparse.Namespace) -> str:
 
 def open_named(args: argparse.Namespace) -> xr.Dataset:
     """Open the atlas that the options name."""
-    import xarray_atlas.public  # noqa: F401  # registers what a path of points is opened with
+    import xarray_atlas.public  # noqa: F401  # registers the reader of point files
     from xarray_atlas.atlases.opening import open_atlas
 
     # not all commands have all options
@@ -39,7 +39,7 @@ def open_named(args: argparse.Namespace) -> xr.Dataset:
 
 
 def origin(args: argparse.Namespace, ds: xr.Dataset) -> Row:
-    """Return where an atlas comes from: source, name and version."""
+    """Return the origin of an atlas: source, name and version."""
     known = {key: ds.attrs.get(key) for key in ("source", "name", "version")}
     from xarray_atlas.io.zarr.addresses import without_secrets
 

@@ -18,7 +18,7 @@ __all__ = ["CHECK"]
 DESCRIPTION = """\
 Check an atlas for inconsistencies: its table of regions, its axes and
 midline, the levels of its pyramid, the versions of its components; with --full
-also its voxels. The exit status is 1 where there is an error.
+also its voxels. The exit status is 1 if there is an error.
 """
 
 OUTPUT = """\

@@ -1,4 +1,4 @@
-"""A command of the shell program: its help, its options and what it does."""
+"""A command of the shell program: its help, its options and its function."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = str | tuple[str, int]
 class Command:
     """A command of ``xarray-atlas``.
 
-    Its module imports nothing heavy: help and completion list all commands.
+    Its module must be fast to import, since help and completion list all commands.
     """
 
     name: str

@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> str:
 
 
 def _about(args: argparse.Namespace) -> Row:
-    """Gather what ``info`` says, in the form of its JSON."""
+    """Collect the output of ``info``, in the form of its JSON."""
     from xarray_atlas.coords.atlas_index import find_atlas
     from xarray_atlas.coords.grid import lengths, spacing
     from xarray_atlas.kernels.spacing import without_noise
@@ -119,7 +119,7 @@ def _about(args: argparse.Namespace) -> Row:
 
 
 def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) -> list[Row]:
-    """Describe the levels of the pyramid; none where xarray wrote the atlas."""
+    """Describe the levels of the pyramid; empty if the atlas was written by xarray."""
     import xarray as xr
 
     from xarray_atlas.io.backend.entrypoint import AtlasBackendEntrypoint
@@ -127,7 +127,7 @@ def _levels(args: argparse.Namespace, ds: xr.Dataset, terminology: Terminology) 
 
     source = atlas.source(args)
     if is_name(source) and "manifest" in ds.attrs:
-        # what the name has led to: a copy is described whole, also where it lacks levels
+        # the resolved source: a copy is described completely, even if it lacks levels
         source = ds.attrs["manifest"]
     try:
         tree = xr.open_datatree(

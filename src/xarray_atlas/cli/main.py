@@ -48,7 +48,7 @@ SHELL_NAMES = {
     "pass the int ": "use --id ",
     "by its id": "by its id (--id)",
 }
-"""What the package's messages call a parameter, and what the shell command calls it."""
+"""Names of parameters in messages of the package, and in the shell command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,7 +109,7 @@ def _print(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # what is left in the buffer must not be tried again when Python ends
+        # the rest of the buffer must not be written again when Python exits
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
@@ -145,7 +145,7 @@ def _tell(kind: str, message: str) -> None:
 
 def _fail(message: str, status: int) -> int:
     _tell("error", message)
-    # requests still under way are dropped when Python ends, and would complain of it in tracebacks
+    # pending requests are cancelled when Python exits, which would print tracebacks
     atexit.register(setattr, sys, "unraisablehook", lambda _: None)
     return status
 

@@ -1,4 +1,4 @@
-"""Files of points, and of transforms that they go through."""
+"""Files of points, and of transforms applied to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE = "pass the size of these voxels: --points-voxel-size '25 um'"
 
 
 def opened(path: Any, voxel_size: str | None, ask: str = SIZE) -> xr.Dataset:
-    """Open files of points; where they hold indices of voxels without a size, `ask` for it."""
+    """Open files of points; `ask` for the size of voxels if they have indices without one."""
     from xarray_atlas.atlases.point_files import open_points
 
     points = open_points(path)

@@ -63,7 +63,7 @@ def region_rows(
         The variables that decide which regions are printed: those with a count above 0, or with a
         number in another variable. A mean or a minimum of 0 is a number.
     everything : bool
-        Return the rows of regions without one, too.
+        Also return the rows of regions without one.
     """
     import numpy as np
 

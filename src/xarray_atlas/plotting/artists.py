@@ -1,4 +1,4 @@
-"""Artists of matplotlib that stay right when axes are zoomed or turned round."""
+"""Artists of matplotlib that adapt when axes are zoomed or inverted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ScaleBar", "SideLetter"]
 
 
 class SideLetter(Annotation):
-    """The letter of the side to which a rim of the picture lies, whichever way axes run.
+    """The letter of the side at an edge of the picture, in any direction of the axes.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class SideLetter(Annotation):
         The letters of the sides where the coordinate is low and high.
     axis : "x" or "y"
     end : 0 or 1
-        Whether the rim is where the axis begins (left, below) or ends (right, above).
+        Whether the edge is at the start of the axis (left, below) or at its end (right, above).
     **kwargs
         Of matplotlib's Annotation.
     """
@@ -36,7 +36,7 @@ class SideLetter(Annotation):
         super().draw(renderer)
 
     def fit(self) -> None:
-        """Take the letter of that side; nothing is set where it is as it was."""
+        """Set the letter of that side, only if it has changed."""
         assert self.axes is not None
         first, last = self.axes.get_xlim() if self.axis_name == "x" else self.axes.get_ylim()
         letter = self.sides[self.end if first < last else 1 - self.end]
@@ -50,11 +50,11 @@ class ScaleBar(Line2D):
     Parameters
     ----------
     text : matplotlib Annotation
-        At the bar; it says the length.
+        The text at the bar, with its length.
     right : bool
-        Whether it lies in a right corner.
+        Whether it is in a right corner.
     y : float
-        Where, as a share of the height of the axes.
+        Its position, as a fraction of the height of the axes.
     factor : float
         How many mm one unit of the axes is.
     **kwargs
@@ -74,7 +74,7 @@ class ScaleBar(Line2D):
         super().draw(renderer)
 
     def fit(self) -> None:
-        """Take the length for what is in sight; nothing is set where that is as it was."""
+        """Set the length for the visible part, only if it has changed."""
         assert self.axes is not None
         left, right = self.axes.get_xlim()
         width = abs(right - left) * self.factor

@@ -165,7 +165,7 @@ def _point_size() -> float:
 
 
 def _name_regions(ax: Axes, acronyms: list[str]) -> None:
-    """Write the acronyms below the bars, upright where there is no room for them."""
+    """Write the acronyms below the bars, vertically if they do not fit."""
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties
 

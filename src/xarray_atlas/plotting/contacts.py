@@ -1,4 +1,4 @@
-"""Contacts of a probe in a plane of an atlas, and the plane that a probe lies in."""
+"""Contacts of a probe in a plane of an atlas, and the plane of a probe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAINT = 0.25
 
 
 def through_contacts(obj: xr.Dataset | xr.DataArray, asked: Asked, contacts: Any) -> Asked:
-    """Ask for the plane that holds the shanks of a probe, where no other is asked for.
+    """Request the plane of the shanks of a probe, unless another one is requested.
 
     It is parallel to the mean direction of the shanks, goes through the middle of the contacts,
     and is as nearly across ``asked.axis`` as that allows.
@@ -76,7 +76,7 @@ def add_contacts(
     ax: Axes, plane: Plane, view: View | None, obj: xr.Dataset | xr.DataArray, contacts: Any,
     ink: str,
 ) -> None:  # fmt: skip
-    """Draw contacts where they lie in a picture; those that lie off its plane faintly."""
+    """Draw contacts at their positions in a picture; those outside its plane are faint."""
     at = in_dataset(obj, contacts)
     _, space = find_atlas(obj)
     if view is None:

@@ -26,7 +26,7 @@ INKS = {"black": "white", "white": "black"}
 
 
 def current_axes(ax: Axes | None) -> Axes:
-    """Return the given axes, or the current ones, as xarray's plots do."""
+    """Return the given axes, or else the current ones, like xarray's plots."""
     pyplot = optional("matplotlib.pyplot", INSTALL, "a plot")
     found: Axes = pyplot.gca() if ax is None else ax
     return found
@@ -104,7 +104,7 @@ def add_cross(ax: Axes, x: float, y: float, ink: str) -> None:
 
 
 def _halo(ink: str) -> list[Any]:
-    """Return a path effect that sets a text off from what is below it."""
+    """Return a path effect that separates a text from the drawing below it."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=1.8, foreground=INKS[ink], alpha=0.8)]

@@ -1,4 +1,4 @@
-"""Text that is drawn only where there is room for it."""
+"""Text that is drawn only if it fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 __all__ = ["FittedText"]
 
 SIZES = (9.0, 7.5, 6.0)
-"""In points; of those that fit the largest is taken."""
+"""In points; the largest that fits is used."""
 
 
 class FittedText(Text):
@@ -45,7 +45,7 @@ class FittedText(Text):
             if abs(room.height) >= 1.1 * size * pixel and width * size + 3 * pixel <= abs(
                 room.width
             ):
-                # what is set is drawn again by an interactive figure, so only where it changes
+                # setting a property redraws an interactive figure, so set it only if it changes
                 if size != self.get_fontsize():
                     self.set_fontsize(size)
                 super().draw(renderer)

@@ -177,7 +177,7 @@ def _draw_cells(
 def _name_columns(
     ax: Axes, middles: list[float], names: list[str], size: float, width: float
 ) -> None:
-    """Write the names of the columns, upright where there is no room; the width is in points."""
+    """Write the names of the columns, vertically if they do not fit; the width is in points."""
     if not any(names):
         ax.set_xticks([])
         return

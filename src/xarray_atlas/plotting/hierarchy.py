@@ -32,7 +32,7 @@ EDGE = 0.5
 """Width of the lines between regions, in points."""
 
 ROOM = 18
-"""Points between title and axes, where it is said what is hatched."""
+"""Points between title and axes, for the legend of the hatching."""
 
 
 def tree(
@@ -78,7 +78,7 @@ def tree(
     Raises
     ------
     GridError
-        If there is no voxel of the region, or volumes cannot be measured.
+        If the region does not have voxels, or volumes cannot be measured.
     RegionNotFoundError, AmbiguousRegionError
         If no region has that name, or several have.
     RegionOverlapError
@@ -157,7 +157,7 @@ def cells_of(table: LabelTable, terminology: Terminology, tops: Sequence[int]) -
     _check_apart(table, terminology, there)
     depths, parents = terminology.depths.tolist(), terminology.parents.tolist()
     begin = set(tops)
-    free: dict[int, int] = {}  # where the next child of a region begins
+    free: dict[int, int] = {}  # the start of the next child of a region
     end = 0
     rows = []
     for position in there:
@@ -210,7 +210,7 @@ def _draw(
     ax.set_ylim(total, 0.0)
     ax.set_xticks(np.arange(cells.level.min(), cells.level.max() + 1))
     ax.tick_params(axis="x", length=0)
-    # the lines between the smallest regions must leave something of these
+    # the lines must not cover the smallest regions
     figure = ax.get_figure(root=True)
     assert figure is not None
     points = (high - low) / total * ax.bbox.height * 72 / figure.dpi

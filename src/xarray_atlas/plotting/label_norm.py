@@ -1,4 +1,4 @@
-"""A norm of matplotlib that takes labels for what they are."""
+"""A matplotlib norm for labels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LabelNorm(Normalize):
         return found if masked.ndim else found[()]
 
     def inverse(self, value: Any) -> Any:
-        """Return what is between a label and the next, for the value below the pointer.
+        """Return the distance between a label and the next, for the value below the pointer.
 
         A colour bar asks for many, and is refused.
         """
@@ -53,7 +53,7 @@ class LabelNorm(Normalize):
 
 
 def _integers(values: Any) -> Any:
-    """Return labels as integers, where that is what they are."""
+    """Return labels as integers, if they are integers."""
     if values.dtype.kind in "iu":
         return values
     if values.dtype.kind == "b":

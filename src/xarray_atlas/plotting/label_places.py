@@ -37,7 +37,7 @@ class Places(NamedTuple):
 def label_places(labels: Ints, size: tuple[float, float]) -> Places:
     """Find the place with most room for a name in each part of a region.
 
-    Parts that are nowhere wider than two voxels have none.
+    Parts of at most two voxels in width do not have one.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def label_places(labels: Ints, size: tuple[float, float]) -> Places:
     ):
         inside[here] &= part[here] == part[there]
     inside[[0, -1]] = inside[:, [0, -1]] = False
-    # voxels next to another label are left out, so that no two regions are one part
+    # voxels next to another label are excluded, so that regions do not merge into one part
     room = ndimage.distance_transform_edt(inner, sampling=(size[0] * WIDER, size[1]))[1:-1, 1:-1]
     parts, _ = ndimage.label(inside)
     row, column = np.nonzero(parts)

@@ -10,7 +10,7 @@ SHARE = 0.25
 """Of the width of a picture, the most that a scale bar takes."""
 
 MARGIN = 0.035
-"""Between what is written and the rim, as a share of the picture."""
+"""Margin between text and the edge, as a fraction of the picture."""
 
 
 def bar_length(width: float) -> float:

@@ -43,7 +43,7 @@ __all__ = [
 AxesArray = np.ndarray[Any, Any]
 
 THIN = {"linewidth": 0.4}
-"""Of outlines, in points: in a small picture they lie close together."""
+"""Width of outlines in points: in a small picture they are close together."""
 
 WIDTH = 10.0
 """Of a figure that is made, in inches."""
@@ -225,7 +225,7 @@ def draw_planes(
 def _voxels(
     cut_out: Atlas, dim: Any, i: int, lie: View | None, frame: Any
 ) -> tuple[Atlas, View | None]:
-    """Return one of several planes of voxels that have been read, and how it lies in a frame."""
+    """Return one of several planes of voxels that have been read, and its view in a frame."""
     if lie is None:
         return cut_out.isel({dim: i}), None
     plane, here = placed(cut_out, lie, i, frame)
@@ -233,7 +233,7 @@ def _voxels(
 
 
 def _labelled(obj: xr.Dataset | xr.DataArray, dim: Any) -> tuple[int, int]:
-    """Return the planes between which there are labels, as far as that is known unread."""
+    """Return the range of planes with labels, if it is known without reading."""
     annotation = annotation_of(obj)
     known = cache.find_any(annotation.variable)
     if known is not None:

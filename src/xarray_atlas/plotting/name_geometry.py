@@ -14,7 +14,7 @@ from xarray_atlas.kernels.spacing import FloatArray
 __all__ = ["box_at", "crossed", "full_boxes", "is_free", "line_to", "meet"]
 
 TINY = 1e-6
-"""Pixels: what is shorter has no direction."""
+"""Pixels; shorter lines do not have a direction."""
 
 
 def full_boxes(mask: Any, rows: int, columns: int) -> Any:
@@ -33,7 +33,7 @@ def box_at(x: float, y: float, width: float, height: float) -> FloatArray:
 
 
 def is_free(box: FloatArray, boxes: list[FloatArray], frame: FloatArray) -> bool:
-    """Return whether a box lies within a frame, and over none of the others."""
+    """Return whether a box is within a frame and does not overlap the others."""
     if (box[:2] < frame[:2]).any() or (box[2:] > frame[2:]).any():
         return False
     if not boxes:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["NameLayout", "Placed"]
 
 PAD = 0.15
-"""Between a name and what is next to it, as a share of its height."""
+"""Margin around a name, as a fraction of its height."""
 
 STEP = 1.25
 """Points from one place that is looked at to the next."""
@@ -45,7 +45,7 @@ SMALLEST = 25.0, 4.0
 """Square points: the area of a part to which a line leads; that of one of a few chosen."""
 
 FEW = 15
-"""How many chosen regions are named however far they lie from the rim of the brain."""
+"""Maximum number of chosen regions that are named at any distance from the brain's edge."""
 
 MANY = 1000
 """Points of a plotted line; one with more is not kept clear of."""
@@ -65,7 +65,7 @@ class Placed(NamedTuple):
     size: float
     """Of the font, in points."""
     target: tuple[float, float] | None = None
-    """Where its line ends; None for a name inside of its region."""
+    """The end of its line; None for a name inside its region."""
 
 
 class Raster(NamedTuple):
@@ -74,7 +74,7 @@ class Raster(NamedTuple):
     index: Any
     """Shape (rows, columns); the first row is the lowest."""
     tissue: Any
-    """Where there is brain, without its holes."""
+    """Mask of the brain with holes filled."""
     origin: tuple[float, float]
     step: float
 
@@ -112,7 +112,7 @@ class NameLayout:
         ----------
         renderer : matplotlib renderer
         first : bool, default: True
-            Also look whether what is around the names has changed, which takes longer.
+            Also check whether the surroundings of the names have changed, which takes longer.
         """
         pixel = renderer.points_to_pixels(1.0)
         limits = (*self.ax.bbox.bounds, *self.ax.get_xlim(), *self.ax.get_ylim())
@@ -170,13 +170,13 @@ class NameLayout:
         return np.round(lines[np.isfinite(lines).all(axis=(1, 2))], 1)
 
     def _is_free(self, box: FloatArray, boxes: list[FloatArray]) -> bool:
-        """Return whether a box lies within the axes, off other boxes, lines and points."""
+        """Return whether a box is within the axes and free of other boxes, lines and points."""
         return is_free(box, boxes, self._frame) and not crossed(self._drawn, box[None]).any()
 
     # -- inside
 
     def _inside(self, name: Any, renderer: Any, boxes: list[FloatArray]) -> Any:
-        """Return the place of a name in its region, with its box; None if there is none."""
+        """Return the position of a name in its region, with its box; None if it does not fit."""
         pixel = renderer.points_to_pixels(1.0)
         for size in name.sizes:
             height = size * pixel
@@ -205,7 +205,7 @@ class NameLayout:
         return bool(wide >= width and high >= height)
 
     def _places(self, name: Any, width: float, height: float) -> list[tuple[float, float]]:
-        """Return the place in a part where a box fits and has most room around it, if any."""
+        """Return the position in a part at which a box fits with the largest margin, if any."""
         top, bottom, left, right = name.bounds
         step = name.step
         part = self.plane.parts.index[top:bottom:step, left:right:step] == name.part
@@ -244,7 +244,7 @@ class NameLayout:
     # -- outside
 
     def _beside(self, renderer: Any, boxes: list[FloatArray], named: set[int]) -> None:
-        """Place names next to the brain, for what has none inside."""
+        """Place names next to the brain, for regions without a name inside."""
         pixel = renderer.points_to_pixels(1.0)
         raster = self._raster(STEP * pixel)
         if raster is None:

@@ -34,7 +34,7 @@ class Observations:
     positions : ndarray of int64, shape (regions,)
         Of the regions in the terminology.
     names : list of str
-        Of the columns; empty where there is one column a group.
+        Of the columns; empty if there is one column per group.
     groups : list of tuple of str
         The groups to which each column belongs, the outer one first. Columns of one group are
         adjacent.
@@ -157,7 +157,7 @@ def _dim_of(values: xr.DataArray, name: Any) -> Hashable:
 
 
 def _labels(array: xr.DataArray, name: Hashable, sizes: dict[Hashable, int]) -> list[str]:
-    """Return what a dimension or coordinate says of each column."""
+    """Return the value of a dimension or coordinate for each column."""
     if name in array.coords:
         variable = xr.Variable(array[name].dims, array[name].values)
     else:

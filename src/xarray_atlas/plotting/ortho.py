@@ -96,7 +96,7 @@ def ortho(
     if (region is None) == (len(point) < 3) or (region is not None and point):
         raise GridError("three planes are drawn through a point: give ap=, dv= and ml=, or region=")
     for axis in PICTURES:
-        on_axis(obj, axis)  # or an error that says which there are
+        on_axis(obj, axis)  # or an error that lists the available ones
     if region is not None:
         point = _point_of(obj, region, frame)
     kept = further_variables(values, kwargs)
@@ -133,7 +133,7 @@ def _point_of(obj: Atlas, region: RegionKey, frame: Any) -> dict[str, Any]:
 
 
 def _position(plane: Plane) -> float:
-    """Return where a plane lies across, in the unit of its picture."""
+    """Return the position of a plane along its normal, in the unit of its picture."""
     assert plane.shown.position is not None
     return plane.shown.position / plane.factor
 

@@ -16,7 +16,7 @@ ALIASES = {
     "color": {"color", "colors", "edgecolor", "edgecolors", "ec"},
     "linewidth": {"linewidth", "linewidths", "lw"},
 }
-"""Names by which matplotlib knows an option."""
+"""Names of an option in matplotlib."""
 
 
 def outline_options(outlines: OutlinesLike, **style: Any) -> dict[str, Any] | None:
@@ -47,5 +47,5 @@ def outline_options(outlines: OutlinesLike, **style: Any) -> dict[str, Any] | No
 
 
 def is_smooth(outlines: OutlinesLike) -> bool:
-    """Return whether smoothed outlines are asked for."""
+    """Return whether smoothed outlines are requested."""
     return bool((outline_options(outlines) or {}).get(SMOOTH))

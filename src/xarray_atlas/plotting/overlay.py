@@ -1,4 +1,4 @@
-"""The outlines of regions, on one's own picture."""
+"""Outlines of regions over an image."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def outlines(
     region : str, int or Region, optional
         The plane through a point inside of that region.
     axis : str, default: "ap"
-        Across which axis the plane through `region` lies.
+        The axis perpendicular to the plane through `region`.
     frame, tilt, roll, about, through, unit
         Same as in :func:`section`. In a frame the axes of the picture are in its coordinates
         and its unit.
     level : int, optional
         Outline the regions of that level of the hierarchy, counted from root = 0.
     regions : str, int, Region, or list of these, optional
-        Outline these regions only, each with its descendants. None may lie in another.
+        Outline these regions only, each with its descendants. They must be disjoint.
     parcellation : str, dict, DataFrame or path, optional
         Outline the parcels of a parcellation, as :func:`~xarray_atlas.parcellate` takes it.
     x, y : str, optional

@@ -25,7 +25,7 @@ GOLDEN = 0.618033988749895
 
 @dataclass(frozen=True)
 class Palette:
-    """The labels of an atlas, and what is drawn for each.
+    """The labels of an atlas, and the colour of each.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def palette(terminology: Terminology) -> Palette:
 
 
 def region_of(terminology: Terminology, label: int) -> int:
-    """Return the position of the region that a label is of, -1 where there is none."""
+    """Return the position of the region of a label, -1 if it is unknown."""
     of = palette(terminology)
     at = int(np.searchsorted(of.keys, label))
     return int(of.regions[at]) if at < of.keys.size and of.keys[at] == label else -1

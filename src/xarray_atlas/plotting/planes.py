@@ -35,7 +35,7 @@ TOP = "SA"
 """The sides that are at the top of a picture."""
 
 LEFT = {"radiological": "RA", "neurological": "LA"}
-"""The sides that are on the left of a picture, by its view."""
+"""The sides on the left of a picture, by its view."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PlaneAxis:
         return (low, high) if self.sides[0] in wanted else (high, low)
 
     def corners(self, index: Any) -> FloatArray:
-        """Return the positions of voxel edges; edge 0 lies before the first voxel."""
+        """Return the positions of voxel edges; edge 0 is before the first voxel."""
         return np.asarray(self.first + self.step * np.asarray(index, np.float64))
 
     @property
@@ -103,7 +103,7 @@ class Plane:
     parts: Parts
     """The regions that are outlined and named."""
     left: str = LEFT["radiological"]
-    """The letters of the sides that are on the left."""
+    """The letters of the sides on the left."""
     own_faces: Ints | None = None
     """Faces that are drawn smoothed, where a part consists of several."""
 
@@ -145,7 +145,7 @@ class Plane:
         return array.transpose(self.y.dim, self.x.dim).values
 
     def other(self, name: str) -> Any:
-        """Return another variable of the plane as rows and columns, None if it has none."""
+        """Return another variable of the plane as rows and columns, None if missing."""
         if isinstance(self.obj, xr.Dataset) and name in self.obj.data_vars:
             array = self.obj[name]
             if set(array.dims) == {self.x.dim, self.y.dim}:
@@ -153,7 +153,7 @@ class Plane:
         return None
 
     def describe(self, x: float, y: float) -> str:
-        """Return what is at a point of the picture: its position, and the region."""
+        """Return the position and the region of a point of the picture."""
         at = self.shown.place({self.x.axis: x, self.y.axis: y})
         digits = max(round(3 + math.log10(self.factor)), 0)
         text = ", ".join(f"{a.upper()} {at[a]:.{digits}f}" for a in AXES if a in at)
@@ -170,7 +170,7 @@ class Plane:
 
 
 def left_sides(view: str) -> str:
-    """Return the letters of the sides that are on the left of a picture in a view.
+    """Return the letters of the sides on the left of a picture in a view.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def only(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
 
 
 def read(obj: Atlas, others: Iterable[str] = ()) -> Atlas:
-    """Read the annotation, and further variables where they are there, in one go."""
+    """Read the annotation, and other variables if present, in one computation."""
     return read_all([obj], others)[0]
 
 
@@ -236,16 +236,16 @@ def anatomical(
     x, y : str, optional
         The dimensions that run across and up the picture; by default as atlases are shown.
     view : View, optional
-        How it lies in the frame in which it is shown.
+        Its position in the frame in which it is shown.
     choice : Choice, optional
         The regions that are shown; each label by default.
     left : str
-        The letters of the sides that are on the left of the picture.
+        The letters of the sides on the left of the picture.
 
     Raises
     ------
     GridError
-        If a dimension has no coordinate, or voxels of no one size.
+        If a dimension does not have a coordinate, or is unevenly spaced.
     """
     whole = annotation_of(plane)
     plane = plane if choice is None else choice.cut(plane)

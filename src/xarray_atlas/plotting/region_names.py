@@ -31,7 +31,7 @@ AA = 4.5
 
 
 class RegionName(Text):
-    """The acronym of a region, which is drawn where there is room for it.
+    """The acronym of a region, which is drawn if it fits.
 
     It lies inside of its region, or next to the brain with a line to it. No two names overlap, and
     more appear in a larger figure. It is black or white, whichever has more contrast to what is
@@ -44,15 +44,15 @@ class RegionName(Text):
     region : int
         Its position in the hierarchy.
     part : int
-        The part of the plane that it names; inside of it there is room for the name.
+        The part of the plane that it names, in which the name is placed if it fits.
     row, column : int
         The voxel on which it is centred at first.
     bounds : tuple of int
         The rows and columns of the part.
     step : int
-        Every so many voxels of it are looked at.
+        Step in voxels at which it is sampled.
     sizes : sequence of float
-        Of the font in points; the first that fits is taken.
+        Of the font in points; the first that fits is used.
     **kwargs
         Of matplotlib's Text.
     """
@@ -82,7 +82,7 @@ class RegionName(Text):
         self.layout, self.region, self.part = layout, region, part
         self.bounds, self.step, self.sizes = bounds, step, sizes
         self.placed: Placed | None = None
-        """Where it is drawn; None if it is not. Known once the figure has been drawn."""
+        """Its position, None if it is not drawn. Known after the figure has been drawn."""
         self.chosen: str | None = None
         """The colour that was set here; another one is the user's, and stays."""
         self.leader: Line2D | None = None
@@ -110,7 +110,7 @@ class RegionName(Text):
         super().draw(renderer)
 
     def _move(self) -> None:
-        # what is set is drawn again by an interactive figure, so only where it changes
+        # setting a property redraws an interactive figure, so set it only if it changes
         assert self.placed is not None
         back = self.layout.ax.transData.inverted()
         x, y = back.transform((self.placed.x, self.placed.y)).tolist()
@@ -122,7 +122,7 @@ class RegionName(Text):
     def _choose_ink(self, renderer: Any = None) -> None:
         ax = self.layout.ax
         x, y = (np.array([at]) for at in self.get_position())
-        if renderer is not None:  # what is below each of its letters
+        if renderer is not None:  # the colours below each of its letters
             box = self.get_window_extent(renderer)
             points = np.stack(
                 np.meshgrid(np.linspace(box.x0, box.x1, 7), np.linspace(box.y0, box.y1, 4)), axis=-1
@@ -159,7 +159,7 @@ class RegionName(Text):
 
 
 def halo_of(ink: str, width: float = 0.9) -> list[Any]:
-    """Return the path effect that sets ink off from what is below it.
+    """Return the path effect that separates text from the drawing below it.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def add_names(ax: Axes, plane: Plane) -> None:
             layout.outside.setdefault(name.region, name)
     outside = dict(zip(regions.values(), regions, strict=True))
     if not plane.parts.are_chosen:
-        # siblings without room may be named together where all of them are leaves: layers
+        # siblings that are too small may be named together if all of them are leaves: layers
         deeper = {p for r in regions.values() for p in terminology.ancestors(r)[:-1].tolist()}
         for part, region in regions.items():
             parent = int(terminology.parents[region])

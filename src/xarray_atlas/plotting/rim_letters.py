@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["RimLetter"]
 
 STEPS = np.array([0.0, *(s * k / 50 for k in range(1, 24) for s in (1, -1))])
-"""Of the length of a rim: how far from its middle a letter may stand, the nearest first."""
+"""Offsets of a letter from the middle of an edge, as fractions of its length, nearest first."""
 
 
 class RimLetter(SideLetter):
     """The letter of a side, at the place nearest to the middle of its rim that is off the brain.
 
-    It stands in the middle where the brain leaves no such place.
+    It is placed in the middle if the brain covers all these positions.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class RimLetter(SideLetter):
         ]
         free = [step for step in STEPS.tolist() if self._is_free(box + step * way, others)]
         found = self.middle + (free[0] if free else 0.0) * way / pixel
-        # what is set is drawn again by an interactive figure, so only where it changes
+        # setting a property redraws an interactive figure, so set it only if it changes
         if not np.allclose(found, now):
             self.set_position(tuple(found.tolist()))
 
     def _is_free(self, box: FloatArray, others: list[Any]) -> bool:
-        """Return whether a box of the display holds no brain, and nothing that is written."""
+        """Return whether a box of the display is free of brain and text."""
         from matplotlib.transforms import Bbox
 
         assert self.axes is not None

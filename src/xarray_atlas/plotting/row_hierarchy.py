@@ -33,7 +33,7 @@ SMALLEST = 4.5
 
 
 class FittingText(Text):
-    """A text that shrinks to fit into a rectangle in data coordinates, or is left out.
+    """A text that shrinks to fit into a rectangle in data coordinates, or is omitted.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def draw_strip(ax: Axes, terminology: Terminology, rows: list[int], size: float)
 
 
 def branches_of(terminology: Terminology, rows: list[int]) -> dict[int, list[int]]:
-    """Return the tree that holds the rows; ancestors with one branch are left out.
+    """Return the tree of the rows; ancestors with one branch are omitted.
 
     Parameters
     ----------

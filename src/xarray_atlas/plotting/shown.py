@@ -60,7 +60,7 @@ class Shown:
 
     @classmethod
     def of(cls, plane: Atlas, across: str, view: View | None) -> Shown:
-        """Return how a plane is shown: as a view says it, or as a section says it of itself.
+        """Return how a plane is shown, according to a view or to the section itself.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class Shown:
 
     @cached_property
     def symbol(self) -> str:
-        """The unit as it is written."""
+        """The unit as text."""
         text = f"{pint.get_application_registry().Unit(self.unit):~P}"
         return text.replace(
             "\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}"
@@ -118,7 +118,7 @@ class Shown:
         return f"{self.where} ({one_line(self.frame)})" if self.frame else self.where
 
     def label(self, axis: str, direction: str) -> str:
-        """Return what is written along an axis, such as "ML to left (mm)"."""
+        """Return the label of an axis, such as "ML to left (mm)"."""
         unit = f"{self.symbol}, {one_line(self.frame)}" if self.frame else self.symbol
         tilted = ", tilted" if self._is_turned(axis) else ""
         name = f"{axis.upper()} to {direction.rpartition('-')[2]}{tilted}"
@@ -137,7 +137,7 @@ class Shown:
         return dict(zip(self.anatomical, in_frame.tolist(), strict=True))
 
     def _is_turned(self, axis: str) -> bool:
-        """Return whether an axis of the plane is none of the frame."""
+        """Return whether an axis of the plane is not an axis of the frame."""
         if not self.anatomical:
             return False
         at = self.anatomical.index(axis)

@@ -15,7 +15,7 @@ TERRACES = {"n_iter": 30, "pass_band": 0.03}
 """Taubin's filter that removes the terraces of voxels."""
 
 CORNERS = {"n_iter": 10, "pass_band": 0.1}
-"""Taubin's filter that rounds what is left where vertices may move no further."""
+"""Taubin's filter for the remaining edges, after vertices have moved as far as allowed."""
 
 REACH = 0.5
 """How far a vertex may move, in mean lengths of edges, which are about as long as voxels."""

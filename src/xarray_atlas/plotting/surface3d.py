@@ -34,10 +34,10 @@ SHELL = 0.12
 NO_COLOR = "#B0B0B0"
 
 LIGHT = {"ambient": 0.3, "diffuse": 0.7, "specular": 0.1, "specular_power": 10}
-"""Of surfaces: soft, so that the side away from the light keeps its colour."""
+"""Soft lighting of surfaces, with which the side away from the light keeps its colour."""
 
 SHELL_LIGHT = {"ambient": 0.0, "diffuse": 0.9, "culling": "back"}
-"""Of what is transparent: darker at the limb; its far side would show through."""
+"""Lighting of transparent surfaces, darker at the limb; their far side would show through."""
 
 INK = "black"
 """Of probes."""
@@ -230,13 +230,13 @@ def _axes(annotation: xr.DataArray, space: Space) -> list[tuple[Any, int]]:
 
 
 def _in_scene(found: Mesh, axes: list[tuple[Any, int]]) -> Mesh:
-    """Return a mesh in the axes of the scene; its faces are turned where that mirrors it."""
+    """Return a mesh in the axes of the scene; its faces are flipped if that mirrors it."""
     columns = [sign * found.vertices[:, found.dims.index(dim)] for dim, sign in axes]
     return dataclasses.replace(found, vertices=np.stack(columns, axis=-1), dims=RAS_AXES)
 
 
 def _look(plotter: Any, pyvista: Any, hemisphere: str | None) -> None:
-    """Look from the front and above, from the left, or from the side that is drawn."""
+    """Set the view from the front and above, from the left or from the drawn side."""
     side = 1 if hemisphere == "right" else -1
     plotter.view_vector((side, 1.2, 0.8), viewup=(0, 0, 1))
     marker = pyvista.AxesAssemblySymmetric(

@@ -135,7 +135,7 @@ def track(
 
 
 def _heights_of(contacts: Any) -> str:
-    """Return the variable that says where contacts are along the shank."""
+    """Return the variable with the positions of contacts along the shank."""
     if isinstance(contacts, xr.Dataset) and {"shank", "from_tip"} <= set(contacts.variables):
         return "depth" if "depth" in contacts else "from_tip"
     raise PointsError("a track is drawn of contacts, as ds.atlas.insert(probe, ...) returns them")
@@ -175,7 +175,7 @@ def _signal(contacts: xr.Dataset, name: str, value: Any) -> xr.DataArray:
 
 
 class _Part(NamedTuple):
-    """A piece of the column: where it begins and ends, its acronym, and its colour."""
+    """A piece of the column: its start and end, its acronym, and its colour."""
 
     start: float
     stop: float

@@ -26,7 +26,7 @@ own making and not a year. A unit of length is: "um" is printed as "µm"."""
 
 
 def unit_label(unit: Any) -> str:
-    """Return a unit as it is printed in a figure, with exponents instead of a fraction.
+    """Return a unit as printed in a figure, with exponents instead of a fraction.
 
     Parameters
     ----------

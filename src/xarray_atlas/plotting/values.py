@@ -198,7 +198,7 @@ def draw_values(
     else:
         show_rest(ax, plane, plane.parts.index != 0)
         image = show(ax, plane, painted.values, **{"interpolation_stage": "rgba", **kwargs})
-    # paler, since there is much that has no value
+    # paler, since large parts do not have a value
     outlines = outline_options(outlines, color="0.4") or False
     ink = ink_on(ax, plane, template=False)
     draw_frame(ax, plane, outlines, labels, directions, scale_bar, ink)
@@ -284,7 +284,7 @@ def _parts_with_values(plane: Plane, given: xr.DataArray) -> Parts:
 
 
 def has_sides(values: Any) -> bool:
-    """Return whether values are of left and right apart, so that sides have to be read."""
+    """Return whether values differ by hemisphere, so that hemispheres must be read."""
     if isinstance(values, pd.Series):
         return "hemisphere" in values.index.names
     return isinstance(values, xr.DataArray) and "hemisphere" in values.coords

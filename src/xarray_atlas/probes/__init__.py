@@ -1,1 +1,1 @@
-"""Probes in an atlas: where their contacts lie, in which regions, and how far from borders."""
+"""Probes in an atlas: positions and regions of their contacts, and distances to borders."""

@@ -1,4 +1,4 @@
-"""Distances from points to the nearest border of the region that they lie in."""
+"""Distances from points to the nearest border of their region."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST = 16
 """How many voxels around a point are searched at first."""
 
 WIDER = 3
-"""By how much the search widens where there is no border so near."""
+"""Factor by which the search is extended if no border is found."""
 
 LARGEST = 2**23
 """How many voxels are read at once, where a single point does not need more."""
@@ -44,17 +44,17 @@ def border_distances(
     Parameters
     ----------
     obj : Dataset or DataArray
-        The edge of the grid is not a border: what lies beyond is unknown.
+        The edge of the grid is not a border, since the labels beyond it are unknown.
     placed : float64 array, shape (n, 3)
         In mm of the Dataset, along ap, dv and ml.
     terminology : Terminology
     parcels : Parcels, optional
-        What counts as a region.
+        The region of each label.
 
     Returns
     -------
     float64 array, shape (n,)
-        NaN outside of the grid, and where there is no border at all.
+        NaN outside the grid, and if there is no border at all.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def border_distances(
 
 
 def _stored_edges(axis: VoxelAxis) -> tuple[FloatArray, FloatArray]:
-    """Return where voxels begin and end, in the order in which they are stored."""
+    """Return the starts and ends of voxels, in the order of storage."""
     order = np.argsort(axis.centres)
     lower, upper = np.empty_like(axis.centres), np.empty_like(axis.centres)
     lower[order], upper[order] = axis.edges

@@ -16,7 +16,7 @@ from xarray_atlas.points.units import in_mm
 __all__ = ["CENTRE", "Contacts", "read_contacts"]
 
 CENTRE = "centre"
-"""What names the middle between the outer shanks."""
+"""The name of the middle between the outer shanks."""
 
 LOWEST = "lowest contact"
 
@@ -39,7 +39,7 @@ class Contacts:
     shank : ndarray of str, shape (n,)
     contact_id : ndarray of str, shape (n,)
     channel : ndarray of int or None
-        The channel of the device that each contact is wired to; -1 of none.
+        The channel of the device to which each contact is wired; -1 if none.
     tips : dict of str to tuple of float
         Of each shank the position of its tip, across and up.
     """
@@ -54,7 +54,7 @@ class Contacts:
 
     @property
     def wide(self) -> bool:
-        """True if any contact lies off the axis of the insertion."""
+        """True if any contact is not on the axis of the insertion."""
         return bool((np.abs(self.across) > SAME).any() or (np.abs(self.out) > SAME).any())
 
     def about(self, shank: Any) -> Contacts:

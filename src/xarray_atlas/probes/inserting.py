@@ -1,4 +1,4 @@
-"""Probes in an atlas: where their contacts lie, and in which regions."""
+"""Insertion of probes: positions and regions of their contacts."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def insert(
     parcels = chosen_parcels(terminology, level, parcellation)
     mm = placement_of(obj, points.frame).place(points.stacked())
     held = find(obj, points, sides=True, warn=False)
-    # what lies above the entry is meant to be outside of the brain
+    # contacts above the entry are expected outside the brain
     length = course.length
     judged = height < length if length is not None else height <= height.min()
     warn_of_misplaced(obj, held.axes, points.stacked()[judged], mm[judged], points.frame,
@@ -237,7 +237,7 @@ def insert(
     return _result(found, named, contacts, lengths)
 
 
-# -- what is stated
+# -- parameters
 
 
 WAYS = (
@@ -258,7 +258,7 @@ def _require_one_way(stated: list[str]) -> None:
     )
 
 
-# -- where it goes
+# -- course
 
 
 def _course(
@@ -268,7 +268,7 @@ def _course(
     depth: Any,
     spin: Any,
 ) -> tuple[Line | Curve, FloatArray | None]:
-    """Return the course of the shank, and where angles say it the direction of x."""
+    """Return the course of the shank, and the direction of x if it is given by angles."""
     if any(p.stated_frame != places["entry"].stated_frame for p in places.values()
            if "entry" in places):  # fmt: skip
         raise PointsError("entry= and tip= state different frames in their attributes")
@@ -341,7 +341,7 @@ def _require_no_angle(spin: Any, how: str) -> None:
 
 
 def _beside(contacts: Contacts, up: FloatArray, spin: Any, across: FloatArray | None) -> FloatArray:
-    """Return how far contacts lie from the axis of the shank, shape (n, 3)."""
+    """Return the offsets of contacts from the axis of the shank, shape (n, 3)."""
     if not contacts.wide:
         return np.zeros_like(up)
     if across is None:

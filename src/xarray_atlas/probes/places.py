@@ -26,7 +26,7 @@ def shanks_in_scene(
     Parameters
     ----------
     obj : Dataset or DataArray
-        The atlas in whose coordinates they lie, whatever the frame of the contacts is.
+        The atlas that defines the coordinates, for contacts in any frame.
     contacts : Dataset
         As returned by :func:`xarray_atlas.insert`.
 
@@ -64,7 +64,7 @@ def checked(contacts: Any) -> Any:
 
 
 def in_dataset(obj: xr.Dataset | xr.DataArray, contacts: Any) -> FloatArray:
-    """Return where contacts lie, shape (n, 3), in mm in the order of the dims of the space."""
+    """Return positions of contacts, shape (n, 3), in mm in the order of the space's dims."""
     points = read_points(obj, checked(contacts))
     placed = placement_of(obj, points.frame).place(points.stacked())
     _, space = find_atlas(obj)

@@ -86,7 +86,7 @@ def extent_of(obj: xr.Dataset | xr.DataArray) -> dict[str, float]:
 
 
 def is_mirrored(obj: xr.Dataset | xr.DataArray) -> bool:
-    """Return whether labels are stored as the mirror image of what the right-left axis states.
+    """Return whether labels are stored mirrored relative to the stated right-left axis.
 
     BrainGlobe's volumes of the Allen CCF have the voxels in the order of the Allen Institute's
     files, with the first on the left, and state that the first is on the right.
@@ -102,7 +102,7 @@ def aligned_section(
     mirrored: bool,
     thickness: float | None,
 ) -> xr.Dataset:
-    """Bring an atlas onto the pixels of a section, lazily where it is lazy.
+    """Resample an atlas to the pixels of a section, lazily if it is lazy.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _axis(
     voxel: float,
     mirrored: bool,
 ) -> PlaneAxis:
-    """Describe how voxels of the target lie along one axis of a Dataset, or a part of one."""
+    """Describe the voxels of the target along one axis of a Dataset, or a part of one."""
     at = space.position(axis)
     corner, long = space.corner[at], space.voxel_size[at] * space.shape[at]
     low, high = float(centres.min()) - size / 2, float(centres.max()) + size / 2
@@ -296,7 +296,7 @@ def _space(
     return space, fields
 
 
-# -- what is made of the plane alone
+# -- computed from the plane alone
 
 
 def _hemispheres(
@@ -351,7 +351,7 @@ class _Position:
 
 
 def _by_block(plane: Plane, make: Any, dtype: np.dtype[Any]) -> da.Array:
-    """Return a lazy array of what is made of the pixels' rows, block by block."""
+    """Return a lazy array computed from the rows of pixels, block by block."""
     rows, columns = plane.shape
     most = max(2**20 // max(columns, 1), 1)
     heights = tuple(min(most, rows - begin) for begin in range(0, rows, most))

@@ -26,7 +26,7 @@ from xarray_atlas.transforms.known_frames import known_frame
 __all__ = ["Asked", "frame_of", "take_positions"]
 
 PLANES = {"coronal": "ap", "horizontal": "dv", "axial": "dv", "sagittal": "ml"}
-"""Names of planes that are passed in the place of the axis that they lie across."""
+"""Names of planes that are passed instead of their normal axis."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Asked:
         A position by "ap", "dv" or "ml", as the caller gives it.
     region : str, int or Region, optional
     axis : str
-        Across which the plane through the region lies.
+        The axis perpendicular to the plane through the region.
     frame : str, Frame or array, optional
     tilt, roll : optional
         Angles, as the caller gives them.
     about : mapping, optional
-        The point about which the plane is turned, as far as it is given.
+        The point about which the plane is rotated, as far as it is given.
     through : optional
         Three points.
     unit : optional
@@ -63,7 +63,7 @@ class Asked:
 
     @classmethod
     def of(cls, obj: Atlas, keywords: dict[str, Any], **given: Any) -> Self:
-        """Collect what a function was given; names of dimensions are taken out of its keywords."""
+        """Collect the parameters of a function; names of dimensions are removed from keywords."""
         positions = {axis: given.pop(axis) for axis in AXES}
         found = take_positions(obj, keywords, given.get("frame"), positions)
         asked = cls(found, **given)
@@ -92,7 +92,7 @@ class Asked:
 
     @property
     def turns(self) -> bool:
-        """True if the plane is turned by angles."""
+        """True if the plane is rotated by angles."""
         return self.tilt is not None or self.roll is not None
 
     @property
@@ -116,7 +116,7 @@ class Asked:
 
 
 def frame_of(obj: Atlas, frame: Any) -> Frame:
-    """Return the frame that is meant; the Dataset's own by default.
+    """Return the requested frame; that of the Dataset by default.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def position_in(frame: Frame, named: bool, position: Any, axis: str) -> float:
     Raises
     ------
     UnitsError
-        If it is not a length, or has no unit in a frame that does not count in mm.
+        If it is not a length, or does not have a unit in a frame with another unit than mm.
     """
     if named:
         require_unit(position, frame, axis)
@@ -184,7 +184,7 @@ def position_in(frame: Frame, named: bool, position: Any, axis: str) -> float:
 
 
 def anatomical_name(frame: Frame, name: str) -> str:
-    """Return the anatomical axis that is meant by itself or by an axis of a frame."""
+    """Return the anatomical axis named directly or by an axis of a frame."""
     if name in AXES:
         return name
     if name in frame.axes:
@@ -247,7 +247,7 @@ def middle_of(obj: Atlas, frame: Frame) -> FloatArray:
 
 
 def turning_point(obj: Atlas, frame: Frame, asked: Asked) -> FloatArray:
-    """Return the point about which a plane is turned, in mm along the frame's axes."""
+    """Return the point about which a plane is rotated, in mm along the frame's axes."""
     found = middle_of(obj, frame)
     if asked.about is None:
         return found

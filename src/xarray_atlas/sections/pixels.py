@@ -22,7 +22,7 @@ LENGTH = re.compile(r"[\s_(\[](um|mm|nm|µm|μm)[)\]]?")
 
 
 def own_names(table: pd.DataFrame) -> dict[str, str]:
-    """Return what a table calls x, y and section; tables of QuPath have names of their own."""
+    """Return a table's names of x, y and section; tables of QuPath have their own."""
     found = {name: name for name in ("x", "y", "section")}
     for axis in ("x", "y"):
         centroids = [n for n in table if re.fullmatch(f"Centroid {axis.upper()}( .*)?", str(n))]
@@ -39,9 +39,9 @@ def in_pixels(points: Any, table: pd.DataFrame, name: str, pixel_size: Any) -> F
     Parameters
     ----------
     points : object
-        As the caller gave them; a Dataset says the unit of its variables.
+        As passed by the caller; variables of a Dataset have units.
     table : DataFrame
-        The same points as a table. The name of a column may say its unit.
+        The same points as a table. The name of a column may contain its unit.
     name : str
         Of the column.
     pixel_size : str or pint.Quantity, optional

@@ -37,7 +37,7 @@ __all__ = ["cut", "placed", "span_of"]
 
 
 def cut(obj: Atlas, asked: Asked) -> tuple[Atlas, View | None]:
-    """Return the plane that is asked for, with nothing read of it, and how it lies in a frame.
+    """Return the requested plane, without reading it, and its view in a frame.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def cut(obj: Atlas, asked: Asked) -> tuple[Atlas, View | None]:
 def placed(
     obj: Atlas, view: View, index: int | None, frame: Any, whole: bool = False
 ) -> tuple[Atlas, View]:
-    """Return the voxels of a volume on a plane, lazily where they are lazy.
+    """Return the voxels of a volume on a plane, lazily if they are lazy.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def placed(
         Of three dimensions.
     view : View
     index : int, optional
-        Which plane of voxels it is, where that is known.
+        The index of the plane of voxels, if known.
     frame : optional
         As the caller gave it.
     whole : bool, default: False
@@ -272,7 +272,7 @@ def _resampled(
 
 
 def _names(ds: xr.Dataset, view: View) -> list[str]:
-    """Return what the coordinates of the plane are called: as the frame's axes are."""
+    """Return the names of the plane's coordinates, those of the frame's axes."""
     if view.named:
         return list(view.frame.axes)
     _, space = find_atlas(ds)

@@ -20,18 +20,18 @@ from xarray_atlas.terminology import RegionKey
 __all__ = ["PICTURES", "Atlas", "Scale", "axis_of", "index_at", "on_axis", "plane_at", "point_in"]
 
 PICTURES = {"ap": ("ml", "dv"), "dv": ("ml", "ap"), "ml": ("ap", "dv")}
-"""Across which axis a plane lies, and which axes then run across and up the picture."""
+"""The normal axis of a plane, and the axes across and up the picture."""
 
 Atlas = xr.Dataset | xr.DataArray
 
 
 class Scale:
-    """Form in which positions along an axis of the Dataset are written in errors.
+    """Format of positions along an axis of the Dataset in errors.
 
     Parameters
     ----------
     factor, offset : float, optional
-        From mm in the Dataset to what is written.
+        From mm in the Dataset to the written unit.
     unit : str, optional
     frame : str, optional
         The name of the frame.
@@ -44,12 +44,12 @@ class Scale:
         self.where = f" of frame {frame!r}" if frame else ""
 
     def __call__(self, at: float) -> float:
-        """Return a position in mm of the Dataset as it is written."""
+        """Return a position in mm of the Dataset in the written unit."""
         return self.factor * at + self.offset
 
 
 def axis_of(obj: Atlas, name: str) -> str:
-    """Return the anatomical axis that is meant by itself or by a dimension."""
+    """Return the anatomical axis named directly or by a dimension."""
     _, space = find_atlas(obj)
     names = space.coordinates(obj)
     if name in AXES:
@@ -81,12 +81,12 @@ def one_length(position: Any, axis: str) -> float:
 
 
 def plane_at(obj: Atlas, axis: str, position: Any) -> Atlas:
-    """Return the plane of voxels that hold a position in the Dataset, with nothing read of it.
+    """Return the plane of voxels at a position in the Dataset, without reading it.
 
     Raises
     ------
     GridError
-        If none does.
+        If there is no such plane.
     UnitsError
         If it is not a length.
     """
@@ -107,7 +107,7 @@ def index_at(obj: Atlas, axis: str, at: float, grows: int = 1, scale: Scale | No
     at : float
         In mm of the Dataset.
     grows : 1 or -1
-        Whether positions are counted as the Dataset counts them, or against it.
+        Whether positions grow as in the Dataset, or in the opposite direction.
     scale : Scale, optional
         How positions are written in errors.
 

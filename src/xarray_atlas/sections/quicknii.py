@@ -23,10 +23,10 @@ from xarray_atlas.transforms.remembered import grid_to_atlas
 __all__ = ["alignment_of", "to_quicknii"]
 
 ALLEN = ("ABA_Mouse_CCFv3_2017_25um.cutlas", 0.025)
-"""The atlas of the Allen CCF that QuickNII comes with, and its voxel size in mm."""
+"""The atlas of the Allen CCF included in QuickNII, and its voxel size in mm."""
 
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-"""The upper left, upper right and lower left corner, as shares of the width and height."""
+"""The upper left, upper right and lower left corner, as fractions of width and height."""
 
 APART, MOST = 1.0, 16
 """Distance of markers in mm, and their largest number along an axis, less one."""
@@ -53,7 +53,7 @@ def to_quicknii(
     target : str, optional
         The atlas of QuickNII. By default "ABA_Mouse_CCFv3_2017_25um.cutlas" for the Allen CCF.
     voxel_size : str or pint.Quantity, optional
-        Of that atlas, where it is not the default.
+        Of that atlas, if it is not the default.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def to_quicknii(
 def alignment_of(
     sections: xr.DataTree | Mapping[str, xr.Dataset], target: str | None, voxel_size: Any
 ) -> dict[str, Any]:
-    """Return what a file of QuickNII holds.
+    """Return the contents of a QuickNII file.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _slice(name: str, node: xr.Dataset, size: float, number: int) -> dict[str, A
         "width": int(node.attrs.get("image_width", columns)),
         "height": int(node.attrs.get("image_height", rows)),
     }
-    if "anchoring" in node.attrs:  # as it was read; a part of a section is one of its image still
+    if "anchoring" in node.attrs:  # as read; a part of a section still has its image
         scale = node.attrs["anchoring_voxel_mm"] / size
         found["anchoring"] = [value * scale for value in json.loads(node.attrs["anchoring"])]
         if markers := json.loads(node.attrs["markers"]):
@@ -176,14 +176,14 @@ def _bent(name: str, shares: FloatArray, places: FloatArray) -> tuple[FloatArray
     shares : float64 array, shape (n, 2)
         Positions in the image, as shares of its width and height.
     places : float64 array, shape (n, 3)
-        The same positions in voxels of the target; NaN where there is none.
+        The same positions in voxels of the target; NaN if undefined.
 
     Returns
     -------
     edges : float64 array, shape (3, 3)
         The corner of the plane, its edge to the right and its edge downwards.
     markers : float64 array, shape (m, 4)
-        Where a position lies in the plane, and where it lies in the image.
+        Positions in the plane, and in the image.
     """
     known = np.isfinite(places).all(axis=1)
     if known.sum() < 4:
@@ -205,7 +205,7 @@ def _bent(name: str, shares: FloatArray, places: FloatArray) -> tuple[FloatArray
 def _places(
     name: str, node: xr.Dataset, annotation: xr.DataArray, shares: FloatArray
 ) -> FloatArray:
-    """Return where positions in a plane lie in the atlas, shape (n, 3).
+    """Return the positions in the atlas of positions in a plane, shape (n, 3).
 
     Positions are shares of the plane's width and height. The result is in mm to the right, to
     anterior and to superior from the left, posterior, inferior corner of the atlas.

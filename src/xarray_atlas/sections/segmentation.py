@@ -46,7 +46,7 @@ def chosen_pixels(image: Any, color: Any, labels: bool) -> tuple[Labels, bool]:
     Raises
     ------
     GridError
-        If it is not said which pixels are meant.
+        If the segmented pixels are not specified.
     """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or 0 in image.shape:
@@ -137,7 +137,7 @@ def counted(
         Whether its values number the objects.
     connectivity : 4 or 8
     min_pixels : int
-        Of an object; smaller ones are left out.
+        Of an object; smaller ones are excluded.
     mask : DataArray of bool, optional
         On the grid of the section.
     **chosen
@@ -153,7 +153,7 @@ def counted(
     _, objects, many = np.unique(objects, return_inverse=True, return_counts=True)
     kept = many[objects] >= min_pixels
     y, x, objects = y[kept], x[kept], objects[kept]
-    # a pixel is in that of the section which holds its upper left corner, same as in the tools
+    # a pixel belongs to the section's pixel at its upper left corner, same as in the tools
     at = (y * rows // within[0]) * columns + x * columns // within[1]
     seen = np.ones(annotation.shape, bool)
     if mask is not None:
@@ -206,7 +206,7 @@ def _connected(image: Labels, connectivity: int) -> Any:
 
 
 def _places(objects: Any, labels: Any, at: Any) -> Any:
-    """Return for each object a pixel in the region that holds most of it, the lowest label if two.
+    """Return for each object a pixel in its most frequent region, the lowest label if tied.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ SAME_ASPECT = 0.05
 
 @dataclass(frozen=True)
 class _Placed:
-    """Points of a table, by section: where they lie on its node, in mm."""
+    """Points of a table by section: their positions on its node, in mm."""
 
     table: pd.DataFrame
     rows: dict[str, Any]
@@ -112,7 +112,7 @@ def _sections_of(nodes: Mapping[str, xr.Dataset], table: pd.DataFrame, column: s
     Raises
     ------
     PointsError
-        If a point is in none, or what it says is said of several.
+        If a point is not in a section, or its name matches several.
     """
     known: dict[Any, set[str]] = {}
     for path, node in nodes.items():
@@ -172,7 +172,7 @@ def regions_on_sections(
     image_shape: tuple[int, int] | None = None,
     pixel_size: Any = None,
 ) -> xr.Dataset:
-    """Find the region of points on sections, and where they lie in the atlas."""
+    """Find the region of points on sections, and their positions in the atlas."""
     nodes = section_nodes(tree)
     placed = _placed(nodes, points, columns, image_shape, pixel_size)
     number = len(placed.table)

@@ -108,7 +108,7 @@ def normal_of(points: FloatArray) -> FloatArray:
     Raises
     ------
     GridError
-        If they lie on one line.
+        If they are collinear.
     """
     sides = points - np.roll(points, 1, axis=0)
     longest = float(np.linalg.norm(sides, axis=1).max())

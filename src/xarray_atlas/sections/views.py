@@ -32,7 +32,7 @@ from xarray_atlas.transforms.matrices import applied, tidy
 __all__ = ["SECTION", "Box", "View", "view_of"]
 
 SECTION = "section"
-"""The attribute of the coordinate across a plane in which it says how it lies."""
+"""The attribute of the coordinate along a plane's normal that describes its view."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class View:
     ----------
     frame : Frame
     named : bool
-        Whether the frame was asked for, and is not only that of the Dataset.
+        Whether the frame was requested, and is not only that of the Dataset.
     axis : str
         The anatomical axis across the plane.
     position : float
-        Of the plane along that axis, in mm in the frame, where it is turned about.
+        Of the plane along that axis, in mm in the frame, about which it is rotated.
     tilt, roll : float
         In degrees.
     to_frame : float64 array of shape (4, 4)
@@ -82,7 +82,7 @@ class View:
         return applied(np.linalg.inv(self.to_dataset), positions)
 
     def to_attr(self) -> str:
-        """Return how the plane lies as JSON, for an attribute of the coordinate across it."""
+        """Return the view as JSON, for an attribute of the coordinate along the normal."""
         said: dict[str, Any] = {"frame": self.frame.name if self.named else "", "axis": self.axis}
         said |= {"unit": self.frame.unit, "position": self.position}
         said |= {"tilt": self.tilt, "roll": self.roll, "oblique": not self.straight}
@@ -95,7 +95,7 @@ class View:
 
 
 def view_of(obj: Atlas, asked: Asked, axis: str | None = None) -> View:
-    """Return how the plane that is asked for lies in its frame.
+    """Return the view of the requested plane in its frame.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def view_of(obj: Atlas, asked: Asked, axis: str | None = None) -> View:
         Of three dimensions.
     asked : Asked
     axis : str, optional
-        Across which it lies, where no position is asked for.
+        The normal axis, if no position is requested.
     """
     _, space = find_atlas(obj)
     require_orientation(space)
@@ -160,7 +160,7 @@ class Box:
 
     @property
     def first(self) -> FloatArray:
-        """The centre of the voxel whose coordinates are smallest."""
+        """The centre of the voxel with the smallest coordinates."""
         return np.array([values.min() for values in self.values])
 
     @property

@@ -1,4 +1,4 @@
-"""The grid of an annotation with ascending coordinates, as other viewers take it."""
+"""The grid of an annotation with ascending coordinates, for other viewers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AscendingGrid", "ascending_grid"]
 
 @dataclass(frozen=True)
 class AscendingGrid:
-    """Grid of an annotation with all dimensions turned to ascend.
+    """Grid of an annotation with all dimensions flipped to ascend.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class AscendingGrid:
     orientation: tuple[str, ...]
 
     def ascending(self, array: Any) -> Any:
-        """Return the data of an array on these dimensions, turned; lazy where it is."""
+        """Return the flipped data of an array on these dimensions, lazy if it is lazy."""
         there = {dim: part for dim, part in self.turn.items() if dim in array.dims}
         return array.isel(there).data
 

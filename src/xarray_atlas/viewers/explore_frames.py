@@ -18,7 +18,7 @@ __all__ = ["page_frame"]
 
 
 def page_frame(frame: Frame, shown: PageAtlas) -> dict[str, Any]:
-    """Return what the page is told of a frame.
+    """Return the description of a frame for the page.
 
     Parameters
     ----------

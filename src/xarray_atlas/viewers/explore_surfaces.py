@@ -68,7 +68,7 @@ def mz3(mesh: Mesh, shown: PageAtlas) -> bytes:
     columns = [mesh.dims.index(dim) for dim in dims]
     signs = np.array([axis["sign"] for axis in shown.axes])
     world = (vertices[:, columns] * signs).astype("<f4")
-    # what is mirrored is inside out
+    # a mirrored surface is inside out
     mirrored = np.linalg.det(np.eye(3)[columns] * signs) < 0
     return _packed(world, mesh.faces[:, ::-1] if mirrored else mesh.faces)
 

@@ -32,7 +32,7 @@ from xarray_atlas.terminology.table import NO_COLOR
 __all__ = ["PageAtlas", "coarser", "nifti", "read", "region_table", "template_of"]
 
 MOST_VOXELS = 5_000_000
-"""More are halved along each axis until there are no more: what a page and a browser hold."""
+"""Maximum number of voxels for a browser; larger volumes are halved along each axis."""
 
 MOST_CODES = 8191
 """More do not fit the widest picture of colours that browsers draw from."""
@@ -48,10 +48,10 @@ class PageAtlas:
     Attributes
     ----------
     annotation : DataArray
-        The labels as they are shown, with the coordinates of an atlas.
+        The displayed labels, with the coordinates of an atlas.
     codes : uint16 array
         On right, anterior, superior: 1 + the position of a voxel's region in the table; 0 outside.
-        The labels that no region has come after the last region.
+        Unknown labels follow the last region.
     unknown : list of int
         These labels.
     background : uint8 array
@@ -76,7 +76,7 @@ class PageAtlas:
 
 
 def read(obj: xr.Dataset | xr.DataArray, template: bool) -> PageAtlas:
-    """Read what is shown, each chunk once; see :func:`xarray_atlas.explore`."""
+    """Read the displayed data, each chunk once; see :func:`xarray_atlas.explore`."""
     annotation = annotation_of(obj)
     terminology, _ = find_atlas(annotation)
     refuse_further(annotation, "show")
@@ -202,7 +202,7 @@ def _axes(array: xr.DataArray) -> tuple[list[dict[str, Any]], list[int], tuple[s
     return axes, order, tuple(flips)
 
 
-# -- what the voxels hold
+# -- values of voxels
 
 
 def _codes(labels: Any, terminology: Terminology) -> tuple[npt.NDArray[Any], list[int]]:
@@ -239,7 +239,7 @@ def _grey(image: Any, inside: Any) -> npt.NDArray[np.uint8]:
 
 
 def region_table(shown: PageAtlas) -> dict[str, Any]:
-    """Return the columns that the page knows of the regions, from one pass over the labels."""
+    """Return the columns of the regions for the page, from one pass over the labels."""
     terminology, _ = find_atlas(shown.annotation)
     found = region_properties(shown.annotation, list(terminology))
     dims = [shown.annotation[axis["name"]].dims[0] for axis in shown.axes]

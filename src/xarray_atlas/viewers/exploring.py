@@ -161,7 +161,7 @@ def explore(
 def _surfaces(
     shown: PageAtlas, positions: list[int], table: dict[str, Any], files: dict[str, bytes]
 ) -> list[dict[str, Any]]:
-    """Add the files of the surfaces; return what the page is told of each."""
+    """Add the files of the surfaces; return the description of each for the page."""
     nodes = list(find_atlas(shown.annotation)[0])
     there = [p for p in positions if table["voxels"][p]]
     roots = {p for p in there if table["parent"][p] < 0 and p in table["parent"]}
@@ -180,7 +180,7 @@ def _surfaces(
 
 
 def _about(obj: xr.Dataset | xr.DataArray, shown: PageAtlas) -> str:
-    """Say what is shown: version, voxel size, and where it comes from."""
+    """Describe the displayed data: version, voxel size, and source."""
     sizes = [f"{abs(axis['step']) * 1000:g}" for axis in shown.axes]
     size = sizes[0] if len(set(sizes)) == 1 else " x ".join(sizes)
     parts = [f"version {obj.attrs['version']}"] if "version" in obj.attrs else []
@@ -199,7 +199,7 @@ def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
     parts = {
         "TITLE": html.escape(about["title"]),
         "CSS": text["page.css"],
-        # so that no name of a region ends the element that holds it, or begins another
+        # escaped, so that the name of a region cannot close its element or open another
         "DATA": data.replace("<", "\\u003c"),
         "FILES": "\n".join(
             f'<script type="text/plain" id="file-{name}">{_packed(content)}</script>'
@@ -208,7 +208,7 @@ def _page(about: dict[str, Any], files: dict[str, bytes], licence: str) -> str:
         "LICENCE": html.escape(licence),
         "JS": "\n".join(text[name] for name in SCRIPTS),
     }
-    # in one pass: what is put in may hold such a mark too
+    # in one pass, since inserted text may contain such a mark too
     return re.sub("%([A-Z]+)%", lambda mark: parts[mark[1]], text["page.html"])
 
 
@@ -218,7 +218,7 @@ def _packed(content: bytes) -> str:
 
 
 def _niivue() -> tuple[bytes, str]:
-    """Return NiiVue, a JavaScript file, and the licences of what is in it."""
+    """Return NiiVue, a JavaScript file, and the licences of its parts."""
     folder = resources.files("xarray_atlas.viewers") / "explore_page" / "niivue"
     licences = [(folder / name).read_text("utf-8") for name in LICENCES]
     return (folder / "niivue.umd.js").read_bytes(), "\n".join(licences)

@@ -1,4 +1,4 @@
-"""An atlas as a few lines of text; nothing is read for it, and it never fails."""
+"""Text summary of an atlas, made without reading voxels or raising errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["as_text", "atlas_or_hint", "atlas_text", "facts", "title"]
 
 
 def atlas_text(obj: xr.Dataset | xr.DataArray) -> str:
-    """Describe an atlas: what it is called, how fine it is, how many regions it has.
+    """Describe an atlas: its name, resolution and number of regions.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def atlas_text(obj: xr.Dataset | xr.DataArray) -> str:
     Returns
     -------
     str
-        Without an atlas, why there is none, and the call that mends it.
+        If it is not an atlas, the reason, and the call that fixes it.
     """
     found = atlas_or_hint(obj)
     if isinstance(found, str):
@@ -42,19 +42,19 @@ def as_text(name: str, version: str, about: dict[str, str]) -> str:
 
 
 def atlas_or_hint(obj: xr.Dataset | xr.DataArray) -> tuple[Terminology, Space] | str:
-    """Return the hierarchy and the space of an object, or say why there are none."""
+    """Return the hierarchy and the space of an object, or the reason why they are missing."""
     try:
         return find_atlas(obj)
     except AtlasError as error:
         return str(error)
-    except Exception as error:  # a file that is gone: what is shown in passing must not fail
+    except Exception as error:  # for example a deleted file: a repr must not fail
         return f"the region hierarchy cannot be read: {type(error).__name__}: {error}"
 
 
 def title(
     obj: xr.Dataset | xr.DataArray, terminology: Terminology, space: Space
 ) -> tuple[str, str]:
-    """Return the name and the version of an atlas; "" for what is not known.
+    """Return the name and the version of an atlas; "" if unknown.
 
     Attributes are lost in arithmetic; the terminology's name is not.
     """
@@ -63,7 +63,7 @@ def title(
 
 
 def facts(obj: xr.Dataset | xr.DataArray, terminology: Terminology, space: Space) -> dict[str, str]:
-    """Return what is known of an atlas, each thing in a line; what is not known is left out."""
+    """Return the known properties of an atlas, one per line."""
     known = {
         "species": one_line(obj.attrs.get("species", "")),
         "resolution": _resolution(obj),
@@ -86,7 +86,7 @@ def _regions(terminology: Terminology) -> str:
 
 
 def _resolution(obj: xr.Dataset | xr.DataArray) -> str:
-    """Return the voxel size as it is now, of a part, a stride or a section too."""
+    """Return the current voxel size, also of a part, a stride or a section."""
     try:
         found = spacing(obj, need=0)
     except Exception:  # uneven, without a unit, or in a file that is gone

@@ -1,4 +1,4 @@
-"""An atlas as HTML, for notebooks; nothing is read for it, and it never fails."""
+"""HTML summary of an atlas for notebooks, made without reading voxels or raising errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def atlas_html(obj: xr.Dataset | xr.DataArray) -> str:
     Returns
     -------
     str
-        HTML that asks nothing of the network. With ``xarray.set_options(display_style="text")``,
+        HTML that does not use the network. With ``xarray.set_options(display_style="text")``,
         or without an atlas, what ``repr`` shows.
     """
     found = atlas_or_hint(obj)

@@ -172,7 +172,7 @@ def _rgba(color: str) -> list[float]:
 
 
 def _colors(terminology: Terminology) -> dict[int | None, Any]:
-    """Return the colour of each label; None stands for all others."""
+    """Return the colour of each label; None is the key for all others."""
     found: dict[int | None, Any] = {None: _rgba(NO_COLOR), 0: [0.0] * 4}
     labels, positions = terminology.label_pairs(direct=True)
     # of several regions that share a label it is the first one
@@ -197,7 +197,7 @@ def _features(terminology: Terminology) -> pd.DataFrame:
 def _positions(
     obj: xr.Dataset | xr.DataArray, points: Points, annotation: xr.DataArray
 ) -> FloatArray:
-    """Return where points lie in mm along the dimensions of an annotation, shape (n, ndim)."""
+    """Return positions of points in mm along an annotation's dimensions, shape (n, ndim)."""
     placed = placement_of(obj, points.frame).place(points.stacked())
     _, space = find_atlas(annotation)
     axis_of: dict[Hashable, int] = {}

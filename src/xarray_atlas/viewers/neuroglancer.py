@@ -138,7 +138,7 @@ def neuroglancer_url(
             "say it, so that voxel_size= was stated. Save the atlas with ds.atlas.save(path), "
             "serve that folder, and make the link of it"
         )
-    # not the orientation of the space, which may have been turned since
+    # not the orientation of the space, which may have changed
     unsaid = None if manifest is None else manifest.orientation
     multiscale = read_multiscale(group, place, unsaid)
     _check_voxels(space, multiscale, array)
@@ -295,7 +295,7 @@ def _in_store(
     return found, extent[order]
 
 
-# -- what is stored next to
+# -- components stored next to
 
 
 def _zarr(url: str, group: zarr.Group) -> str:
@@ -310,7 +310,7 @@ def _manifest(obj: xr.Dataset | xr.DataArray, options: Options) -> Manifest | No
 def _template(
     obj: xr.Dataset | xr.DataArray, manifest: Manifest | None, options: Options
 ) -> list[ViewerState]:
-    """Return the layer of the template, if the attributes or the manifest say where it is."""
+    """Return the layer of the template, if the attributes or the manifest have its address."""
     place = obj.attrs.get("template_url")
     if place is not None:
         group = open_group(str(place), options)
@@ -344,7 +344,7 @@ def _beside(
     except StoreError as error:
         if not was_refused(error):
             raise
-        return [], None  # as a bucket that may not be listed says that it has none
+        return [], None  # as for missing objects in a bucket that may not be listed
     except (AttributeError, RecursionError, ValueError) as error:
         raise StoreFormatError(f"{folder}/info cannot be read: {error}") from error
     url, transform = _browser_url(folder, options), mesh_transform(multiscale)

@@ -21,7 +21,7 @@ def precomputed_source(url: str, transform: ViewerState, parts: Iterable[str]) -
     Parameters
     ----------
     url : str
-        Of the folder; BrainGlobe's has no voxels.
+        Of the folder; BrainGlobe's does not have voxels.
     transform : dict
         Coordinate transform from the folder to the voxels.
     parts : iterable of str

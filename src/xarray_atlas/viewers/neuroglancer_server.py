@@ -189,7 +189,7 @@ _SNAKE = {
 
 
 class _Lazy:
-    """An array that gives plain numpy arrays of a type that neuroglancer knows."""
+    """An array that returns plain numpy arrays of a dtype supported by neuroglancer."""
 
     def __init__(self, data: Any, dtype: np.dtype[Any]) -> None:
         self._data = data
@@ -200,7 +200,7 @@ class _Lazy:
         return np.ascontiguousarray(np.asarray(self._data[item]), dtype=self.dtype)
 
     def transpose(self) -> Any:
-        """Return all of it, which neuroglancer makes surfaces of labels from."""
+        """Return the whole array, from which neuroglancer computes surfaces of labels."""
         return self[...].transpose()
 
 

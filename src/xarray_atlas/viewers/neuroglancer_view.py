@@ -25,14 +25,14 @@ That is a right-handed frame, as neuroglancer's screen: to the right, down, and 
 """
 
 FROM_THE_FRONT = (-1.0, 0.8, 1.2)
-"""Into the screen of the 3-D view: from the left, above and the front."""
+"""The direction of the 3-D view into the screen: from the left, above and the front."""
 
 PIXELS = 350
 """The shorter side of one of four panels, about."""
 
 
 def view(multiscale: Multiscale, point: FloatArray, extent: FloatArray) -> dict[str, Any]:
-    """Return the part of the state that says what is looked at.
+    """Return the part of the state with the position and the zoom.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _order(multiscale: Multiscale) -> list[int]:
 
 
 def _frame(multiscale: Multiscale, order: list[int]) -> FloatArray:
-    """Return where axes grow to, a column each: left, inferior, posterior."""
+    """Return the directions of axes, one per column: left, inferior, posterior."""
     return np.stack([np.array(GROWS[multiscale.orientation[i]], float) for i in order], axis=-1)
 
 
