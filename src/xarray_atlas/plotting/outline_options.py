@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 __all__ = ["OutlinesLike", "is_smooth", "outline_options"]
 
 OutlinesLike: TypeAlias = bool | str | Mapping[str, Any]
-"""Return whether outlines are drawn, "smooth", or options of matplotlib's LineCollection."""
+"""True, False, "smooth" or options of matplotlib's LineCollection."""
 
 SMOOTH = "smooth"
 
