@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "network" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="needs a network: run with --network"))
+
+
+@pytest.fixture
+def page_options() -> Iterator[None]:
+    """Restore the option of xarray that cells of the documentation's pages set."""
+    with xr.set_options(display_style=xr.get_options()["display_style"]):
+        yield
 
 
 @pytest.fixture(scope="session")

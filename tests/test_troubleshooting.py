@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.version_independent
+pytestmark = [pytest.mark.version_independent, pytest.mark.usefixtures("page_options")]
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 

@@ -15,7 +15,7 @@ import xarray as xr
 from xarray_atlas.plotting.region_names import RegionName
 
 mpl.use("agg")
-pytestmark = pytest.mark.version_independent
+pytestmark = [pytest.mark.version_independent, pytest.mark.usefixtures("page_options")]
 
 TOOL = Path(__file__).parents[2] / "tools" / "check_pictures.py"
 
