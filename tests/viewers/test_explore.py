@@ -559,7 +559,7 @@ def test_colours_are_the_atlas_s(opened, atlas, table):
     by_label = table.set_index("annotation_value").color_hex_triplet
     picture = screenshot(opened)
     tried = 0
-    for h, v, (z, y, x) in known_points(opened, atlas, 150, 3):
+    for h, v, (z, y, x) in known_points(opened, atlas, 300, 3):
         around = labels[max(z - 1, 0) : z + 2, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
         if (around == labels[z, y, x]).all():
             rgb = np.array(list(bytes.fromhex(by_label.loc[labels[z, y, x]].strip("#"))))

@@ -45,7 +45,7 @@ def summary(name: str, space: Space, max_width: int) -> str:
         f"{one_line(dim)} {'>'.join(word[0].upper() for word in DIRECTIONS[way].split('-to-'))}"
         for dim, way in zip(space.dims, space.orientation, strict=True)
     ]
-    shown = one_line(name).removesuffix("-terminology") or "atlas"
+    shown = one_line(name).replace("-terminology", "", 1) or "atlas"
     whole = f"{shown}{end}: {', '.join(runs)}"
     if len(whole) <= max_width:
         return whole
