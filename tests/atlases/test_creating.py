@@ -741,7 +741,7 @@ def test_files_that_cannot_be_read(tmp_path: Path):
     known = {"voxel_size": "25 um", "orientation": "asr"}
     with pytest.raises(StoreNotFoundError, match="there is no file"):
         create(tmp_path / "absent.nii", **known)
-    with pytest.raises(StoreFormatError, match=r"ends with none of .nii, .*, .nrrd"):
+    with pytest.raises(StoreFormatError, match=r"does not end with one of .nii, .*, .nrrd"):
         create(tmp_path / "labels.npy", **known)
     for name in ("a.nii", "a.nii.gz", "a.nrrd", "a.tif"):
         (tmp_path / name).write_bytes(b"not an image at all" * 100)

@@ -272,7 +272,7 @@ def test_an_orientation_is_stated(tmp_path: Path) -> None:
 def test_an_orientation_that_contradicts_the_store(tmp_path: Path) -> None:
     path = ome_zarr(tmp_path / "a.ome.zarr")
     assert open_atlas(path, terminology=REGIONS, orientation="asr").sizes["z"] == 12
-    with pytest.raises(StoreFormatError, match="orientation='psl' contradicts .* says 'asr'"):
+    with pytest.raises(StoreFormatError, match="orientation='psl' contradicts .* has 'asr'"):
         open_atlas(path, terminology=REGIONS, orientation="psl")
     for wrong in ("ASR", "as", "asx"):
         bare = ome_zarr(tmp_path / "b.ome.zarr", direction=False)

@@ -341,8 +341,9 @@ def test_of_a_matrix(atlas: xr.Dataset, unit: str) -> None:
     )
     same = atlas.atlas.frame("mine", to_dataset=np.linalg.inv(matrix), unit=unit)
     assert same == frame
-    for points in ([[0.08, 0.08, 0.08]], {"ml": [0.08], "ap": [0.08], "dv": [0.08]}):
-        found = atlas.atlas.region_at(points, frame=frame, unit="mm")
+    named = {"ml": [0.08], "ap": [0.08], "dv": [0.08]}
+    for points, axes in (([[0.08, 0.08, 0.08]], frame.axes), (named, None)):
+        found = atlas.atlas.region_at(points, frame=frame, unit="mm", axes=axes)
         assert places_of(found, (6, 5, 4)).tolist() == [[2, 2, 2]]
     other = "um" if unit == "mm" else "mm"
     with pytest.raises(UnitsError, match="Pass the unit of the frame's numbers"):

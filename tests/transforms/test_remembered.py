@@ -153,7 +153,7 @@ def test_frames_of_the_atlas_on_its_grid(brought: Any) -> None:
     wanted = mine.atlas.region_at(centres, unit="mm", axes=("x", "y", "z"), frame="dataset")
     np.testing.assert_array_equal(found.region_id, wanted.region_id)
     own = ds.atlas.frame("mine", matrix=affine(8))
-    found = mine.atlas.region_at(own.from_dataset(there), unit="mm", frame=own)
+    found = mine.atlas.region_at(own.from_dataset(there), unit="mm", frame=own, axes=own.axes)
     np.testing.assert_array_equal(found.region_id, wanted.region_id)
     assert isinstance(found.attrs["frame"], str)
 

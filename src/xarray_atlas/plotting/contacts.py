@@ -68,7 +68,8 @@ def through_contacts(obj: xr.Dataset | xr.DataArray, asked: Asked, contacts: Any
     middle = at.mean(axis=0)
     points = np.stack([middle, middle + line, middle + np.cross(normal, line)])
     points /= to_mm(f"1 {known.unit}")
-    return replace(asked, through=points, frame=known.name if frame is None else frame,
+    through = dict(zip(known.axes, points.T, strict=True))
+    return replace(asked, through=through, frame=known.name if frame is None else frame,
                    unit=known.unit)  # fmt: skip
 
 

@@ -128,7 +128,10 @@ def test_bound_to_an_atlas() -> None:
         ({"source": "demba_dev_mouse"}, r"age=\(4, 21\)"),
         ({"target": "turned", "age": 30}, "age=30, and allen_mouse is of P56"),
         ({"target": None}, "needs folder="),
-        ({"folder": DATA / "demba_dev_mouse"}, "holds no translation_metadata.csv, but 21_pull"),
+        (
+            {"folder": DATA / "demba_dev_mouse"},
+            "does not contain translation_metadata.csv; it contains 21_pull",
+        ),
     ],
 )
 def test_errors(options: dict[str, Any], message: str) -> None:
@@ -157,7 +160,7 @@ def test_rows_that_contradict_themselves(tmp_path: Path) -> None:
         return table
 
     folder = copied(tmp_path, flipped)
-    with pytest.raises(TransformError, match="does not say which comes first"):
+    with pytest.raises(TransformError, match="their order is not stated"):
         opened("demba_dev_mouse", 56, "demba_dev_mouse", 28, folder)
 
 

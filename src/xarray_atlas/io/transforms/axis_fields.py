@@ -127,7 +127,7 @@ def deformation_tiffs(folder: Path, count: int) -> tuple[list[Any], Any]:
         path = folder / f"deformation_field_{axis}.tiff"
         if not path.is_file():
             there = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
-            raise TransformError(f"{folder} does not contain {path.name}, but {there}")
+            raise TransformError(f"{folder} does not contain {path.name}; it contains {there}")
         section = read_section(path)
         if section is None:
             image = read_image(path)

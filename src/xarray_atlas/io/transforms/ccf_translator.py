@@ -165,11 +165,9 @@ def read_ccf_translator(
 def _table(place: Path) -> tuple[pd.DataFrame, Path]:
     found = next((p for p in (place / TABLE, place / "metadata" / TABLE) if p.is_file()), None)
     if found is None:
-        there = (
-            ", ".join(sorted(p.name for p in place.iterdir())) if place.is_dir() else "no folder"
-        )
+        there = ", ".join(sorted(p.name for p in place.iterdir())) if place.is_dir() else ""
         raise TransformError(
-            f"{place} does not contain {TABLE}, but {there or 'nothing'}. Copy it from the "
+            f"{place} does not contain {TABLE}; it contains {there or 'nothing'}. Copy it from the "
             "tool: it is in the folder metadata of the installed package brainglobe_ccf_translator"
         )
     try:
