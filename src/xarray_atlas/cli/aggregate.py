@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xarray_atlas.cli import atlas, point_files, tables
 from xarray_atlas.cli.command import Command
-from xarray_atlas.cli.options import add_atlas, add_level, add_transform, lengths
+from xarray_atlas.cli.options import add_atlas, add_direct, add_level, add_transform, lengths
 from xarray_atlas.cli.output import to_csv, to_table
 from xarray_atlas.errors import AtlasError, GridError
 
@@ -68,11 +68,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         'such as "asr"',
     )
     tables.add_by_region(parser)
-    parser.add_argument(
-        "--direct",
-        action="store_true",
-        help="only voxels labelled with the region itself, without its descendants",
-    )
+    add_direct(parser)
     add_atlas(parser, ("table", "csv", "json"))
     add_level(parser)
 

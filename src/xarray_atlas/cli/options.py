@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = [
     "add_atlas",
     "add_columns",
+    "add_direct",
     "add_format",
     "add_frame",
     "add_level",
@@ -77,6 +78,15 @@ def add_root(
         default=[],
         help="for fsspec, such as anon=false or endpoint_url=http://localhost:9000; repeatable; "
         "without any, s3:// is anonymous",
+    )
+
+
+def add_direct(parser: argparse.ArgumentParser) -> None:
+    """Add the option that leaves out descendants."""
+    parser.add_argument(
+        "--direct",
+        action="store_true",
+        help="only voxels labelled with the region itself, without its descendants",
     )
 
 

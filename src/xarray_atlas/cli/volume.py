@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xarray_atlas.cli import atlas
 from xarray_atlas.cli.command import Command
-from xarray_atlas.cli.options import add_atlas, add_level
+from xarray_atlas.cli.options import add_atlas, add_direct, add_level
 from xarray_atlas.cli.output import times, to_csv, to_records, to_table
 
 if TYPE_CHECKING:
@@ -49,11 +49,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help='only that hemisphere; "both" gives a column for each (a voxel on the midline is '
         "left)",
     )
-    parser.add_argument(
-        "--direct",
-        action="store_true",
-        help="only voxels labelled with the region itself, without its descendants",
-    )
+    add_direct(parser)
     add_atlas(parser, ("table", "csv", "json"))
     add_level(parser)
 
