@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xarray_atlas.cli import atlas, point_files
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_atlas, add_columns, add_frame, add_level
 from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
 from xarray_atlas.errors import PointsError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["AT", "FRAMES", "WHERE"]
 

@@ -14,15 +14,13 @@ from xarray_atlas.optional import optional
 from xarray_atlas.plotting.clipped import clipped_ends
 from xarray_atlas.plotting.observations import Observations, observe
 from xarray_atlas.plotting.palette import INSTALL
+from xarray_atlas.plotting.parts import WITHOUT
 from xarray_atlas.plotting.room import axes_width, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["heatmap"]
-
-MISSING = "0.88"
-"""The grey of cells without a value."""
 
 GAP = 0.25
 """Between groups of columns, in columns."""
@@ -159,7 +157,7 @@ def _draw_cells(
         raise ValueError("pass norm=, or vmin= and vmax=, not both")
     shown = np.ma.masked_invalid(values)
     scale = one_scale([shown], given)
-    colors = scale.cmap.with_extremes(bad=MISSING)
+    colors = scale.cmap.with_extremes(bad=WITHOUT)
     starts = [i for i in range(len(groups)) if i == 0 or groups[i] != groups[i - 1]]
     middles: list[float] = []
     at = -0.5

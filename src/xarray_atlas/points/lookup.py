@@ -194,6 +194,17 @@ def region_at(
     terminology, _ = find_atlas(obj)
     parcels = chosen_parcels(terminology, level, parcellation)
     read = read_points(obj, points, frame, unit, resolution, axes, columns, transform)
+    return look_up(obj, read, parcels, outside)
+
+
+def look_up(
+    obj: xr.Dataset | xr.DataArray,
+    read: Points,
+    parcels: Parcels | None = None,
+    outside: str = "missing",
+) -> xr.Dataset:
+    """Return the result of :func:`region_at` for points that have been read."""
+    terminology, _ = find_atlas(obj)
     if clash := {"region", "region_id", "hemisphere", "status"} & set(read.dims):
         name = sorted(map(str, clash))[0]
         raise PointsError(

@@ -15,7 +15,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
 from xarray_atlas.points.frames import placement_of
-from xarray_atlas.points.lookup import OUTSIDE, region_at
+from xarray_atlas.points.lookup import OUTSIDE, look_up
 from xarray_atlas.points.tables import Points, read_points
 from xarray_atlas.printable import one_line
 from xarray_atlas.regions.results import Regions, resolve_regions
@@ -25,12 +25,9 @@ from xarray_atlas.terminology.table import NO_COLOR
 from xarray_atlas.viewers.ascending import ascending_grid
 from xarray_atlas.viewers.explore_surfaces import smoothed
 from xarray_atlas.viewers.explore_volumes import template_of
+from xarray_atlas.viewers.neuroglancer_layers import SHELL
 
 __all__ = ["to_napari"]
-
-SHELL = 0.15
-"""The opacity of the surface of a region around others."""
-
 
 def to_napari(
     obj: xr.Dataset | xr.DataArray,
@@ -109,8 +106,10 @@ def to_napari(
     asked = [] if regions is None else resolve_regions(terminology, regions)[0].tolist()
     asked = list(dict.fromkeys(asked))
     image = template_of(obj, annotation) if template else None
-    asked_points = {"frame": frame, "unit": unit, "axes": axes, "columns": columns}
-    found = None if points is None else region_at(obj, points, **asked_points)
+    placed = None
+    if points is not None:
+        placed = read_points(obj, points, frame, unit, None, axes, columns)
+        found = look_up(obj, placed)
     nodes = list(terminology)
     surfaces = [(p, mesh_from_labels(annotation, nodes[p])) for p in asked]
     place: dict[str, Any] = {
@@ -147,8 +146,8 @@ def to_napari(
             metadata={"name": nodes[position].name},
             **place,
         )
-    if found is not None:
-        at = _positions(obj, read_points(obj, points, **asked_points), annotation)
+    if placed is not None:
+        at = _positions(obj, placed, annotation)
         features = {
             name: found[name].values.ravel() for name in ("region", "hemisphere") if name in found
         }
