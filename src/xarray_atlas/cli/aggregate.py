@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xarray_atlas.cli import atlas, point_files, tables
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_atlas, add_direct, add_level, add_transform, lengths
-from xarray_atlas.cli.output import to_csv, to_table
+from xarray_atlas.cli.output import to_text
 from xarray_atlas.errors import AtlasError, GridError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _run(args: argparse.Namespace) -> str:
     if args.format == "json":
         about = {"image": args.image, "unit": image.attrs.get("units"), "func": functions}
         return json.dumps({**about, "regions": rows}, indent=2)
-    return to_csv(rows) if args.format == "csv" else to_table(rows)
+    return to_text(rows, args.format)
 
 
 def _image(args: argparse.Namespace) -> xr.DataArray:

@@ -15,7 +15,7 @@ from xarray_atlas.cli.options import (
     add_level,
     add_transform,
 )
-from xarray_atlas.cli.output import to_csv, to_table
+from xarray_atlas.cli.output import to_text
 from xarray_atlas.errors import PointsError
 
 __all__ = ["CELLS"]
@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace) -> str:
         )
     if not rows:
         raise PointsError("no point lies in a region")
-    return to_csv(rows) if args.format == "csv" else to_table(rows)
+    return to_text(rows, args.format)
 
 
 CELLS = Command("cells", "count cells by region", DESCRIPTION, OUTPUT, _add_options, _run)

@@ -7,7 +7,7 @@ import json
 
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_format, add_root
-from xarray_atlas.cli.output import to_csv, to_records, to_table
+from xarray_atlas.cli.output import to_records, to_text
 from xarray_atlas.errors import AtlasNotFoundError
 
 __all__ = ["LIST"]
@@ -50,7 +50,7 @@ def _run(args: argparse.Namespace) -> str:
         {**row, **{key: ", ".join(row[key]) for key in lists}, "local": str(row["local"]).lower()}
         for row in rows
     ]
-    return to_csv(shown) if args.format == "csv" else to_table(shown)
+    return to_text(shown, args.format)
 
 
 LIST = Command(

@@ -11,7 +11,7 @@ from typing import Any
 
 from xarray_atlas.printable import one_line
 
-__all__ = ["Row", "times", "to_csv", "to_records", "to_table"]
+__all__ = ["Row", "times", "to_csv", "to_records", "to_table", "to_text"]
 
 Row = dict[str, Any]
 
@@ -52,6 +52,11 @@ def to_table(records: Sequence[Row], decimals: int | None = None) -> str:
         "  ".join(f"{row[c]:{'>' if c in right else '<'}{widths[c]}}" for c in columns).rstrip()
         for row in rows
     )
+
+
+def to_text(records: Sequence[Row], form: str, decimals: int | None = None) -> str:
+    """Write records as ``--format`` asks, "csv" or "table"; `decimals` are those of the table."""
+    return to_csv(records) if form == "csv" else to_table(records, decimals)
 
 
 def _cell(value: Any, decimals: int | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from xarray_atlas.cli import atlas, point_files
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_atlas, add_columns, add_frame, add_level
-from xarray_atlas.cli.output import Row, to_csv, to_records, to_table
+from xarray_atlas.cli.output import Row, to_records, to_text
 from xarray_atlas.errors import PointsError
 
 __all__ = ["AT", "FRAMES", "WHERE"]
@@ -103,7 +103,7 @@ def _frames(args: argparse.Namespace) -> str:
         }
         for frame in known
     ]
-    return to_csv(rows) if args.format == "csv" else to_table(rows)
+    return to_text(rows, args.format)
 
 
 def _at(args: argparse.Namespace) -> str:
@@ -151,7 +151,7 @@ def _at(args: argparse.Namespace) -> str:
     if args.format == "json":
         about = {"frame": found.attrs["frame"], "unit": args.unit}
         return json.dumps({**about, "points": rows}, indent=2)
-    return to_csv(rows) if args.format == "csv" else to_table(rows)
+    return to_text(rows, args.format)
 
 
 def _where(args: argparse.Namespace) -> str:
@@ -172,7 +172,7 @@ def _where(args: argparse.Namespace) -> str:
         about = {"frame": args.frame or "dataset", "unit": unit}
         return json.dumps({**about, "regions": rows}, indent=2)
     decimals = {"mm": 3, "um": 0}.get(unit, 6)
-    return to_csv(rows) if args.format == "csv" else to_table(rows, decimals)
+    return to_text(rows, args.format, decimals)
 
 
 FRAMES = Command(

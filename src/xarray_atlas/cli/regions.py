@@ -8,7 +8,7 @@ import json
 from xarray_atlas.cli import atlas
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_atlas
-from xarray_atlas.cli.output import to_csv, to_records, to_table
+from xarray_atlas.cli.output import to_records, to_text
 from xarray_atlas.errors import RegionNotFoundError
 
 __all__ = ["REGIONS"]
@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace) -> str:
         return json.dumps(
             [{**record, "parent": record["parent"] or None} for record in records], indent=2
         )
-    return to_csv(records) if args.format == "csv" else to_table(records)
+    return to_text(records, args.format)
 
 
 REGIONS = Command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xarray_atlas.cli import point_files
 from xarray_atlas.cli.command import Command
 from xarray_atlas.cli.options import add_format, add_maps
-from xarray_atlas.cli.output import to_csv, to_records, to_table
+from xarray_atlas.cli.output import to_csv, to_records, to_table, to_text
 from xarray_atlas.errors import PointsError, UnitsError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _run(args: argparse.Namespace) -> str:
     rows = to_records(names, *positions.T.tolist(), *moved.T.tolist())
     if args.format == "json":
         return json.dumps({"unit": "mm", "points": rows}, indent=2)
-    return to_csv(rows) if args.format == "csv" else to_table(rows)
+    return to_text(rows, args.format)
 
 
 def _positions(args: argparse.Namespace, transform: Transform) -> Any:

@@ -1,4 +1,4 @@
-"""Ends of a colour bar beyond which there are values."""
+"""Colour bars of values, which point at ends that values lie beyond."""
 
 from __future__ import annotations
 
@@ -6,7 +6,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["clipped_ends"]
+__all__ = ["add_value_bar", "clipped_ends"]
+
+
+def add_value_bar(figure: Any, drawn: Any, values: Any, label: str, **kwargs: Any) -> Any:
+    """Add a colour bar with the name and the unit of values.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure or SubFigure
+    drawn : matplotlib ScalarMappable
+    values : ndarray or masked array of float
+        The values that are drawn.
+    label : str
+    **kwargs
+        Of :meth:`matplotlib.figure.Figure.colorbar`.
+    """
+    bar = figure.colorbar(drawn, extend=clipped_ends(drawn.norm, values), **kwargs)
+    bar.set_label(label, parse_math=False)
+    return bar
 
 
 def clipped_ends(norm: Any, values: Any) -> str | None:

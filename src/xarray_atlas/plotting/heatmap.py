@@ -11,7 +11,7 @@ import xarray as xr
 
 from xarray_atlas.kernels.spacing import FloatArray
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.clipped import clipped_ends
+from xarray_atlas.plotting.clipped import add_value_bar
 from xarray_atlas.plotting.observations import Observations, observe
 from xarray_atlas.plotting.palette import INSTALL
 from xarray_atlas.plotting.parts import WITHOUT
@@ -126,15 +126,9 @@ def heatmap(
     _name_columns(ax, middles, names, size, width)
     draw_headers(ax, middles, groups, size, width)
     if add_colorbar:
-        drawn_on: Any = ax.get_figure()  # or a part of the figure
-        bar = drawn_on.colorbar(
-            mesh,
-            ax=ax,
-            shrink=min(1.0, 12 / max(rows, 1) + 0.3),
-            pad=0.02,
-            extend=clipped_ends(mesh.norm, seen.values),
-        )
-        bar.set_label(seen.label, parse_math=False)
+        drawn_on = ax.get_figure()  # or a part of the figure
+        shrink = min(1.0, 12 / max(rows, 1) + 0.3)
+        bar = add_value_bar(drawn_on, mesh, seen.values, seen.label, ax=ax, shrink=shrink, pad=0.02)
         bar.outline.set_visible(False)
     return ax
 

@@ -16,7 +16,7 @@ from xarray_atlas.coords.space import AXES
 from xarray_atlas.coords.units import quantity
 from xarray_atlas.errors import GridError
 from xarray_atlas.optional import optional
-from xarray_atlas.plotting.clipped import clipped_ends
+from xarray_atlas.plotting.clipped import add_value_bar
 from xarray_atlas.plotting.outline_options import outline_options
 from xarray_atlas.plotting.palette import INSTALL
 from xarray_atlas.plotting.parts import Choice
@@ -217,9 +217,8 @@ def draw_planes(
     for each, one, own in zip(axes, painted, marks, strict=True):
         draw_values(each, one, **{**kwargs, **own, "norm": scale.norm, "cmap": scale.cmap})
     if bar:
-        extend = clipped_ends(scale.norm, scale.get_array())
-        colorbar = axes[0].figure.colorbar(scale, ax=list(axes), shrink=0.6, extend=extend)
-        colorbar.set_label(painted[0].name, parse_math=False)
+        figure, shown = axes[0].figure, scale.get_array()
+        add_value_bar(figure, scale, shown, painted[0].name, ax=list(axes), shrink=0.6)
 
 
 def _voxels(

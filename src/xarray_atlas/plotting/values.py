@@ -13,7 +13,7 @@ import xarray as xr
 from xarray_atlas.coords.atlas_index import find_atlas
 from xarray_atlas.images.paint import paint
 from xarray_atlas.images.region_values import read_values
-from xarray_atlas.plotting.clipped import clipped_ends
+from xarray_atlas.plotting.clipped import add_value_bar
 from xarray_atlas.plotting.decorations import current_axes
 from xarray_atlas.plotting.outline_options import OutlinesLike, is_smooth, outline_options
 from xarray_atlas.plotting.parts import REST, WITHOUT, Choice, Parts
@@ -136,9 +136,7 @@ def values(
         scale_bar=scale_bar, **kwargs,
     )  # fmt: skip
     if add_colorbar:
-        extend = clipped_ends(image.norm, image.get_array())
-        bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, extend=extend)
-        bar.set_label(painted.name, parse_math=False)
+        add_value_bar(ax.figure, image, image.get_array(), painted.name, ax=ax, shrink=0.8)
     return ax
 
 

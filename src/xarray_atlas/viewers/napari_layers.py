@@ -29,6 +29,7 @@ from xarray_atlas.viewers.neuroglancer_layers import SHELL
 
 __all__ = ["to_napari"]
 
+
 def to_napari(
     obj: xr.Dataset | xr.DataArray,
     viewer: Any = None,
