@@ -15,7 +15,7 @@ from xarray_atlas.coords.length_variable import SPACING
 from xarray_atlas.coords.space import AXES
 from xarray_atlas.images.resample_like import resample_like
 from xarray_atlas.kernels.spacing import FloatArray
-from xarray_atlas.sections.aligned import ACROSS
+from xarray_atlas.sections.aligned import ACROSS, section_shape
 from xarray_atlas.transforms.ends import End
 from xarray_atlas.transforms.remembered import grid_to_atlas
 from xarray_atlas.transforms.steps import AffineStep, Step, merged
@@ -30,12 +30,12 @@ AT_ONCE = 2**18
 def pixels_of(
     pixels: Any, image: tuple[int, int], lengths: Sequence[float], voxel: float
 ) -> tuple[int, int]:
-    """Return the number of rows and columns of a section.
+    """Return the number of rows and columns of a section that was registered.
 
     Parameters
     ----------
     pixels : "atlas", "image" or (int, int)
-        As :func:`open_sections` takes it.
+        Same as in :func:`open_sections`.
     image : tuple of int
         Rows and columns of the image that was registered.
     lengths : sequence of float
@@ -43,16 +43,9 @@ def pixels_of(
     voxel : float
         The voxel size of the atlas, in mm.
     """
-    if isinstance(pixels, str) and pixels == "image":
-        return image
-    if isinstance(pixels, str) and pixels == "atlas":
-        rows, columns = (max(round(float(length) / voxel), 2) for length in lengths)
-        return rows, columns
-    if isinstance(pixels, tuple | list) and len(pixels) == 2:
-        rows, columns = pixels
-        if all(isinstance(n, int | np.integer) and n > 1 for n in (rows, columns)):
-            return int(rows), int(columns)
-    raise ValueError(f"pixels={pixels!r} is not 'atlas', 'image' or a pair (rows, columns)")
+    rows, columns = (max(round(float(length) / voxel), 2) for length in lengths)
+    # a grid onto which an atlas is resampled states its spacing by two pixels at least
+    return section_shape(pixels, image, (rows, columns), least=2)
 
 
 def resampled_section(

@@ -30,7 +30,7 @@ from xarray_atlas.transforms.remembered import remember
 from xarray_atlas.transforms.steps import AffineStep, Step
 from xarray_atlas.transforms.triangle_steps import TriangleStep
 
-__all__ = ["ACROSS", "Anchored", "aligned_section", "extent_of", "is_mirrored"]
+__all__ = ["ACROSS", "Anchored", "aligned_section", "extent_of", "is_mirrored", "section_shape"]
 
 ACROSS = "plane"
 """The scalar coordinate of a section across its plane."""
@@ -128,9 +128,9 @@ def aligned_section(
     width, height = section.image
     triangles = triangulated(width, height, section.markers) if section.markers else None
     scales = np.array([axis.scale for axis in axes])
-    shape = _pixels(pixels, section.image, u * scales, v * scales)
+    shape = section_shape(pixels, (height, width), _voxels(u * scales, v * scales))
     fine = np.maximum(scales, 1.0)  # VisuAlign does not round to voxels larger than the target's
-    grid = _pixels("atlas", section.image, u * fine, v * fine)
+    grid = _voxels(u * fine, v * fine)
     place = Plane(o, u, v, tuple(axes), shape, (height, width), triangles, grid)
     labels = place
     if mirrored:
@@ -191,19 +191,37 @@ def _clean(value: float) -> float:
     return near if abs(value - near) < 1e-9 * max(abs(value), 1.0) else value
 
 
-def _pixels(pixels: Any, image: tuple[int, int], u: FloatArray, v: FloatArray) -> tuple[int, int]:
-    if isinstance(pixels, str) and pixels == "atlas":  # same as QuickNII and VisuAlign
-        return int(np.linalg.norm(v)) + 1, int(np.linalg.norm(u)) + 1
-    if isinstance(pixels, str) and pixels == "image":
-        return image[1], image[0]
+def section_shape(
+    pixels: Any, image: tuple[int, int], atlas: tuple[int, int], least: int = 1
+) -> tuple[int, int]:
+    """Return the number of rows and columns of a section.
+
+    Parameters
+    ----------
+    pixels : "atlas", "image" or (int, int)
+        Same as in :func:`open_sections`.
+    image : tuple of int
+        Rows and columns of the image that was aligned.
+    atlas : tuple of int
+        Rows and columns of pixels about as large as the atlas's voxels.
+    least : int
+        Rows, and columns, that there must be.
+    """
+    if isinstance(pixels, str) and pixels in ("atlas", "image"):
+        return atlas if pixels == "atlas" else image
     if isinstance(pixels, tuple | list) and len(pixels) == 2:
         rows, columns = pixels
-        if all(isinstance(n, int | np.integer) and n > 0 for n in (rows, columns)):
+        if all(isinstance(n, int | np.integer) and n >= least for n in (rows, columns)):
             return int(rows), int(columns)
     raise ValueError(
         f"pixels={pixels!r} is not 'atlas' (about as large as voxels of the atlas), 'image' (those "
         "of the image that was aligned) or a pair (rows, columns)"
     )
+
+
+def _voxels(u: FloatArray, v: FloatArray) -> tuple[int, int]:
+    """Return rows and columns of about one voxel, as QuickNII and VisuAlign count them."""
+    return int(np.linalg.norm(v)) + 1, int(np.linalg.norm(u)) + 1
 
 
 @dataclass(frozen=True)
